@@ -1,0 +1,222 @@
+/** @file The public face: an image in, regions of text out. */
+
+import { invalid } from '../describe.ts';
+import { DBNetError } from '../errors.ts';
+import { readCheckpoint } from '../graph/checkpoint.ts';
+import { resolveRegionOptions } from '../postprocess/options.ts';
+import { createRegionScratch, findRegions } from '../postprocess/regions.ts';
+import type { RegionOptions } from '../postprocess/types.ts';
+import { openDevice } from '../runtime/gpu-context.ts';
+import { loadBytes } from '../safetensors/load.ts';
+import { parseSafetensors } from '../safetensors/parse.ts';
+import { Engine, type Outputs } from './engine.ts';
+import { readImage } from './image.ts';
+import { checkSize, networkSize } from './network-size.ts';
+import { type Recipe, readRecipe } from './recipe.ts';
+import type {
+  CreateOptions,
+  Detection,
+  DetectOptions,
+  DetectorInfo,
+  ImageSource,
+  Maps,
+  MapsOptions,
+  SizeOption,
+} from './types.ts';
+
+/**
+ * Finds text in images with DBNet ("Real-time Scene Text Detection with Differentiable Binarization"), on WebGPU.
+ * Calls may overlap; they take turns on the device.
+ *
+ * @example
+ * const detector = await TextDetector.create({ weights: 'db-resnet18.safetensors' });
+ * const { regions } = await detector.detect(document.querySelector('img'));
+ */
+export class TextDetector {
+  readonly info: DetectorInfo;
+  readonly #engine: Engine;
+  readonly #recipe: Recipe;
+  readonly #scratch = createRegionScratch();
+
+  private constructor(engine: Engine, recipe: Recipe, info: DetectorInfo) {
+    this.#engine = engine;
+    this.#recipe = recipe;
+    this.info = info;
+  }
+
+  /**
+   * Loads weights and opens a device.
+   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `unsupported-dtype`, `incompatible-weights`,
+   *   `invalid-argument`, `gpu-error`; the signal's reason.
+   */
+  static async create(options: CreateOptions): Promise<TextDetector> {
+    const { weights, gpu, device, input, onProgress, signal } = checkKeys(options, createKeys, 'create()');
+    signal?.throwIfAborted();
+    const bytes = await loadBytes(weights, {
+      onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
+      signal,
+    });
+    const file = parseSafetensors(bytes);
+    const recipe = readRecipe(file.metadata, input);
+    const checkpoint = readCheckpoint(file);
+    const context = await openDevice({ gpu, device });
+    try {
+      signal?.throwIfAborted();
+      const engine = await Engine.create(context, checkpoint, recipe);
+      return new TextDetector(engine, recipe, {
+        adapter: context.adapter,
+        software: context.software,
+        precision: 'f32',
+        weights: {
+          architecture: recipe.architecture,
+          parameters: checkpoint.parameters,
+          hasThresholdHead: checkpoint.hasThresholdHead,
+          input: recipe.input,
+          metadata: { ...file.metadata },
+        },
+      });
+    } catch (error) {
+      context.close();
+      throw error;
+    }
+  }
+
+  /** Bytes of GPU memory that the detector holds at the moment, by use. */
+  get memory(): { weights: number; activations: number; readback: number; input: number } {
+    return this.#engine.memory;
+  }
+
+  /**
+   * Finds the regions of text in an image, in pixels of the image.
+   * @throws DBNetError `invalid-image`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
+   *   `binarize: 'B'`), `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   */
+  async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
+    const start = performance.now();
+    const { size, binarize = 'P', onProgress, signal, ...rest } = checkObject(options, 'detect()');
+    checkSize(size);
+    if (binarize !== 'P' && binarize !== 'B') throw invalid('binarize', "'P' or 'B'", binarize);
+    const regionOptions = this.#regionOptions(rest);
+    if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
+    signal?.throwIfAborted();
+
+    const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
+    const { width, height } = ready;
+    const network = networkSize(ready, size, this.#recipe.shortSide);
+    let postprocess = 0;
+    const { value, timings } = await this.#engine.compute(
+      ready,
+      network,
+      binarize === 'B' ? 'PTB' : 'P',
+      { onProgress, signal },
+      ({ P, B }) => {
+        const began = performance.now();
+        onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
+        const mask = B && Uint8Array.from(B, (value) => (value > regionOptions.threshold ? 1 : 0));
+        const found = findRegions(
+          { data: P, mask, ...network },
+          { ...regionOptions, target: { width, height } },
+          this.#scratch,
+        );
+        onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
+        postprocess = performance.now() - began;
+        return found;
+      },
+    );
+    return {
+      ...value,
+      width,
+      height,
+      timings: {
+        ...timings,
+        readback: timings.readback - postprocess,
+        postprocess,
+        total: performance.now() - start,
+      },
+    };
+  }
+
+  /**
+   * The maps P, T and B of an image, at network resolution.
+   * @throws DBNetError as `detect()`; `missing-threshold-head` where the weights hold P alone.
+   */
+  async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
+    const { size, onProgress, signal } = checkKeys(options, mapsKeys, 'maps()');
+    checkSize(size);
+    this.#needThresholdHead('maps()');
+    signal?.throwIfAborted();
+    const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
+    const network = networkSize(ready, size, this.#recipe.shortSide);
+    const { value } = await this.#engine.compute(
+      ready,
+      network,
+      'PTB',
+      { onProgress, signal },
+      ({ P, T, B }) => ({ P: P.slice(), T: T.slice(), B: B.slice() }),
+    );
+    return { ...value, ...network };
+  }
+
+  /**
+   * Compiles all shaders for a size, so that the first frame of that size is as fast as the others.
+   * A bound on the sides says nothing without an image: give `{ width, height }`, or the size of an image to come.
+   * @param options.image width and height of the images, where `size` is a bound (default: square).
+   * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
+   * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
+   */
+  async warmup(
+    size?: SizeOption,
+    options: {
+      image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
+      outputs?: Outputs;
+    } = {},
+  ): Promise<void> {
+    const { image = { width: 1, height: 1 }, outputs = 'P' } = checkKeys(options, warmupKeys, 'warmup()');
+    if (outputs !== 'P' && outputs !== 'PTB') throw invalid('outputs', "'P' or 'PTB'", outputs);
+    if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
+    const network = networkSize(image, checkSize(size), this.#recipe.shortSide);
+    const source = image.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
+    await this.#engine.warmup(network, outputs, source, {});
+  }
+
+  /** Frees all GPU memory. A device that was passed in stays as it is. The detector cannot be used afterwards. */
+  dispose(): void {
+    this.#engine.dispose();
+  }
+
+  /** The weights' own thresholds first, then the paper's. */
+  #regionOptions(options: Partial<RegionOptions>): RegionOptions {
+    const { shape } = resolveRegionOptions(options);
+    const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
+    const stated = shape === 'quad' ? { ...thresholds, unclipRatio } : thresholds;
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    return resolveRegionOptions({ ...stated, ...given });
+  }
+
+  #needThresholdHead(what: string): void {
+    if (!this.info.weights.hasThresholdHead) {
+      throw new DBNetError(
+        'missing-threshold-head',
+        `${what} needs the threshold map, but these weights have no 'decoder.thresh.*' tensors: use detect() with ` +
+          "binarize: 'P', or weights with both heads",
+      );
+    }
+  }
+}
+
+const createKeys = ['weights', 'gpu', 'device', 'input', 'onProgress', 'signal'];
+const mapsKeys = ['size', 'onProgress', 'signal'];
+const warmupKeys = ['image', 'outputs'];
+
+/** @throws DBNetError `invalid-argument` for options that are no object or have an unknown key. */
+function checkKeys<T extends object>(options: T, known: readonly string[], call: string): T {
+  checkObject(options, call);
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw invalid(unknown, `one of ${known.join(', ')} in ${call}`, unknown);
+  return options;
+}
+
+function checkObject<T extends object>(options: T, call: string): T {
+  if (typeof options !== 'object' || options === null) throw invalid(`of ${call}`, 'an object', options);
+  return options;
+}

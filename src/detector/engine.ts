@@ -1,0 +1,266 @@
+/**
+ * @file The detector's GPU side: from a ready image to mapped maps. Programs are kept per size, activation buffers
+ * are shared by all of them, and calls take turns on the device.
+ */
+
+import { DBNetError } from '../errors.ts';
+import type { Checkpoint } from '../graph/checkpoint.ts';
+import { chooseTile } from '../graph/choose-tile.ts';
+import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
+import type { Graph } from '../graph/layers.ts';
+import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
+import type { Preprocess } from '../kernels/preprocess.ts';
+import { Arena } from '../runtime/arena.ts';
+import { ConstantStore } from '../runtime/constants.ts';
+import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { PipelineCache } from '../runtime/pipelines.ts';
+import { Program } from '../runtime/program.ts';
+import { ReadbackPool } from '../runtime/readback.ts';
+import { Pace, run } from '../runtime/run.ts';
+import type { ReadyImage } from './image.ts';
+import { ImageUpload } from './image-upload.ts';
+import type { Recipe } from './recipe.ts';
+import { Turns } from './turns.ts';
+import type { OnProgress, Timings } from './types.ts';
+
+/** Which maps are computed and read back. P alone skips the threshold head. */
+export type Outputs = 'P' | 'PTB';
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+interface CallOptions {
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
+/** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
+const maxPrograms = 16;
+
+export class Engine {
+  readonly context: GpuContext;
+  readonly #graphs: Record<Outputs, Graph>;
+  readonly #recipe: Recipe;
+  readonly #choice: KernelChoice;
+  readonly #pipelines: PipelineCache;
+  readonly #constants: ConstantStore;
+  readonly #arena: Arena;
+  readonly #readback: ReadbackPool;
+  readonly #upload: ImageUpload;
+  readonly #pace: Pace;
+  readonly #programs = new Map<string, Program>();
+  readonly #turns = new Turns();
+  #disposed = false;
+
+  private constructor(context: GpuContext, graphs: Record<Outputs, Graph>, recipe: Recipe) {
+    this.context = context;
+    this.#graphs = graphs;
+    this.#recipe = recipe;
+    this.#choice = {
+      precision: 'f32',
+      tile: (conv) => chooseTile(conv, context),
+      headPixels: context.software ? 4 : 2,
+    };
+    this.#pipelines = new PipelineCache(context);
+    this.#constants = new ConstantStore(context);
+    this.#arena = new Arena(context);
+    this.#readback = new ReadbackPool(context);
+    this.#upload = new ImageUpload(context);
+    this.#pace = new Pace(context);
+  }
+
+  /**
+   * Folds and uploads the weights.
+   * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
+   */
+  static async create(context: GpuContext, checkpoint: Checkpoint, recipe: Recipe): Promise<Engine> {
+    const graphOf = (thresholdHead: boolean) =>
+      foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
+    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe);
+    try {
+      await checked(context, 'uploading the weights', () => {
+        // Constants do not depend on the size, so any plan names them all.
+        for (const outputs of ['P', 'PTB'] as const) {
+          engine.#constants.upload(engine.#plan({ width: 32, height: 32 }, outputs, 4).constants);
+        }
+      });
+    } catch (error) {
+      engine.#destroy();
+      throw error;
+    }
+    return engine;
+  }
+
+  /** Bytes of GPU memory held, by use. */
+  get memory(): { weights: number; activations: number; readback: number; input: number } {
+    return {
+      weights: this.#constants.bytes,
+      activations: this.#arena.bytes,
+      readback: this.#readback.bytes,
+      input: this.#upload.bytes,
+    };
+  }
+
+  /** Compiles what a size needs. */
+  async warmup(
+    size: Size,
+    outputs: Outputs,
+    source: Preprocess['source'],
+    options: CallOptions,
+  ): Promise<void> {
+    await this.#turns.take(() => this.#program(size, outputs, source, options));
+  }
+
+  /**
+   * Computes maps and hands them to `consume`: views of mapped memory, valid only during the call.
+   * @throws DBNetError `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
+   */
+  async compute<T>(
+    image: ReadyImage,
+    size: Size,
+    outputs: Outputs,
+    options: CallOptions,
+    consume: (maps: Record<string, Float32Array>) => T,
+  ): Promise<{ value: T; timings: Omit<Timings, 'postprocess' | 'total'> }> {
+    const { onProgress, signal } = options;
+    const { outputs: names } = this.#graphs[outputs];
+    const mapBytes = size.width * size.height * 4;
+    const bytes = mapBytes * names.length;
+    let preprocessed = 0;
+    let submitted = 0;
+    const submit = async () => {
+      const source = image.kind === 'texture' ? 'texture' : image.channels;
+      const program = await this.#program(size, outputs, source, options);
+      const started = performance.now();
+      const steps = await checked(this.context, 'uploading the image', () =>
+        program.steps(this.#upload.upload(image, size)),
+      );
+      onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
+      signal?.throwIfAborted();
+      const staging = this.#readback.acquire(bytes);
+      submitted = performance.now();
+      preprocessed = submitted - started;
+      try {
+        await run(this.context, steps, {
+          pace: this.#pace,
+          finish: (encoder) => {
+            for (const [i, name] of names.entries()) {
+              encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, i * mapBytes, mapBytes);
+            }
+          },
+          onProgress: (done, total) => onProgress?.({ stage: 'network', done, total }),
+          signal,
+        });
+      } catch (error) {
+        this.#readback.release(staging);
+        throw this.#translate(error);
+      }
+      return { staging, flops: program.flops };
+    };
+    let staging: GPUBuffer;
+    let flops: number;
+    try {
+      ({ staging, flops } = await this.#turns.take(submit));
+    } finally {
+      if (image.kind === 'texture') image.close();
+    }
+    try {
+      const mapped = await this.#readback.map(staging, bytes);
+      this.#assertUsable();
+      const mappedAt = performance.now();
+      onProgress?.({ stage: 'network', done: flops, total: flops });
+      signal?.throwIfAborted();
+      const maps = Object.fromEntries(
+        names.map((name, i) => [name, new Float32Array(mapped, i * mapBytes, mapBytes / 4)]),
+      );
+      const value = consume(maps);
+      return {
+        value,
+        timings: {
+          preprocess: preprocessed,
+          network: mappedAt - submitted,
+          readback: performance.now() - mappedAt,
+        },
+      };
+    } catch (error) {
+      throw this.#translate(error);
+    } finally {
+      this.#readback.release(staging);
+    }
+  }
+
+  /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#destroy();
+  }
+
+  #destroy(): void {
+    this.#programs.clear();
+    this.#arena.destroy();
+    this.#constants.destroy();
+    this.#readback.destroy();
+    this.#upload.destroy();
+    this.context.close();
+  }
+
+  #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
+    return plan(this.#graphs[outputs], size, { source, ...this.#recipe.input }, this.#choice);
+  }
+
+  async #program(
+    size: Size,
+    outputs: Outputs,
+    source: Preprocess['source'],
+    { onProgress, signal }: CallOptions,
+  ): Promise<Program> {
+    this.#assertUsable();
+    signal?.throwIfAborted();
+    const key = `${size.width}x${size.height} ${outputs} ${source}`;
+    const known = this.#programs.get(key);
+    // Taken out and put back, so that the map is ordered by use.
+    this.#programs.delete(key);
+    const program =
+      known ??
+      (await Program.build(
+        this.#plan(size, outputs, source),
+        {
+          context: this.context,
+          pipelines: this.#pipelines,
+          constants: this.#constants,
+          arena: this.#arena,
+        },
+        (done, total) => onProgress?.({ stage: 'compile', done, total }),
+      ).catch((error) => {
+        throw this.#translate(error);
+      }));
+    this.#assertUsable();
+    signal?.throwIfAborted();
+    this.#programs.set(key, program);
+    if (this.#programs.size > maxPrograms) {
+      this.#programs.delete(this.#programs.keys().next().value!);
+      this.#pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
+    }
+    return program;
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) {
+      throw new DBNetError('disposed', 'the detector was disposed: create a new one');
+    }
+    assertNotLost(this.context);
+  }
+
+  /** What went wrong because the detector was disposed or the device lost is reported as that. */
+  #translate(error: unknown): unknown {
+    try {
+      this.#assertUsable();
+    } catch (reason) {
+      return reason;
+    }
+    return error;
+  }
+}

@@ -1,0 +1,127 @@
+/** @file The nouns of the public face: what goes into a detector and what comes out. */
+
+import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
+
+export type { Point, Region };
+
+/** Raw pixels, row-major, channels interleaved (grey, RGB or RGBA; alpha is ignored). */
+export interface RawImage {
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+  channels: 1 | 3 | 4;
+}
+
+/** Everything `detect()` and `maps()` take as an image. The browser's own kinds are for browsers only. */
+export type ImageSource =
+  | RawImage
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | ImageBitmap
+  | ImageData
+  | Blob;
+
+/**
+ * The size at which the network runs, in pixels.
+ * Bounds: s = min(shortSide / short, maxLongSide / long); each side = max(32, round(side * s / 32) * 32).
+ * Fixed: `width` and `height`, multiples of 32.
+ */
+export type SizeOption = { shortSide?: number; maxLongSide?: number } | { width: number; height: number };
+
+/** How far a call has come. `done` and `total` are bytes for `weights`, multiply-adds or stages otherwise. */
+export interface Progress {
+  stage: 'weights' | 'compile' | 'preprocess' | 'network' | 'readback' | 'postprocess';
+  done: number;
+  total: number;
+}
+
+export type OnProgress = (progress: Progress) => void;
+
+/** Options of {@link TextDetector.detect}. What is left out comes from the weights' metadata, then the paper. */
+export interface DetectOptions extends Partial<RegionOptions> {
+  /** Which map is thresholded: the probability map or the approximate binary map. Default `P`. */
+  binarize?: 'P' | 'B';
+  size?: SizeOption;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
+/** Milliseconds of one call, by stage. */
+export interface Timings {
+  preprocess: number;
+  network: number;
+  readback: number;
+  postprocess: number;
+  total: number;
+}
+
+/** What {@link TextDetector.detect} gives: regions in pixels of the source image. */
+export interface Detection {
+  regions: Region[];
+  /** Size of the source image, pixels. */
+  width: number;
+  height: number;
+  /** True if the mask had more contours than `maxCandidates`, so that the smallest were left out. */
+  truncated: boolean;
+  timings: Timings;
+}
+
+/** Options of {@link TextDetector.maps}. */
+export interface MapsOptions {
+  size?: SizeOption;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
+/** The maps at network resolution, row-major `[height, width]`. */
+export interface Maps {
+  /** Probability map, 0 to 1. */
+  P: Float32Array;
+  /** Threshold map, 0 to 1. */
+  T: Float32Array;
+  /** Approximate binary map 1 / (1 + exp(-k (P - T))), paper eq. 1. */
+  B: Float32Array;
+  width: number;
+  height: number;
+}
+
+/** What pixels become before the network: pixel' = (pixel - mean) / std, in the stated channel order. */
+export interface InputRecipe {
+  channelOrder: 'rgb' | 'bgr';
+  /** In units of pixel values, 0 to 255, in the stated channel order. */
+  mean: [number, number, number];
+  std: [number, number, number];
+}
+
+/** What a detector runs on. */
+export interface DetectorInfo {
+  adapter: { vendor: string; architecture: string; device: string; description: string };
+  /** True where the adapter computes on the CPU (SwiftShader, lavapipe, WARP). */
+  software: boolean;
+  precision: 'f32';
+  weights: {
+    architecture: string;
+    parameters: number;
+    hasThresholdHead: boolean;
+    input: InputRecipe;
+    /** All `__metadata__` of the weights file. */
+    metadata: Record<string, string>;
+  };
+}
+
+/** What weights can come from: a URL (in Node and Deno a path too), a response, a file, or its bytes. */
+export type WeightsSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;
+
+/** Options of {@link TextDetector.create}. */
+export interface CreateOptions {
+  weights: WeightsSource;
+  /** Where `navigator.gpu` is missing: in Node what `create()` of the package `webgpu` returns. */
+  gpu?: GPU;
+  /** A device of the caller's. It is never destroyed by the detector. */
+  device?: GPUDevice;
+  /** Overrides the input recipe of the weights' metadata; `'rgb'`/`'bgr'` alone overrides the order. */
+  input?: Partial<InputRecipe>;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}

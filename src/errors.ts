@@ -1,0 +1,47 @@
+/**
+ * @file The one error class of the package. Every failure that a caller can cause or can act on is a
+ * `DBNetError` with a `code`; its message names what was expected, what was found and what to do.
+ * An aborted call rejects with the signal's reason instead, as `fetch` does.
+ */
+
+/** What went wrong, for programs. The message says the same for people. */
+export type DBNetErrorCode =
+  /** An option is unknown, of the wrong type, or out of range. */
+  | 'invalid-argument'
+  /** The image cannot be decoded, is empty, or its data does not fit its size and channels. */
+  | 'invalid-image'
+  /** The bytes are not a valid safetensors file. */
+  | 'invalid-safetensors'
+  /** The file is valid, but a tensor's dtype cannot be converted to numbers here. */
+  | 'unsupported-dtype'
+  /** The tensors are not those of a DB-ResNet-18 (missing, superfluous, misshapen, deformable). */
+  | 'incompatible-weights'
+  /** T or B was asked for, but the weights hold no threshold head. */
+  | 'missing-threshold-head'
+  /** A file or an address could not be read. */
+  | 'load-failed'
+  /** There is no WebGPU here, or no adapter. */
+  | 'no-webgpu'
+  /** The size asked for does not fit the device's limits. */
+  | 'limit-exceeded'
+  /** A shader or a command was refused, or the device ran out of memory. */
+  | 'gpu-error'
+  /** The device was lost while it was in use. */
+  | 'device-lost'
+  /** The detector was used after `dispose()`. */
+  | 'disposed'
+  /** An optional package is needed for this and is not installed. */
+  | 'missing-package'
+  /** A label file cannot be read as labels. */
+  | 'invalid-labels';
+
+/** The error class of the package. */
+export class DBNetError extends Error {
+  readonly code: DBNetErrorCode;
+
+  constructor(code: DBNetErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'DBNetError';
+    this.code = code;
+  }
+}

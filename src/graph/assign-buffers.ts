@@ -1,0 +1,40 @@
+/**
+ * @file Liveness: which tensors can share a buffer. A tensor lives from the layer that writes it to the last that
+ * reads it; two tensors share a buffer if their lives do not touch. WebGPU forbids reading and writing one buffer
+ * in one dispatch even on disjoint ranges, so a buffer holds one tensor at a time.
+ */
+
+import { type Graph, layerInputs, layerOutputs } from './layers.ts';
+
+export interface BufferAssignment {
+  /** Bytes of each buffer. */
+  sizes: number[];
+  /** Index of each tensor's buffer. */
+  bufferOf: Map<string, number>;
+}
+
+/**
+ * Assigns tensors to buffers, the largest first, each to the first buffer that is free for its whole life.
+ * The input lives from the start, outputs to the end.
+ */
+export function assignBuffers(graph: Graph, bytesOf: (tensor: string) => number): BufferAssignment {
+  const lives = new Map<string, { from: number; to: number }>([[graph.input, { from: -1, to: -1 }]]);
+  graph.layers.forEach((layer, index) => {
+    for (const tensor of layerOutputs(layer)) lives.set(tensor, { from: index, to: index });
+    for (const tensor of layerInputs(layer)) lives.get(tensor)!.to = index;
+  });
+  for (const tensor of graph.outputs) lives.get(tensor)!.to = graph.layers.length;
+
+  const sizes: number[] = [];
+  const tenants: { from: number; to: number }[][] = [];
+  const bufferOf = new Map<string, number>();
+  const bySize = [...lives].sort(([a], [b]) => bytesOf(b) - bytesOf(a));
+  for (const [tensor, life] of bySize) {
+    const free = tenants.findIndex((lodgers) => lodgers.every((l) => l.to < life.from || life.to < l.from));
+    const buffer = free === -1 ? tenants.push([]) - 1 : free;
+    tenants[buffer].push(life);
+    sizes[buffer] = Math.max(sizes[buffer] ?? 0, bytesOf(tensor));
+    bufferOf.set(tensor, buffer);
+  }
+  return { sizes, bufferOf };
+}

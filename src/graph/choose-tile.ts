@@ -1,0 +1,30 @@
+/** @file Which tile a convolution gets where nothing was measured: a pure function of shape and adapter. */
+
+import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
+import type { Tile, WorkgroupTile } from '../kernels/tile.ts';
+
+/** Tiles for GPUs, the largest first: more reuse, fewer workgroups. 64 threads each. */
+const gpuTiles: readonly WorkgroupTile[] = [
+  { kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 16, pixels: 8, channels: 8 },
+  { kind: 'workgroup', blockPixels: 32, blockChannels: 64, blockDepth: 16, pixels: 4, channels: 8 },
+  { kind: 'workgroup', blockPixels: 32, blockChannels: 32, blockDepth: 16, pixels: 4, channels: 4 },
+];
+
+/** A GPU wants at least about this many workgroups; fewer leave parts of it idle. */
+const enoughWorkgroups = 128;
+
+/**
+ * The default tile. Software adapters get direct register tiles, GPUs the largest workgroup tile that still gives
+ * enough workgroups; the stem, whose 4 channels fill no block, is direct everywhere.
+ */
+export function chooseTile(conv: Conv2d, { software }: { software: boolean }): Tile {
+  if (software) return { kind: 'direct', pixels: 8, channels: 4 };
+  const fitting = gpuTiles.filter((tile) => fitsWorkgroupTile(conv, tile));
+  const workgroups = ({ blockPixels, blockChannels }: WorkgroupTile) =>
+    Math.ceil((conv.outHeight * conv.outWidth) / blockPixels) * (conv.outChannels / blockChannels);
+  return (
+    fitting.find((tile) => workgroups(tile) >= enoughWorkgroups) ??
+    fitting.at(-1) ?? { kind: 'direct', pixels: 4, channels: 8 }
+  );
+}

@@ -1,0 +1,218 @@
+/**
+ * @file Lowering: from a graph and a size to a plan, the list of kernels with the buffers they read and write.
+ * Still plain data; the runtime turns a plan into pipelines, buffers and bind groups.
+ */
+
+import { conv2d } from '../kernels/conv2d.ts';
+import type { Conv2d, Residual } from '../kernels/conv2d-shape.ts';
+import { packConvWeights } from '../kernels/conv2d-weights.ts';
+import { dbHead, packDbHead } from '../kernels/db-head.ts';
+import type { Kernel } from '../kernels/kernel.ts';
+import { maxPool } from '../kernels/max-pool.ts';
+import { type Preprocess, preprocess } from '../kernels/preprocess.ts';
+import type { Tile } from '../kernels/tile.ts';
+import { upsampleAdd } from '../kernels/upsample-add.ts';
+import { upsampleConcat } from '../kernels/upsample-concat.ts';
+import { elementBytes, type Precision } from '../kernels/wgsl.ts';
+import { assignBuffers } from './assign-buffers.ts';
+import { elementCount, inferShapes, type TensorShape } from './infer-shapes.ts';
+import type { ConvLayer, DbHeadLayer, Graph, Layer } from './layers.ts';
+
+/**
+ * What a binding of a kernel holds.
+ * `tensor`: an activation in one of the plan's buffers; `constant`: weights, the same for all sizes;
+ * `external`: what the caller provides for each run.
+ */
+export type Resource =
+  | { kind: 'tensor'; name: string }
+  | { kind: 'constant'; name: string }
+  | { kind: 'external'; name: string };
+
+export interface PlanStep {
+  kernel: Kernel;
+  /** One per binding of the kernel. */
+  resources: readonly Resource[];
+}
+
+export interface Constant {
+  /** Type in which it is stored on the device. */
+  precision: Precision;
+  /** Computes the values; called once per device. */
+  data: () => Float32Array<ArrayBuffer>;
+}
+
+export interface Plan {
+  steps: readonly PlanStep[];
+  /** Values that do not depend on the size, by name. */
+  constants: ReadonlyMap<string, Constant>;
+  /** Bytes of each activation buffer. */
+  bufferSizes: readonly number[];
+  tensors: ReadonlyMap<string, { buffer: number; bytes: number; shape: TensorShape }>;
+}
+
+/** How kernels are chosen. */
+export interface KernelChoice {
+  precision: Precision;
+  /** The tile for a convolution. */
+  tile: (conv: Conv2d) => Tile;
+  /** Feature pixels per thread of the DB head. */
+  headPixels: number;
+}
+
+/** The image side of a plan: where pixels come from and how they are normalised. */
+export type PlanInput = Pick<Preprocess, 'source' | 'channelOrder' | 'mean' | 'std'>;
+
+/** Names of the external resources of the first step; see `preprocess`. */
+export const externals = { source: 'source', resize: 'resize' } as const;
+
+/** The plan of `graph` at `size` (multiples of 32), from the image's pixels to the maps. */
+export function plan(
+  graph: Graph,
+  size: { width: number; height: number },
+  input: PlanInput,
+  choice: KernelChoice,
+): Plan {
+  const shapes = inferShapes(graph, size);
+  const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
+  const bytesOf = (tensor: string): number =>
+    // Maps are always f32: B depends on small differences of P and T.
+    elementCount(shapeOf(tensor)) * (graph.outputs.includes(tensor) ? 4 : elementBytes(choice.precision));
+  const { sizes, bufferOf } = assignBuffers(graph, bytesOf);
+  const constants = new Map<string, Constant>();
+  const first: PlanStep = {
+    kernel: preprocess({ label: 'preprocess', ...size, ...input }, choice),
+    resources: [
+      { kind: 'external', name: externals.source },
+      { kind: 'external', name: externals.resize },
+      { kind: 'tensor', name: graph.input },
+    ],
+  };
+  const steps = graph.layers.map((layer) => lower(layer, shapeOf, choice, constants));
+  return {
+    steps: [first, ...steps],
+    constants,
+    bufferSizes: sizes,
+    tensors: new Map(
+      [...shapes].map(([name, shape]) => [
+        name,
+        { buffer: bufferOf.get(name)!, bytes: bytesOf(name), shape },
+      ]),
+    ),
+  };
+}
+
+function lower(
+  layer: Layer,
+  shapeOf: (tensor: string) => TensorShape,
+  choice: KernelChoice,
+  constants: Map<string, Constant>,
+): PlanStep {
+  const tensors = (...names: string[]): Resource[] => names.map((name) => ({ kind: 'tensor', name }));
+  switch (layer.op) {
+    case 'conv2d':
+      return lowerConv(layer, shapeOf, choice, constants);
+    case 'maxPool':
+      return {
+        kernel: maxPool({ label: layer.name, ...shapeOf(layer.input) }, choice),
+        resources: tensors(layer.input, layer.output),
+      };
+    case 'upsampleAdd':
+      return {
+        kernel: upsampleAdd({ label: layer.name, ...shapeOf(layer.output) }, choice),
+        resources: tensors(layer.lateral, layer.top, layer.output),
+      };
+    case 'upsampleConcat': {
+      const { height, width } = shapeOf(layer.output);
+      const { channels } = shapeOf(layer.inputs[0]);
+      const scales = layer.inputs.map((tensor) => width / shapeOf(tensor).width);
+      return {
+        kernel: upsampleConcat({ label: layer.name, height, width, channels, scales }, choice),
+        resources: tensors(...layer.inputs, layer.output),
+      };
+    }
+    case 'dbHead':
+      return lowerHead(layer, shapeOf, choice, constants);
+  }
+}
+
+/** The shape of a convolution layer, as the kernel wants it. */
+export function convShape(layer: ConvLayer, shapeOf: (tensor: string) => TensorShape): Conv2d {
+  const { height, width } = shapeOf(layer.output);
+  return {
+    label: layer.name,
+    sources: layer.sources.map(({ tensor, ...window }) => {
+      const shape = shapeOf(tensor);
+      // Only the image has fewer than 4 meaningful channels.
+      const usedChannels = shape.channels === 4 ? 3 : shape.channels;
+      return { height: shape.height, width: shape.width, channels: shape.channels, usedChannels, ...window };
+    }),
+    outHeight: height,
+    outWidth: width,
+    outChannels: layer.outChannels,
+    bias: layer.bias,
+    residuals: layer.residuals.map(
+      ({ tensor, kind }): Residual =>
+        kind === 'same' ? { kind } : { kind, scale: width / shapeOf(tensor).width },
+    ),
+    relu: layer.relu,
+    upsampledBy: layer.upsampledBy,
+  };
+}
+
+function lowerConv(
+  layer: ConvLayer,
+  shapeOf: (tensor: string) => TensorShape,
+  choice: KernelChoice,
+  constants: Map<string, Constant>,
+): PlanStep {
+  const conv = convShape(layer, shapeOf);
+  const weights = `${layer.name}.weights`;
+  const bias = `${layer.name}.bias`;
+  constants.set(weights, {
+    precision: choice.precision,
+    data: () => packConvWeights(conv, layer.parameters().weights),
+  });
+  if (layer.bias) {
+    constants.set(bias, { precision: 'f32', data: () => Float32Array.from(layer.parameters().bias!) });
+  }
+  return {
+    kernel: conv2d(conv, { tile: choice.tile(conv), precision: choice.precision }),
+    resources: [
+      ...layer.sources.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
+      { kind: 'constant', name: weights },
+      ...(layer.bias ? [{ kind: 'constant' as const, name: bias }] : []),
+      ...layer.residuals.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
+      { kind: 'tensor', name: layer.output },
+    ],
+  };
+}
+
+function lowerHead(
+  layer: DbHeadLayer,
+  shapeOf: (tensor: string) => TensorShape,
+  choice: KernelChoice,
+  constants: Map<string, Constant>,
+): PlanStep {
+  const { height, width } = shapeOf(layer.features[0]);
+  const outputs = layer.outputs.length === 1 ? 'P' : 'PTB';
+  const heads = outputs === 'P' ? 1 : 2;
+  const merged = heads === 2 && layer.features.length === 1;
+  const weights = `${layer.name}.${outputs}.weights`;
+  const bias = `${layer.name}.${outputs}.bias`;
+  const packed = () => packDbHead(layer.parameters(), layer.channels);
+  constants.set(weights, { precision: choice.precision, data: () => packed().weights });
+  constants.set(bias, { precision: 'f32', data: () => packed().bias });
+  const features = merged ? [layer.features[0], layer.features[0]] : layer.features;
+  return {
+    kernel: dbHead(
+      { label: layer.name, height, width, channels: layer.channels, outputs, merged, k: layer.k },
+      { precision: choice.precision, pixels: choice.headPixels },
+    ),
+    resources: [
+      ...features.map((name): Resource => ({ kind: 'tensor', name })),
+      { kind: 'constant', name: weights },
+      { kind: 'constant', name: bias },
+      ...layer.outputs.map((name): Resource => ({ kind: 'tensor', name })),
+    ],
+  };
+}

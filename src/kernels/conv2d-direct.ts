@@ -1,0 +1,87 @@
+/**
+ * @file The convolution with direct register tiles: no workgroup memory, no barriers.
+ * A thread reads `pixels` input vectors and the weights of `channels` outputs from storage and keeps all its sums
+ * in registers. Neighbouring threads take neighbouring pixels, so that they read the same weights; threads are
+ * numbered over pixels and channels together, so that small maps leave none idle.
+ */
+
+import { type Conv2d, multiplyAdd, walk } from './conv2d-shape.ts';
+import type { DirectTile } from './tile.ts';
+import { type Precision, unroll, wgsl } from './wgsl.ts';
+
+export function directCode(conv: Conv2d, tile: DirectTile, precision: Precision): string {
+  const pixels = conv.outHeight * conv.outWidth;
+  const vectors = tile.channels / 4;
+  const outVectors = conv.outChannels / 4;
+  const rowTiles = Math.ceil(pixels / tile.pixels);
+  const partial = conv.outChannels % tile.channels !== 0;
+  return wgsl`
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let first = (id.x % ${rowTiles}u) * ${tile.pixels}u;
+  let channel = (id.x / ${rowTiles}u) * ${vectors}u;
+  let plane = id.z;
+  if (channel >= ${outVectors}u) { return; }
+  ${unroll(
+    tile.pixels,
+    (p) => `let pixel${p} = min(first + ${p}u, ${pixels - 1}u);
+  let y${p} = pixel${p} / ${conv.outWidth}u;
+  let x${p} = pixel${p} % ${conv.outWidth}u;
+  ${unroll(vectors, (v) => `var sum${p}_${v} = vec4<f32>();`)}`,
+  )}
+  ${unroll(conv.sources.length, (s) => sourceLoop(conv, s, tile, precision))}
+  ${unroll(
+    tile.pixels,
+    (p) => `if (first + ${p}u < ${pixels}u) {
+    ${unroll(vectors, (v) => `${partial ? `if (channel + ${v}u < ${outVectors}u) ` : ''}{ store(pixel${p}, channel + ${v}u, plane, sum${p}_${v}); }`)}
+  }`,
+  )}
+}
+`;
+}
+
+function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Precision): string {
+  const { height, width, channels, usedChannels = channels, stride } = conv.sources[index];
+  const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart } = walk(conv, index);
+  const vectors = tile.channels / 4;
+  const outVectors = conv.outChannels / 4;
+  const used = Math.min(usedChannels, 4);
+  return wgsl`
+  {
+  ${prologue}
+  for (var tap = 0u; tap < ${taps}; tap++) {
+    // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
+    ${unroll(
+      tile.pixels,
+      (p) => `let row${p} = y${p} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
+    let column${p} = x${p} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
+    let inside${p} = row${p} < ${height}u && column${p} < ${width}u;
+    let base${p} = select(0u, (row${p} * ${width}u + column${p}) * ${channels / 4}u, inside${p});`,
+    )}
+    var weight = ${weightStart} + tap * ${channels * outVectors}u + channel;
+    for (var c = 0u; c < ${channels / 4}u; c++) {
+      ${unroll(tile.pixels, (p) => `let value${p} = select(vec4<${precision}>(), source${index}[base${p} + c], inside${p});`)}
+      ${unroll(
+        vectors,
+        (v) =>
+          `let w${v}_0 = weights[weight + ${v}u]; ${[1, 2, 3]
+            .slice(0, used - 1)
+            .map((k) => `let w${v}_${k} = weights[weight + ${k * outVectors + v}u];`)
+            .join(' ')}`,
+      )}
+      ${unroll(tile.pixels, (p) =>
+        unroll(vectors, (v) =>
+          multiplyAdd(
+            `sum${p}_${v}`,
+            `value${p}`,
+            [0, 1, 2, 3].map((k) => `w${v}_${k}`),
+            used,
+            precision,
+          ),
+        ),
+      )}
+      weight += ${4 * outVectors}u;
+    }
+  }
+  }`;
+}

@@ -1,0 +1,162 @@
+/**
+ * @file The nouns of the convolution: sources, residuals, class images, and how the K loop walks over them.
+ * Shared by both forms of the shader (`conv2d-direct.ts`, `conv2d-workgroup.ts`).
+ */
+
+import type { Precision } from './wgsl.ts';
+
+/** One input tensor `[height, width, channels]` and the window that slides over it. */
+export interface ConvSource {
+  height: number;
+  width: number;
+  /** Channels as stored, a multiple of 4. */
+  channels: number;
+  /** Channels that carry data; the rest is skipped. Default: all. Only the RGB image (3 of 4) needs it. */
+  usedChannels?: number;
+  /** Side of the square window. */
+  kernel: number;
+  stride: number;
+  /** Zeros on each side. */
+  padding: number;
+}
+
+/**
+ * What the epilogue adds to the sums.
+ * - `same`: a tensor of the output's shape.
+ * - `upsampled`: a tensor `scale` times smaller, nearest-upsampled.
+ * - `classes`: the class images that {@link Conv2d.upsampledBy} writes, `scale` times smaller.
+ */
+export type Residual = { kind: 'same' } | { kind: 'upsampled' | 'classes'; scale: number };
+
+export interface Conv2d {
+  label: string;
+  sources: readonly ConvSource[];
+  outHeight: number;
+  outWidth: number;
+  /** A multiple of 4. */
+  outChannels: number;
+  bias: boolean;
+  residuals: readonly Residual[];
+  relu: boolean;
+  /**
+   * The 3x3, padding 1, stride 1 convolution is meant for the source nearest-upsampled by this factor, but runs
+   * at the source's resolution. The output is `classes x [outHeight, outWidth, outChannels]` with
+   * {@link upsampleClasses} classes. Identity: along an axis, an output at the first of the `scale` copies of a
+   * pixel sees rows (-1: w0, 0: w1 + w2), at the last (0: w0 + w1, +1: w2), between them (0: w0 + w1 + w2).
+   */
+  upsampledBy?: number;
+}
+
+/** One class of output position along an axis of an upsampled source: its taps and where the first one lies. */
+export interface UpsampleClass {
+  /** For each tap, the taps of the 3-tap kernel that fall on the same source pixel. */
+  taps: readonly (readonly number[])[];
+  padding: 0 | 1;
+}
+
+/** Classes along one axis, in the order in which the class images are stored. */
+export function upsampleClasses(scale: number): readonly UpsampleClass[] {
+  const first: UpsampleClass = { taps: [[0], [1, 2]], padding: 1 };
+  const between: UpsampleClass = { taps: [[0, 1, 2]], padding: 0 };
+  const last: UpsampleClass = { taps: [[0, 1], [2]], padding: 0 };
+  return scale === 2 ? [first, last] : [first, between, last];
+}
+
+/** Rows K of the weight matrix: what one output sums over (for class images: all classes together). */
+export function weightRows(conv: Conv2d): number {
+  if (conv.upsampledBy) {
+    const taps = upsampleClasses(conv.upsampledBy).reduce((sum, { taps }) => sum + taps.length, 0);
+    return taps * taps * conv.sources[0].channels;
+  }
+  return conv.sources.reduce((sum, { kernel, channels }) => sum + kernel * kernel * channels, 0);
+}
+
+/** Multiply-adds that are executed, without those on channels that carry no data. */
+export function multiplyAdds(conv: Conv2d): number {
+  const pixels = conv.outHeight * conv.outWidth;
+  if (conv.upsampledBy) return pixels * weightRows(conv) * conv.outChannels;
+  const rows = conv.sources.reduce(
+    (sum, { kernel, channels, usedChannels = channels }) => sum + kernel * kernel * usedChannels,
+    0,
+  );
+  return pixels * rows * conv.outChannels;
+}
+
+/** Class images per convolution: 1 for an ordinary one, 4 or 9 for one on an upsampled source. */
+export function classCount(conv: Conv2d): number {
+  return conv.upsampledBy ? upsampleClasses(conv.upsampledBy).length ** 2 : 1;
+}
+
+/** How the K loop walks over one source: WGSL expressions, constants unless the class decides. */
+export interface Walk {
+  /** Statements that come before. */
+  prologue: string;
+  taps: string;
+  kernelWidth: string;
+  paddingY: string;
+  paddingX: string;
+  /** First row of the weight matrix, in vec4 elements. */
+  weightStart: string;
+}
+
+/** The walk over source `index`; in class images it depends on the class, `plane`. */
+export function walk(conv: Conv2d, index: number): Walk {
+  const source = conv.sources[index];
+  const channels = conv.outChannels / 4;
+  if (!conv.upsampledBy) {
+    const before = conv.sources.slice(0, index).reduce((sum, s) => sum + s.kernel * s.kernel * s.channels, 0);
+    return {
+      prologue: '',
+      taps: `${source.kernel * source.kernel}u`,
+      kernelWidth: `${source.kernel}u`,
+      paddingY: `${source.padding}u`,
+      paddingX: `${source.padding}u`,
+      weightStart: `${before * channels}u`,
+    };
+  }
+  const classes = upsampleClasses(conv.upsampledBy);
+  const n = classes.length;
+  const table = (values: number[]) =>
+    `array<u32, ${values.length}>(${values.map((v) => `${v}u`).join(', ')})`;
+  const starts: number[] = [];
+  let rows = 0;
+  for (const y of classes) {
+    for (const x of classes) {
+      starts.push(rows * source.channels * channels);
+      rows += y.taps.length * x.taps.length;
+    }
+  }
+  return {
+    prologue: `
+  var taps_of_class = ${table(classes.map(({ taps }) => taps.length))};
+  var padding_of_class = ${table(classes.map(({ padding }) => padding))};
+  var start_of_class = ${table(starts)};
+  let kernel_width = taps_of_class[plane % ${n}u];
+  let taps = taps_of_class[plane / ${n}u] * kernel_width;
+  let padding_y = padding_of_class[plane / ${n}u];
+  let padding_x = padding_of_class[plane % ${n}u];
+  let weight_start = start_of_class[plane];`,
+    taps: 'taps',
+    kernelWidth: 'kernel_width',
+    paddingY: 'padding_y',
+    paddingX: 'padding_x',
+    weightStart: 'weight_start',
+  };
+}
+
+/**
+ * Statements that add `value` (a vec4 of input channels) times four rows of weights to an accumulator.
+ * In f16 the four products are summed in f16 and the sum is added in f32.
+ */
+export function multiplyAdd(
+  sum: string,
+  value: string,
+  rows: readonly string[],
+  used: number,
+  precision: Precision,
+): string {
+  const terms = rows.slice(0, used).map((row, k) => `${value}.${'xyzw'[k]} * ${row}`);
+  return precision === 'f16'
+    ? `${sum} += vec4<f32>(${terms.join(' + ')});`
+    : terms.map((term) => `${sum} += ${term};`).join(' ');
+}

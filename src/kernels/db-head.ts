@@ -1,0 +1,180 @@
+/**
+ * @file The fused DB kernel: from the heads' quarter-resolution features to P, T and B in a single pass.
+ * A 2x2 transposed convolution of stride 2 has no halo, so each quarter-resolution pixel becomes 4x4 outputs by
+ * itself: 64 features -> ReLU(64 hidden) for each of 2x2 positions -> 2x2 logits each -> sigmoid, for both heads,
+ * and then the differentiable binarization B = 1 / (1 + exp(-k (P - T))), paper eq. 1. Batch norm is folded in.
+ */
+
+import { type Binding, declare, type Kernel, traffic } from './kernel.ts';
+import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
+
+export interface DbHead {
+  label: string;
+  /** Size of the features: a quarter of the maps'. */
+  height: number;
+  width: number;
+  /** Features per head, and hidden channels between the transposed convolutions: a multiple of 16. */
+  channels: number;
+  /** `P` computes the probability map alone. */
+  outputs: 'P' | 'PTB';
+  /**
+   * True where the features of both heads stand in one tensor, P's first; it is then bound twice.
+   * False where each head has a tensor of its own.
+   */
+  merged: boolean;
+  /** Steepness of the binarization; 50 in the paper. */
+  k: number;
+}
+
+/** Hidden channels that a thread keeps in registers at a time. */
+const hiddenBlock = 16;
+
+/** Weights of one head, batch norm folded: PyTorch's layout of `ConvTranspose2d`, `[in, out, 2, 2]`. */
+export interface DbHeadWeights {
+  /** `[channels, channels, 2, 2]` */
+  up1: ArrayLike<number>;
+  /** `[channels]` */
+  bias1: ArrayLike<number>;
+  /** `[channels, 1, 2, 2]` */
+  up2: ArrayLike<number>;
+  /** `[1]` */
+  bias2: ArrayLike<number>;
+}
+
+/**
+ * What the kernel binds as `weights` and `bias`.
+ * `weights`, per head: `[position 4][feature][hidden]`, then `[hidden][position 4]`.
+ * `bias`, per head: `[hidden]`, then the last bias four times.
+ */
+export function packDbHead(
+  heads: readonly DbHeadWeights[],
+  channels: number,
+): { weights: Float32Array<ArrayBuffer>; bias: Float32Array<ArrayBuffer> } {
+  const weights = new Float32Array(heads.length * (4 * channels * channels + 4 * channels));
+  const bias = new Float32Array(heads.length * (channels + 4));
+  let at = 0;
+  let biasAt = 0;
+  for (const { up1, bias1, up2, bias2 } of heads) {
+    for (let position = 0; position < 4; position++) {
+      for (let feature = 0; feature < channels; feature++) {
+        for (let hidden = 0; hidden < channels; hidden++) {
+          weights[at++] = up1[(feature * channels + hidden) * 4 + position];
+        }
+      }
+    }
+    for (let i = 0; i < channels * 4; i++) weights[at++] = up2[i];
+    for (let i = 0; i < channels; i++) bias[biasAt++] = bias1[i];
+    for (let i = 0; i < 4; i++) bias[biasAt++] = bias2[0];
+  }
+  return { weights, bias };
+}
+
+/**
+ * The fused DB kernel.
+ * Bindings: `features0` (P's), `features1` (T's, where there are any), `weights`, `bias` ({@link packDbHead}), then
+ * the maps `probability`, `threshold`, `binary`: f32, row-major `[4 height, 4 width]`.
+ */
+export function dbHead(
+  { label, height, width, channels, outputs, merged, k }: DbHead,
+  { precision, pixels }: { precision: Precision /** Feature pixels per thread. */; pixels: number },
+): Kernel {
+  const heads = outputs === 'P' ? 1 : 2;
+  const element = elementBytes(precision);
+  const type = `vec4<${precision}>`;
+  const vectors = channels / 4;
+  const stride = merged ? 2 * vectors : vectors;
+  const total = height * width;
+  const headWeights = 4 * channels * vectors + channels;
+  const blocks = channels / hiddenBlock;
+  const map = (name: string) => ({
+    name,
+    access: 'read_write' as const,
+    bytes: total * 16 * 4,
+    type: 'vec2<f32>',
+  });
+  const bindings: (Binding & { type: string })[] = [
+    ...Array.from({ length: heads }, (_, i) => ({
+      name: `features${i}`,
+      access: 'read' as const,
+      bytes: total * stride * 4 * element,
+      type,
+    })),
+    { name: 'weights', access: 'read' as const, bytes: heads * headWeights * 4 * element, type },
+    { name: 'bias', access: 'read' as const, bytes: heads * (channels + 4) * 4, type: 'vec4<f32>' },
+    map('probability'),
+    ...(heads === 2 ? [map('threshold'), map('binary')] : []),
+  ];
+  const mac = (p: number, v: number) =>
+    precision === 'f16'
+      ? `hidden${p}_${v} += vec4<f32>(value.x * w0_${v} + value.y * w1_${v} + value.z * w2_${v} + value.w * w3_${v});`
+      : `hidden${p}_${v} += value.x * w0_${v}; hidden${p}_${v} += value.y * w1_${v}; hidden${p}_${v} += value.z * w2_${v}; hidden${p}_${v} += value.w * w3_${v};`;
+  const head = (h: number) => wgsl`
+  ${unroll(pixels, (p) => `var logits${h}_${p} = bias[${h * (vectors + 1) + vectors}u];`)}
+  for (var block = 0u; block < ${blocks}u; block++) {
+    ${unroll(pixels, (p) => unroll(4, (v) => `var hidden${p}_${v} = bias[${h * (vectors + 1)}u + block * 4u + ${v}u];`))}
+    var weight = ${h * headWeights}u + position * ${channels * vectors}u + block * 4u;
+    for (var c = 0u; c < ${vectors}u; c++) {
+      ${unroll(4, (r) => unroll(4, (v) => `let w${r}_${v} = weights[weight + ${r * vectors + v}u];`))}
+      ${unroll(
+        pixels,
+        (p) => `{ let value = features${h}[pixel${p} * ${stride}u + ${merged ? h * vectors : 0}u + c];
+      ${unroll(4, (v) => mac(p, v))} }`,
+      )}
+      weight += ${4 * vectors}u;
+    }
+    let last = ${h * headWeights + 4 * channels * vectors}u + block * ${hiddenBlock}u;
+    ${unroll(4, (v) => unroll(4, (i) => `let u${v}_${i} = vec4<f32>(weights[last + ${v * 4 + i}u]);`))}
+    ${unroll(pixels, (p) =>
+      unroll(
+        4,
+        (v) => `{ let active_units = max(hidden${p}_${v}, vec4<f32>());
+    logits${h}_${p} += active_units.x * u${v}_0 + active_units.y * u${v}_1 + active_units.z * u${v}_2 + active_units.w * u${v}_3; }`,
+      ),
+    )}
+  }`;
+  const code = wgsl`${header(precision)}${declare(bindings)}
+// Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case.
+fn sigmoid(x: vec4<f32>) -> vec4<f32> {
+  return 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let first = id.x * ${pixels}u;
+  // Which of the 2x2 positions of the first transposed convolution.
+  let position = id.y;
+  if (first >= ${total}u) { return; }
+  ${unroll(pixels, (p) => `let pixel${p} = min(first + ${p}u, ${total - 1}u);`)}
+  ${unroll(heads, head)}
+  ${unroll(
+    pixels,
+    (p) => `if (first + ${p}u < ${total}u) {
+    // In units of two outputs: the upper and the lower pair of the 2x2 block.
+    let upper = ((pixel${p} / ${width}u) * 4u + (position / 2u) * 2u) * ${2 * width}u + (pixel${p} % ${width}u) * 2u + position % 2u;
+    let lower = upper + ${2 * width}u;
+    let p = sigmoid(logits0_${p});
+    probability[upper] = p.xy;
+    probability[lower] = p.zw;
+    ${
+      heads === 2
+        ? `let t = sigmoid(logits1_${p});
+    let b = sigmoid(${k.toFixed(6)} * (p - t));
+    threshold[upper] = t.xy;
+    threshold[lower] = t.zw;
+    binary[upper] = b.xy;
+    binary[lower] = b.zw;`
+        : ''
+    }
+  }`,
+  )}
+}
+`;
+  return {
+    label: `${label} (${pixels} px)`,
+    code,
+    bindings,
+    dispatch: [Math.ceil(Math.ceil(total / pixels) / 64), 4, 1],
+    flops: 2 * total * heads * (4 * channels * channels + 16 * channels),
+    bytes: traffic(bindings),
+  };
+}

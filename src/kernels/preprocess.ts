@@ -1,0 +1,129 @@
+/**
+ * @file From pixels to the network's input: bilinear resize, channel order, normalisation, in one pass.
+ * The resize is OpenCV's for 8-bit images (`resizeLinear`: half-pixel centres, no antialias, weights of 11 bits,
+ * result rounded to 8 bits), computed in integers, so that it gives the same pixels.
+ */
+
+import { declare, type Kernel, traffic } from './kernel.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
+
+export interface Preprocess {
+  label: string;
+  /** Size of the output. The size of the source stands in the `resize` table. */
+  height: number;
+  width: number;
+  /** `texture`: an RGBA texture (`rgba8unorm`); otherwise interleaved bytes with so many channels. */
+  source: 'texture' | 1 | 3 | 4;
+  channelOrder: 'rgb' | 'bgr';
+  /** In the stated order, in units of pixel values (0 to 255). */
+  mean: readonly [number, number, number];
+  std: readonly [number, number, number];
+}
+
+/** Bits of a resize weight, as OpenCV's `INTER_RESIZE_COEF_BITS`. */
+const weightBits = 11;
+
+/**
+ * The table of a resize: `[source width, source height]`, then for each output column and then for each output row
+ * `[first source index | second source index << 16, weight of the second]`. Weights are of 2048.
+ * Computed in f64 on the CPU, since f32 is too coarse for wide images.
+ */
+export function resizeTable(
+  source: { width: number; height: number },
+  target: { width: number; height: number },
+): Uint32Array<ArrayBuffer> {
+  const table = new Uint32Array(2 * (1 + target.width + target.height));
+  table.set([source.width, source.height]);
+  let at = 2;
+  for (const [from, to] of [
+    [source.width, target.width],
+    [source.height, target.height],
+  ]) {
+    for (let i = 0; i < to; i++) {
+      const centre = Math.fround((i + 0.5) * (from / to) - 0.5);
+      const first = Math.floor(centre);
+      const clamped = Math.min(Math.max(first, 0), from - 1);
+      const outside = first < 0 || first >= from - 1;
+      table[at++] = clamped | (Math.min(clamped + 1, from - 1) << 16);
+      table[at++] = outside ? 0 : roundHalfEven((centre - first) * (1 << weightBits));
+    }
+  }
+  return table;
+}
+
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  return value - floor === 0.5 ? floor + (floor & 1) : Math.round(value);
+}
+
+/**
+ * `output[y, x] = (resized[y, x] - mean) / std` in the stated channel order, the fourth channel 0.
+ * Bindings: `source`, `resize` ({@link resizeTable}), `output` (`[height, width, 4]`). Grey is used for all three channels.
+ */
+export function preprocess(
+  { label, height, width, source, channelOrder, mean, std }: Preprocess,
+  { precision }: { precision: Precision },
+): Kernel {
+  const bindings = [
+    source === 'texture'
+      ? { name: 'source', access: 'texture' as const, bytes: 0, type: 'texture_2d<f32>' }
+      : { name: 'source', access: 'read' as const, bytes: 0, type: 'u32' },
+    { name: 'resize', access: 'read' as const, bytes: 8 * (1 + width + height), type: 'vec2<u32>' },
+    {
+      name: 'output',
+      access: 'read_write' as const,
+      bytes: height * width * 4 * elementBytes(precision),
+      type: `vec4<${precision}>`,
+    },
+  ];
+  const vector = (values: readonly number[]) =>
+    `vec3<f32>(${values.map((value) => literal(value)).join(', ')})`;
+  const code = wgsl`${header(precision)}${declare(bindings)}
+#if ${source !== 'texture'}
+fn byte_at(index: u32) -> u32 {
+  return (source[index / 4u] >> ((index % 4u) * 8u)) & 255u;
+}
+#endif
+fn pixel(x: u32, y: u32) -> vec3<u32> {
+  #if ${source === 'texture'}
+  return vec3<u32>(textureLoad(source, vec2<u32>(x, y), 0).rgb * 255.0 + 0.5);
+  #elif ${source === 1}
+  return vec3<u32>(byte_at(y * resize[0].x + x));
+  #else
+  let at = (y * resize[0].x + x) * ${source}u;
+  return vec3<u32>(byte_at(at), byte_at(at + 1u), byte_at(at + 2u));
+  #endif
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= ${width}u) { return; }
+  let column = resize[1u + id.x];
+  let row = resize[${1 + width}u + id.y];
+  let left = column.x & 65535u;
+  let right = column.x >> 16u;
+  let top = row.x & 65535u;
+  let bottom = row.x >> 16u;
+  // OpenCV's fixed-point order of operations: horizontal sums of 19 bits, cut to 15, then the vertical sum.
+  let upper = (pixel(left, top) * (2048u - column.y) + pixel(right, top) * column.y) >> vec3<u32>(4u);
+  let lower = (pixel(left, bottom) * (2048u - column.y) + pixel(right, bottom) * column.y) >> vec3<u32>(4u);
+  let resized = (((upper * (2048u - row.y)) >> vec3<u32>(16u)) + ((lower * row.y) >> vec3<u32>(16u)) + 2u) >> vec3<u32>(2u);
+  let ordered = vec3<f32>(resized${channelOrder === 'bgr' ? '.bgr' : ''});
+  output[id.y * ${width}u + id.x] = vec4<${precision}>(vec4<f32>((ordered - ${vector(mean)}) / ${vector(std)}, 0.0));
+}
+`;
+  return {
+    label,
+    code,
+    bindings,
+    dispatch: [Math.ceil(width / 64), height, 1],
+    flops: height * width * 3 * 8,
+    bytes: traffic(bindings),
+  };
+}
+
+/** A number as an f32 literal. */
+function literal(value: number): string {
+  const text = String(value);
+  return /[.e]/.test(text) ? text : `${text}.0`;
+}

@@ -1,0 +1,60 @@
+/** @file The nouns of post-processing: maps in, regions out. */
+
+/** A point `[x, y]` in pixels; pixel centres of a map lie on whole numbers, as in OpenCV. */
+export type Point = [x: number, y: number];
+
+/** A region of text. Quads are ordered top-left, top-right, bottom-right, bottom-left. */
+export interface Region {
+  points: Point[];
+  /** Mean probability inside the region, 0 to 1. */
+  score: number;
+}
+
+/** How maps become regions. Section "from maps to regions" of the paper; names as in the authors' code. */
+export interface RegionOptions {
+  /** `quad`: minimum-area rectangles; `polygon`: the unclipped contour itself. */
+  shape: 'quad' | 'polygon';
+  /** A pixel belongs to the mask if its value is above this (strictly). 0 to 1. */
+  threshold: number;
+  /** A region is dropped if its score is below this. 0 to 1. */
+  boxThreshold: number;
+  /** Offset distance D = A * ratio / L (A area, L perimeter). 0 to 100. */
+  unclipRatio: number;
+  /** At most this many contours are looked at, the largest by area first. */
+  maxCandidates: number;
+  /** A rectangle with a shorter side (network pixels) is dropped; after the unclip, one below `minSize + 2`. */
+  minSize: number;
+  /** `fast`: mean over the filled rectangle (quad) or the simplified polygon; `slow`: over the contour. */
+  score: 'fast' | 'slow';
+}
+
+/** What `findRegions` takes: any of the options, and the size that the points are to be scaled to. */
+export interface FindRegionsOptions extends Partial<RegionOptions> {
+  /**
+   * Size of the source image. Points are scaled to it (x and y separately) and clipped to
+   * [0, width] x [0, height]. Default: the size of the map.
+   */
+  target?: { width: number; height: number };
+}
+
+/** A probability map at network resolution, row-major. */
+export interface ProbabilityMap {
+  /** P, `width * height` values; the scores are means of these. */
+  data: Float32Array;
+  width: number;
+  height: number;
+  /**
+   * The pixels to take regions from, if it is not `data > threshold` (B, for example, or computed on the GPU):
+   * either one byte per pixel (0 or 1), or one bit per pixel, rows padded to whole words of 32 pixels, pixel
+   * x of a row being bit `x % 32` (least significant first) of word `x >> 5`. The threshold is not applied to it.
+   */
+  mask?: Uint8Array | Uint32Array;
+}
+
+/** What `findRegions` returns. */
+export interface RegionResult {
+  /** In the order in which a scan, row by row, meets the regions' contours in the mask. */
+  regions: Region[];
+  /** Whether contours were left out because there were more than `maxCandidates`. */
+  truncated: boolean;
+}

@@ -1,0 +1,125 @@
+/** @file Getting a device: adapter, limits, and the honest word on whether it is a GPU at all. */
+
+import { DBNetError } from '../errors.ts';
+
+export interface AdapterDescription {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+}
+
+export interface GpuContext {
+  device: GPUDevice;
+  adapter: AdapterDescription;
+  /** True where shaders run on the CPU (SwiftShader, lavapipe, WARP). */
+  software: boolean;
+  /** Set once the device is lost, with the reason. */
+  lost: { reason: string } | undefined;
+  /** Destroys the device if it was opened here. */
+  close(): void;
+}
+
+/** Limits of which a device gets as much as the adapter has. */
+const wantedLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxTextureDimension2D',
+] as const;
+
+/** Names under which software adapters are known. */
+const softwareNames = /swiftshader|llvmpipe|lavapipe|software|basic render|\bwarp\b/i;
+
+/**
+ * Opens a device, or takes the caller's, which is then never destroyed.
+ * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter.
+ */
+export async function openDevice(options: { gpu?: GPU; device?: GPUDevice }): Promise<GpuContext> {
+  if (options.device) return watch(options.device, options.device.adapterInfo, false, () => {});
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
+  if (!gpu) {
+    throw new DBNetError(
+      'no-webgpu',
+      'expected WebGPU, found no navigator.gpu: use a browser with WebGPU on a secure page (https or localhost), ' +
+        "Deno, or in Node pass `gpu: create([])` of the package 'webgpu'",
+    );
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new DBNetError(
+      'no-webgpu',
+      'expected a WebGPU adapter, found none: enable hardware acceleration or install a graphics driver ' +
+        '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
+    );
+  }
+  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+  const device = await adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits });
+  // Deno and older browsers have the flag on the adapter instead of its info.
+  const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
+  return watch(device, adapter.info, fallback, () => device.destroy(), gpu);
+}
+
+function watch(
+  device: GPUDevice,
+  info: GPUAdapterInfo | undefined,
+  fallback: boolean,
+  close: () => void,
+  /** Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
+  gpu?: GPU,
+): GpuContext & { gpu?: GPU } {
+  const adapter = {
+    vendor: info?.vendor ?? '',
+    architecture: info?.architecture ?? '',
+    device: info?.device ?? '',
+    description: info?.description ?? '',
+  };
+  const software =
+    fallback || info?.isFallbackAdapter === true || softwareNames.test(Object.values(adapter).join(' '));
+  const context: GpuContext & { gpu?: GPU } = { device, adapter, software, lost: undefined, close, gpu };
+  void device.lost.then(({ reason, message }) => {
+    context.lost = { reason: message || reason };
+  });
+  return context;
+}
+
+/**
+ * Runs `work` and gives its result, or the first error that the device reports of what was issued in it.
+ * `work` must issue its commands before its first `await`.
+ * @throws DBNetError `gpu-error` or `device-lost`.
+ */
+export async function checked<T>(context: GpuContext, what: string, work: () => T | Promise<T>): Promise<T> {
+  const { device } = context;
+  device.pushErrorScope('internal');
+  device.pushErrorScope('out-of-memory');
+  device.pushErrorScope('validation');
+  let pending: T | Promise<T>;
+  let scopes: Promise<GPUError | null>[] = [];
+  try {
+    pending = work();
+  } finally {
+    scopes = [device.popErrorScope(), device.popErrorScope(), device.popErrorScope()];
+  }
+  // Both are awaited: a rejection of the work must not leave the scopes' promises unhandled.
+  const [result, ...errors] = await Promise.allSettled([pending, ...scopes]);
+  assertNotLost(context);
+  for (const error of errors) {
+    if (error.status === 'fulfilled' && error.value) {
+      throw new DBNetError('gpu-error', `${what} failed on this device: ${error.value.message}`, {
+        cause: error.value,
+      });
+    }
+  }
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
+}
+
+/** @throws DBNetError `device-lost` once the device is lost. */
+export function assertNotLost(context: GpuContext): void {
+  if (context.lost) {
+    throw new DBNetError(
+      'device-lost',
+      `the GPU device was lost (${context.lost.reason}): create a new detector`,
+    );
+  }
+}

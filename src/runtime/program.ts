@@ -1,0 +1,133 @@
+/** @file A recorded program: a plan with its pipelines, buffers and bind groups, ready to be replayed. */
+
+import type { Plan, Resource } from '../graph/plan.ts';
+import type { Arena } from './arena.ts';
+import type { ConstantStore } from './constants.ts';
+import { checked, type GpuContext } from './gpu-context.ts';
+import type { PipelineCache } from './pipelines.ts';
+
+export interface Step {
+  label: string;
+  pipeline: GPUComputePipeline;
+  bindGroup: GPUBindGroup;
+  dispatch: readonly [number, number, number];
+  flops: number;
+}
+
+/** What a caller binds to the plan's external resources. */
+export type Externals = ReadonlyMap<string, GPUBuffer | GPUTextureView>;
+
+export interface Device {
+  context: GpuContext;
+  pipelines: PipelineCache;
+  constants: ConstantStore;
+  arena: Arena;
+}
+
+export class Program {
+  readonly plan: Plan;
+  readonly #device: Device;
+  readonly #pipelines: readonly GPUComputePipeline[];
+  readonly #steps: Step[] = [];
+  #generation = -1;
+  #externals: Externals = new Map();
+
+  private constructor(plan: Plan, device: Device, pipelines: readonly GPUComputePipeline[]) {
+    this.plan = plan;
+    this.#device = device;
+    this.#pipelines = pipelines;
+  }
+
+  /**
+   * Compiles a plan and uploads its constants.
+   * @param onCompiled called after each pipeline with how many are ready.
+   * @throws DBNetError `limit-exceeded`, `gpu-error`, `device-lost`.
+   */
+  static async build(
+    plan: Plan,
+    device: Device,
+    onCompiled: (done: number, total: number) => void = () => {},
+  ): Promise<Program> {
+    const { context, arena, constants, pipelines } = device;
+    await checked(context, 'allocating the activation buffers', () => arena.reserve(plan.bufferSizes));
+    let done = 0;
+    const compiling = Promise.all(
+      plan.steps.map(async ({ kernel }) => {
+        const pipeline = await pipelines.get(kernel);
+        onCompiled(++done, plan.steps.length);
+        return pipeline;
+      }),
+    );
+    // Weights are packed while the driver compiles.
+    const uploading = checked(context, 'uploading the weights', () => {
+      constants.upload(plan.constants);
+    });
+    const [compiled] = await Promise.all([compiling, uploading]);
+    return new Program(plan, device, compiled);
+  }
+
+  /** Floating-point operations of one run. */
+  get flops(): number {
+    return this.plan.steps.reduce((sum, { kernel }) => sum + kernel.flops, 0);
+  }
+
+  /** Codes of the kernels in use, for {@link PipelineCache.keepOnly}. */
+  get codes(): string[] {
+    return this.plan.steps.map(({ kernel }) => kernel.code);
+  }
+
+  /** The buffer and byte length of a tensor. */
+  tensor(name: string): { buffer: GPUBuffer; bytes: number } {
+    const { buffer, bytes } = this.plan.tensors.get(name)!;
+    return { buffer: this.#device.arena.get(buffer), bytes };
+  }
+
+  /** The steps to dispatch, with bind groups made anew only where something they hold has changed. */
+  steps(externals: Externals): readonly Step[] {
+    const { arena } = this.#device;
+    const stale = this.#generation !== arena.generation;
+    const isNew = ({ kind, name }: Resource) =>
+      kind === 'external' && externals.get(name) !== this.#externals.get(name);
+    this.plan.steps.forEach(({ kernel, resources }, index) => {
+      if (!stale && !resources.some(isNew)) return;
+      this.#steps[index] = {
+        label: kernel.label,
+        pipeline: this.#pipelines[index],
+        bindGroup: this.#bind(index, externals),
+        dispatch: kernel.dispatch,
+        flops: kernel.flops,
+      };
+    });
+    this.#generation = arena.generation;
+    this.#externals = externals;
+    return this.#steps;
+  }
+
+  #bind(index: number, externals: Externals): GPUBindGroup {
+    const { kernel, resources } = this.plan.steps[index];
+    return this.#device.context.device.createBindGroup({
+      label: kernel.label,
+      layout: this.#pipelines[index].getBindGroupLayout(0),
+      entries: resources.map((resource, binding) => ({
+        binding,
+        resource: this.#resource(resource, externals),
+      })),
+    });
+  }
+
+  #resource(resource: Resource, externals: Externals): GPUBindingResource {
+    switch (resource.kind) {
+      case 'tensor': {
+        const { buffer, bytes } = this.tensor(resource.name);
+        return { buffer, size: bytes };
+      }
+      case 'constant':
+        return { buffer: this.#device.constants.get(resource.name) };
+      case 'external': {
+        const value = externals.get(resource.name);
+        if (!value) throw new Error(`nothing is bound to '${resource.name}'`);
+        return 'size' in value ? { buffer: value } : value;
+      }
+    }
+  }
+}

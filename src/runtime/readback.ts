@@ -1,0 +1,68 @@
+/** @file Copying results to the CPU: mappable buffers that are used again, so that frames make no new ones. */
+
+import { bufferUsage } from './constants.ts';
+import { assertNotLost, type GpuContext } from './gpu-context.ts';
+
+const mapModeRead = 0x1; // GPUMapMode.READ, which Node has no global for
+
+export class ReadbackPool {
+  readonly #context: GpuContext;
+  readonly #free: GPUBuffer[] = [];
+  readonly #all = new Set<GPUBuffer>();
+
+  constructor(context: GpuContext) {
+    this.#context = context;
+  }
+
+  /** Bytes of all buffers. */
+  get bytes(): number {
+    return [...this.#all].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** A buffer of at least `bytes`. The smallest that fits is taken; one that does not fit makes room for one that does. */
+  acquire(bytes: number): GPUBuffer {
+    const fitting = this.#free.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0];
+    const taken = fitting ?? this.#free[0];
+    if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
+    if (fitting) return fitting;
+    if (taken) this.#discard(taken);
+    const buffer = this.#context.device.createBuffer({
+      label: 'readback',
+      size: bytes,
+      usage: bufferUsage.mapRead | bufferUsage.copyTo,
+    });
+    this.#all.add(buffer);
+    return buffer;
+  }
+
+  /** Waits for the commands that write `buffer` and gives its first `bytes` bytes, valid until `release`. */
+  async map(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    try {
+      await buffer.mapAsync(mapModeRead, 0, bytes);
+    } catch (error) {
+      // The lost promise settles a moment after the mapping fails.
+      await Promise.race([this.#context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
+      assertNotLost(this.#context);
+      throw error;
+    }
+    return buffer.getMappedRange(0, bytes);
+  }
+
+  /** Gives a buffer back, mapped or not. */
+  release(buffer: GPUBuffer): void {
+    if (!this.#all.has(buffer)) return;
+    buffer.unmap();
+    this.#free.push(buffer);
+  }
+
+  destroy(): void {
+    for (const buffer of this.#all) buffer.destroy();
+    this.#all.clear();
+    this.#free.length = 0;
+  }
+
+  #discard(buffer: GPUBuffer): void {
+    this.#all.delete(buffer);
+    buffer.destroy();
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * @file Replaying a program: one submit where the frame is short, several where it is long, so that progress can be
+ * reported, an abort is noticed, and no driver's watchdog strikes.
+ */
+
+import { assertNotLost, type GpuContext } from './gpu-context.ts';
+import type { Step } from './program.ts';
+
+/** How much work goes into one submit: learnt from how long earlier ones took. */
+export class Pace {
+  /** Milliseconds that one submit should take at most. */
+  static readonly target = 250;
+  #flopsPerMs: number;
+
+  constructor(context: GpuContext) {
+    // First guesses; a slow start costs a few more submits, a fast one nothing.
+    this.#flopsPerMs = context.software ? 2e6 : 2e8;
+  }
+
+  get flopsPerSubmit(): number {
+    return this.#flopsPerMs * Pace.target;
+  }
+
+  observe(flops: number, ms: number): void {
+    // Short runs measure the fence, not the device.
+    if (ms > 20) this.#flopsPerMs = flops / ms;
+  }
+}
+
+export interface RunOptions {
+  pace: Pace;
+  /** Commands that go into the last submit, after the last dispatch. */
+  finish: (encoder: GPUCommandEncoder) => void;
+  /** Called after each submit that is waited for, with floating-point operations done and in all. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Submits all steps. On return the last commands are submitted, not necessarily done.
+ * @throws the signal's reason when aborted between submits; DBNetError `device-lost`.
+ */
+export async function run(
+  context: GpuContext,
+  steps: readonly Step[],
+  { pace, finish, onProgress, signal }: RunOptions,
+): Promise<void> {
+  const { device } = context;
+  const total = steps.reduce((sum, { flops }) => sum + flops, 0);
+  const groups = group(steps, pace.flopsPerSubmit);
+  let done = 0;
+  onProgress?.(0, total);
+  for (const [index, steps] of groups.entries()) {
+    const last = index === groups.length - 1;
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const { pipeline, bindGroup, dispatch } of steps) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(...dispatch);
+    }
+    pass.end();
+    if (last) finish(encoder);
+    const start = performance.now();
+    device.queue.submit([encoder.finish()]);
+    if (last) break;
+    await device.queue.onSubmittedWorkDone();
+    assertNotLost(context);
+    const flops = steps.reduce((sum, step) => sum + step.flops, 0);
+    pace.observe(flops, performance.now() - start);
+    done += flops;
+    onProgress?.(done, total);
+    signal?.throwIfAborted();
+  }
+}
+
+/** Cuts the steps, in order, into groups of at most `limit` floating-point operations (or of one step). */
+export function group(steps: readonly Step[], limit: number): Step[][] {
+  const groups: Step[][] = [];
+  let room = 0;
+  for (const step of steps) {
+    if (groups.length === 0 || step.flops > room) {
+      groups.push([]);
+      room = limit;
+    }
+    groups[groups.length - 1].push(step);
+    room -= step.flops;
+  }
+  return groups;
+}

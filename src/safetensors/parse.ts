@@ -1,0 +1,152 @@
+/**
+ * @file The safetensors reader. Layout of a file: header length (u64, little-endian), header (JSON, UTF-8),
+ * the tensors' bytes without gaps. It trusts nothing: a file is read either whole and consistent, or not.
+ * Source: the format's description in huggingface/safetensors.
+ */
+
+import { DBNetError } from '../errors.ts';
+import { viewBytes } from './bytes.ts';
+import { toFloat32 } from './convert.ts';
+import { isFloatDtype } from './dtypes.ts';
+import { parseHeader, type TensorInfo } from './header.ts';
+import { countBytes, failArgument, failInvalid, quote } from './messages.ts';
+import { adviseOnContent } from './sniff.ts';
+
+/** Bytes of the header length at the start of the file. */
+export const LENGTH_BYTES = 8;
+/** The longest header that the reference implementation reads, bytes. */
+export const MAX_HEADER_BYTES = 100_000_000;
+
+/** A file that has been checked. It keeps a view of the bytes it was made of; do not change them. */
+export interface Safetensors {
+  /** By name, in the order of the header. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** `__metadata__` of the file, empty where there is none. It has no prototype. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /**
+   * The tensor as 32-bit floats, row-major, in a new array. F32, F16 and BF16 are exact, F64 is rounded.
+   * @throws DBNetError `unsupported-dtype` for the other dtypes, `invalid-argument` for an unknown name.
+   */
+  float32(name: string): Float32Array;
+  /**
+   * The tensor's stored bytes, of any dtype: a view of the file, not a copy.
+   * @throws DBNetError `invalid-argument` for an unknown name.
+   */
+  bytes(name: string): Uint8Array;
+}
+
+/**
+ * Reads a safetensors file and checks all of it but the numbers.
+ * @param bytes The whole file.
+ * @throws DBNetError `invalid-safetensors`, naming the tensor or the byte, what was expected and found;
+ *   `invalid-argument` if it is given something else than bytes.
+ * @example
+ * const file = parseSafetensors(await loadBytes('weights/db-resnet18.safetensors'));
+ * const bias = file.float32('decoder.binarize.6.bias');
+ */
+export function parseSafetensors(bytes: ArrayBuffer | Uint8Array): Safetensors {
+  const file = viewBytes(bytes);
+  const headerBytes = readHeaderLength(file);
+  const dataOffset = LENGTH_BYTES + headerBytes;
+  // The format wants the brace at once: padding is allowed at the end only.
+  if (file[LENGTH_BYTES] !== 0x7b) {
+    failInvalid(
+      `expected "{" at byte ${LENGTH_BYTES}, found ` +
+        `0x${file[LENGTH_BYTES].toString(16).padStart(2, '0')}.${adviseOnContent(file)}`,
+    );
+  }
+  const text = decodeHeader(file.subarray(LENGTH_BYTES, dataOffset));
+  const { tensors, metadata } = parseHeader(text, LENGTH_BYTES, dataOffset, file.length);
+
+  const find = (name: string): TensorInfo => {
+    const info = tensors.get(name);
+    if (info === undefined)
+      failArgument(`There is no tensor ${quote(String(name))} in the file: ${listNames(tensors)}.`);
+    return info;
+  };
+  const view = ({ byteOffset, byteLength }: TensorInfo): Uint8Array =>
+    new Uint8Array(file.buffer, file.byteOffset + byteOffset, byteLength);
+  return {
+    tensors,
+    metadata,
+    bytes: (name) => view(find(name)),
+    float32(name) {
+      const info = find(name);
+      if (!isFloatDtype(info.dtype)) {
+        throw new DBNetError(
+          'unsupported-dtype',
+          `Tensor ${quote(name)} is ${info.dtype}; only F64, F32, F16 and BF16 are converted to numbers. ` +
+            'Save it as one of these, or read its bytes.',
+        );
+      }
+      return toFloat32(view(info), info.dtype);
+    },
+  };
+}
+
+/** Length of the header in bytes: at least 2, at most the limit, and within the file. */
+function readHeaderLength(file: Uint8Array): number {
+  if (file.length < LENGTH_BYTES) {
+    failInvalid(
+      `expected at least ${countBytes(LENGTH_BYTES)} (the header length), found ` +
+        `${countBytes(file.length)}. It is empty or cut off: fetch it again.`,
+    );
+  }
+  const words = new DataView(file.buffer, file.byteOffset, LENGTH_BYTES);
+  const length = words.getBigUint64(0, true);
+  if (length > MAX_HEADER_BYTES) {
+    failInvalid(
+      `bytes 0 to 7 say that the header has ${length} bytes; expected at most ` +
+        `${MAX_HEADER_BYTES}.${adviseOnContent(file)}`,
+    );
+  }
+  if (length < 2)
+    failInvalid(`bytes 0 to 7 say that the header has ${length} bytes; expected at least 2 ("{}").`);
+  if (length > file.length - LENGTH_BYTES) {
+    failInvalid(
+      `bytes 0 to 7 say that the header has ${length} bytes, but only ` +
+        `${countBytes(file.length - LENGTH_BYTES)} follow. It is cut off or damaged: fetch it again.`,
+    );
+  }
+  return Number(length);
+}
+
+function decodeHeader(bytes: Uint8Array): string {
+  try {
+    // A copy, because browsers do not decode shared memory.
+    return decoder().decode(bytes.slice());
+  } catch {
+    failInvalid(
+      `expected UTF-8 in the header, found an invalid sequence at byte ${LENGTH_BYTES + firstInvalid(bytes)}.`,
+    );
+  }
+}
+
+function decoder(): TextDecoder {
+  return new TextDecoder('utf-8', { fatal: true });
+}
+
+/** The last byte of the shortest prefix that no continuation makes valid, by bisection. */
+function firstInvalid(bytes: Uint8Array): number {
+  let valid = 0;
+  let invalid = bytes.length + 1;
+  while (invalid - valid > 1) {
+    const middle = (valid + invalid) >> 1;
+    try {
+      decoder().decode(bytes.slice(0, middle), { stream: true });
+      valid = middle;
+    } catch {
+      invalid = middle;
+    }
+  }
+  return valid;
+}
+
+const MOST_NAMES = 8;
+
+function listNames(tensors: ReadonlyMap<string, TensorInfo>): string {
+  if (tensors.size === 0) return 'it holds none';
+  const names = [...tensors.keys()].slice(0, MOST_NAMES).map((name) => quote(name));
+  const rest = tensors.size > MOST_NAMES ? `, ... (${tensors.size} in all)` : '';
+  return `it holds ${names.join(', ')}${rest}`;
+}
