@@ -8,6 +8,7 @@ import type { Checkpoint } from '../graph/checkpoint.ts';
 import { chooseTile } from '../graph/choose-tile.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
 import type { Graph } from '../graph/layers.ts';
+import { fuse } from '../graph/passes/index.ts';
 import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
@@ -77,7 +78,7 @@ export class Engine {
    */
   static async create(context: GpuContext, checkpoint: Checkpoint, recipe: Recipe): Promise<Engine> {
     const graphOf = (thresholdHead: boolean) =>
-      foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
+      fuse(foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k));
     const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe);
     try {
       await checked(context, 'uploading the weights', () => {

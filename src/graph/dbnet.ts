@@ -34,7 +34,7 @@ export type Entry =
   | ConvEntry
   | { op: 'maxPool'; output: string; input: string }
   | { op: 'upsampleAdd'; output: string; lateral: string; top: string }
-  | { op: 'upsampleConcat'; output: string; inputs: readonly string[] }
+  | { op: 'upsampleConcat'; output: string; inputs: readonly string[]; scales: readonly number[] }
   | HeadEntry;
 
 /** Channels of every head: features, and hidden channels of the tail. */
@@ -62,7 +62,7 @@ export function dbResNet18({ thresholdHead }: { thresholdHead: boolean }): Entry
     smooth('p4', 'P4', 'decoder.out4.0.weight'),
     smooth('p3', 'P3', 'decoder.out3.0.weight'),
     smooth('p2', 'P2', 'decoder.out2.weight'),
-    { op: 'upsampleConcat', output: 'fuse', inputs: ['p5', 'p4', 'p3', 'p2'] },
+    { op: 'upsampleConcat', output: 'fuse', inputs: ['p5', 'p4', 'p3', 'p2'], scales: [8, 4, 2, 1] },
     // Heads.
     headConv('probabilityFeatures', 'decoder.binarize'),
     ...(thresholdHead ? [headConv('thresholdFeatures', 'decoder.thresh')] : []),

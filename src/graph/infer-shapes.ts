@@ -44,14 +44,19 @@ function outputShape(layer: Layer, shapeOf: (tensor: string) => TensorShape): Te
       const { height, width, channels } = shapeOf(layer.input);
       return { height: height / 2, width: width / 2, channels, planes: 1 };
     }
+    case 'stemPool': {
+      const { height, width } = shapeOf(layer.input);
+      return { height: height / 4, width: width / 4, channels: layer.outChannels, planes: 1 };
+    }
     case 'upsampleAdd':
       return shapeOf(layer.lateral);
     case 'upsampleConcat': {
-      const shapes = layer.inputs.map(shapeOf);
+      const [{ height, width, channels }] = layer.inputs.map(shapeOf);
+      const [scale] = layer.scales;
       return {
-        height: Math.max(...shapes.map(({ height }) => height)),
-        width: Math.max(...shapes.map(({ width }) => width)),
-        channels: shapes.reduce((sum, { channels }) => sum + channels, 0),
+        height: height * scale,
+        width: width * scale,
+        channels: channels * layer.inputs.length,
         planes: 1,
       };
     }

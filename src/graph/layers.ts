@@ -49,8 +49,10 @@ export interface UpsampleConcatLayer {
   op: 'upsampleConcat';
   name: string;
   output: string;
-  /** In the order of concatenation. All are upsampled to the largest. */
+  /** In the order of concatenation. */
   inputs: readonly string[];
+  /** By how much each is upsampled; 1 for the largest. */
+  scales: readonly number[];
 }
 
 export interface DbHeadLayer {
@@ -66,7 +68,23 @@ export interface DbHeadLayer {
   parameters: () => DbHeadWeights[];
 }
 
-export type Layer = ConvLayer | MaxPoolLayer | UpsampleAddLayer | UpsampleConcatLayer | DbHeadLayer;
+/** The stem's convolution (7x7, stride 2) with ReLU, and max-pooling. */
+export interface StemPoolLayer {
+  op: 'stemPool';
+  name: string;
+  output: string;
+  input: string;
+  outChannels: number;
+  parameters: () => ConvParameters;
+}
+
+export type Layer =
+  | StemPoolLayer
+  | ConvLayer
+  | MaxPoolLayer
+  | UpsampleAddLayer
+  | UpsampleConcatLayer
+  | DbHeadLayer;
 
 /** A network: `input` is the image `[height, width, 4]` (the fourth channel unused). */
 export interface Graph {
@@ -81,6 +99,7 @@ export function layerInputs(layer: Layer): readonly string[] {
     case 'conv2d':
       return [...layer.sources, ...layer.residuals].map(({ tensor }) => tensor);
     case 'maxPool':
+    case 'stemPool':
       return [layer.input];
     case 'upsampleAdd':
       return [layer.lateral, layer.top];

@@ -10,13 +10,14 @@ import { dbHead, packDbHead } from '../kernels/db-head.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { maxPool } from '../kernels/max-pool.ts';
 import { type Preprocess, preprocess } from '../kernels/preprocess.ts';
+import { stemPool } from '../kernels/stem-pool.ts';
 import type { Tile } from '../kernels/tile.ts';
 import { upsampleAdd } from '../kernels/upsample-add.ts';
 import { upsampleConcat } from '../kernels/upsample-concat.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import { assignBuffers } from './assign-buffers.ts';
 import { elementCount, inferShapes, type TensorShape } from './infer-shapes.ts';
-import type { ConvLayer, DbHeadLayer, Graph, Layer } from './layers.ts';
+import type { ConvLayer, DbHeadLayer, Graph, Layer, StemPoolLayer } from './layers.ts';
 
 /**
  * What a binding of a kernel holds.
@@ -116,6 +117,8 @@ function lower(
         kernel: maxPool({ label: layer.name, ...shapeOf(layer.input) }, choice),
         resources: tensors(layer.input, layer.output),
       };
+    case 'stemPool':
+      return lowerStem(layer, shapeOf, choice, constants);
     case 'upsampleAdd':
       return {
         kernel: upsampleAdd({ label: layer.name, ...shapeOf(layer.output) }, choice),
@@ -124,9 +127,8 @@ function lower(
     case 'upsampleConcat': {
       const { height, width } = shapeOf(layer.output);
       const { channels } = shapeOf(layer.inputs[0]);
-      const scales = layer.inputs.map((tensor) => width / shapeOf(tensor).width);
       return {
-        kernel: upsampleConcat({ label: layer.name, height, width, channels, scales }, choice),
+        kernel: upsampleConcat({ label: layer.name, height, width, channels, scales: layer.scales }, choice),
         resources: tensors(...layer.inputs, layer.output),
       };
     }
@@ -159,6 +161,49 @@ export function convShape(layer: ConvLayer, shapeOf: (tensor: string) => TensorS
   };
 }
 
+/** Names the constants of a convolution and says how they are made: weights, then the bias if there is one. */
+function convConstants(
+  { name, parameters }: Pick<ConvLayer, 'name' | 'parameters'>,
+  conv: Conv2d,
+  { precision }: KernelChoice,
+  constants: Map<string, Constant>,
+): Resource[] {
+  constants.set(`${name}.weights`, { precision, data: () => packConvWeights(conv, parameters().weights) });
+  if (!conv.bias) return [{ kind: 'constant', name: `${name}.weights` }];
+  constants.set(`${name}.bias`, { precision: 'f32', data: () => Float32Array.from(parameters().bias!) });
+  return [
+    { kind: 'constant', name: `${name}.weights` },
+    { kind: 'constant', name: `${name}.bias` },
+  ];
+}
+
+function lowerStem(
+  layer: StemPoolLayer,
+  shapeOf: (tensor: string) => TensorShape,
+  choice: KernelChoice,
+  constants: Map<string, Constant>,
+): PlanStep {
+  const { height, width, channels } = shapeOf(layer.input);
+  const conv: Conv2d = {
+    label: layer.name,
+    sources: [{ height, width, channels, usedChannels: 3, kernel: 7, stride: 2, padding: 3 }],
+    outHeight: height / 2,
+    outWidth: width / 2,
+    outChannels: layer.outChannels,
+    bias: true,
+    residuals: [],
+    relu: true,
+  };
+  return {
+    kernel: stemPool({ label: layer.name, height, width, outChannels: layer.outChannels }, choice),
+    resources: [
+      { kind: 'tensor', name: layer.input },
+      ...convConstants(layer, conv, choice, constants),
+      { kind: 'tensor', name: layer.output },
+    ],
+  };
+}
+
 function lowerConv(
   layer: ConvLayer,
   shapeOf: (tensor: string) => TensorShape,
@@ -166,21 +211,11 @@ function lowerConv(
   constants: Map<string, Constant>,
 ): PlanStep {
   const conv = convShape(layer, shapeOf);
-  const weights = `${layer.name}.weights`;
-  const bias = `${layer.name}.bias`;
-  constants.set(weights, {
-    precision: choice.precision,
-    data: () => packConvWeights(conv, layer.parameters().weights),
-  });
-  if (layer.bias) {
-    constants.set(bias, { precision: 'f32', data: () => Float32Array.from(layer.parameters().bias!) });
-  }
   return {
     kernel: conv2d(conv, { tile: choice.tile(conv), precision: choice.precision }),
     resources: [
       ...layer.sources.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
-      { kind: 'constant', name: weights },
-      ...(layer.bias ? [{ kind: 'constant' as const, name: bias }] : []),
+      ...convConstants(layer, conv, choice, constants),
       ...layer.residuals.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
       { kind: 'tensor', name: layer.output },
     ],

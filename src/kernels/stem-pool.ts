@@ -1,0 +1,124 @@
+/**
+ * @file The stem in one kernel: convolution 7x7 of stride 2, bias, ReLU and max-pooling 3x3 of stride 2. NHWC.
+ * A workgroup computes the convolution for a square of pooled pixels and its halo into workgroup memory and pools
+ * from there, so that the largest tensor of the network (a quarter of the image's pixels, 64 channels) never exists.
+ */
+
+import { multiplyAdd } from './conv2d-shape.ts';
+import { declare, type Kernel, traffic } from './kernel.ts';
+import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
+
+export interface StemPool {
+  label: string;
+  /** Size of the image `[height, width, 4]`, multiples of 4; its fourth channel is skipped. */
+  height: number;
+  width: number;
+  /** A multiple of 8. */
+  outChannels: number;
+}
+
+const kernel = 7;
+const threads = 64;
+/** Side of the square of pooled pixels of a workgroup, and of the convolution's outputs that it needs. */
+const side = 8;
+const tile = 2 * side + 1;
+/** Vectors of output channels of a workgroup. */
+const vectors = 2;
+
+/**
+ * Bindings: `source`, `weights` (as `conv2d` packs them), `bias` (f32), `output`
+ * (`[height / 4, width / 4, outChannels]`).
+ */
+export function stemPool(
+  { label, height, width, outChannels }: StemPool,
+  { precision }: { precision: Precision },
+): Kernel {
+  const type = `vec4<${precision}>`;
+  const element = elementBytes(precision);
+  const outVectors = outChannels / 4;
+  const outHeight = height / 4;
+  const outWidth = width / 4;
+  const stemHeight = height / 2;
+  const stemWidth = width / 2;
+  const perThread = Math.ceil((tile * tile) / threads);
+  const bindings = [
+    { name: 'source', access: 'read' as const, bytes: height * width * 4 * element, type },
+    { name: 'weights', access: 'read' as const, bytes: kernel * kernel * 4 * outChannels * element, type },
+    { name: 'bias', access: 'read' as const, bytes: outChannels * 4, type: 'vec4<f32>' },
+    {
+      name: 'output',
+      access: 'read_write' as const,
+      bytes: outHeight * outWidth * outChannels * element,
+      type,
+    },
+  ];
+  const code = wgsl`${header(precision)}${declare(bindings)}
+var<workgroup> stem: array<vec4<f32>, ${tile * tile * vectors}>;
+
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let channel = group.z * ${vectors}u;
+  // The square of stem pixels starts one above and left of twice the first pooled pixel; -1 wraps around and
+  // fails the comparisons.
+  let top = group.y * ${2 * side}u - 1u;
+  let left = group.x * ${2 * side}u - 1u;
+  ${unroll(
+    perThread,
+    (p) => `let slot${p} = thread + ${p * threads}u;
+  let y${p} = top + slot${p} / ${tile}u;
+  let x${p} = left + slot${p} % ${tile}u;
+  ${unroll(vectors, (v) => `var sum${p}_${v} = bias[channel + ${v}u];`)}`,
+  )}
+  var weight = channel;
+  for (var tap = 0u; tap < ${kernel * kernel}u; tap++) {
+    let tap_y = tap / ${kernel}u - ${(kernel - 1) / 2}u;
+    let tap_x = tap % ${kernel}u - ${(kernel - 1) / 2}u;
+    ${unroll(3, (r) => unroll(vectors, (v) => `let w${v}_${r} = weights[weight + ${r * outVectors + v}u];`))}
+    ${unroll(
+      perThread,
+      (p) => `{
+      let row = y${p} * 2u + tap_y;
+      let column = x${p} * 2u + tap_x;
+      let inside = row < ${height}u && column < ${width}u;
+      let value = select(${type}(), source[select(0u, row * ${width}u + column, inside)], inside);
+      ${unroll(vectors, (v) => multiplyAdd(`sum${p}_${v}`, 'value', [`w${v}_0`, `w${v}_1`, `w${v}_2`], 3, precision))}
+    }`,
+    )}
+    weight += ${4 * outVectors}u;
+  }
+  ${unroll(
+    perThread,
+    (p) => `if (slot${p} < ${tile * tile}u) {
+    // After the ReLU nothing is below 0, so 0 stands for pixels outside.
+    let exists = y${p} < ${stemHeight}u && x${p} < ${stemWidth}u;
+    ${unroll(vectors, (v) => `stem[slot${p} * ${vectors}u + ${v}u] = select(vec4<f32>(), max(sum${p}_${v}, vec4<f32>()), exists);`)}
+  }`,
+  )}
+  workgroupBarrier();
+  for (var item = thread; item < ${side * side * vectors}u; item += ${threads}u) {
+    let pooled = item / ${vectors}u;
+    let vector = item % ${vectors}u;
+    let y = group.y * ${side}u + pooled / ${side}u;
+    let x = group.x * ${side}u + pooled % ${side}u;
+    if (y < ${outHeight}u && x < ${outWidth}u) {
+      let first = (pooled / ${side}u) * ${2 * tile}u + (pooled % ${side}u) * 2u;
+      var largest = vec4<f32>();
+      for (var window = 0u; window < 9u; window++) {
+        largest = max(largest, stem[(first + (window / 3u) * ${tile}u + window % 3u) * ${vectors}u + vector]);
+      }
+      output[(y * ${outWidth}u + x) * ${outVectors}u + channel + vector] = ${type}(largest);
+    }
+  }
+}
+`;
+  const dispatch = [Math.ceil(outWidth / side), Math.ceil(outHeight / side), outVectors / vectors] as const;
+  return {
+    label,
+    code,
+    bindings,
+    dispatch,
+    // With the halo, which neighbouring workgroups compute twice.
+    flops: dispatch[0] * dispatch[1] * tile * tile * kernel * kernel * 3 * outChannels * 2,
+    bytes: traffic(bindings),
+  };
+}
