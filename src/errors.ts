@@ -22,6 +22,8 @@ export type DBNetErrorCode =
   | 'load-failed'
   /** There is no WebGPU here, or no adapter. */
   | 'no-webgpu'
+  /** `precision: 'f16'` was asked for where f16 shaders do not compile. */
+  | 'unsupported-precision'
   /** The size asked for does not fit the device's limits. */
   | 'limit-exceeded'
   /** A shader or a command was refused, or the device ran out of memory. */

@@ -3,10 +3,11 @@
 import { invalid } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
+import type { Precision } from '../kernels/wgsl.ts';
 import { resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch, findRegions } from '../postprocess/regions.ts';
 import type { RegionOptions } from '../postprocess/types.ts';
-import { openDevice } from '../runtime/gpu-context.ts';
+import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
 import { Engine, type Outputs } from './engine.ts';
@@ -47,10 +48,21 @@ export class TextDetector {
   /**
    * Loads weights and opens a device.
    * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `unsupported-dtype`, `incompatible-weights`,
-   *   `invalid-argument`, `gpu-error`; the signal's reason.
+   *   `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
-    const { weights, gpu, device, input, onProgress, signal } = checkKeys(options, createKeys, 'create()');
+    const {
+      weights,
+      gpu,
+      device,
+      input,
+      precision = 'f32',
+      onProgress,
+      signal,
+    } = checkKeys(options, createKeys, 'create()');
+    if (!['f32', 'f16', 'auto'].includes(precision)) {
+      throw invalid('precision', "'f32', 'f16' or 'auto'", precision);
+    }
     signal?.throwIfAborted();
     const bytes = await loadBytes(weights, {
       onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
@@ -62,11 +74,12 @@ export class TextDetector {
     const context = await openDevice({ gpu, device });
     try {
       signal?.throwIfAborted();
-      const engine = await Engine.create(context, checkpoint, recipe);
+      const chosen = await choosePrecision(precision, context);
+      const engine = await Engine.create(context, checkpoint, recipe, chosen);
       return new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,
-        precision: 'f32',
+        precision: chosen,
         weights: {
           architecture: recipe.architecture,
           parameters: checkpoint.parameters,
@@ -204,9 +217,22 @@ export class TextDetector {
   }
 }
 
-const createKeys = ['weights', 'gpu', 'device', 'input', 'onProgress', 'signal'];
+const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'onProgress', 'signal'];
 const mapsKeys = ['size', 'onProgress', 'signal'];
 const warmupKeys = ['image', 'outputs'];
+
+/** @throws DBNetError `unsupported-precision`. */
+async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
+  // On software adapters f16 is emulated and slower.
+  if (wanted === 'f32' || (wanted === 'auto' && context.software)) return 'f32';
+  if (await compilesF16(context)) return 'f16';
+  if (wanted === 'auto') return 'f32';
+  throw new DBNetError(
+    'unsupported-precision',
+    "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
+      "use 'f32' or 'auto'",
+  );
+}
 
 /** @throws DBNetError `invalid-argument` for options that are no object or have an unknown key. */
 function checkKeys<T extends object>(options: T, known: readonly string[], call: string): T {

@@ -11,6 +11,7 @@ import type { Graph } from '../graph/layers.ts';
 import { fuse } from '../graph/passes/index.ts';
 import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
+import type { Precision } from '../kernels/wgsl.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
 import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
@@ -55,12 +56,17 @@ export class Engine {
   readonly #turns = new Turns();
   #disposed = false;
 
-  private constructor(context: GpuContext, graphs: Record<Outputs, Graph>, recipe: Recipe) {
+  private constructor(
+    context: GpuContext,
+    graphs: Record<Outputs, Graph>,
+    recipe: Recipe,
+    precision: Precision,
+  ) {
     this.context = context;
     this.#graphs = graphs;
     this.#recipe = recipe;
     this.#choice = {
-      precision: 'f32',
+      precision,
       tile: (conv) => chooseTile(conv, context),
       headPixels: context.software ? 4 : 2,
     };
@@ -76,10 +82,15 @@ export class Engine {
    * Folds and uploads the weights.
    * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
    */
-  static async create(context: GpuContext, checkpoint: Checkpoint, recipe: Recipe): Promise<Engine> {
+  static async create(
+    context: GpuContext,
+    checkpoint: Checkpoint,
+    recipe: Recipe,
+    precision: Precision,
+  ): Promise<Engine> {
     const graphOf = (thresholdHead: boolean) =>
       fuse(foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k));
-    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe);
+    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, precision);
     try {
       await checked(context, 'uploading the weights', () => {
         // Constants do not depend on the size, so any plan names them all.

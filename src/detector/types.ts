@@ -99,7 +99,8 @@ export interface DetectorInfo {
   adapter: { vendor: string; architecture: string; device: string; description: string };
   /** True where the adapter computes on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
-  precision: 'f32';
+  /** Storage and arithmetic of weights and activations. Sums, and the maps P, T and B, are always f32. */
+  precision: 'f32' | 'f16';
   weights: {
     architecture: string;
     parameters: number;
@@ -122,6 +123,10 @@ export interface CreateOptions {
   device?: GPUDevice;
   /** Overrides the input recipe of the weights' metadata; `'rgb'`/`'bgr'` alone overrides the order. */
   input?: Partial<InputRecipe>;
+  /**
+   * `f32` (default), `f16` (half the memory traffic; P within 5e-3), or `auto`: f16 on GPUs that compile it.
+   */
+  precision?: 'f32' | 'f16' | 'auto';
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }

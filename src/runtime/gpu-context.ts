@@ -28,6 +28,9 @@ const wantedLimits = [
   'maxTextureDimension2D',
 ] as const;
 
+/** Features that are taken where the adapter has them: f16 shaders, and timing for benchmarks. */
+const wantedFeatures = ['shader-f16', 'timestamp-query'] as const;
+
 /** Names under which software adapters are known. */
 const softwareNames = /swiftshader|llvmpipe|lavapipe|software|basic render|\bwarp\b/i;
 
@@ -54,11 +57,34 @@ export async function openDevice(options: { gpu?: GPU; device?: GPUDevice }): Pr
     );
   }
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  const device = await adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits });
+  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+  const device = await adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
   return watch(device, adapter.info, fallback, () => device.destroy(), gpu);
 }
+
+/**
+ * True where f16 shaders compile. The feature's name alone proves nothing (Deno on Windows lists it without a
+ * compiler for it), so a small module is compiled.
+ */
+export async function compilesF16({ device }: GpuContext): Promise<boolean> {
+  if (!device.features.has('shader-f16')) return false;
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code: f16Probe });
+  const pipeline = device
+    .createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } })
+    .then(
+      () => true,
+      () => false,
+    );
+  const [error, compiled] = await Promise.all([device.popErrorScope(), pipeline]);
+  return error === null && compiled;
+}
+
+const f16Probe = `enable f16;
+@group(0) @binding(0) var<storage, read_write> values: array<vec4<f16>>;
+@compute @workgroup_size(1) fn main() { values[0] = values[0] * 2.0h + vec4<f16>(vec4<f32>(values[1])); }`;
 
 function watch(
   device: GPUDevice,
