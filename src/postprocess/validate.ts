@@ -1,0 +1,78 @@
+/** @file Checks of what post-processing is given. */
+
+import { DBNetError } from '../errors.ts';
+import type { ProbabilityMap } from './types.ts';
+
+/** The error for an argument: what was expected of it and what was found. */
+export function invalid(expectation: string, found: string): DBNetError {
+  return new DBNetError('invalid-argument', `${expectation}, found ${found}.`);
+}
+
+/** A value for an error message: short, and with its type where that is what is wrong. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value);
+  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
+  return value === undefined ? 'undefined' : `a ${typeof value}`;
+}
+
+/** @throws DBNetError `invalid-argument` */
+export function checkObject(name: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null) return;
+  throw invalid(`${name}: expected an object`, describe(value));
+}
+
+/** @throws DBNetError `invalid-argument` */
+export function checkSide(name: string, value: unknown): void {
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return;
+  throw invalid(`${name}: expected a whole number of at least 1`, describe(value));
+}
+
+/** @throws DBNetError `invalid-argument` */
+export function checkNotNegative(name: string, value: unknown): void {
+  if (Number.isFinite(value) && (value as number) >= 0) return;
+  throw invalid(`${name}: expected a finite number of at least 0`, describe(value));
+}
+
+/** @throws DBNetError `invalid-argument` */
+export function checkLength(name: string, length: number, expected: number, what: string): void {
+  if (length === expected) return;
+  throw invalid(`${name}: expected ${expected} ${what}`, String(length));
+}
+
+/**
+ * Sizes, lengths and kinds of a map, and that its values are finite.
+ *
+ * @throws DBNetError `invalid-argument`
+ */
+export function checkMap(map: ProbabilityMap): void {
+  checkObject('map', map);
+  const { data, width, height, mask } = map;
+  checkSide('map.width', width);
+  checkSide('map.height', height);
+  const size = `for ${width} x ${height}`;
+  if (!(data instanceof Float32Array)) throw invalid('map.data: expected a Float32Array', describe(data));
+  checkLength('map.data', data.length, width * height, `values ${size}`);
+  if (mask instanceof Uint32Array) {
+    const words = Math.ceil(width / 32) * height;
+    checkLength('map.mask', mask.length, words, `words of 32 pixels ${size}`);
+  } else if (mask instanceof Uint8Array) {
+    checkLength('map.mask', mask.length, width * height, `bytes ${size}`);
+  } else if (mask !== undefined) {
+    throw invalid('map.mask: expected a Uint8Array (bytes) or a Uint32Array (packed bits)', describe(mask));
+  }
+  checkFinite(data, width);
+}
+
+/** A map with NaN or infinity comes from a failed computation; an empty list of regions would hide that. */
+function checkFinite(data: Float32Array, width: number): void {
+  // A sum of finite f32 values cannot overflow an f64, so one look at it is enough.
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i];
+  if (Number.isFinite(sum)) return;
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  throw invalid(
+    'map.data: expected finite probabilities',
+    `${data[at]} at x ${at % width}, y ${Math.floor(at / width)}`,
+  );
+}

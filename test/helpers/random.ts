@@ -1,0 +1,12 @@
+/** @file Repeatable random numbers for tests. */
+
+/** A generator of numbers from 0 to below 1 (mulberry32); the same seed gives the same numbers. */
+export function seededRandom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 0x100000000;
+  };
+}
