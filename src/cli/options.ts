@@ -1,0 +1,158 @@
+/** @file The options that both commands share: what they look like, and what the detector makes of them. */
+
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { CreateOptions, DetectOptions, SizeOption } from '../detector/types.ts';
+import { defaultWeights } from './package-files.ts';
+
+/** The largest side that `detect()` takes, pixels. What the adapter can do is less. */
+const MAX_SIDE = 65504;
+
+/** The shared options as the command line gives them. */
+export interface ModelArguments {
+  weights?: string;
+  input?: 'rgb' | 'bgr';
+  shape?: 'quad' | 'polygon';
+  threshold?: number;
+  boxThreshold?: number;
+  unclipRatio?: number;
+  maxCandidates?: number;
+  minSize?: number;
+  score?: 'fast' | 'slow';
+  binarize?: 'P' | 'B';
+  size?: { width: number; height: number };
+  shortSide?: number;
+  maxLongSide?: number;
+  quiet?: boolean;
+}
+
+/** Adds the shared options to a command. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .optionsGroup('Model:')
+    .option('--weights <file>', 'weights, safetensors (default: those of the package)')
+    .addOption(
+      new Option(
+        '--input <order>',
+        "channel order of the network's input (default: the weights' own)",
+      ).choices(['rgb', 'bgr']),
+    )
+    .addOption(
+      new Option('--size <WxH>', 'size at which the network runs, multiples of 32')
+        .argParser(parseSize)
+        .conflicts(['shortSide', 'maxLongSide']),
+    )
+    .option(
+      '--short-side <px>',
+      "scale the short side to this (default: the weights' own, else 736)",
+      wholeNumber(32, MAX_SIDE),
+    )
+    .option(
+      '--max-long-side <px>',
+      'but the long side to no more than this (default: 2048)',
+      wholeNumber(32, MAX_SIDE),
+    )
+    .optionsGroup('Regions:')
+    .addOption(
+      new Option('--shape <shape>', 'shape of the regions (default: quad)').choices(['quad', 'polygon']),
+    )
+    .option(
+      '--threshold <p>',
+      "a pixel is text above this probability (default: the weights' own, else 0.3)",
+      between(0, 1),
+    )
+    .option(
+      '--box-threshold <p>',
+      "a region is kept from this mean probability on (default: the weights' own, else 0.6)",
+      between(0, 1),
+    )
+    .option(
+      '--unclip-ratio <r>',
+      "regions grow by area * r / perimeter (default: quads the weights' own, else 1.5; polygons 2)",
+      between(0, 100),
+    )
+    .option('--max-candidates <n>', 'look at no more than this many contours (default: 1000)', wholeNumber(1))
+    .option('--min-size <px>', 'drop regions narrower than this, in network pixels (default: 3)', atLeastZero)
+    .addOption(
+      new Option(
+        '--score <how>',
+        'mean over the simplified shape, or over the contour (default: fast)',
+      ).choices(['fast', 'slow']),
+    )
+    .addOption(
+      new Option(
+        '--binarize <map>',
+        'threshold the probability map or the approximate binary map (default: P)',
+      ).choices(['P', 'B']),
+    );
+}
+
+/** What of the shared options concerns `TextDetector.create`. */
+export function toCreateOptions(args: ModelArguments, cwd: string): Pick<CreateOptions, 'weights' | 'input'> {
+  const given = args.weights;
+  const weights =
+    given === undefined ? defaultWeights() : /^https?:\/\//.test(given) ? given : resolve(cwd, given);
+  return args.input === undefined ? { weights } : { weights, input: { channelOrder: args.input } };
+}
+
+/** What of the shared options concerns `detect()`; options not given stay away, so that defaults hold. */
+export function toDetectOptions(args: ModelArguments): DetectOptions {
+  const { shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, binarize } = args;
+  const given = { shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, binarize };
+  const options: DetectOptions = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  );
+  const size = toSize(args);
+  return size === undefined ? options : { ...options, size };
+}
+
+function toSize({ size, shortSide, maxLongSide }: ModelArguments): SizeOption | undefined {
+  if (size !== undefined) return size;
+  if (shortSide === undefined && maxLongSide === undefined) return undefined;
+  return {
+    ...(shortSide === undefined ? {} : { shortSide }),
+    ...(maxLongSide === undefined ? {} : { maxLongSide }),
+  };
+}
+
+function parseSize(text: string): { width: number; height: number } {
+  const match = /^(\d+)[xX](\d+)$/.exec(text);
+  const [width, height] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])];
+  const fits = (side: number) => side >= 32 && side <= MAX_SIDE && side % 32 === 0;
+  if (!fits(width) || !fits(height)) {
+    throw new InvalidArgumentError('Expected WIDTHxHEIGHT, each a multiple of 32, such as 960x736.');
+  }
+  return { width, height };
+}
+
+function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) {
+      const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`;
+      throw new InvalidArgumentError(`Expected a whole number, ${range}.`);
+    }
+    return value;
+  };
+}
+
+function between(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = toNumber(text);
+    if (!(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`Expected a number from ${least} to ${most}.`);
+    }
+    return value;
+  };
+}
+
+function atLeastZero(text: string): number {
+  const value = toNumber(text);
+  if (!(value >= 0)) throw new InvalidArgumentError('Expected a number, 0 or more.');
+  return value;
+}
+
+/** Decimal notation only; `Number` alone would take "", "0x10" and "Infinity" as well. */
+function toNumber(text: string): number {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+}

@@ -1,0 +1,148 @@
+/** @file Which files a run writes, decided and checked before anything is computed. */
+
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
+import { UsageError } from './failure.ts';
+import { OVERLAY_EXTENSIONS } from './image-codec.ts';
+
+/** Where results go, as the command line says it. */
+export interface OutputArguments {
+  /** A file, or `-` for standard output. */
+  json?: string;
+  /** A file; a folder with several images; `false` for none; left out for the default name. */
+  overlay?: string | false;
+  /** A file; a folder with several images. */
+  maps?: string;
+}
+
+/** Where results go; paths are absolute, one per image. */
+export interface OutputPlan {
+  json: string | undefined;
+  overlays: (string | undefined)[];
+  maps: (string | undefined)[];
+}
+
+/** Standard output, as `--json` names it. */
+export const STDOUT = '-';
+
+/**
+ * Decides the output files. One image: `--overlay` and `--maps` name a file, or an existing folder. Several:
+ * a folder, which is made. Names in folders are `<image>.regions.png` and `<image>.maps.safetensors`, with a
+ * number where two images have the same name. Without `--overlay` the overlays go to the current folder.
+ *
+ * @param inputs Files that must not be overwritten, in addition to the images.
+ * @throws UsageError where two outputs, or an output and an input, are the same file, or a folder is missing.
+ */
+export function planOutputs(
+  images: readonly string[],
+  { json, overlay, maps }: OutputArguments,
+  cwd: string,
+  inputs: readonly string[] = [],
+): OutputPlan {
+  const plan: OutputPlan = {
+    json: json === undefined || json === STDOUT ? json : resolve(cwd, json),
+    overlays:
+      overlay === false
+        ? images.map(() => undefined)
+        : planFiles(images, overlay ?? `.${sep}`, '.regions.png', '--overlay', cwd),
+    maps:
+      maps === undefined
+        ? images.map(() => undefined)
+        : planFiles(images, maps, '.maps.safetensors', '--maps', cwd),
+  };
+  if (typeof overlay === 'string') checkExtensions(plan.overlays);
+  if (plan.json !== undefined && plan.json !== STDOUT) checkFile(plan.json, '--json');
+  checkDistinct(
+    plan,
+    [...images, ...inputs].map((path) => resolve(cwd, path)),
+    cwd,
+  );
+  return plan;
+}
+
+/** Makes the folders that the files of a plan lie in. */
+export function makeFolders({ overlays, maps }: OutputPlan): void {
+  for (const path of [...overlays, ...maps]) {
+    if (path !== undefined) mkdirSync(dirname(path), { recursive: true });
+  }
+}
+
+/** A path as people would type it here: relative if it lies in the current folder. */
+export function displayPath(path: string, cwd: string): string {
+  const short = relative(cwd, path);
+  return short === '' || short.startsWith('..') ? path : short;
+}
+
+function planFiles(
+  images: readonly string[],
+  target: string,
+  suffix: string,
+  option: string,
+  cwd: string,
+): string[] {
+  if (target === '' || target === STDOUT) {
+    throw new UsageError(`${option} expects a file or a folder, not "${target}".`);
+  }
+  const path = resolve(cwd, target);
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
+  const saysFolder = /[/\\]$/.test(target);
+  if (images.length === 1 && !isFolder && !saysFolder) {
+    checkFile(path, option);
+    return [path];
+  }
+  if (existsSync(path) && !isFolder) {
+    throw new UsageError(`${option} expects a folder when there are several images; ${target} is a file.`);
+  }
+  return uniqueNames(images).map((name) => join(path, name + suffix));
+}
+
+/** Names of images without folder and extension, numbered from the second of the same name on. */
+function uniqueNames(images: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return images.map((image) => {
+    const stem = basename(image, extname(image));
+    let name = stem;
+    for (let n = 2; taken.has(name.toLowerCase()); n++) name = `${stem}-${n}`;
+    taken.add(name.toLowerCase());
+    return name;
+  });
+}
+
+function checkFile(path: string, option: string): void {
+  if (existsSync(path) && statSync(path).isDirectory()) {
+    throw new UsageError(`${option} expects a file; ${path} is a folder.`);
+  }
+  if (!existsSync(dirname(path))) {
+    throw new UsageError(`${option}: the folder ${dirname(path)} does not exist.`);
+  }
+}
+
+function checkExtensions(paths: readonly (string | undefined)[]): void {
+  for (const path of paths) {
+    const extension = extname(path ?? '')
+      .slice(1)
+      .toLowerCase();
+    if (path !== undefined && !OVERLAY_EXTENSIONS.includes(extension)) {
+      throw new UsageError(
+        `--overlay writes ${OVERLAY_EXTENSIONS.map((known) => `.${known}`).join(', ')}; found "${basename(path)}". ` +
+          'With several images, or with a / at the end, it names a folder.',
+      );
+    }
+  }
+}
+
+function checkDistinct({ json, overlays, maps }: OutputPlan, inputs: readonly string[], cwd: string): void {
+  const seen = new Map(inputs.map((path) => [real(path), 'is an input']));
+  for (const path of [json === STDOUT ? undefined : json, ...overlays, ...maps]) {
+    if (path === undefined) continue;
+    const clash = seen.get(real(path));
+    if (clash !== undefined) {
+      throw new UsageError(`${displayPath(path, cwd)} would be overwritten: it ${clash}.`);
+    }
+    seen.set(real(path), 'is written twice');
+  }
+}
+
+function real(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}

@@ -1,0 +1,111 @@
+/** @file The command line: commands, options, help, and what a run ends with. */
+
+import { Command, CommanderError } from 'commander';
+import { type DetectArguments, runDetect } from './detect.ts';
+import { type EvalArguments, runEval } from './eval.ts';
+import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
+import { addModelOptions } from './options.ts';
+import { packageVersion } from './package-files.ts';
+import { Interruption, type Services } from './services.ts';
+
+const EXIT_STATUS_HELP = `
+Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted.`;
+
+const DETECT_HELP = `
+One image: --overlay and --maps name a file or an existing folder. Several images: a folder, which is made.
+Overlays are .png, .jpg or .webp; maps are safetensors with P, T and B, shape [height, width], f32.
+JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
+${EXIT_STATUS_HELP}`;
+
+const EVAL_HELP = `
+Labels: a folder of gt_<image>.txt, "x1,y1,...,x4,y4,text" (### means don't care), or a JSON file
+[{image, width, height, polygons: [{points, text, ignore}]}], paths relative to it or to --images.
+JSON: one line per image, {image, precision, recall, f, matched, labels, detections, ...}, then {total}.
+Labels count in stored pixels, so EXIF orientation is ignored.
+${EXIT_STATUS_HELP}`;
+
+/**
+ * Runs the program.
+ *
+ * @param args Arguments without the interpreter and the script.
+ * @returns The exit status; errors are printed, never thrown.
+ */
+export async function runProgram(args: readonly string[], services: Services): Promise<number> {
+  let status: number = EXIT.done;
+  const program = buildProgram(services, (ended) => {
+    status = ended;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (error) {
+    const { signal, stderr } = services;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
+    if (signal.aborted) {
+      const interruption = signal.reason instanceof Interruption ? signal.reason : undefined;
+      if (interruption !== undefined && interruption.message !== '')
+        stderr.write(`${interruption.message}\n`);
+      return interruption?.exitStatus ?? EXIT.interrupted;
+    }
+    stderr.write(`error: ${describeError(error)}\n`);
+    if (error instanceof UsageError) stderr.write('See --help.\n');
+    return exitStatusOf(error);
+  }
+}
+
+function buildProgram(services: Services, end: (status: number) => void): Command {
+  const { stdout, stderr } = services;
+  const program = new Command('dbnet-webgpu')
+    .description('Finds text in photos: DBNet in hand-written WebGPU compute shaders.')
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError('See --help.')
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      getOutHelpWidth: () => stdout.columns ?? 100,
+      getErrHelpWidth: () => stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText('after', EXIT_STATUS_HELP);
+
+  const detect = program
+    .command('detect')
+    .description('find the regions of text in images: JPEG, PNG, WebP')
+    .argument('<images...>', 'image files')
+    .optionsGroup('Output:')
+    .option(
+      '--overlay <file>',
+      'picture with the regions (default: <image>.regions.png in the current folder)',
+    )
+    .option('--no-overlay', 'write no picture')
+    .option('--json <file>', 'regions as JSON; - for standard output, and then nothing else goes there')
+    .option('--maps <file>', 'the maps P, T and B as safetensors')
+    .option('-q, --quiet', 'no progress and no notes on stderr, only errors')
+    .optionsGroup('Input:')
+    .option('--ignore-orientation', 'do not turn the image as its EXIF data say');
+  addModelOptions(detect)
+    .addHelpText('after', DETECT_HELP)
+    .action(async (images: string[]) =>
+      end(await runDetect(images, detect.opts<DetectArguments>(), services)),
+    );
+
+  const evaluate = program
+    .command('eval')
+    .description('precision, recall and F on labelled images, ICDAR 2015 protocol')
+    .optionsGroup('Data:')
+    .requiredOption('--images <folder>', 'folder of images')
+    .requiredOption('--labels <folder|file>', 'folder of gt_<image>.txt, or a JSON file')
+    .optionsGroup('Output:')
+    .option(
+      '--json <file>',
+      'rows per image as JSON; - for standard output, and then nothing else goes there',
+    )
+    .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+  addModelOptions(evaluate)
+    .addHelpText('after', EVAL_HELP)
+    .action(async () => end(await runEval(evaluate.opts<EvalArguments>(), services)));
+
+  return program;
+}

@@ -1,0 +1,62 @@
+/** @file What the commands need from outside, as plain values, so that they run in tests without a GPU. */
+
+import type {
+  CreateOptions,
+  Detection,
+  DetectOptions,
+  DetectorInfo,
+  Maps,
+  MapsOptions,
+  RawImage,
+} from '../detector/types.ts';
+
+/** What the commands use of a `TextDetector`. */
+export interface Detector {
+  readonly info: DetectorInfo;
+  detect(image: RawImage, options?: DetectOptions): Promise<Detection>;
+  maps(image: RawImage, options?: MapsOptions): Promise<Maps>;
+  dispose(): void;
+}
+
+/** How pictures are read and written. */
+export interface ImageCodec {
+  /**
+   * Decodes a file to RGB, 8 bits. The EXIF orientation is applied unless it is to be ignored. Messages of
+   * errors do not name the file: the caller does, as the user wrote it.
+   *
+   * @throws DBNetError `load-failed` (no such file), `invalid-image` (not a picture, or damaged),
+   *   `missing-package` (no codec).
+   */
+  decode(path: string, options?: { ignoreOrientation?: boolean }): Promise<RawImage>;
+  /** Draws an SVG of the image's size over it and writes the result; the extension says as what. */
+  writeOverlay(path: string, image: RawImage, svg: string): Promise<void>;
+}
+
+/** A stream that may be a terminal. */
+export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+
+/** Everything outside. */
+export interface Services {
+  /** Opens the detector on the best adapter there is. */
+  createDetector(options: Omit<CreateOptions, 'gpu' | 'device'>): Promise<Detector>;
+  codec: ImageCodec;
+  stdout: OutputStream;
+  stderr: OutputStream;
+  /** Where default output goes, and what relative paths are relative to. */
+  cwd: string;
+  /** Aborted by Ctrl-C or when nobody reads the output any more; its reason is an {@link Interruption}. */
+  signal: AbortSignal;
+  /** Milliseconds. */
+  now(): number;
+}
+
+/** The reason of an abort from outside, with the status that the program ends with. */
+export class Interruption extends Error {
+  readonly exitStatus: number;
+
+  constructor(message: string, exitStatus: number) {
+    super(message);
+    this.name = 'Interruption';
+    this.exitStatus = exitStatus;
+  }
+}

@@ -1,0 +1,107 @@
+/** @file What the commands print for people: regions, timings, rates, and the adapter in one line. */
+
+import Table from 'cli-table3';
+import type { Detection, DetectorInfo, Region, Timings } from '../detector/types.ts';
+import type { Counts, Rates } from '../eval/icdar.ts';
+
+/** No frame and no colours, so that the text reads the same in a file. */
+const PLAIN = {
+  chars: {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+    left: '',
+    'left-mid': '',
+    mid: '',
+    'mid-mid': '',
+    right: '',
+    'right-mid': '',
+    middle: '  ',
+  },
+  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+};
+
+/**
+ * The table of regions. Quads: number, score, centre, size and angle (degrees, clockwise positive as y points
+ * down); polygons: number, score, corners and bounding box. Lengths in pixels of the source image.
+ */
+export function regionTable(regions: readonly Region[], shape: 'quad' | 'polygon'): string {
+  if (regions.length === 0) return '';
+  return shape === 'quad'
+    ? align(['#', 'score', 'centre x', 'centre y', 'width', 'height', 'angle'], regions.map(quadRow))
+    : align(['#', 'score', 'points', 'left', 'top', 'right', 'bottom'], regions.map(polygonRow));
+}
+
+function quadRow({ points, score }: Region, index: number): string[] {
+  const [a, b, c, d] = points;
+  const distance = (p: number[], q: number[]) => Math.hypot(q[0] - p[0], q[1] - p[1]);
+  const angle = (Math.atan2(b[1] - a[1], b[0] - a[0]) * 180) / Math.PI;
+  return [
+    `${index + 1}`,
+    score.toFixed(3),
+    ((a[0] + b[0] + c[0] + d[0]) / 4).toFixed(1),
+    ((a[1] + b[1] + c[1] + d[1]) / 4).toFixed(1),
+    ((distance(a, b) + distance(d, c)) / 2).toFixed(1),
+    ((distance(b, c) + distance(a, d)) / 2).toFixed(1),
+    `${angle.toFixed(1).replace(/^-0\.0$/, '0.0')}°`,
+  ];
+}
+
+function polygonRow({ points, score }: Region, index: number): string[] {
+  const xs = points.map(([x]) => x);
+  const ys = points.map(([, y]) => y);
+  const box = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+  return [`${index + 1}`, score.toFixed(3), `${points.length}`, ...box.map((side) => side.toFixed(1))];
+}
+
+function align(head: string[], rows: string[][]): string {
+  const table = new Table({ ...PLAIN, head, colAligns: head.map(() => 'right' as const) });
+  table.push(...rows);
+  return table.toString();
+}
+
+/** One line on a detection: how many regions, at which size of the image, and the time by stage. */
+export function detectionSummary({ regions, width, height, truncated, timings }: Detection): string {
+  const count = `${regions.length} ${regions.length === 1 ? 'region' : 'regions'}`;
+  const cut = truncated
+    ? ' (truncated: more contours than --max-candidates, the smallest were left out)'
+    : '';
+  return `${count} in ${width} x ${height} pixels${cut}, ${timingLine(timings)}`;
+}
+
+function timingLine({ preprocess, network, readback, postprocess, total }: Timings): string {
+  const stages = Object.entries({ preprocess, network, readback, postprocess }).map(
+    ([stage, ms]) => `${stage} ${duration(ms)}`,
+  );
+  return `${duration(total)} (${stages.join(', ')})`;
+}
+
+/** Milliseconds, or seconds from one second on. */
+export function duration(ms: number): string {
+  return ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+}
+
+/** The totals of an evaluation. */
+export function ratesSummary(counts: Counts, { precision, recall, f }: Rates, images: number): string {
+  const { matched, labels, detections } = counts;
+  return [
+    `precision ${precision.toFixed(4)}   ${matched} of ${detections} detections are right`,
+    `recall    ${recall.toFixed(4)}   ${matched} of ${labels} labels are found`,
+    `F         ${f.toFixed(4)}   ICDAR 2015 protocol, ${images} ${images === 1 ? 'image' : 'images'}`,
+  ].join('\n');
+}
+
+/** What computes, honestly: a software adapter is the CPU. */
+export function adapterLine({ adapter, software }: Pick<DetectorInfo, 'adapter' | 'software'>): string {
+  const { vendor, architecture, device, description } = adapter;
+  const name =
+    description || [vendor, architecture].filter(Boolean).join(' ') || device || 'an unnamed adapter';
+  return software
+    ? `No GPU found: computing on the CPU with ${name}; expect it to be many times slower than a GPU.`
+    : `Computing on ${name}.`;
+}

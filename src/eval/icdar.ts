@@ -1,0 +1,105 @@
+/**
+ * @file The measure of ICDAR 2015 (challenge 4, task 1: text localisation): precision, recall and F of
+ * detected regions against labels.
+ */
+
+import type { Point } from '../postprocess/types.ts';
+import { intersectionArea, intersectionOverUnion, toShape } from './overlap.ts';
+
+/** A pair matches above this (strictly). */
+const MATCH_IOU = 0.5;
+/** A detection of which more than this lies in one don't-care label is left out. */
+const DONT_CARE_SHARE = 0.5;
+
+/** A labelled piece of text. */
+export interface Label {
+  points: Point[];
+  /** Don't care: neither to be found, nor wrong when found. */
+  ignore: boolean;
+}
+
+/** What was counted. */
+export interface Counts {
+  /** Pairs of a label and a detection. */
+  matched: number;
+  /** Labels that had to be found (without don't-care ones). */
+  labels: number;
+  /** Detections that count (without those left out). */
+  detections: number;
+}
+
+/** The counts of one image. */
+export interface ImageCounts extends Counts {
+  /** Don't-care labels. */
+  dontCare: number;
+  /** Detections left out, as more than half of each lies in a don't-care label. */
+  leftOut: number;
+  /** Matched pairs: indices into the labels and the detections given. */
+  pairs: { label: number; detection: number; iou: number }[];
+}
+
+/** Precision, recall and their harmonic mean, 0 to 1. */
+export interface Rates {
+  precision: number;
+  recall: number;
+  f: number;
+}
+
+/**
+ * Compares the detections of one image with its labels. One to one: labels are taken in order, each gets
+ * the first free detection with IoU > 0.5, as in the evaluation script of the challenge, so that figures
+ * can be compared.
+ */
+export function matchImage(labels: readonly Label[], detections: readonly Point[][]): ImageCounts {
+  const labelShapes = labels.map(({ points }) => toShape(points));
+  const detectionShapes = detections.map(toShape);
+  const ignored = labelShapes.filter((_, i) => labels[i].ignore);
+  const counts = detectionShapes.map(
+    (shape) => !ignored.some((label) => intersectionArea(shape, label) > DONT_CARE_SHARE * shape.area),
+  );
+  const used = new Set<number>();
+  const pairs: ImageCounts['pairs'] = [];
+  for (const [label, shape] of labelShapes.entries()) {
+    if (labels[label].ignore) continue;
+    for (const [detection, candidate] of detectionShapes.entries()) {
+      if (!counts[detection] || used.has(detection)) continue;
+      const iou = intersectionOverUnion(shape, candidate);
+      if (iou <= MATCH_IOU) continue;
+      used.add(detection);
+      pairs.push({ label, detection, iou });
+      break;
+    }
+  }
+  const counted = counts.filter(Boolean).length;
+  return {
+    matched: pairs.length,
+    labels: labels.length - ignored.length,
+    detections: counted,
+    dontCare: ignored.length,
+    leftOut: detections.length - counted,
+    pairs,
+  };
+}
+
+/** The sum of counts, so that precision and recall are those of the data set and not means over images. */
+export function sumCounts(images: readonly Counts[]): Counts {
+  const total: Counts = { matched: 0, labels: 0, detections: 0 };
+  for (const { matched, labels, detections } of images) {
+    total.matched += matched;
+    total.labels += labels;
+    total.detections += detections;
+  }
+  return total;
+}
+
+/**
+ * Precision, recall and F of counts, with the conventions of the challenge's script for one image: nothing
+ * to find gives recall 1, and then precision 1 without detections and 0 with some; no detection where there
+ * was something to find gives precision 0.
+ */
+export function rates({ matched, labels, detections }: Counts): Rates {
+  const recall = labels === 0 ? 1 : matched / labels;
+  const precision = detections === 0 ? (labels === 0 ? 1 : 0) : matched / detections;
+  const sum = precision + recall;
+  return { precision, recall, f: sum === 0 ? 0 : (2 * precision * recall) / sum };
+}

@@ -1,0 +1,201 @@
+/** @file Pictures in and out: formats, orientation, damaged files. */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { createImageCodec } from '../../src/cli/image-codec.ts';
+import { drawOverlay } from '../../src/cli/overlay.ts';
+import type { RawImage } from '../../src/detector/types.ts';
+import { DBNetError } from '../../src/errors.ts';
+import { box, temporaryFolder } from './cli-fakes.ts';
+
+const codec = createImageCodec();
+const COLOUR = { r: 200, g: 100, b: 50 };
+const plain = () => sharp({ create: { width: 16, height: 8, channels: 3, background: COLOUR } });
+
+async function decode(bytes: Uint8Array, options?: { ignoreOrientation: boolean }): Promise<RawImage> {
+  const path = join(temporaryFolder(), 'picture');
+  writeFileSync(path, bytes);
+  return codec.decode(path, options);
+}
+
+async function refusal(promise: Promise<unknown>): Promise<DBNetError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof DBNetError) return error;
+  throw new Error(`expected a DBNetError, found ${error}`);
+}
+
+const pixel = ({ data, width }: RawImage, x: number, y: number) => [
+  ...data.subarray(3 * (y * width + x), 3 * (y * width + x) + 3),
+];
+
+describe('formats', () => {
+  test.each([
+    ['PNG', plain().png(), [200, 100, 50], 0],
+    ['JPEG', plain().jpeg({ quality: 100 }), [200, 100, 50], 2],
+    ['WebP', plain().webp({ lossless: true }), [200, 100, 50], 0],
+    ['palette PNG', plain().png({ palette: true }), [200, 100, 50], 0],
+    ['16-bit PNG', plain().toColourspace('rgb16').png(), [200, 100, 50], 0],
+    ['grey PNG', plain().toColourspace('b-w').png(), [128, 128, 128], 1],
+    ['16-bit grey PNG', plain().toColourspace('grey16').png(), [128, 128, 128], 1],
+    ['grey JPEG', plain().toColourspace('b-w').jpeg(), [128, 128, 128], 2],
+    ['CMYK JPEG', plain().toColourspace('cmyk').jpeg({ quality: 100 }), [200, 100, 50], 40],
+    ['transparent PNG', plain().ensureAlpha(0).png(), [255, 255, 255], 0],
+    ['half transparent WebP', plain().ensureAlpha(0.5).webp({ lossless: true }), [227, 177, 152], 1],
+    ['half transparent grey PNG', plain().toColourspace('b-w').ensureAlpha(0.5).png(), [191, 191, 191], 1],
+  ])('%s becomes 8-bit RGB', async (_, picture, colour, tolerance) => {
+    const image = await decode(await picture.toBuffer());
+    expect(image).toMatchObject({ width: 16, height: 8, channels: 3 });
+    expect(image.data.length).toBe(16 * 8 * 3);
+    for (const [i, value] of pixel(image, 9, 5).entries()) {
+      expect(Math.abs(value - colour[i])).toBeLessThanOrEqual(tolerance);
+    }
+  });
+});
+
+describe('EXIF orientation', () => {
+  // Upright: red top-left, green top-right, blue bottom-left, white bottom-right; 16 x 8.
+  const corners = [
+    [255, 0, 0],
+    [0, 255, 0],
+    [0, 0, 255],
+    [255, 255, 255],
+  ];
+  const [width, height] = [16, 8];
+  const upright = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      upright.set(corners[(x < width / 2 ? 0 : 1) + (y < height / 2 ? 0 : 2)], 3 * (y * width + x));
+    }
+  }
+
+  /** The pixels that a camera stores with an orientation tag: the inverse of what a viewer does. */
+  async function stored(orientation: number): Promise<Uint8Array> {
+    const swaps = orientation >= 5;
+    const [w, h] = swaps ? [height, width] : [width, height];
+    const pixels = new Uint8Array(w * h * 3);
+    for (let y = 0; y < h; y++) {
+      for (let x = 0; x < w; x++) {
+        const source: Record<number, [number, number]> = {
+          1: [x, y],
+          2: [w - 1 - x, y],
+          3: [w - 1 - x, h - 1 - y],
+          4: [x, h - 1 - y],
+          5: [y, x],
+          6: [h - 1 - y, x],
+          7: [h - 1 - y, w - 1 - x],
+          8: [y, w - 1 - x],
+        };
+        const [sx, sy] = source[orientation];
+        const at = 3 * (sy * width + sx);
+        pixels.set(upright.subarray(at, at + 3), 3 * (y * w + x));
+      }
+    }
+    return sharp(pixels, { raw: { width: w, height: h, channels: 3 } })
+      .jpeg({ quality: 100, chromaSubsampling: '4:4:4' })
+      .withMetadata({ orientation })
+      .toBuffer();
+  }
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('%i is applied, or left alone on request', async (orientation) => {
+    const bytes = await stored(orientation);
+    const image = await decode(bytes);
+    expect(image).toMatchObject({ width, height });
+    const found = [pixel(image, 2, 2), pixel(image, 13, 2), pixel(image, 2, 5), pixel(image, 13, 5)];
+    for (const [i, colour] of found.entries()) {
+      for (const [c, value] of colour.entries()) expect(Math.abs(value - corners[i][c])).toBeLessThan(12);
+    }
+    const raw = await decode(bytes, { ignoreOrientation: true });
+    expect([raw.width, raw.height]).toEqual(orientation >= 5 ? [height, width] : [width, height]);
+  });
+});
+
+describe('what is no picture', () => {
+  test('a missing file, a folder, an empty file, text', async () => {
+    const folder = temporaryFolder();
+    const missing = await refusal(codec.decode(join(folder, 'none.jpg')));
+    expect([missing.code, missing.message]).toEqual([
+      'load-failed',
+      'expected an image file, found no such file.',
+    ]);
+    mkdirSync(join(folder, 'dir.jpg'));
+    const directory = await refusal(codec.decode(join(folder, 'dir.jpg')));
+    expect([directory.code, directory.message]).toEqual([
+      'load-failed',
+      'expected an image file, found a folder.',
+    ]);
+    const empty = await refusal(decode(new Uint8Array(0)));
+    expect([empty.code, empty.message]).toEqual([
+      'invalid-image',
+      'expected an image file, found an empty file.',
+    ]);
+    const text = await refusal(decode(new TextEncoder().encode('not a picture')));
+    expect(text.code).toBe('invalid-image');
+    expect(text.message).toMatch(/found 13 bytes that cannot be decoded \(.*unsupported image format\)/);
+  });
+
+  test('truncated and damaged files are refused, not half decoded', async () => {
+    const noise = new Uint8Array(64 * 64 * 3);
+    for (let i = 0, state = 1; i < noise.length; i++) {
+      state = (state * 1103515245 + 12345) % 2147483648;
+      noise[i] = state >> 16;
+    }
+    const picture = sharp(noise, { raw: { width: 64, height: 64, channels: 3 } });
+    for (const encoded of [picture.clone().jpeg(), picture.clone().png(), picture.clone().webp()]) {
+      const bytes = await encoded.toBuffer();
+      expect((await refusal(decode(bytes.subarray(0, bytes.length >> 1)))).code).toBe('invalid-image');
+      expect((await refusal(decode(bytes.subarray(0, 30)))).code).toBe('invalid-image');
+    }
+    const jpeg = new Uint8Array(await picture.jpeg().toBuffer());
+    // Not any damage shows: a JPEG has no checksums. Markers where data should be do.
+    jpeg.fill(0xff, jpeg.length >> 1, (jpeg.length >> 1) + 400);
+    expect((await refusal(decode(jpeg))).code).toBe('invalid-image');
+  });
+});
+
+test('a missing codec is asked for by name', async () => {
+  const bare = createImageCodec(() => Promise.reject(new Error("Cannot find package 'sharp'\nstack")));
+  const error = await refusal(bare.decode('a.jpg'));
+  expect(error.code).toBe('missing-package');
+  expect(error.message).toMatch(/npm install sharp \(Cannot find package 'sharp'\)/);
+});
+
+describe('overlay', () => {
+  test.each(['png', 'jpg', 'webp'])('is written as .%s, of the size of the image', async (extension) => {
+    const path = join(temporaryFolder(), `overlay.${extension}`);
+    const image: RawImage = {
+      data: new Uint8Array(200 * 100 * 3).fill(90),
+      width: 200,
+      height: 100,
+      channels: 3,
+    };
+    await codec.writeOverlay(path, image, drawOverlay([box(50, 40, 100, 30)], 200, 100));
+    const { format, width, height } = await sharp(readFileSync(path)).metadata();
+    expect([format, width, height]).toEqual([extension === 'jpg' ? 'jpeg' : extension, 200, 100]);
+    const drawn = await codec.decode(path);
+    const [r, g, b] = pixel(drawn, 100, 40);
+    expect(r).toBeGreaterThan(180);
+    expect(g).toBeGreaterThan(150);
+    expect(b).toBeLessThan(110);
+    expect(Math.abs(pixel(drawn, 100, 55)[0] - 90)).toBeLessThan(4);
+  });
+
+  test('numbers stay inside the picture', () => {
+    const svg = drawOverlay([box(-5, -5, 20, 10), box(190, 90, 30, 30)], 200, 100);
+    const places = [...svg.matchAll(/translate\(([\d.-]+) ([\d.-]+)\) scale/g)].map((m) => [+m[1], +m[2]]);
+    expect(places).toHaveLength(2);
+    expect(places[0]).toEqual([0, 0]);
+    expect(places[1][0]).toBeLessThanOrEqual(200);
+    expect(places[1][1]).toBeLessThanOrEqual(100);
+    expect(places[1][1]).toBeGreaterThan(50);
+  });
+
+  test('is the same for the same regions, and plain without any', () => {
+    expect(drawOverlay([], 64, 32)).not.toMatch(/<path|<rect/);
+    expect(drawOverlay([box(1, 2, 30, 10)], 64, 32)).toBe(drawOverlay([box(1, 2, 30, 10)], 64, 32));
+  });
+});

@@ -1,0 +1,200 @@
+/** @file The command `detect`: what is printed and written for good and for bad images. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { runProgram } from '../../src/cli/program.ts';
+import { DBNetError } from '../../src/errors.ts';
+import { parseSafetensors } from '../../src/safetensors/index.ts';
+import { box, type FakeOptions, fakeServices, temporaryFolder } from './cli-fakes.ts';
+
+let pictures: Uint8Array[];
+beforeAll(async () => {
+  const make = (width: number) =>
+    sharp({ create: { width, height: 32, channels: 3, background: '#777' } })
+      .png()
+      .toBuffer();
+  pictures = await Promise.all([make(64), make(65), make(66)]);
+});
+
+/** A folder with `a.png`, `b.png` and `sub/a.png`, 64, 65 and 66 pixels wide. */
+function setUp(options: Omit<FakeOptions, 'cwd'> = {}) {
+  const cwd = temporaryFolder();
+  mkdirSync(join(cwd, 'sub'));
+  for (const [i, name] of ['a.png', 'b.png', 'sub/a.png'].entries())
+    writeFileSync(join(cwd, name), pictures[i]);
+  const fakes = fakeServices({ cwd, ...options });
+  const written = () =>
+    readdirSync(cwd, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.includes('.') && !['a.png', 'b.png', join('sub', 'a.png')].includes(name))
+      .sort();
+  return { cwd, written, ...fakes, run: (line: string) => runProgram(line.split(' '), fakes.services) };
+}
+
+const lines = (text: string) =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('one image', () => {
+  test('prints a table and times, writes an overlay and says so', async () => {
+    const { run, stdout, stderr, written, cwd } = setUp({
+      find: () => [box(2, 3, 20, 8, 0.875), box(30, 10, 8, 4, 0.5)],
+    });
+    expect(await run('detect a.png')).toBe(0);
+    expect(stdout.text()).toBe(
+      [
+        'a.png: 2 regions in 64 x 32 pixels, 2.01 s (preprocess 1.0 ms, network 2.00 s, readback 3.0 ms, postprocess 4.0 ms)',
+        '#  score  centre x  centre y  width  height  angle',
+        '1  0.875      12.0       7.0   20.0     8.0   0.0°',
+        '2  0.500      34.0      12.0    8.0     4.0   0.0°',
+        '',
+      ].join('\n'),
+    );
+    expect(stderr.text()).toContain('No GPU found: computing on the CPU with Adapter One; expect it to be');
+    expect(stderr.text()).toContain('Overlay: a.regions.png');
+    expect(written()).toEqual(['a.regions.png']);
+    const { width, height } = await sharp(readFileSync(join(cwd, 'a.regions.png'))).metadata();
+    expect([width, height]).toEqual([64, 32]);
+  });
+
+  test('polygons, no regions, a GPU, no overlay', async () => {
+    const { run, stdout, stderr, written } = setUp({ software: false, find: () => [box(2, 3, 20, 8)] });
+    expect(await run('detect a.png --shape polygon --no-overlay')).toBe(0);
+    expect(stdout.text()).toMatch(/# {2}score {2}points {2}left {2}top {2}right {2}bottom\n1 {2}0\.900 {7}4/);
+    expect(stderr.text()).toContain('Computing on Adapter One.');
+    expect(stderr.text()).not.toMatch(/No GPU|Overlay/);
+    expect(written()).toEqual([]);
+
+    const nothing = setUp({ find: () => [] });
+    expect(await nothing.run('detect a.png --no-overlay')).toBe(0);
+    expect(nothing.stdout.text()).toMatch(/^a\.png: 0 regions in 64 x 32 pixels.*\n$/);
+  });
+
+  test('--json - leaves stdout to the JSON', async () => {
+    const { run, stdout } = setUp();
+    expect(await run('detect a.png --json -')).toBe(0);
+    expect(stdout.text().split('\n')).toHaveLength(2);
+    expect(lines(stdout.text())).toEqual([
+      {
+        image: 'a.png',
+        width: 64,
+        height: 32,
+        truncated: false,
+        regions: [
+          {
+            points: [
+              [2, 3],
+              [22, 3],
+              [22, 11],
+              [2, 11],
+            ],
+            score: 0.9,
+          },
+        ],
+      },
+    ]);
+  });
+
+  test('--quiet says nothing on stderr', async () => {
+    const { run, stdout, stderr } = setUp();
+    expect(await run('detect a.png --quiet')).toBe(0);
+    expect(stderr.text()).toBe('');
+    expect(stdout.text()).toMatch(/^a\.png: 1 region in /);
+  });
+
+  test('--json and --overlay and --maps to files', async () => {
+    const { run, written, cwd, calls } = setUp();
+    const line = 'detect a.png --json out.json --overlay x.webp --maps m.safetensors --size 64x32';
+    expect(await run(line)).toBe(0);
+    expect(written()).toEqual(['m.safetensors', 'out.json', 'x.webp']);
+    expect(lines(readFileSync(join(cwd, 'out.json'), 'utf8'))).toHaveLength(1);
+    expect(calls.maps[0].options.size).toEqual({ width: 64, height: 32 });
+    const file = parseSafetensors(new Uint8Array(readFileSync(join(cwd, 'm.safetensors'))));
+    expect([...file.tensors.keys()]).toEqual(['P', 'T', 'B']);
+    for (const [name, value] of Object.entries({ P: 0.25, T: 0.5, B: 0.75 })) {
+      expect(file.tensors.get(name)).toMatchObject({ dtype: 'F32', shape: [32, 64] });
+      expect(file.float32(name)[7]).toBe(value);
+    }
+  });
+
+  test('an overlay into an existing folder', async () => {
+    const { run, written } = setUp();
+    expect(await run('detect a.png --overlay sub')).toBe(0);
+    expect(written()).toEqual([join('sub', 'a.regions.png')]);
+  });
+});
+
+describe('several images', () => {
+  test('one detector, NDJSON in order, overlays with names of their own', async () => {
+    const { run, calls, cwd, written } = setUp();
+    expect(await run('detect a.png b.png sub/a.png --json out.ndjson')).toBe(0);
+    expect(calls.create).toHaveLength(1);
+    expect(calls.disposed).toBe(1);
+    const rows = lines(readFileSync(join(cwd, 'out.ndjson'), 'utf8'));
+    expect(rows.map(({ image, width }) => [image, width])).toEqual([
+      ['a.png', 64],
+      ['b.png', 65],
+      ['sub/a.png', 66],
+    ]);
+    expect(written()).toEqual(['a-2.regions.png', 'a.regions.png', 'b.regions.png', 'out.ndjson']);
+  });
+
+  test('--overlay and --maps name folders, which are made', async () => {
+    const { run, written } = setUp();
+    expect(await run('detect a.png b.png --overlay o/p --maps m')).toBe(0);
+    expect(written()).toEqual([
+      join('m', 'a.maps.safetensors'),
+      join('m', 'b.maps.safetensors'),
+      join('o', 'p', 'a.regions.png'),
+      join('o', 'p', 'b.regions.png'),
+    ]);
+  });
+
+  test('bad images are reported, the others are done, status 1', async () => {
+    const { run, stdout, stderr, cwd, calls } = setUp({
+      find: (image) => {
+        if (image.width === 65) throw new DBNetError('limit-exceeded', 'The size does not fit.');
+        return [];
+      },
+    });
+    writeFileSync(join(cwd, 'text.jpg'), 'hello');
+    expect(await run('detect none.jpg text.jpg b.png sub a.png --json - --no-overlay')).toBe(1);
+    expect(lines(stdout.text()).map(({ image }) => image)).toEqual(['a.png']);
+    const messages = stderr.text();
+    expect(messages).toMatch(/^error: none\.jpg: expected an image file, found no such file\.$/m);
+    expect(messages).toMatch(/^error: text\.jpg: expected a whole JPEG, PNG or WebP/m);
+    expect(messages).toMatch(/^error: b\.png: The size does not fit\.$/m);
+    expect(messages).toMatch(/^error: sub: expected an image file, found a folder\.$/m);
+    expect(messages).toMatch(/^4 of 5 images failed\.$/m);
+    expect(calls.detect).toHaveLength(2);
+  });
+
+  test('outputs that would clash are refused before anything is computed', async () => {
+    for (const [line, message] of [
+      ['detect a.png b.png --overlay b.png', /expects a folder when there are several images/],
+      ['detect a.png --json x.png --overlay x.png', /x\.png would be overwritten: it is written twice/],
+      ['detect a.png --maps sub/../a.png', /a\.png would be overwritten: it is an input/],
+      ['detect a.png --weights w --json w', /w would be overwritten: it is an input/],
+      ['detect a.png --json sub', /--json expects a file; .*sub is a folder/],
+      ['detect a.png --maps -', /--maps expects a file or a folder, not "-"/],
+      ['detect a.png --overlay -', /--overlay expects a file or a folder, not "-"/],
+    ] as const) {
+      const { run, stderr, calls, written } = setUp();
+      expect(await run(line)).toBe(2);
+      expect(stderr.text()).toMatch(message);
+      expect(calls.create).toEqual([]);
+      expect(written()).toEqual([]);
+    }
+  });
+
+  test('an overlay that cannot be written is a failure of that image', async () => {
+    const { run, stderr, cwd } = setUp();
+    mkdirSync(join(cwd, 'o', 'a.regions.png'), { recursive: true });
+    expect(await run('detect a.png b.png --overlay o')).toBe(1);
+    expect(stderr.text()).toMatch(/^error: a\.png: /m);
+    expect(existsSync(join(cwd, 'o', 'b.regions.png'))).toBe(true);
+  });
+});

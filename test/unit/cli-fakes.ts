@@ -1,0 +1,129 @@
+/** @file Stand-ins for the terminal and the detector, so that commands run without a GPU. */
+
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { onTestFinished } from 'vitest';
+import { createImageCodec } from '../../src/cli/image-codec.ts';
+import type { Detector, OutputStream, Services } from '../../src/cli/services.ts';
+import type {
+  CreateOptions,
+  DetectOptions,
+  MapsOptions,
+  RawImage,
+  Region,
+} from '../../src/detector/types.ts';
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'dbnet-cli-')));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A stream that keeps what is written. */
+export function captureStream(isTTY = false): OutputStream & { text(): string } {
+  const chunks: string[] = [];
+  const stream = new Writable({
+    decodeStrings: false,
+    write(chunk, _, done) {
+      chunks.push(String(chunk));
+      done();
+    },
+  });
+  return Object.assign(stream, { isTTY, columns: 80, text: () => chunks.join('') });
+}
+
+/** What the fake detector was asked. */
+export interface Calls {
+  create: Omit<CreateOptions, 'gpu' | 'device'>[];
+  detect: { image: RawImage; options: DetectOptions }[];
+  maps: { image: RawImage; options: MapsOptions }[];
+  disposed: number;
+}
+
+export interface FakeOptions {
+  cwd: string;
+  isTTY?: boolean;
+  software?: boolean;
+  hasThresholdHead?: boolean;
+  /** What `detect()` finds; may throw. */
+  find?: (image: RawImage, call: number) => Region[] | Promise<Region[]>;
+  create?: () => void;
+  codec?: Services['codec'];
+}
+
+/** A quad with its corners in order. */
+export function box(x: number, y: number, width: number, height: number, score = 0.9): Region {
+  const points: Region['points'] = [
+    [x, y],
+    [x + width, y],
+    [x + width, y + height],
+    [x, y + height],
+  ];
+  return { points, score };
+}
+
+/** Services with a fake detector; `find` says what is in a picture. */
+export function fakeServices({
+  cwd,
+  isTTY = false,
+  software = true,
+  hasThresholdHead = true,
+  find = () => [box(2, 3, 20, 8)],
+  create,
+  codec = createImageCodec(),
+}: FakeOptions) {
+  const calls: Calls = { create: [], detect: [], maps: [], disposed: 0 };
+  const controller = new AbortController();
+  const stdout = captureStream(isTTY);
+  const stderr = captureStream(isTTY);
+  let time = 0;
+  const detector: Detector = {
+    info: {
+      adapter: { vendor: 'maker', architecture: 'arch', device: '', description: 'Adapter One' },
+      software,
+      precision: 'f32',
+      weights: {
+        architecture: 'db-resnet18',
+        parameters: 1,
+        hasThresholdHead,
+        input: { channelOrder: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] },
+        metadata: {},
+      },
+    },
+    async detect(image, options = {}) {
+      calls.detect.push({ image, options });
+      options.signal?.throwIfAborted();
+      options.onProgress?.({ stage: 'network', done: 1, total: 4 });
+      const regions = await find(image, calls.detect.length - 1);
+      options.onProgress?.({ stage: 'network', done: 4, total: 4 });
+      const timings = { preprocess: 1, network: 2000, readback: 3, postprocess: 4, total: 2008 };
+      return { regions, width: image.width, height: image.height, truncated: false, timings };
+    },
+    async maps(image, options = {}) {
+      calls.maps.push({ image, options });
+      const map = (value: number) => new Float32Array(64 * 32).fill(value);
+      return { P: map(0.25), T: map(0.5), B: map(0.75), width: 64, height: 32 };
+    },
+    dispose() {
+      calls.disposed += 1;
+    },
+  };
+  const services: Services = {
+    async createDetector(options) {
+      calls.create.push(options);
+      options.onProgress?.({ stage: 'weights', done: 5e6, total: 1e7 });
+      create?.();
+      return detector;
+    },
+    codec,
+    stdout,
+    stderr,
+    cwd,
+    signal: controller.signal,
+    now: () => time++,
+  };
+  return { services, calls, controller, stdout, stderr };
+}
