@@ -211,6 +211,7 @@ export class Engine {
   }
 
   #destroy(): void {
+    for (const program of this.#programs.values()) program.destroy();
     this.#programs.clear();
     this.#arena.destroy();
     this.#constants.destroy();
@@ -253,7 +254,9 @@ export class Engine {
     signal?.throwIfAborted();
     this.#programs.set(key, program);
     if (this.#programs.size > maxPrograms) {
-      this.#programs.delete(this.#programs.keys().next().value!);
+      const [oldest, unused] = this.#programs.entries().next().value!;
+      this.#programs.delete(oldest);
+      unused.destroy();
       this.#pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
     }
     return program;

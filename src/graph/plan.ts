@@ -31,7 +31,7 @@ export type Resource =
 
 export interface PlanStep {
   kernel: Kernel;
-  /** One per binding of the kernel. */
+  /** One per binding of the kernel but the last, its shape. */
   resources: readonly Resource[];
 }
 

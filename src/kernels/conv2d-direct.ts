@@ -10,29 +10,29 @@ import type { DirectTile } from './tile.ts';
 import { type Precision, unroll, wgsl } from './wgsl.ts';
 
 export function directCode(conv: Conv2d, tile: DirectTile, precision: Precision): string {
-  const pixels = conv.outHeight * conv.outWidth;
   const vectors = tile.channels / 4;
   const outVectors = conv.outChannels / 4;
-  const rowTiles = Math.ceil(pixels / tile.pixels);
   const partial = conv.outChannels % tile.channels !== 0;
   return wgsl`
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let first = (id.x % ${rowTiles}u) * ${tile.pixels}u;
-  let channel = (id.x / ${rowTiles}u) * ${vectors}u;
+  let pixels = shape.out_height * shape.out_width;
+  let tiles = (pixels + ${tile.pixels - 1}u) / ${tile.pixels}u;
+  let first = (id.x % tiles) * ${tile.pixels}u;
+  let channel = (id.x / tiles) * ${vectors}u;
   let plane = id.z;
   if (channel >= ${outVectors}u) { return; }
   ${unroll(
     tile.pixels,
-    (p) => `let pixel${p} = min(first + ${p}u, ${pixels - 1}u);
-  let y${p} = pixel${p} / ${conv.outWidth}u;
-  let x${p} = pixel${p} % ${conv.outWidth}u;
+    (p) => `let pixel${p} = min(first + ${p}u, pixels - 1u);
+  let y${p} = pixel${p} / shape.out_width;
+  let x${p} = pixel${p} % shape.out_width;
   ${unroll(vectors, (v) => `var sum${p}_${v} = vec4<f32>();`)}`,
   )}
   ${unroll(conv.sources.length, (s) => sourceLoop(conv, s, tile, precision))}
   ${unroll(
     tile.pixels,
-    (p) => `if (first + ${p}u < ${pixels}u) {
+    (p) => `if (first + ${p}u < pixels) {
     ${unroll(vectors, (v) => `${partial ? `if (channel + ${v}u < ${outVectors}u) ` : ''}{ store(pixel${p}, channel + ${v}u, plane, sum${p}_${v}); }`)}
   }`,
   )}
@@ -41,7 +41,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Precision): string {
-  const { height, width, channels, usedChannels = channels, stride } = conv.sources[index];
+  const { channels, usedChannels = channels, stride } = conv.sources[index];
   const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart } = walk(conv, index);
   const vectors = tile.channels / 4;
   const outVectors = conv.outChannels / 4;
@@ -55,8 +55,8 @@ function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Pr
       tile.pixels,
       (p) => `let row${p} = y${p} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
     let column${p} = x${p} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
-    let inside${p} = row${p} < ${height}u && column${p} < ${width}u;
-    let base${p} = select(0u, (row${p} * ${width}u + column${p}) * ${channels / 4}u, inside${p});`,
+    let inside${p} = row${p} < shape.height${index} && column${p} < shape.width${index};
+    let base${p} = select(0u, (row${p} * shape.width${index} + column${p}) * ${channels / 4}u, inside${p});`,
     )}
     var weight = ${weightStart} + tap * ${channels * outVectors}u + channel;
     for (var c = 0u; c < ${channels / 4}u; c++) {

@@ -17,7 +17,6 @@ export function fitsWorkgroupTile(conv: Conv2d, tile: WorkgroupTile): boolean {
 }
 
 export function workgroupCode(conv: Conv2d, tile: WorkgroupTile, precision: Precision): string {
-  const pixels = conv.outHeight * conv.outWidth;
   const threads = tileThreads(tile);
   const vectors = tile.channels / 4;
   const columns = tile.blockChannels / tile.channels;
@@ -41,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     tile.pixels,
     (p) => `{
     let pixel = first + row + ${p * rows}u;
-    if (pixel < ${pixels}u) {
+    if (pixel < shape.out_height * shape.out_width) {
       ${unroll(vectors, (v) => `store(pixel, channel + column + ${v * columns}u, plane, sum${p}_${v});`)}
     }
   }`,
@@ -51,9 +50,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision: Precision): string {
-  const { height, width, channels, stride } = conv.sources[index];
+  const { channels, stride } = conv.sources[index];
   const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart } = walk(conv, index);
-  const pixels = conv.outHeight * conv.outWidth;
   const threads = tileThreads(tile);
   const vectors = tile.channels / 4;
   const outVectors = conv.outChannels / 4;
@@ -74,16 +72,16 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
     pixelLoads,
     (l) => `let slot${l} = thread + ${l * threads}u;
   let pixel${l} = first + slot${l} / ${depth}u;
-  let y${l} = pixel${l} / ${conv.outWidth}u;
-  let x${l} = pixel${l} % ${conv.outWidth}u;`,
+  let y${l} = pixel${l} / shape.out_width;
+  let x${l} = pixel${l} % shape.out_width;`,
   )}
   for (var tap = 0u; tap < ${taps}; tap++) {
     ${unroll(
       pixelLoads,
       (l) => `let row${l} = y${l} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
     let column${l} = x${l} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
-    let inside${l} = row${l} < ${height}u && column${l} < ${width}u && pixel${l} < ${pixels}u;
-    let base${l} = select(0u, (row${l} * ${width}u + column${l}) * ${channels / 4}u + slot${l} % ${depth}u, inside${l});`,
+    let inside${l} = row${l} < shape.height${index} && column${l} < shape.width${index} && y${l} < shape.out_height;
+    let base${l} = select(0u, (row${l} * shape.width${index} + column${l}) * ${channels / 4}u + slot${l} % ${depth}u, inside${l});`,
     )}
     let weight = ${weightStart} + tap * ${channels * outVectors}u + channel;
     for (var c = 0u; c < ${channels / 4}u; c += ${depth}u) {

@@ -17,7 +17,7 @@ import {
   weightRows,
 } from './conv2d-shape.ts';
 import { workgroupCode } from './conv2d-workgroup.ts';
-import { type Binding, declare, type Kernel, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { type Tile, tileName } from './tile.ts';
 import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
 
@@ -36,7 +36,8 @@ export function conv2d(conv: Conv2d, { tile, precision }: { tile: Tile; precisio
     bytes,
     type,
   });
-  const bindings: (Binding & { type: string })[] = [
+  const shape = convShape(conv);
+  const typed: TypedBinding[] = [
     ...conv.sources.map((s, i) => read(`source${i}`, s.height * s.width * s.channels * element)),
     read('weights', weightRows(conv) * conv.outChannels * element),
     ...(conv.bias ? [read('bias', conv.outChannels * 4, 'vec4<f32>')] : []),
@@ -48,16 +49,28 @@ export function conv2d(conv: Conv2d, { tile, precision }: { tile: Tile; precisio
       type: `vec4<${precision}>`,
     },
   ];
+  const { bindings, declarations } = declare(typed, shape);
   const body =
     tile.kind === 'direct' ? directCode(conv, tile, precision) : workgroupCode(conv, tile, precision);
   return {
     label: `${conv.label} (${tileName(tile)})`,
-    code: `${header(precision)}${declare(bindings)}\n${storeCode(conv, precision)}${body}`,
+    code: `${header(precision)}${declarations}\n${storeCode(conv, precision)}${body}`,
     bindings,
+    shape,
     dispatch: [...tileGrid(conv, tile), classCount(conv)],
     flops: 2 * multiplyAdds(conv),
-    bytes: traffic(bindings),
+    bytes: traffic(typed),
   };
+}
+
+/** The sizes that the shader reads. */
+function convShape({ outHeight, outWidth, sources }: Conv2d): Record<string, number> {
+  const shape: Record<string, number> = { out_height: outHeight, out_width: outWidth };
+  for (const [i, { height, width }] of sources.entries()) {
+    shape[`height${i}`] = height;
+    shape[`width${i}`] = width;
+  }
+  return shape;
 }
 
 /** Workgroups in x and y. */
@@ -86,14 +99,14 @@ fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
   value += bias[channel];
   #endif
   #if ${scaled}
-  let y = pixel / ${conv.outWidth}u;
-  let x = pixel % ${conv.outWidth}u;
+  let y = pixel / shape.out_width;
+  let x = pixel % shape.out_width;
   #endif
   ${unroll(conv.residuals.length, (i) => `value += vec4<f32>(residual${i}[${residualIndex(conv, conv.residuals[i])}]);`)}
   #if ${conv.relu}
   value = max(value, vec4<f32>());
   #endif
-  output[plane * ${conv.outHeight * conv.outWidth * channels}u + at] = vec4<${precision}>(value);
+  output[plane * shape.out_height * shape.out_width * ${channels}u + at] = vec4<${precision}>(value);
 }
 `;
 }
@@ -102,8 +115,8 @@ fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
 function residualIndex(conv: Conv2d, residual: Residual): string {
   if (residual.kind === 'same') return 'at';
   const { scale } = residual;
-  const width = conv.outWidth / scale;
-  const low = `(y / ${scale}u) * ${width}u + x / ${scale}u`;
+  const width = `(shape.out_width / ${scale}u)`;
+  const low = `(y / ${scale}u) * ${width} + x / ${scale}u`;
   const channels = conv.outChannels / 4;
   if (residual.kind === 'upsampled') return `(${low}) * ${channels}u + channel`;
   const count = upsampleClasses(scale).length;
@@ -112,5 +125,5 @@ function residualIndex(conv: Conv2d, residual: Residual): string {
       ? `(${axis} % 2u)`
       : `select(select(1u, 0u, ${axis} % ${scale}u == 0u), 2u, ${axis} % ${scale}u == ${scale - 1}u)`;
   const plane = `(${classOf('y')} * ${count}u + ${classOf('x')})`;
-  return `(${plane} * ${(conv.outHeight / scale) * width}u + ${low}) * ${channels}u + channel`;
+  return `(${plane} * (shape.out_height / ${scale}u) * ${width} + ${low}) * ${channels}u + channel`;
 }

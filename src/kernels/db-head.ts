@@ -5,7 +5,7 @@
  * and then the differentiable binarization B = 1 / (1 + exp(-k (P - T))), paper eq. 1. Batch norm is folded in.
  */
 
-import { type Binding, declare, type Kernel, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
 
 export interface DbHead {
@@ -92,7 +92,8 @@ export function dbHead(
     bytes: total * 16 * 4,
     type: 'vec2<f32>',
   });
-  const bindings: (Binding & { type: string })[] = [
+  const shape = { height, width };
+  const typed: TypedBinding[] = [
     ...Array.from({ length: heads }, (_, i) => ({
       name: `features${i}`,
       access: 'read' as const,
@@ -132,7 +133,8 @@ export function dbHead(
       ),
     )}
   }`;
-  const code = wgsl`${header(precision)}${declare(bindings)}
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
 // Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case.
 fn sigmoid(x: vec4<f32>) -> vec4<f32> {
   return 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
@@ -143,15 +145,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let first = id.x * ${pixels}u;
   // Which of the 2x2 positions of the first transposed convolution.
   let position = id.y;
-  if (first >= ${total}u) { return; }
-  ${unroll(pixels, (p) => `let pixel${p} = min(first + ${p}u, ${total - 1}u);`)}
+  let total = shape.height * shape.width;
+  if (first >= total) { return; }
+  ${unroll(pixels, (p) => `let pixel${p} = min(first + ${p}u, total - 1u);`)}
   ${unroll(heads, head)}
   ${unroll(
     pixels,
-    (p) => `if (first + ${p}u < ${total}u) {
+    (p) => `if (first + ${p}u < total) {
     // In units of two outputs: the upper and the lower pair of the 2x2 block.
-    let upper = ((pixel${p} / ${width}u) * 4u + (position / 2u) * 2u) * ${2 * width}u + (pixel${p} % ${width}u) * 2u + position % 2u;
-    let lower = upper + ${2 * width}u;
+    let upper = ((pixel${p} / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel${p} % shape.width) * 2u + position % 2u;
+    let lower = upper + 2u * shape.width;
     let p = sigmoid(logits0_${p});
     probability[upper] = p.xy;
     probability[lower] = p.zw;
@@ -173,8 +176,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     label: `${label} (${pixels} px)`,
     code,
     bindings,
+    shape,
     dispatch: [Math.ceil(Math.ceil(total / pixels) / 64), 4, 1],
     flops: 2 * total * heads * (4 * channels * channels + 16 * channels),
-    bytes: traffic(bindings),
+    bytes: traffic(typed),
   };
 }

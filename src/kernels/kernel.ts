@@ -4,20 +4,23 @@
 export interface Binding {
   /** The variable's name in the WGSL. */
   name: string;
-  access: 'read' | 'read_write' | 'texture';
+  access: 'read' | 'read_write' | 'texture' | 'uniform';
   /** Bytes of the buffer that the kernel may touch; 0 for textures and where the size is not known. */
   bytes: number;
 }
 
 /**
  * A compute shader with everything needed to run it: a pure function of shape and options.
- * Two kernels with the same `code` share a pipeline.
+ * Two kernels with the same `code` share a pipeline: sizes of images stand in `shape`, not in the code, so that
+ * an image of another size needs no new pipeline.
  */
 export interface Kernel {
   label: string;
   /** WGSL with the entry point `main`. */
   code: string;
   bindings: readonly Binding[];
+  /** What the uniform `shape`, the last binding, holds: u32 values by name, in order. */
+  shape: Readonly<Record<string, number>>;
   /** Workgroups in x, y, z. */
   dispatch: readonly [number, number, number];
   /** Floating-point operations that are executed, a multiply-add counting as two. */
@@ -31,13 +34,35 @@ export function traffic(bindings: readonly Binding[]): number {
   return bindings.reduce((sum, binding) => sum + binding.bytes, 0);
 }
 
-/** Declarations `@group(0) @binding(i) var<storage, ...> name: array<type>;` for the bindings of a kernel. */
-export function declare(bindings: readonly (Binding & { type: string })[]): string {
-  return bindings
-    .map(({ name, access, type }, index) =>
-      access === 'texture'
-        ? `@group(0) @binding(${index}) var ${name}: ${type};`
-        : `@group(0) @binding(${index}) var<storage, ${access}> ${name}: array<${type}>;`,
-    )
-    .join('\n');
+/** A buffer of `type` elements, or a texture. */
+export interface TypedBinding extends Binding {
+  access: 'read' | 'read_write' | 'texture';
+  type: string;
+}
+
+/**
+ * The bindings of a kernel with `shape` behind them, and their declarations in WGSL:
+ * `@group(0) @binding(i) var<storage, ...> name: array<type>;`.
+ */
+export function declare(
+  typed: readonly TypedBinding[],
+  shape: Kernel['shape'],
+): { bindings: Binding[]; declarations: string } {
+  const names = Object.keys(shape);
+  const declarations = typed.map(({ name, access, type }, index) =>
+    access === 'texture'
+      ? `@group(0) @binding(${index}) var ${name}: ${type};`
+      : `@group(0) @binding(${index}) var<storage, ${access}> ${name}: array<${type}>;`,
+  );
+  return {
+    bindings: [
+      ...typed.map(({ name, access, bytes }) => ({ name, access, bytes })),
+      { name: 'shape', access: 'uniform', bytes: names.length * 4 },
+    ],
+    declarations: [
+      ...declarations,
+      `struct Shape { ${names.map((name) => `${name}: u32`).join(', ')} }`,
+      `@group(0) @binding(${typed.length}) var<uniform> shape: Shape;`,
+    ].join('\n'),
+  };
 }

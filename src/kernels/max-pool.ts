@@ -1,6 +1,6 @@
 /** @file Max-pooling 3x3, stride 2, padding 1, as after the stem of ResNet. NHWC, batch 1. */
 
-import { declare, type Kernel, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface MaxPool {
@@ -22,38 +22,42 @@ export function maxPool(
   const outWidth = width / 2;
   const vectors = channels / 4;
   const element = elementBytes(precision);
-  const bindings = [
-    { name: 'source', access: 'read' as const, bytes: height * width * channels * element, type },
-    { name: 'output', access: 'read_write' as const, bytes: outHeight * outWidth * channels * element, type },
+  const shape = { height, width };
+  const typed: TypedBinding[] = [
+    { name: 'source', access: 'read', bytes: height * width * channels * element, type },
+    { name: 'output', access: 'read_write', bytes: outHeight * outWidth * channels * element, type },
   ];
-  const code = wgsl`${header(precision)}${declare(bindings)}
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= ${outWidth * vectors}u) { return; }
+  let out_width = shape.width / 2u;
+  if (id.x >= out_width * ${vectors}u) { return; }
   let x = id.x / ${vectors}u;
   let y = id.y;
   let channel = id.x % ${vectors}u;
   // The centre is always inside, so it can stand for neighbours that are not.
-  var largest = source[(y * 2u * ${width}u + x * 2u) * ${vectors}u + channel];
+  var largest = source[(y * 2u * shape.width + x * 2u) * ${vectors}u + channel];
   for (var window_y = 0u; window_y < 3u; window_y++) {
     for (var window_x = 0u; window_x < 3u; window_x++) {
       // -1 wraps around and fails the comparison.
       let source_y = y * 2u + window_y - 1u;
       let source_x = x * 2u + window_x - 1u;
-      if (source_y < ${height}u && source_x < ${width}u) {
-        largest = max(largest, source[(source_y * ${width}u + source_x) * ${vectors}u + channel]);
+      if (source_y < shape.height && source_x < shape.width) {
+        largest = max(largest, source[(source_y * shape.width + source_x) * ${vectors}u + channel]);
       }
     }
   }
-  output[(y * ${outWidth}u + x) * ${vectors}u + channel] = largest;
+  output[(y * out_width + x) * ${vectors}u + channel] = largest;
 }
 `;
   return {
     label,
     code,
     bindings,
+    shape,
     dispatch: [Math.ceil((outWidth * vectors) / 64), outHeight, 1],
     flops: outHeight * outWidth * channels * 8,
-    bytes: traffic(bindings),
+    bytes: traffic(typed),
   };
 }

@@ -4,7 +4,7 @@
  * result rounded to 8 bits), computed in integers, so that it gives the same pixels.
  */
 
-import { declare, type Kernel, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface Preprocess {
@@ -64,21 +64,23 @@ export function preprocess(
   { label, height, width, source, channelOrder, mean, std }: Preprocess,
   { precision }: { precision: Precision },
 ): Kernel {
-  const bindings = [
+  const shape = { width };
+  const typed: TypedBinding[] = [
     source === 'texture'
-      ? { name: 'source', access: 'texture' as const, bytes: 0, type: 'texture_2d<f32>' }
-      : { name: 'source', access: 'read' as const, bytes: 0, type: 'u32' },
-    { name: 'resize', access: 'read' as const, bytes: 8 * (1 + width + height), type: 'vec2<u32>' },
+      ? { name: 'source', access: 'texture', bytes: 0, type: 'texture_2d<f32>' }
+      : { name: 'source', access: 'read', bytes: 0, type: 'u32' },
+    { name: 'resize', access: 'read', bytes: 8 * (1 + width + height), type: 'vec2<u32>' },
     {
       name: 'output',
-      access: 'read_write' as const,
+      access: 'read_write',
       bytes: height * width * 4 * elementBytes(precision),
       type: `vec4<${precision}>`,
     },
   ];
   const vector = (values: readonly number[]) =>
     `vec3<f32>(${values.map((value) => literal(value)).join(', ')})`;
-  const code = wgsl`${header(precision)}${declare(bindings)}
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
 #if ${source !== 'texture'}
 fn byte_at(index: u32) -> u32 {
   return (source[index / 4u] >> ((index % 4u) * 8u)) & 255u;
@@ -97,9 +99,9 @@ fn pixel(x: u32, y: u32) -> vec3<u32> {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= ${width}u) { return; }
+  if (id.x >= shape.width) { return; }
   let column = resize[1u + id.x];
-  let row = resize[${1 + width}u + id.y];
+  let row = resize[1u + shape.width + id.y];
   let left = column.x & 65535u;
   let right = column.x >> 16u;
   let top = row.x & 65535u;
@@ -109,16 +111,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let lower = (pixel(left, bottom) * (2048u - column.y) + pixel(right, bottom) * column.y) >> vec3<u32>(4u);
   let resized = (((upper * (2048u - row.y)) >> vec3<u32>(16u)) + ((lower * row.y) >> vec3<u32>(16u)) + 2u) >> vec3<u32>(2u);
   let ordered = vec3<f32>(resized${channelOrder === 'bgr' ? '.bgr' : ''});
-  output[id.y * ${width}u + id.x] = vec4<${precision}>(vec4<f32>((ordered - ${vector(mean)}) / ${vector(std)}, 0.0));
+  output[id.y * shape.width + id.x] = vec4<${precision}>(vec4<f32>((ordered - ${vector(mean)}) / ${vector(std)}, 0.0));
 }
 `;
   return {
     label,
     code,
     bindings,
+    shape,
     dispatch: [Math.ceil(width / 64), height, 1],
     flops: height * width * 3 * 8,
-    bytes: traffic(bindings),
+    bytes: traffic(typed),
   };
 }
 

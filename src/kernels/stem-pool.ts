@@ -5,7 +5,7 @@
  */
 
 import { multiplyAdd } from './conv2d-shape.ts';
-import { declare, type Kernel, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
 
 export interface StemPool {
@@ -38,21 +38,21 @@ export function stemPool(
   const outVectors = outChannels / 4;
   const outHeight = height / 4;
   const outWidth = width / 4;
-  const stemHeight = height / 2;
-  const stemWidth = width / 2;
   const perThread = Math.ceil((tile * tile) / threads);
-  const bindings = [
-    { name: 'source', access: 'read' as const, bytes: height * width * 4 * element, type },
-    { name: 'weights', access: 'read' as const, bytes: kernel * kernel * 4 * outChannels * element, type },
-    { name: 'bias', access: 'read' as const, bytes: outChannels * 4, type: 'vec4<f32>' },
+  const shape = { height, width };
+  const typed: TypedBinding[] = [
+    { name: 'source', access: 'read', bytes: height * width * 4 * element, type },
+    { name: 'weights', access: 'read', bytes: kernel * kernel * 4 * outChannels * element, type },
+    { name: 'bias', access: 'read', bytes: outChannels * 4, type: 'vec4<f32>' },
     {
       name: 'output',
-      access: 'read_write' as const,
+      access: 'read_write',
       bytes: outHeight * outWidth * outChannels * element,
       type,
     },
   ];
-  const code = wgsl`${header(precision)}${declare(bindings)}
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
 var<workgroup> stem: array<vec4<f32>, ${tile * tile * vectors}>;
 
 @compute @workgroup_size(${threads})
@@ -79,8 +79,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       (p) => `{
       let row = y${p} * 2u + tap_y;
       let column = x${p} * 2u + tap_x;
-      let inside = row < ${height}u && column < ${width}u;
-      let value = select(${type}(), source[select(0u, row * ${width}u + column, inside)], inside);
+      let inside = row < shape.height && column < shape.width;
+      let value = select(${type}(), source[select(0u, row * shape.width + column, inside)], inside);
       ${unroll(vectors, (v) => multiplyAdd(`sum${p}_${v}`, 'value', [`w${v}_0`, `w${v}_1`, `w${v}_2`], 3, precision))}
     }`,
     )}
@@ -90,7 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     perThread,
     (p) => `if (slot${p} < ${tile * tile}u) {
     // After the ReLU nothing is below 0, so 0 stands for pixels outside.
-    let exists = y${p} < ${stemHeight}u && x${p} < ${stemWidth}u;
+    let exists = y${p} < shape.height / 2u && x${p} < shape.width / 2u;
     ${unroll(vectors, (v) => `stem[slot${p} * ${vectors}u + ${v}u] = select(vec4<f32>(), max(sum${p}_${v}, vec4<f32>()), exists);`)}
   }`,
   )}
@@ -100,13 +100,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let vector = item % ${vectors}u;
     let y = group.y * ${side}u + pooled / ${side}u;
     let x = group.x * ${side}u + pooled % ${side}u;
-    if (y < ${outHeight}u && x < ${outWidth}u) {
+    if (y < shape.height / 4u && x < shape.width / 4u) {
       let first = (pooled / ${side}u) * ${2 * tile}u + (pooled % ${side}u) * 2u;
       var largest = vec4<f32>();
       for (var window = 0u; window < 9u; window++) {
         largest = max(largest, stem[(first + (window / 3u) * ${tile}u + window % 3u) * ${vectors}u + vector]);
       }
-      output[(y * ${outWidth}u + x) * ${outVectors}u + channel + vector] = ${type}(largest);
+      output[(y * (shape.width / 4u) + x) * ${outVectors}u + channel + vector] = ${type}(largest);
     }
   }
 }
@@ -116,9 +116,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     label,
     code,
     bindings,
+    shape,
     dispatch,
     // With the halo, which neighbouring workgroups compute twice.
     flops: dispatch[0] * dispatch[1] * tile * tile * kernel * kernel * 3 * outChannels * 2,
-    bytes: traffic(bindings),
+    bytes: traffic(typed),
   };
 }

@@ -1,6 +1,6 @@
 /** @file The top-down step of the FPN: nearest upsampling by 2 and addition. NHWC, batch 1. */
 
-import { declare, type Kernel, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface UpsampleAdd {
@@ -20,27 +20,30 @@ export function upsampleAdd(
   const type = `vec4<${precision}>`;
   const vectors = channels / 4;
   const bytes = height * width * channels * elementBytes(precision);
-  const bindings = [
-    { name: 'lateral', access: 'read' as const, bytes, type },
-    { name: 'top', access: 'read' as const, bytes: bytes / 4, type },
-    { name: 'output', access: 'read_write' as const, bytes, type },
+  const shape = { width };
+  const typed: TypedBinding[] = [
+    { name: 'lateral', access: 'read', bytes, type },
+    { name: 'top', access: 'read', bytes: bytes / 4, type },
+    { name: 'output', access: 'read_write', bytes, type },
   ];
-  const code = wgsl`${header(precision)}${declare(bindings)}
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= ${width * vectors}u) { return; }
+  if (id.x >= shape.width * ${vectors}u) { return; }
   let x = id.x / ${vectors}u;
   let channel = id.x % ${vectors}u;
-  let at = id.y * ${width * vectors}u + id.x;
-  output[at] = lateral[at] + top[((id.y / 2u) * ${width / 2}u + x / 2u) * ${vectors}u + channel];
+  let at = id.y * shape.width * ${vectors}u + id.x;
+  output[at] = lateral[at] + top[((id.y / 2u) * (shape.width / 2u) + x / 2u) * ${vectors}u + channel];
 }
 `;
   return {
     label,
     code,
     bindings,
+    shape,
     dispatch: [Math.ceil((width * vectors) / 64), height, 1],
     flops: height * width * channels,
-    bytes: traffic(bindings),
+    bytes: traffic(typed),
   };
 }

@@ -1,6 +1,6 @@
 /** @file The last step of the FPN: nearest upsampling of every level to the largest, and concatenation. NHWC. */
 
-import { declare, type Kernel, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
 
 export interface UpsampleConcat {
@@ -23,27 +23,31 @@ export function upsampleConcat(
   const vectors = channels / 4;
   const outVectors = vectors * scales.length;
   const bytes = height * width * channels * elementBytes(precision);
-  const bindings = [
-    ...scales.map((scale, i) => ({
-      name: `source${i}`,
-      access: 'read' as const,
-      bytes: bytes / scale ** 2,
-      type,
-    })),
-    { name: 'output', access: 'read_write' as const, bytes: bytes * scales.length, type },
+  const shape = { width };
+  const typed: TypedBinding[] = [
+    ...scales.map(
+      (scale, i): TypedBinding => ({
+        name: `source${i}`,
+        access: 'read',
+        bytes: bytes / scale ** 2,
+        type,
+      }),
+    ),
+    { name: 'output', access: 'read_write', bytes: bytes * scales.length, type },
   ];
-  const code = wgsl`${header(precision)}${declare(bindings)}
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= ${width * vectors}u) { return; }
+  if (id.x >= shape.width * ${vectors}u) { return; }
   let x = id.x / ${vectors}u;
   let y = id.y;
   let channel = id.x % ${vectors}u;
-  let at = (y * ${width}u + x) * ${outVectors}u + channel;
+  let at = (y * shape.width + x) * ${outVectors}u + channel;
   ${unroll(
     scales.length,
     (i) =>
-      `output[at + ${i * vectors}u] = source${i}[((y / ${scales[i]}u) * ${width / scales[i]}u + x / ${scales[i]}u) * ${vectors}u + channel];`,
+      `output[at + ${i * vectors}u] = source${i}[((y / ${scales[i]}u) * (shape.width / ${scales[i]}u) + x / ${scales[i]}u) * ${vectors}u + channel];`,
   )}
 }
 `;
@@ -51,8 +55,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     label,
     code,
     bindings,
+    shape,
     dispatch: [Math.ceil((width * vectors) / 64), height, 1],
     flops: 0,
-    bytes: traffic(bindings),
+    bytes: traffic(typed),
   };
 }

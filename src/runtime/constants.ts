@@ -5,7 +5,13 @@ import { toHalf } from '../kernels/half.ts';
 import type { GpuContext } from './gpu-context.ts';
 
 /** The bits of `GPUBufferUsage`, which Node has no global for. */
-export const bufferUsage = { mapRead: 0x1, copyFrom: 0x4, copyTo: 0x8, storage: 0x80 } as const;
+export const bufferUsage = {
+  mapRead: 0x1,
+  copyFrom: 0x4,
+  copyTo: 0x8,
+  uniform: 0x40,
+  storage: 0x80,
+} as const;
 
 export class ConstantStore {
   readonly #context: GpuContext;

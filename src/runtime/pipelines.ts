@@ -1,7 +1,7 @@
 /** @file Pipelines, compiled without blocking and shared by all kernels with the same code. */
 
 import { DBNetError } from '../errors.ts';
-import type { Kernel } from '../kernels/kernel.ts';
+import type { Binding, Kernel } from '../kernels/kernel.ts';
 import type { GpuContext } from './gpu-context.ts';
 
 export class PipelineCache {
@@ -38,6 +38,17 @@ export class PipelineCache {
   }
 }
 
+function layoutOf(access: Binding['access']): { texture: object } | { buffer: GPUBufferBindingLayout } {
+  switch (access) {
+    case 'texture':
+      return { texture: {} };
+    case 'uniform':
+      return { buffer: { type: 'uniform' } };
+    default:
+      return { buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' } };
+  }
+}
+
 async function compile(device: GPUDevice, kernel: Kernel): Promise<GPUComputePipeline> {
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label: kernel.label, code: kernel.code });
@@ -50,9 +61,7 @@ async function compile(device: GPUDevice, kernel: Kernel): Promise<GPUComputePip
         entries: kernel.bindings.map(({ access }, binding) => ({
           binding,
           visibility: 0x4, // GPUShaderStage.COMPUTE, which Node has no global for
-          ...(access === 'texture'
-            ? { texture: {} }
-            : { buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' } as const }),
+          ...layoutOf(access),
         })),
       }),
     ],

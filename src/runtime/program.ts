@@ -2,7 +2,7 @@
 
 import type { Plan, Resource } from '../graph/plan.ts';
 import type { Arena } from './arena.ts';
-import type { ConstantStore } from './constants.ts';
+import { bufferUsage, type ConstantStore } from './constants.ts';
 import { checked, type GpuContext } from './gpu-context.ts';
 import type { PipelineCache } from './pipelines.ts';
 
@@ -28,12 +28,14 @@ export class Program {
   readonly plan: Plan;
   readonly #device: Device;
   readonly #pipelines: readonly GPUComputePipeline[];
+  readonly #shapes: GPUBuffer;
   readonly #steps: Step[] = [];
   #generation = -1;
   #externals: Externals = new Map();
 
   private constructor(plan: Plan, device: Device, pipelines: readonly GPUComputePipeline[]) {
     this.plan = plan;
+    this.#shapes = uploadShapes(plan, device.context.device);
     this.#device = device;
     this.#pipelines = pipelines;
   }
@@ -76,6 +78,11 @@ export class Program {
     return this.plan.steps.map(({ kernel }) => kernel.code);
   }
 
+  /** Frees what is the program's own; the rest is shared. */
+  destroy(): void {
+    this.#shapes.destroy();
+  }
+
   /** The buffer and byte length of a tensor. */
   tensor(name: string): { buffer: GPUBuffer; bytes: number } {
     const { buffer, bytes } = this.plan.tensors.get(name)!;
@@ -108,10 +115,17 @@ export class Program {
     return this.#device.context.device.createBindGroup({
       label: kernel.label,
       layout: this.#pipelines[index].getBindGroupLayout(0),
-      entries: resources.map((resource, binding) => ({
-        binding,
-        resource: this.#resource(resource, externals),
-      })),
+      entries: [
+        ...resources.map((resource, binding) => ({ binding, resource: this.#resource(resource, externals) })),
+        {
+          binding: resources.length,
+          resource: {
+            buffer: this.#shapes,
+            offset: index * shapeAlignment,
+            size: Object.keys(kernel.shape).length * 4,
+          },
+        },
+      ],
     });
   }
 
@@ -130,4 +144,22 @@ export class Program {
       }
     }
   }
+}
+
+/** Uniform buffers are bound at multiples of this. */
+const shapeAlignment = 256;
+
+/** One buffer with the shapes of all steps. */
+function uploadShapes({ steps }: Plan, device: GPUDevice): GPUBuffer {
+  const words = new Uint32Array((steps.length * shapeAlignment) / 4);
+  for (const [index, { kernel }] of steps.entries()) {
+    words.set(Object.values(kernel.shape), (index * shapeAlignment) / 4);
+  }
+  const buffer = device.createBuffer({
+    label: 'shapes',
+    size: words.byteLength,
+    usage: bufferUsage.uniform | bufferUsage.copyTo,
+  });
+  device.queue.writeBuffer(buffer, 0, words);
+  return buffer;
 }
