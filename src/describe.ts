@@ -2,16 +2,16 @@
 
 import { DBNetError } from './errors.ts';
 
-/** A value in a few characters. */
+/** A value for an error message: short, and with its type where that is what is wrong. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}...` : value}'`;
-  if (typeof value === 'object' && value !== null) {
-    const text = Array.isArray(value) ? JSON.stringify(value) : (value.constructor?.name ?? 'an object');
-    return text.length > 60 ? `${text.slice(0, 60)}...` : text;
-  }
-  return typeof value === 'function' ? 'a function' : String(value);
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value !== 'object') return value === undefined ? 'undefined' : `a ${typeof value}`;
+  const name = value?.constructor?.name ?? 'Object';
+  return name === 'Object' ? 'an object' : `an object of class ${name}`;
 }
 
 /** An `invalid-argument` error for an option. */
 export const invalid = (name: string, expected: string, found: unknown): DBNetError =>
-  new DBNetError('invalid-argument', `option ${name}: expected ${expected}, found ${describe(found)}`);
+  new DBNetError('invalid-argument', `Option ${name}: expected ${expected}, found ${describe(found)}.`);

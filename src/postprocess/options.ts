@@ -1,7 +1,8 @@
 /** @file The options of post-processing: what they are if nothing is said, and what they may be. */
 
+import { describe } from '../describe.ts';
 import type { RegionOptions } from './types.ts';
-import { checkObject, describe, invalid } from './validate.ts';
+import { checkObject, invalid } from './validate.ts';
 
 /**
  * The defaults for a shape: threshold, box threshold and unclip ratio of the paper and its code, with the

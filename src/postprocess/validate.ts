@@ -1,19 +1,12 @@
 /** @file Checks of what post-processing is given. */
 
+import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import type { ProbabilityMap } from './types.ts';
 
 /** The error for an argument: what was expected of it and what was found. */
 export function invalid(expectation: string, found: string): DBNetError {
   return new DBNetError('invalid-argument', `${expectation}, found ${found}.`);
-}
-
-/** A value for an error message: short, and with its type where that is what is wrong. */
-export function describe(value: unknown): string {
-  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value);
-  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
-  return value === undefined ? 'undefined' : `a ${typeof value}`;
 }
 
 /** @throws DBNetError `invalid-argument` */

@@ -51,7 +51,8 @@ export class ReadbackPool {
   /** Gives a buffer back, mapped or not. */
   release(buffer: GPUBuffer): void {
     if (!this.#all.has(buffer)) return;
-    buffer.unmap();
+    // Deno refuses to unmap what is not mapped.
+    if (buffer.mapState !== 'unmapped') buffer.unmap();
     this.#free.push(buffer);
   }
 
