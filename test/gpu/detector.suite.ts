@@ -1,0 +1,355 @@
+/** @file The detector as users see it, on every runtime: maps against PyTorch, regions, overlapping calls, failures. */
+
+import { TextDetector } from '../../src/detector/detector.ts';
+import type { CreateOptions, RawImage } from '../../src/detector/types.ts';
+import { findRegions } from '../../src/postprocess/regions.ts';
+import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
+import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
+import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
+import type { GpuTest, GpuTestContext } from './suite.ts';
+
+const weightsFile = 'weights/db-resnet18.safetensors';
+
+/** One detector for the tests that leave it as it was: weights and shaders are loaded once. */
+let shared: Promise<TextDetector> | undefined;
+
+async function sharedDetector({ gpu, fixture }: GpuTestContext): Promise<TextDetector> {
+  shared ??= fixture(weightsFile).then((weights) => TextDetector.create({ weights, gpu }));
+  return await shared;
+}
+
+async function freshDetector(
+  { fixture, ...context }: GpuTestContext,
+  options: Partial<CreateOptions>,
+): Promise<TextDetector> {
+  return await TextDetector.create({ weights: await fixture(weightsFile), gpu: context.gpu, ...options });
+}
+
+async function reference(context: GpuTestContext): Promise<{ file: Safetensors; image: RawImage }> {
+  const file = parseSafetensors(await context.fixture('network.safetensors'));
+  const [height, width] = file.tensors.get('image')!.shape;
+  return { file, image: { data: file.bytes('image').slice(), width, height, channels: 3 } };
+}
+
+function noise(width: number, height: number, channels: 1 | 3 | 4, seed = 1): RawImage {
+  const next = random(seed);
+  return {
+    data: Uint8Array.from({ length: width * height * channels }, () => Math.floor(next() * 256)),
+    width,
+    height,
+    channels,
+  };
+}
+
+const small = { width: 64, height: 32 };
+
+const tests: GpuTest[] = [
+  {
+    name: 'P and T within 1e-4 of PyTorch, B within 5e-3',
+    async run(context) {
+      const { file, image } = await reference(context);
+      const detector = await sharedDetector(context);
+      const { width, height } = image;
+      const maps = await detector.maps(image, { size: { width, height } });
+      assertEqual([maps.width, maps.height], [width, height], 'size');
+      assertClose(maps.P, file.float32('P'), 1e-4, 'P');
+      assertClose(maps.T, file.float32('T'), 1e-4, 'T');
+      assertClose(maps.B, file.float32('B'), 5e-3, 'B');
+    },
+  },
+  {
+    name: 'detect() finds the regions of the maps, by P and by B, in pixels of the source',
+    async run(context) {
+      const file = parseSafetensors(await context.fixture('sign.safetensors'));
+      const image: RawImage = { data: file.bytes('image').slice(), width: 160, height: 96, channels: 3 };
+      const detector = await sharedDetector(context);
+      const size = { width: 160, height: 96 };
+      const { P, B } = await detector.maps(image, { size });
+      const options = { threshold: 0.3, boxThreshold: 0.4 };
+      const target = { width: image.width, height: image.height };
+      const byP = await detector.detect(image, { size, ...options });
+      const expectedP = findRegions({ data: P, ...size }, { ...options, target });
+      assert(byP.regions.length >= 2, `expected the words of the sign, found ${byP.regions.length} regions`);
+      assertEqual(byP.regions, expectedP.regions, 'regions by P');
+      assertEqual([byP.width, byP.height, byP.truncated], [image.width, image.height, false], 'source');
+      const byB = await detector.detect(image, { size, ...options, binarize: 'B' });
+      const mask = Uint8Array.from(B, (value) => (value > options.threshold ? 1 : 0));
+      assertEqual(
+        byB.regions,
+        findRegions({ data: P, mask, ...size }, { ...options, target }).regions,
+        'regions by B',
+      );
+      assert(byB.regions.length >= 2, `expected the words by B, found ${byB.regions.length} regions`);
+      for (const [stage, ms] of Object.entries(byP.timings)) {
+        assert(Number.isFinite(ms) && ms >= 0, `timings.${stage} is ${ms}`);
+      }
+    },
+  },
+  {
+    name: 'grey, RGB and RGBA of the same picture give the same maps',
+    async run(context) {
+      const detector = await sharedDetector(context);
+      const grey = noise(37, 23, 1);
+      const spread = (channels: 3 | 4): RawImage => ({
+        ...grey,
+        channels,
+        data: Uint8Array.from({ length: grey.data.length * channels }, (_, i) =>
+          i % channels === 3 ? 7 : grey.data[Math.floor(i / channels)],
+        ),
+      });
+      const expected = await detector.maps(grey, { size: small });
+      for (const image of [spread(3), spread(4)]) {
+        const maps = await detector.maps(image, { size: small });
+        assertClose(maps.P, expected.P, 0, `P from ${image.channels} channels`);
+      }
+    },
+  },
+  {
+    name: 'calls that overlap give what calls in turn give',
+    async run(context) {
+      const detector = await sharedDetector(context);
+      const images = [noise(64, 32, 3, 1), noise(64, 32, 3, 2), noise(32, 32, 3, 3), noise(64, 32, 3, 4)];
+      const call = (image: RawImage) => detector.maps(image, { size: { width: image.width, height: 32 } });
+      const inTurn: Float32Array[] = [];
+      for (const image of images) inTurn.push((await call(image)).P);
+      const together = await Promise.all(images.map(call));
+      together.forEach(({ P }, i) => {
+        assertClose(P, inTurn[i], 0, `call ${i}`);
+      });
+    },
+  },
+  {
+    name: 'no buffer, pipeline or bind group is made after the first frame of a size',
+    async run(context) {
+      const made: string[] = [];
+      const device = context.device;
+      for (const method of ['createBuffer', 'createBindGroup', 'createComputePipelineAsync'] as const) {
+        const original = device[method].bind(device) as (descriptor: unknown) => never;
+        Object.defineProperty(device, method, {
+          value: (descriptor: unknown) => {
+            made.push(method);
+            return original(descriptor);
+          },
+        });
+      }
+      const detector = await freshDetector(context, { device });
+      const frame = (seed: number) => detector.detect(noise(50, 30, 3, seed), { size: small });
+      await frame(1);
+      assert(made.includes('createBindGroup'), 'the first frame makes bind groups');
+      made.length = 0;
+      for (const seed of [2, 3, 4]) await frame(seed);
+      assertEqual(made, [], 'made by later frames');
+      detector.dispose();
+    },
+  },
+  {
+    name: 'memory is that of the largest size, however many sizes follow one another',
+    async run(context) {
+      const detector = await sharedDetector(context);
+      const sizes = [32, 64, 96].map((width) => ({ width, height: 32 }));
+      const total = () => Object.values(detector.memory).reduce((sum, bytes) => sum + bytes, 0);
+      for (const size of sizes) await detector.detect(noise(40, 40, 3), { size });
+      const first = total();
+      for (let round = 0; round < 3; round++) {
+        for (const size of sizes) await detector.detect(noise(40, 40, 3), { size });
+      }
+      assertEqual(total(), first, 'bytes');
+    },
+  },
+  {
+    name: 'progress goes forward and ends; an abort in the middle rejects with its reason and leaves all usable',
+    async run(context) {
+      const detector = await sharedDetector(context);
+      const seen: number[] = [];
+      await detector.detect(noise(64, 32, 3), {
+        size: small,
+        onProgress: ({ stage, done, total }) => {
+          if (stage === 'network') seen.push(done / total);
+        },
+      });
+      assertEqual(
+        seen,
+        seen.toSorted((a, b) => a - b),
+        'progress of the network',
+      );
+      assertEqual([seen[0], seen.at(-1)], [0, 1], 'first and last');
+      const abort = new AbortController();
+      const reason = new Error('enough');
+      const caught = await detector
+        .detect(noise(64, 32, 3), {
+          size: small,
+          signal: abort.signal,
+          onProgress: ({ stage }) => stage === 'network' && abort.abort(reason),
+        })
+        .catch((error: unknown) => error);
+      assert(caught === reason, `expected the signal's reason, found ${caught}`);
+      const before = await detector
+        .maps(noise(64, 32, 3), { signal: AbortSignal.abort(reason) })
+        .catch((error: unknown) => error);
+      assert(before === reason, `expected the signal's reason, found ${before}`);
+      await detector.detect(noise(64, 32, 3), { size: small });
+    },
+  },
+  {
+    name: 'a passed device survives dispose(), and a disposed detector says so',
+    async run(context) {
+      const detector = await freshDetector(context, { device: context.device });
+      const underWay = detector.detect(noise(64, 32, 3), { size: small }).catch((error: unknown) => error);
+      detector.dispose();
+      detector.dispose();
+      await assertRejects(() => detector.detect(noise(64, 32, 3)), 'disposed', 'detect()');
+      await assertRejects(() => detector.maps(noise(64, 32, 3)), 'disposed', 'maps()');
+      await assertRejects(() => detector.warmup(small), 'disposed', 'warmup()');
+      await assertRejects(
+        async () => {
+          throw await underWay;
+        },
+        'disposed',
+        'the call under way',
+      );
+      const buffer = context.device.createBuffer({ size: 16, usage: 0x80 });
+      buffer.destroy();
+    },
+  },
+  {
+    name: 'a lost device is reported as lost',
+    async run(context) {
+      const adapter = await context.gpu.requestAdapter();
+      const device = await adapter!.requestDevice();
+      const detector = await freshDetector(context, { device });
+      device.destroy();
+      await device.lost;
+      await assertRejects(
+        () => detector.detect(noise(64, 32, 3), { size: small }),
+        'device-lost',
+        'detect()',
+      );
+      detector.dispose();
+    },
+  },
+  {
+    name: 'sizes beyond the limits of the device are refused with the limit',
+    async run(context) {
+      const detector = await freshDetector(context, { device: context.device });
+      const size = { width: 4096, height: 4096 };
+      const error = await assertRejects(
+        () => detector.maps(noise(8, 8, 3), { size }),
+        'limit-exceeded',
+        'maps()',
+      );
+      assert(error.message.includes('maxStorageBufferBindingSize'), error.message);
+      await detector.detect(noise(64, 32, 3), { size: small });
+      detector.dispose();
+    },
+  },
+  {
+    name: 'images of 1x1 and of 16384 pixels width',
+    async run(context) {
+      const detector = await sharedDetector(context);
+      const one = await detector.detect(noise(1, 1, 3), { size: { shortSide: 32 } });
+      assertEqual([one.width, one.height, one.regions.length], [1, 1, 0], '1x1');
+      const wide = await detector.detect(noise(16384, 3, 3), { size: { shortSide: 32, maxLongSide: 256 } });
+      assertEqual([wide.width, wide.height], [16384, 3], 'wide');
+    },
+  },
+  {
+    name: 'wrong images, options and weights give typed errors',
+    async run(context) {
+      const detector = await sharedDetector(context);
+      const image = noise(8, 8, 3);
+      const bad = (value: unknown) => value as never;
+      const images: unknown[] = [
+        undefined,
+        null,
+        'sign.jpg',
+        {},
+        { ...image, channels: 2 },
+        { ...image, width: 9 },
+        { ...image, width: 0 },
+        { ...image, height: 1.5 },
+        { ...image, data: [...image.data] },
+        { ...image, width: 70000, height: 1, data: new Uint8Array(210000) },
+      ];
+      for (const [index, wrong] of images.entries()) {
+        await assertRejects(() => detector.detect(bad(wrong)), 'invalid-image', `image ${index}`);
+      }
+      const options: unknown[] = [
+        null,
+        { treshold: 0.3 },
+        { threshold: Number.NaN },
+        { threshold: '0.3' },
+        { boxThreshold: 2 },
+        { unclipRatio: -1 },
+        { maxCandidates: 0 },
+        { minSize: Number.NaN },
+        { shape: 'circle' },
+        { score: 'medium' },
+        { binarize: 'T' },
+        { size: 736 },
+        { size: { width: 100, height: 64 } },
+        { size: { width: 64 } },
+        { size: { width: 64, height: 64, shortSide: 64 } },
+        { size: { shortSide: Number.NaN } },
+        { size: { longSide: 64 } },
+      ];
+      for (const [index, wrong] of options.entries()) {
+        await assertRejects(() => detector.detect(image, bad(wrong)), 'invalid-argument', `options ${index}`);
+      }
+      await assertRejects(() => detector.maps(image, bad({ shape: 'quad' })), 'invalid-argument', 'maps()');
+      const { gpu } = context;
+      const create = (more: object) => TextDetector.create({ gpu, weights: new Uint8Array(4), ...more });
+      await assertRejects(() => create({}), 'invalid-safetensors', 'four bytes as weights');
+      await assertRejects(() => create({ wieghts: 1 }), 'invalid-argument', 'unknown option');
+      await assertRejects(() => create({ precision: 'f64' }), 'invalid-argument', 'precision');
+      const weights = await context.fixture(weightsFile);
+      const noAdapter = { requestAdapter: async () => null } as unknown as GPU;
+      await assertRejects(() => create({ weights, gpu: noAdapter }), 'no-webgpu', 'no adapter');
+      await assertRejects(
+        () => create({ weights, input: { channelOrder: 'grb' } }),
+        'invalid-argument',
+        'input',
+      );
+    },
+  },
+  {
+    name: 'weights without a threshold head detect, and say so when T or B is asked for',
+    async run(context) {
+      const file = parseSafetensors(await context.fixture(weightsFile));
+      const kept = [...file.tensors].filter(([name]) => !name.startsWith('decoder.thresh.'));
+      const tensors: [string, TensorData][] = kept.map(([name, { shape }]) => [
+        name,
+        { dtype: 'F32', shape, data: file.float32(name) },
+      ]);
+      const weights = writeSafetensors(tensors, { ...file.metadata });
+      const detector = await TextDetector.create({ weights, gpu: context.gpu });
+      assertEqual(detector.info.weights.hasThresholdHead, false, 'hasThresholdHead');
+      assertEqual(detector.info.weights.parameters, 12_176_513, 'parameters');
+      const image = noise(64, 32, 3);
+      await detector.detect(image, { size: small });
+      await assertRejects(() => detector.maps(image, { size: small }), 'missing-threshold-head', 'maps()');
+      await assertRejects(() => detector.detect(image, { binarize: 'B' }), 'missing-threshold-head', 'B');
+      detector.dispose();
+    },
+  },
+  {
+    name: 'f16 where the device compiles it: P within 5e-3; elsewhere a typed error and auto gives f32',
+    async run(context) {
+      const { file, image } = await reference(context);
+      if (!context.device.features.has('shader-f16')) {
+        await assertRejects(
+          () => freshDetector(context, { precision: 'f16' }),
+          'unsupported-precision',
+          'f16',
+        );
+        return;
+      }
+      const detector = await freshDetector(context, { precision: 'f16' });
+      assertEqual(detector.info.precision, 'f16', 'precision');
+      const { P } = await detector.maps(image, { size: { width: image.width, height: image.height } });
+      assertClose(P, file.float32('P'), 5e-3, 'P');
+      detector.dispose();
+    },
+  },
+];
+
+export default tests;

@@ -1,0 +1,22 @@
+/** @file The GPU suites that every runtime runs. A new suite is added here. */
+
+import conv2d from './conv2d.suite.ts';
+import dbHead from './db-head.suite.ts';
+import detector from './detector.suite.ts';
+import layers from './layers.suite.ts';
+import network from './network.suite.ts';
+import preprocess from './preprocess.suite.ts';
+import runtime from './runtime.suite.ts';
+import smoke from './smoke.suite.ts';
+import type { GpuSuite } from './suite.ts';
+
+export const suites: GpuSuite[] = [
+  { name: 'smoke', tests: smoke },
+  { name: 'runtime', tests: runtime },
+  { name: 'preprocess', tests: preprocess },
+  { name: 'conv2d', tests: conv2d },
+  { name: 'layers', tests: layers },
+  { name: 'db-head', tests: dbHead },
+  { name: 'network', tests: network },
+  { name: 'detector', tests: detector },
+];

@@ -1,0 +1,31 @@
+/**
+ * @file Runs in Deno: reads `{ suite, test }` lines from stdin and answers each with one line on stdout,
+ * `RESULT` and `{ error? }`. Whatever else stands on stdout was printed by a test.
+ */
+
+import { readFile } from 'node:fs/promises';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { acquireGpu } from '../../src/platform/gpu.ts';
+import { fixturePath, runGpuTest } from './run-test.ts';
+
+const root = new URL('../../', import.meta.url);
+const fixture = async (name: string) => new Uint8Array(await readFile(new URL(fixturePath(name), root)));
+
+const answer = (error?: unknown) => {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  process.stdout.write(
+    `\nRESULT ${JSON.stringify(error === undefined ? {} : { error: { message, stack } })}\n`,
+  );
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { suite, test } = JSON.parse(line) as { suite: string; test: string };
+  try {
+    const { gpu } = await acquireGpu();
+    await runGpuTest(suite, test, { gpu, runtime: 'deno', fixture });
+    answer();
+  } catch (error) {
+    answer(error);
+  }
+}
