@@ -121,13 +121,13 @@ export class TextDetector {
       ready,
       network,
       binarize === 'B' ? 'PTB' : 'P',
+      { read: ['P', 'mask'], mask: { of: binarize, threshold: regionOptions.threshold } },
       { onProgress, signal },
-      ({ P, B }) => {
+      (maps) => {
         const began = performance.now();
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-        const mask = B && Uint8Array.from(B, (value) => (value > regionOptions.threshold ? 1 : 0));
         const found = findRegions(
-          { data: P, mask, ...network },
+          { data: maps.float32('P'), mask: maps.words('mask'), ...network },
           { ...regionOptions, target: { width, height } },
           this.#scratch,
         );
@@ -164,8 +164,9 @@ export class TextDetector {
       ready,
       network,
       'PTB',
+      { read: ['P', 'T', 'B'] },
       { onProgress, signal },
-      ({ P, T, B }) => ({ P: P.slice(), T: T.slice(), B: B.slice() }),
+      ({ float32 }) => ({ P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice() }),
     );
     return { ...value, ...network };
   }

@@ -38,6 +38,20 @@ interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** What is read back, and how the mask is thresholded if it is. */
+export interface MapRequest {
+  read: readonly ('P' | 'T' | 'B' | 'mask')[];
+  mask?: { of: 'P' | 'B'; threshold: number };
+}
+
+/** Maps in mapped memory. */
+export interface MappedMaps {
+  /** P, T or B, row-major. */
+  float32(name: 'P' | 'T' | 'B'): Float32Array;
+  /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. */
+  words(name: 'mask'): Uint32Array;
+}
+
 /** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
 const maxPrograms = 16;
 
@@ -126,20 +140,20 @@ export class Engine {
   }
 
   /**
-   * Computes maps and hands them to `consume`: views of mapped memory, valid only during the call.
+   * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid only during the call.
    * @throws DBNetError `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
    */
   async compute<T>(
     image: ReadyImage,
     size: Size,
     outputs: Outputs,
+    request: MapRequest,
     options: CallOptions,
-    consume: (maps: Record<string, Float32Array>) => T,
+    consume: (maps: MappedMaps) => T,
   ): Promise<{ value: T; timings: Omit<Timings, 'postprocess' | 'total'> }> {
     const { onProgress, signal } = options;
-    const { outputs: names } = this.#graphs[outputs];
-    const mapBytes = size.width * size.height * 4;
-    const bytes = mapBytes * names.length;
+    const layout = layOut(request.read, size);
+    const { bytes } = layout;
     let preprocessed = 0;
     let submitted = 0;
     const submit = async () => {
@@ -151,6 +165,10 @@ export class Engine {
       );
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
+      if (request.mask) {
+        program.setShape('threshold_bits', floatBits(request.mask.threshold));
+        program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
+      }
       const staging = this.#readback.acquire(bytes);
       submitted = performance.now();
       preprocessed = submitted - started;
@@ -158,8 +176,8 @@ export class Engine {
         await run(this.context, steps, {
           pace: this.#pace,
           finish: (encoder) => {
-            for (const [i, name] of names.entries()) {
-              encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, i * mapBytes, mapBytes);
+            for (const [name, { offset, bytes }] of layout.maps) {
+              encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);
             }
           },
           onProgress: (done, total) => onProgress?.({ stage: 'network', done, total }),
@@ -184,10 +202,10 @@ export class Engine {
       const mappedAt = performance.now();
       onProgress?.({ stage: 'network', done: flops, total: flops });
       signal?.throwIfAborted();
-      const maps = Object.fromEntries(
-        names.map((name, i) => [name, new Float32Array(mapped, i * mapBytes, mapBytes / 4)]),
-      );
-      const value = consume(maps);
+      const value = consume({
+        float32: (name) => new Float32Array(mapped, ...view(layout, name)),
+        words: (name) => new Uint32Array(mapped, ...view(layout, name)),
+      });
       return {
         value,
         timings: {
@@ -279,3 +297,29 @@ export class Engine {
     return error;
   }
 }
+
+interface Layout {
+  maps: ReadonlyMap<string, { offset: number; bytes: number }>;
+  bytes: number;
+}
+
+/** Where each map stands in the readback buffer. */
+function layOut(names: readonly string[], { width, height }: Size): Layout {
+  const maps = new Map<string, { offset: number; bytes: number }>();
+  let offset = 0;
+  for (const name of names) {
+    const bytes = name === 'mask' ? (width / 8) * height : width * height * 4;
+    maps.set(name, { offset, bytes });
+    offset += bytes;
+  }
+  return { maps, bytes: offset };
+}
+
+/** Byte offset and number of elements of a map. */
+function view({ maps }: Layout, name: string): [offset: number, length: number] {
+  const { offset, bytes } = maps.get(name)!;
+  return [offset, bytes / 4];
+}
+
+/** The bits of a number as f32. */
+const floatBits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0];

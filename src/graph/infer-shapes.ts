@@ -27,6 +27,8 @@ export function inferShapes(graph: Graph, size: { width: number; height: number 
   for (const layer of graph.layers) {
     const shape = outputShape(layer, shapeOf);
     for (const output of layerOutputs(layer)) shapes.set(output, shape);
+    // Words of 32 pixels.
+    if (layer.op === 'dbHead' && layer.mask) shapes.set(layer.mask, { ...shape, width: shape.width / 32 });
   }
   return shapes;
 }

@@ -60,6 +60,8 @@ export interface DbHeadLayer {
   name: string;
   /** `[P]` or `[P, T, B]`. */
   outputs: readonly string[];
+  /** The tensor that takes the mask as bits, if it is written; see {@link dbHead}. */
+  mask?: string;
   /** One tensor per head, or one that holds both. */
   features: readonly string[];
   channels: number;
@@ -112,5 +114,6 @@ export function layerInputs(layer: Layer): readonly string[] {
 
 /** The tensors that a layer writes. */
 export function layerOutputs(layer: Layer): readonly string[] {
-  return layer.op === 'dbHead' ? layer.outputs : [layer.output];
+  if (layer.op !== 'dbHead') return [layer.output];
+  return layer.mask === undefined ? layer.outputs : [...layer.outputs, layer.mask];
 }

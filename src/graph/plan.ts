@@ -17,7 +17,14 @@ import { upsampleConcat } from '../kernels/upsample-concat.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import { assignBuffers } from './assign-buffers.ts';
 import { elementCount, inferShapes, type TensorShape } from './infer-shapes.ts';
-import type { ConvLayer, DbHeadLayer, Graph, Layer, StemPoolLayer } from './layers.ts';
+import {
+  type ConvLayer,
+  type DbHeadLayer,
+  type Graph,
+  type Layer,
+  layerOutputs,
+  type StemPoolLayer,
+} from './layers.ts';
 
 /**
  * What a binding of a kernel holds.
@@ -76,7 +83,7 @@ export function plan(
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
   const bytesOf = (tensor: string): number =>
-    // Maps are always f32: B depends on small differences of P and T.
+    // Maps are always f32 (B depends on small differences of P and T), the mask is u32.
     elementCount(shapeOf(tensor)) * (graph.outputs.includes(tensor) ? 4 : elementBytes(choice.precision));
   const { sizes, bufferOf } = assignBuffers(graph, bytesOf);
   const constants = new Map<string, Constant>();
@@ -232,22 +239,22 @@ function lowerHead(
   const outputs = layer.outputs.length === 1 ? 'P' : 'PTB';
   const heads = outputs === 'P' ? 1 : 2;
   const merged = heads === 2 && layer.features.length === 1;
+  const mask = layer.mask !== undefined;
   const weights = `${layer.name}.${outputs}.weights`;
   const bias = `${layer.name}.${outputs}.bias`;
   const packed = () => packDbHead(layer.parameters(), layer.channels);
   constants.set(weights, { precision: choice.precision, data: () => packed().weights });
   constants.set(bias, { precision: 'f32', data: () => packed().bias });
-  const features = merged ? [layer.features[0], layer.features[0]] : layer.features;
   return {
     kernel: dbHead(
-      { label: layer.name, height, width, channels: layer.channels, outputs, merged, k: layer.k },
+      { label: layer.name, height, width, channels: layer.channels, outputs, merged, mask, k: layer.k },
       { precision: choice.precision, pixels: choice.headPixels },
     ),
     resources: [
-      ...features.map((name): Resource => ({ kind: 'tensor', name })),
+      ...layer.features.map((name): Resource => ({ kind: 'tensor', name })),
       { kind: 'constant', name: weights },
       { kind: 'constant', name: bias },
-      ...layer.outputs.map((name): Resource => ({ kind: 'tensor', name })),
+      ...layerOutputs(layer).map((name): Resource => ({ kind: 'tensor', name })),
     ],
   };
 }

@@ -22,6 +22,11 @@ export interface DbHead {
    * False where each head has a tensor of its own.
    */
   merged: boolean;
+  /**
+   * Also writes the mask as bits: `[4 height, 4 width / 32]` words, bit i of a word being pixel 32 word + i.
+   * Needs a width that is a multiple of 8, and as the kernel binds at most 8 buffers, not both heads unmerged.
+   */
+  mask: boolean;
   /** Steepness of the binarization; 50 in the paper. */
   k: number;
 }
@@ -71,11 +76,13 @@ export function packDbHead(
 
 /**
  * The fused DB kernel.
- * Bindings: `features0` (P's), `features1` (T's, where there are any), `weights`, `bias` ({@link packDbHead}), then
- * the maps `probability`, `threshold`, `binary`: f32, row-major `[4 height, 4 width]`.
+ * Bindings: `features0` (P's, or both), `features1` (T's, where it has a tensor of its own), `weights`, `bias`
+ * ({@link packDbHead}), then the maps `probability`, `threshold`, `binary`: f32, row-major `[4 height, 4 width]`, and
+ * `mask`. The mask's threshold stands in the shape as `threshold_bits` (an f32, bit by bit); `mask_of_binary` is 1
+ * where B is compared with it instead of P.
  */
 export function dbHead(
-  { label, height, width, channels, outputs, merged, k }: DbHead,
+  { label, height, width, channels, outputs, merged, mask, k }: DbHead,
   { precision, pixels }: { precision: Precision /** Feature pixels per thread. */; pixels: number },
 ): Kernel {
   const heads = outputs === 'P' ? 1 : 2;
@@ -86,15 +93,16 @@ export function dbHead(
   const total = height * width;
   const headWeights = 4 * channels * vectors + channels;
   const blocks = channels / hiddenBlock;
+  const words = (64 * pixels * 2) / 8;
   const map = (name: string) => ({
     name,
     access: 'read_write' as const,
     bytes: total * 16 * 4,
     type: 'vec2<f32>',
   });
-  const shape = { height, width };
+  const shape = { height, width, ...(mask ? { threshold_bits: 0, mask_of_binary: 0 } : {}) };
   const typed: TypedBinding[] = [
-    ...Array.from({ length: heads }, (_, i) => ({
+    ...Array.from({ length: merged ? 1 : heads }, (_, i) => ({
       name: `features${i}`,
       access: 'read' as const,
       bytes: total * stride * 4 * element,
@@ -104,6 +112,7 @@ export function dbHead(
     { name: 'bias', access: 'read' as const, bytes: heads * (channels + 4) * 4, type: 'vec4<f32>' },
     map('probability'),
     ...(heads === 2 ? [map('threshold'), map('binary')] : []),
+    ...(mask ? [{ name: 'mask', access: 'read_write' as const, bytes: total * 2, type: 'u32' }] : []),
   ];
   const mac = (p: number, v: number) =>
     precision === 'f16'
@@ -118,7 +127,9 @@ export function dbHead(
       ${unroll(4, (r) => unroll(4, (v) => `let w${r}_${v} = weights[weight + ${r * vectors + v}u];`))}
       ${unroll(
         pixels,
-        (p) => `{ let value = features${h}[pixel${p} * ${stride}u + ${merged ? h * vectors : 0}u + c];
+        (
+          p,
+        ) => `{ let value = features${merged ? 0 : h}[pixel${p} * ${stride}u + ${merged ? h * vectors : 0}u + c];
       ${unroll(4, (v) => mac(p, v))} }`,
       )}
       weight += ${4 * vectors}u;
@@ -140,14 +151,22 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
   return 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
 }
 
+#if ${mask}
+// Eight neighbouring feature pixels fill one word in each of two rows; they are always in one workgroup.
+var<workgroup> words: array<atomic<u32>, ${words}>;
+#endif
+
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = id.x * ${pixels}u;
-  // Which of the 2x2 positions of the first transposed convolution.
-  let position = id.y;
   let total = shape.height * shape.width;
-  if (first >= total) { return; }
   ${unroll(pixels, (p) => `let pixel${p} = min(first + ${p}u, total - 1u);`)}
+  #if ${mask}
+  for (var word = thread; word < ${words}u; word += 64u) { atomicStore(&words[word], 0u); }
+  workgroupBarrier();
+  #endif
+  // Which of the 2x2 positions of the first transposed convolution.
+  for (var position = id.y * 2u; position < id.y * 2u + 2u; position++) {
   ${unroll(heads, head)}
   ${unroll(
     pixels,
@@ -168,8 +187,29 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     binary[lower] = b.zw;`
         : ''
     }
+    ${
+      mask
+        ? `let compared = ${heads === 2 ? 'select(p, b, shape.mask_of_binary == 1u)' : 'p'};
+    let above = vec4<u32>(compared > vec4<f32>(bitcast<f32>(shape.threshold_bits)));
+    let word = (thread * ${pixels}u + ${p}u) / 8u * 2u;
+    let bit = (pixel${p} % 8u) * 4u + (position % 2u) * 2u;
+    atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
+    atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);`
+        : ''
+    }
   }`,
   )}
+  }
+  #if ${mask}
+  workgroupBarrier();
+  for (var word = thread; word < ${words}u; word += 64u) {
+    let pixel = (id.x - thread) * ${pixels}u + word / 2u * 8u;
+    if (pixel < total) {
+      let row = (pixel / shape.width) * 4u + id.y * 2u + word % 2u;
+      mask[row * (shape.width / 8u) + (pixel % shape.width) / 8u] = atomicLoad(&words[word]);
+    }
+  }
+  #endif
 }
 `;
   return {
@@ -177,7 +217,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     code,
     bindings,
     shape,
-    dispatch: [Math.ceil(Math.ceil(total / pixels) / 64), 4, 1],
+    dispatch: [Math.ceil(Math.ceil(total / pixels) / 64), 2, 1],
     flops: 2 * total * heads * (4 * channels * channels + 16 * channels),
     bytes: traffic(typed),
   };

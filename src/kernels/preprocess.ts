@@ -35,16 +35,18 @@ export function resizeTable(
   const table = new Uint32Array(2 * (1 + target.width + target.height));
   table.set([source.width, source.height]);
   let at = 2;
-  for (const [from, to] of [
-    [source.width, target.width],
-    [source.height, target.height],
-  ]) {
+  for (const [axis, from, to] of [
+    ['x', source.width, target.width],
+    ['y', source.height, target.height],
+  ] as const) {
+    const clamp = (index: number) => Math.min(Math.max(index, 0), from - 1);
     for (let i = 0; i < to; i++) {
       const centre = Math.fround((i + 0.5) * (from / to) - 0.5);
       const first = Math.floor(centre);
-      const clamped = Math.min(Math.max(first, 0), from - 1);
-      const outside = first < 0 || first >= from - 1;
-      table[at++] = clamped | (Math.min(clamped + 1, from - 1) << 16);
+      // Beyond the border pixel's centre OpenCV gives it all the weight in x, but blends it with itself in y, which
+      // cuts off other fractions.
+      const outside = axis === 'x' && (first < 0 || first >= from - 1);
+      table[at++] = clamp(first) | (clamp(first + 1) << 16);
       table[at++] = outside ? 0 : roundHalfEven((centre - first) * (1 << weightBits));
     }
   }

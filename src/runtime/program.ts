@@ -28,6 +28,7 @@ export class Program {
   readonly plan: Plan;
   readonly #device: Device;
   readonly #pipelines: readonly GPUComputePipeline[];
+  readonly #shapeWords: Uint32Array<ArrayBuffer>;
   readonly #shapes: GPUBuffer;
   readonly #steps: Step[] = [];
   #generation = -1;
@@ -35,7 +36,8 @@ export class Program {
 
   private constructor(plan: Plan, device: Device, pipelines: readonly GPUComputePipeline[]) {
     this.plan = plan;
-    this.#shapes = uploadShapes(plan, device.context.device);
+    this.#shapeWords = shapeWords(plan);
+    this.#shapes = uploadShapes(this.#shapeWords, device.context.device);
     this.#device = device;
     this.#pipelines = pipelines;
   }
@@ -76,6 +78,17 @@ export class Program {
   /** Codes of the kernels in use, for {@link PipelineCache.keepOnly}. */
   get codes(): string[] {
     return this.plan.steps.map(({ kernel }) => kernel.code);
+  }
+
+  /** Changes a value in the shape of every kernel that has it, from the next submit on. */
+  setShape(name: string, value: number): void {
+    for (const [index, { kernel }] of this.plan.steps.entries()) {
+      const word = Object.keys(kernel.shape).indexOf(name);
+      const at = (index * shapeAlignment) / 4 + word;
+      if (word === -1 || this.#shapeWords[at] === value) continue;
+      this.#shapeWords[at] = value;
+      this.#device.context.device.queue.writeBuffer(this.#shapes, at * 4, this.#shapeWords, at, 1);
+    }
   }
 
   /** Frees what is the program's own; the rest is shared. */
@@ -149,12 +162,16 @@ export class Program {
 /** Uniform buffers are bound at multiples of this. */
 const shapeAlignment = 256;
 
-/** One buffer with the shapes of all steps. */
-function uploadShapes({ steps }: Plan, device: GPUDevice): GPUBuffer {
+/** The shapes of all steps. */
+function shapeWords({ steps }: Plan): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array((steps.length * shapeAlignment) / 4);
   for (const [index, { kernel }] of steps.entries()) {
     words.set(Object.values(kernel.shape), (index * shapeAlignment) / 4);
   }
+  return words;
+}
+
+function uploadShapes(words: Uint32Array<ArrayBuffer>, device: GPUDevice): GPUBuffer {
   const buffer = device.createBuffer({
     label: 'shapes',
     size: words.byteLength,

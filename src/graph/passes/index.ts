@@ -10,6 +10,7 @@ import { fuseShortcut } from './fuse-shortcut.ts';
 import { fuseStemPool } from './fuse-stem-pool.ts';
 import { fuseUpsampleAdd } from './fuse-upsample-add.ts';
 import { mergeHeads } from './merge-heads.ts';
+import { packMask } from './pack-mask.ts';
 
 export const fusions = {
   mergeHeads,
@@ -18,6 +19,7 @@ export const fusions = {
   fuseUpsampleAdd,
   fuseShortcut,
   fuseStemPool,
+  packMask,
 } as const;
 
 export type Fusion = keyof typeof fusions;
