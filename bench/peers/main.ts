@@ -1,0 +1,131 @@
+/** @file `npm run bench:peers`: the command line of the comparison. */
+
+import { writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { contenderSpecs } from './contender.ts';
+import { prepareFiles } from './files.ts';
+import { fileBytes, measure } from './measure.ts';
+import { addRatios, formatReport, makeRow, type Report } from './report.ts';
+import { startServer } from './server.ts';
+
+const root = new URL('../../', import.meta.url);
+const tolerance = 1e-3;
+
+interface Options {
+  size: { width: number; height: number };
+  image: string;
+  weights: string;
+  budget: number;
+  timeout: number;
+  least?: number;
+  most?: number;
+  only?: string[];
+  json?: string;
+}
+
+/** Runs the comparison. @returns the exit status: 1 if ours failed. A peer that fails is a row of the report. */
+export async function main(args: readonly string[]): Promise<number> {
+  const command = new Command('npm run bench:peers --')
+    .description(
+      'Compares dbnet-webgpu with ONNX Runtime Web and TensorFlow.js in Chromium: same run, adapter, weights and input.',
+    )
+    .option('--size <WxH>', 'size of the network, multiples of 32', parseSize, { width: 320, height: 320 })
+    .option('--image <file>', 'picture with text', path('examples/sign.jpg'))
+    .option('--weights <file>', 'safetensors file with both heads', path('weights/db-resnet18.safetensors'))
+    .option('--budget <seconds>', 'for cold starts, and again for steady samples', positive, 60)
+    .option('--timeout <seconds>', 'for one call of a contender', positive, 600)
+    .option('--least <n>', 'least steady samples (default: 2 on a software adapter, else 20)', count)
+    .option('--most <n>', 'most steady samples (default: 10 on a software adapter, else 100)', count)
+    .addOption(
+      new Option('--only <ids...>', 'contenders besides ours').choices(
+        contenderSpecs.slice(1).map(({ id }) => id),
+      ),
+    )
+    .option('--json <file>', 'also write the report as JSON');
+  const options = command.parse(args, { from: 'user' }).opts<Options>();
+  try {
+    const report = await compare(options);
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    process.stdout.write(formatReport(report));
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    return 1;
+  }
+}
+
+async function compare(options: Options): Promise<Report> {
+  const { size, image, weights, budget, timeout, least, most, only } = options;
+  const loadBefore = loadavg()[0];
+  const { files, versions, digests } = await prepareFiles(weights, image, size);
+  const server = await startServer(files);
+  try {
+    const measured = await measure(server, {
+      tolerance,
+      budget: budget * 1000,
+      timeout: timeout * 1000,
+      least,
+      most,
+      only,
+      log: (line) => process.stderr.write(`${line}\n`),
+    });
+    const loadAfter = loadavg()[0];
+    const rows = await Promise.all(
+      measured.outcomes.map(async (outcome) =>
+        makeRow(outcome, versions[outcome.spec.package], {
+          code: await fileBytes(server, outcome.fetched, '/code/'),
+          weights: await fileBytes(server, outcome.fetched, '/weights/'),
+        }),
+      ),
+    );
+    return {
+      format: 'dbnet-webgpu-peers/1',
+      date: new Date().toISOString(),
+      size,
+      image: basename(image),
+      digests,
+      adapter: measured.adapter,
+      browser: measured.browser,
+      machine: {
+        platform: `${process.platform}-${process.arch}`,
+        cpu: cpus()[0]?.model ?? '',
+        cores: cpus().length,
+        loadBefore,
+        loadAfter,
+      },
+      versions: { ...versions, node: process.versions.node },
+      tolerance,
+      samples: { least: measured.least, most: measured.most, budgetSeconds: budget },
+      rows: addRatios(rows),
+    };
+  } finally {
+    await server.close();
+  }
+}
+
+function path(name: string): string {
+  return fileURLToPath(new URL(name, root));
+}
+
+function parseSize(text: string): { width: number; height: number } {
+  const [, width, height] = /^(\d+)x(\d+)$/.exec(text)?.map(Number) ?? [];
+  if (!(width >= 32 && height >= 32) || width % 32 !== 0 || height % 32 !== 0) {
+    throw new InvalidArgumentError('Expected WIDTHxHEIGHT, both multiples of 32, such as 320x320.');
+  }
+  return { width, height };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a positive number.');
+  return value;
+}
+
+function count(text: string): number {
+  const value = positive(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('Expected a whole number.');
+  return value;
+}

@@ -1,0 +1,206 @@
+/** @file The comparison: cold starts in turn, each result checked, then steady samples in turn. */
+
+import { basename } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { checkMaps, checkReference, type Difference, decodeMaps } from './check.ts';
+import { type ContenderSpec, contenderSpecs, OpenContender } from './contender.ts';
+import { interleave } from './interleave.ts';
+import type { ColdStart, ContenderInfo, Maps, Sample } from './page/harness.ts';
+import type { PeerServer } from './server.ts';
+
+/** What one contender came to. */
+export interface Outcome {
+  spec: ContenderSpec;
+  /** Why it has no figures, or not all. */
+  error?: string;
+  info?: ContenderInfo;
+  /** From ours, the worst of all cold starts; absent from the reference and from what gives no maps. */
+  difference?: Difference;
+  cold: ColdStart[];
+  steady: Sample[];
+  /** Paths that the page fetched. */
+  fetched: string[];
+}
+
+export interface MeasureOptions {
+  /** Greatest difference of P and T. */
+  tolerance: number;
+  /** Milliseconds for cold starts, and again for steady samples; more where the least number needs it. */
+  budget: number;
+  /** For one call of a page, milliseconds. */
+  timeout: number;
+  /** Steady samples; the default depends on whether the adapter is software. */
+  least?: number;
+  most?: number;
+  /** Ids of contenders; the reference always takes part. */
+  only?: readonly string[];
+  log: (line: string) => void;
+}
+
+export interface Measured {
+  outcomes: Outcome[];
+  browser: { version: string; flags: string[] };
+  adapter: { name: string; software: boolean };
+  /** Steady samples per contender. */
+  least: number;
+  most: number;
+}
+
+const coldStarts = { least: 1, most: 5 };
+const steadySamples = { software: { least: 2, most: 10 }, gpu: { least: 20, most: 100 } };
+
+/** A contender whose first result took longer is not run once more before samples count, milliseconds. */
+const slow = 5000;
+
+/** How long a fast contender is sampled in its turn, milliseconds. */
+const turn = 10_000;
+
+/**
+ * Measures all contenders. One that fails or is wrong has `error` and no more figures.
+ * @throws Error if the reference, ours, fails: then nothing can be checked.
+ */
+export async function measure(server: PeerServer, options: MeasureOptions): Promise<Measured> {
+  const { tolerance, budget, timeout, only, log } = options;
+  const seats = contenderSpecs
+    .filter(({ id }, i) => i === 0 || !only || only.includes(id))
+    .map((spec) => new Seat(spec, log));
+  const [ours] = seats;
+  let reference: Maps | undefined;
+
+  try {
+    await interleave(
+      seats.map((seat) => ({
+        sample: () =>
+          seat.attempt(async () => {
+            if (seat !== ours && !reference) throw new Error('nothing to check it with: ours failed');
+            const { maps, info } = await seat.coldStart(server, timeout);
+            if (seat === ours) {
+              checkReference(maps!);
+              reference ??= maps!;
+            } else if (info.adapter !== undefined && info.adapter !== ours.outcome.info?.adapter) {
+              throw new Error(
+                `runs on another adapter: ${info.adapter}, ours on ${ours.outcome.info?.adapter}`,
+              );
+            }
+            if (maps) seat.check(maps, reference!, tolerance, seat === ours);
+            return seat.outcome.cold.at(-1)!.total;
+          }),
+      })),
+      { budget, ...coldStarts, turn: 0 },
+    );
+    if (ours.outcome.error !== undefined) throw new Error(`dbnet-webgpu failed: ${ours.outcome.error}`);
+
+    const { version, flags, software } = ours.open!.browser;
+    const { least, most } = software ? steadySamples.software : steadySamples.gpu;
+    const schedule = { budget, least: options.least ?? least, most: options.most ?? most, turn };
+    const ready = seats.filter(({ outcome }) => outcome.error === undefined);
+    for (const seat of ready) {
+      if (seat.outcome.cold.at(-1)!.first < slow)
+        await seat.attempt(() => seat.open!.sample()).catch(() => {});
+    }
+    await interleave(
+      ready
+        .filter(({ outcome }) => outcome.error === undefined)
+        .map((seat) => ({ sample: () => seat.attempt(() => seat.steadySample()) })),
+      schedule,
+    );
+    if (ours.outcome.error !== undefined) throw new Error(`dbnet-webgpu failed: ${ours.outcome.error}`);
+    return {
+      outcomes: seats.map(({ outcome }) => outcome),
+      browser: { version, flags },
+      adapter: { name: ours.outcome.info?.adapter ?? '', software },
+      least: schedule.least,
+      most: schedule.most,
+    };
+  } finally {
+    await Promise.all(seats.map((seat) => seat.open?.close()));
+  }
+}
+
+/** A contender, the browser that it has at the moment, and its figures. */
+class Seat {
+  readonly outcome: Outcome;
+  readonly #log: (line: string) => void;
+  open: OpenContender | undefined;
+
+  constructor(spec: ContenderSpec, log: (line: string) => void) {
+    this.outcome = { spec, cold: [], steady: [], fetched: [] };
+    this.#log = (line) => log(`${spec.name}: ${line}`);
+  }
+
+  /** Does a part of the work; a failure becomes the outcome's error, and the browser is closed. */
+  async attempt<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.outcome.error = error instanceof Error ? error.message : String(error);
+      this.outcome.cold = [];
+      this.outcome.steady = [];
+      this.#log(`error: ${this.outcome.error}`);
+      await this.open?.close();
+      this.open = undefined;
+      throw error;
+    }
+  }
+
+  /** A cold start in a browser of its own, which stays for what follows. */
+  async coldStart(server: PeerServer, timeout: number): Promise<{ maps?: Maps; info: ContenderInfo }> {
+    await this.open?.close();
+    this.open = undefined;
+    server.takeFetched();
+    this.open = await OpenContender.open(this.outcome.spec, server, timeout);
+    const { cold, info, maps } = await this.open.cold();
+    this.outcome.fetched = server.takeFetched();
+    this.outcome.info = info;
+    this.outcome.cold.push(cold);
+    this.#log(`cold start ${seconds(cold.total)}`);
+    return { maps: maps && decodeMaps(maps), info };
+  }
+
+  /** @throws Error if the maps are wrong. */
+  check(maps: Maps, reference: Maps, tolerance: number, isReference: boolean): void {
+    const difference = checkMaps(maps, reference, tolerance);
+    if (isReference) return;
+    const before = this.outcome.difference ?? { P: 0, T: 0, B: 0 };
+    this.outcome.difference = {
+      P: Math.max(before.P, difference.P),
+      T: Math.max(before.T, difference.T),
+      B: Math.max(before.B, difference.B),
+    };
+  }
+
+  /** @returns milliseconds. */
+  async steadySample(): Promise<number> {
+    const sample = await this.open!.sample();
+    this.outcome.steady.push(sample);
+    if (sample.run > slow) this.#log(`sample ${this.outcome.steady.length}: ${seconds(sample.run)}`);
+    return sample.prepare + sample.run;
+  }
+}
+
+const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;
+
+/** Size of a file as it is, and as gzip -9 makes it, bytes. */
+export interface Bytes {
+  raw: number;
+  gzip: number;
+}
+
+export interface FileBytes extends Bytes {
+  file: string;
+}
+
+/** Sizes of the fetched files below `prefix`. */
+export async function fileBytes(
+  server: PeerServer,
+  fetched: readonly string[],
+  prefix: string,
+): Promise<FileBytes[]> {
+  const paths = fetched.filter((path) => path.startsWith(prefix)).toSorted();
+  return Promise.all(
+    paths.map(async (path) => {
+      const body = await server.read(path);
+      return { file: basename(path), raw: body.length, gzip: gzipSync(body, { level: 9 }).length };
+    }),
+  );
+}

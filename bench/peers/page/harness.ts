@@ -1,0 +1,132 @@
+/**
+ * @file What is the same on every page: the stages of a cold start, samples, and the way back to Node. A page is made
+ * for one contender, so nothing that one loads helps or hinders another.
+ */
+
+/** Served as `/setup.json`. */
+export interface Setup {
+  /** Of the network, pixels. */
+  width: number;
+  height: number;
+  /** What pixels become: (pixel - mean) / std, in the stated order. */
+  input: {
+    channelOrder: 'rgb' | 'bgr';
+    mean: readonly [number, number, number];
+    std: readonly [number, number, number];
+  };
+}
+
+export interface Maps {
+  P: Float32Array;
+  T: Float32Array;
+  B: Float32Array;
+}
+
+/** What a contender runs on, as it states itself. */
+export interface ContenderInfo {
+  /** Of the device that it computes on; absent where that is no GPU device. */
+  adapter?: string;
+  threads?: number;
+}
+
+/** A contender. The calls come in this order, `prepare` and `run` again and again. */
+export interface Contender {
+  /** Fetches and evaluates the code. */
+  load(): Promise<void>;
+  /** Weights, device, session. */
+  create(setup: Setup): Promise<ContenderInfo>;
+  /** From RGBA pixels of the network's size to what `run` takes, where the contender leaves that to its user. */
+  prepare(pixels: Uint8Array, setup: Setup): void;
+  /** Maps in the memory of the CPU; undefined from one that gives regions instead. */
+  run(pixels: Uint8Array, setup: Setup): Promise<Maps | undefined>;
+}
+
+/** Milliseconds. */
+export interface Sample {
+  prepare: number;
+  run: number;
+}
+
+/** Milliseconds by stage; `first` holds preparation and run. */
+export interface ColdStart {
+  load: number;
+  create: number;
+  first: number;
+  total: number;
+}
+
+/** A first result, for Node: maps as base64 of f32, little-endian. */
+export interface FirstResult {
+  cold: ColdStart;
+  info: ContenderInfo;
+  maps?: Record<keyof Maps, string>;
+}
+
+/** Makes a contender callable from Node: `peer.cold()`, once, then `peer.sample()`. */
+export function expose(contender: Contender): void {
+  let setup: Setup;
+  let pixels: Uint8Array;
+  const peer = {
+    async cold(): Promise<FirstResult> {
+      setup = await (await fetch('/setup.json')).json();
+      pixels = new Uint8Array(await (await fetch('/pixels.rgba')).arrayBuffer());
+      const start = performance.now();
+      await contender.load();
+      const loaded = performance.now();
+      const info = await contender.create(setup);
+      const created = performance.now();
+      contender.prepare(pixels, setup);
+      const maps = await contender.run(pixels, setup);
+      const end = performance.now();
+      return {
+        cold: { load: loaded - start, create: created - loaded, first: end - created, total: end - start },
+        info,
+        maps: maps && { P: await base64(maps.P), T: await base64(maps.T), B: await base64(maps.B) },
+      };
+    },
+    async sample(): Promise<Sample> {
+      const start = performance.now();
+      contender.prepare(pixels, setup);
+      const prepared = performance.now();
+      await contender.run(pixels, setup);
+      return { prepare: prepared - start, run: performance.now() - prepared };
+    },
+  };
+  Object.assign(globalThis, { peer });
+}
+
+function base64(values: Float32Array): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ''));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(new Blob([new Float32Array(values)]));
+  });
+}
+
+/** The adapter's name, to be compared between contenders. */
+export function describeAdapter(info: Partial<GPUAdapterInfo>): string {
+  return ['vendor', 'architecture', 'device', 'description']
+    .map((key) => info[key as 'vendor' | 'architecture' | 'device' | 'description'])
+    .filter(Boolean)
+    .join(' ');
+}
+
+/**
+ * Normalised pixels for the peers, as a page of theirs would write it.
+ * @returns `[3, height, width]` for NCHW, `[height, width, 3]` for NHWC.
+ */
+export function normalize(pixels: Uint8Array, { input }: Setup, layout: 'NCHW' | 'NHWC'): Float32Array {
+  const count = pixels.length / 4;
+  const values = new Float32Array(count * 3);
+  const [pixelStride, channelStride] = layout === 'NCHW' ? [1, count] : [3, 1];
+  for (let c = 0; c < 3; c++) {
+    const source = input.channelOrder === 'rgb' ? c : 2 - c;
+    const scale = 1 / input.std[c];
+    const shift = -input.mean[c] / input.std[c];
+    for (let i = 0; i < count; i++) {
+      values[i * pixelStride + c * channelStride] = pixels[i * 4 + source] * scale + shift;
+    }
+  }
+  return values;
+}
