@@ -11,7 +11,6 @@ import { type Precision, unroll, wgsl } from './wgsl.ts';
 
 export function directCode(conv: Conv2d, tile: DirectTile, precision: Precision): string {
   const vectors = tile.channels / 4;
-  const outVectors = conv.outChannels / 4;
   const partial = conv.outChannels % tile.channels !== 0;
   return wgsl`
 @compute @workgroup_size(64)
@@ -21,7 +20,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let first = (id.x % tiles) * ${tile.pixels}u;
   let channel = (id.x / tiles) * ${vectors}u;
   let plane = id.z;
-  if (channel >= ${outVectors}u) { return; }
+  if (channel >= shape.out_vectors) { return; }
   ${unroll(
     tile.pixels,
     (p) => `let pixel${p} = min(first + ${p}u, pixels - 1u);
@@ -33,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   ${unroll(
     tile.pixels,
     (p) => `if (first + ${p}u < pixels) {
-    ${unroll(vectors, (v) => `${partial ? `if (channel + ${v}u < ${outVectors}u) ` : ''}{ store(pixel${p}, channel + ${v}u, plane, sum${p}_${v}); }`)}
+    ${unroll(vectors, (v) => `${partial ? `if (channel + ${v}u < shape.out_vectors) ` : ''}{ store(pixel${p}, channel + ${v}u, plane, sum${p}_${v}); }`)}
   }`,
   )}
 }
@@ -41,32 +40,38 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Precision): string {
-  const { channels, usedChannels = channels, stride } = conv.sources[index];
+  const { usedChannels = 4, stride } = conv.sources[index];
   const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart } = walk(conv, index);
   const vectors = tile.channels / 4;
-  const outVectors = conv.outChannels / 4;
   const used = Math.min(usedChannels, 4);
   return wgsl`
   {
   ${prologue}
+  // Uniforms are read once: some compilers load them again wherever they stand.
+  let height = shape.height${index};
+  let width = shape.width${index};
+  let vectors = shape.vectors${index};
+  let row_1 = shape.out_vectors;
+  let row_2 = 2u * row_1;
+  let row_3 = 3u * row_1;
   for (var tap = 0u; tap < ${taps}; tap++) {
     // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
     ${unroll(
       tile.pixels,
       (p) => `let row${p} = y${p} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
     let column${p} = x${p} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
-    let inside${p} = row${p} < shape.height${index} && column${p} < shape.width${index};
-    let base${p} = select(0u, (row${p} * shape.width${index} + column${p}) * ${channels / 4}u, inside${p});`,
+    let inside${p} = row${p} < height && column${p} < width;
+    let base${p} = select(0u, (row${p} * width + column${p}) * vectors, inside${p});`,
     )}
-    var weight = ${weightStart} + tap * ${channels * outVectors}u + channel;
-    for (var c = 0u; c < ${channels / 4}u; c++) {
+    var weight = ${weightStart} + tap * 4u * vectors * row_1 + channel;
+    for (var c = 0u; c < vectors; c++) {
       ${unroll(tile.pixels, (p) => `let value${p} = select(vec4<${precision}>(), source${index}[base${p} + c], inside${p});`)}
       ${unroll(
         vectors,
         (v) =>
           `let w${v}_0 = weights[weight + ${v}u]; ${[1, 2, 3]
             .slice(0, used - 1)
-            .map((k) => `let w${v}_${k} = weights[weight + ${k * outVectors + v}u];`)
+            .map((k) => `let w${v}_${k} = weights[weight + row_${k} + ${v}u];`)
             .join(' ')}`,
       )}
       ${unroll(tile.pixels, (p) =>
@@ -80,7 +85,7 @@ function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Pr
           ),
         ),
       )}
-      weight += ${4 * outVectors}u;
+      weight += 4u * row_1;
     }
   }
   }`;

@@ -102,16 +102,17 @@ export interface Walk {
 /** The walk over source `index`; in class images it depends on the class, `plane`. */
 export function walk(conv: Conv2d, index: number): Walk {
   const source = conv.sources[index];
-  const channels = conv.outChannels / 4;
   if (!conv.upsampledBy) {
-    const before = conv.sources.slice(0, index).reduce((sum, s) => sum + s.kernel * s.kernel * s.channels, 0);
+    const before = conv.sources
+      .slice(0, index)
+      .map(({ kernel }, i) => `${4 * kernel * kernel}u * shape.vectors${i} * shape.out_vectors`);
     return {
       prologue: '',
       taps: `${source.kernel * source.kernel}u`,
       kernelWidth: `${source.kernel}u`,
       paddingY: `${source.padding}u`,
       paddingX: `${source.padding}u`,
-      weightStart: `${before * channels}u`,
+      weightStart: before.join(' + ') || '0u',
     };
   }
   const classes = upsampleClasses(conv.upsampledBy);
@@ -119,11 +120,11 @@ export function walk(conv: Conv2d, index: number): Walk {
   const table = (values: number[]) =>
     `array<u32, ${values.length}>(${values.map((v) => `${v}u`).join(', ')})`;
   const starts: number[] = [];
-  let rows = 0;
+  let taps = 0;
   for (const y of classes) {
     for (const x of classes) {
-      starts.push(rows * source.channels * channels);
-      rows += y.taps.length * x.taps.length;
+      starts.push(taps);
+      taps += y.taps.length * x.taps.length;
     }
   }
   return {
@@ -135,7 +136,7 @@ export function walk(conv: Conv2d, index: number): Walk {
   let taps = taps_of_class[plane / ${n}u] * kernel_width;
   let padding_y = padding_of_class[plane / ${n}u];
   let padding_x = padding_of_class[plane % ${n}u];
-  let weight_start = start_of_class[plane];`,
+  let weight_start = start_of_class[plane] * 4u * shape.vectors0 * shape.out_vectors;`,
     taps: 'taps',
     kernelWidth: 'kernel_width',
     paddingY: 'padding_y',

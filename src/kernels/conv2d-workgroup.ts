@@ -50,11 +50,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision: Precision): string {
-  const { channels, stride } = conv.sources[index];
+  const { stride } = conv.sources[index];
   const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart } = walk(conv, index);
   const threads = tileThreads(tile);
   const vectors = tile.channels / 4;
-  const outVectors = conv.outChannels / 4;
   const blockVectors = tile.blockChannels / 4;
   const columns = tile.blockChannels / tile.channels;
   const rows = tile.blockPixels / tile.pixels;
@@ -67,6 +66,11 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
   return wgsl`
   {
   ${prologue}
+  // Uniforms are read once: some compilers load them again wherever they stand.
+  let height = shape.height${index};
+  let width = shape.width${index};
+  let vectors = shape.vectors${index};
+  let out_vectors = shape.out_vectors;
   // Which pixel and which slice of the depth this thread loads: fixed for the whole loop.
   ${unroll(
     pixelLoads,
@@ -80,11 +84,11 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
       pixelLoads,
       (l) => `let row${l} = y${l} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
     let column${l} = x${l} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
-    let inside${l} = row${l} < shape.height${index} && column${l} < shape.width${index} && y${l} < shape.out_height;
-    let base${l} = select(0u, (row${l} * shape.width${index} + column${l}) * ${channels / 4}u + slot${l} % ${depth}u, inside${l});`,
+    let inside${l} = row${l} < height && column${l} < width && y${l} < shape.out_height;
+    let base${l} = select(0u, (row${l} * width + column${l}) * vectors + slot${l} % ${depth}u, inside${l});`,
     )}
-    let weight = ${weightStart} + tap * ${channels * outVectors}u + channel;
-    for (var c = 0u; c < ${channels / 4}u; c += ${depth}u) {
+    let weight = ${weightStart} + tap * 4u * vectors * out_vectors + channel;
+    for (var c = 0u; c < vectors; c += ${depth}u) {
       workgroupBarrier();
       ${unroll(pixelLoads, (l) =>
         guard(
@@ -97,7 +101,7 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
         guard(
           l,
           tile.blockDepth * blockVectors,
-          `block_weights[thread + ${l * threads}u] = weights[weight + (c * 4u + (thread + ${l * threads}u) / ${blockVectors}u) * ${outVectors}u + (thread + ${l * threads}u) % ${blockVectors}u];`,
+          `block_weights[thread + ${l * threads}u] = weights[weight + (c * 4u + (thread + ${l * threads}u) / ${blockVectors}u) * out_vectors + (thread + ${l * threads}u) % ${blockVectors}u];`,
         ),
       )}
       workgroupBarrier();

@@ -63,12 +63,17 @@ export function conv2d(conv: Conv2d, { tile, precision }: { tile: Tile; precisio
   };
 }
 
-/** The sizes that the shader reads. */
-function convShape({ outHeight, outWidth, sources }: Conv2d): Record<string, number> {
-  const shape: Record<string, number> = { out_height: outHeight, out_width: outWidth };
-  for (const [i, { height, width }] of sources.entries()) {
+/** The sizes that the shader reads; channels as numbers of vec4s. */
+function convShape({ outHeight, outWidth, outChannels, sources }: Conv2d): Record<string, number> {
+  const shape: Record<string, number> = {
+    out_height: outHeight,
+    out_width: outWidth,
+    out_vectors: outChannels / 4,
+  };
+  for (const [i, { height, width, channels }] of sources.entries()) {
     shape[`height${i}`] = height;
     shape[`width${i}`] = width;
+    shape[`vectors${i}`] = channels / 4;
   }
   return shape;
 }
@@ -89,11 +94,10 @@ function residualBytes(residual: Residual, outputBytes: number): number {
 
 /** `store(pixel, channel, sum)`: the epilogue; `channel` counts vec4s, `plane` is the class image. */
 function storeCode(conv: Conv2d, precision: Precision): string {
-  const channels = conv.outChannels / 4;
   const scaled = conv.residuals.some((residual) => residual.kind !== 'same');
   return wgsl`
 fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
-  let at = pixel * ${channels}u + channel;
+  let at = pixel * shape.out_vectors + channel;
   var value = sum;
   #if ${conv.bias}
   value += bias[channel];
@@ -102,28 +106,27 @@ fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
   let y = pixel / shape.out_width;
   let x = pixel % shape.out_width;
   #endif
-  ${unroll(conv.residuals.length, (i) => `value += vec4<f32>(residual${i}[${residualIndex(conv, conv.residuals[i])}]);`)}
+  ${unroll(conv.residuals.length, (i) => `value += vec4<f32>(residual${i}[${residualIndex(conv.residuals[i])}]);`)}
   #if ${conv.relu}
   value = max(value, vec4<f32>());
   #endif
-  output[plane * shape.out_height * shape.out_width * ${channels}u + at] = vec4<${precision}>(value);
+  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<${precision}>(value);
 }
 `;
 }
 
 /** Where in a residual the value for output pixel `(y, x)` stands. */
-function residualIndex(conv: Conv2d, residual: Residual): string {
+function residualIndex(residual: Residual): string {
   if (residual.kind === 'same') return 'at';
   const { scale } = residual;
   const width = `(shape.out_width / ${scale}u)`;
   const low = `(y / ${scale}u) * ${width} + x / ${scale}u`;
-  const channels = conv.outChannels / 4;
-  if (residual.kind === 'upsampled') return `(${low}) * ${channels}u + channel`;
+  if (residual.kind === 'upsampled') return `(${low}) * shape.out_vectors + channel`;
   const count = upsampleClasses(scale).length;
   const classOf = (axis: string) =>
     count === 2
       ? `(${axis} % 2u)`
       : `select(select(1u, 0u, ${axis} % ${scale}u == 0u), 2u, ${axis} % ${scale}u == ${scale - 1}u)`;
   const plane = `(${classOf('y')} * ${count}u + ${classOf('x')})`;
-  return `(${plane} * (shape.out_height / ${scale}u) * ${width} + ${low}) * ${channels}u + channel`;
+  return `(${plane} * (shape.out_height / ${scale}u) * ${width} + ${low}) * shape.out_vectors + channel`;
 }

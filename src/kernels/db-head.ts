@@ -5,6 +5,7 @@
  * and then the differentiable binarization B = 1 / (1 + exp(-k (P - T))), paper eq. 1. Batch norm is folded in.
  */
 
+import { multiplyAdd } from './conv2d-shape.ts';
 import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
 
@@ -114,36 +115,9 @@ export function dbHead(
     ...(heads === 2 ? [map('threshold'), map('binary')] : []),
     ...(mask ? [{ name: 'mask', access: 'read_write' as const, bytes: total * 2, type: 'u32' }] : []),
   ];
-  const mac = (p: number, v: number) =>
-    precision === 'f16'
-      ? `hidden${p}_${v} += vec4<f32>(value.x * w0_${v} + value.y * w1_${v} + value.z * w2_${v} + value.w * w3_${v});`
-      : `hidden${p}_${v} += value.x * w0_${v}; hidden${p}_${v} += value.y * w1_${v}; hidden${p}_${v} += value.z * w2_${v}; hidden${p}_${v} += value.w * w3_${v};`;
-  const head = (h: number) => wgsl`
-  ${unroll(pixels, (p) => `var logits${h}_${p} = bias[${h * (vectors + 1) + vectors}u];`)}
-  for (var block = 0u; block < ${blocks}u; block++) {
-    ${unroll(pixels, (p) => unroll(4, (v) => `var hidden${p}_${v} = bias[${h * (vectors + 1)}u + block * 4u + ${v}u];`))}
-    var weight = ${h * headWeights}u + position * ${channels * vectors}u + block * 4u;
-    for (var c = 0u; c < ${vectors}u; c++) {
-      ${unroll(4, (r) => unroll(4, (v) => `let w${r}_${v} = weights[weight + ${r * vectors + v}u];`))}
-      ${unroll(
-        pixels,
-        (
-          p,
-        ) => `{ let value = features${merged ? 0 : h}[pixel${p} * ${stride}u + ${merged ? h * vectors : 0}u + c];
-      ${unroll(4, (v) => mac(p, v))} }`,
-      )}
-      weight += ${4 * vectors}u;
-    }
-    let last = ${h * headWeights + 4 * channels * vectors}u + block * ${hiddenBlock}u;
-    ${unroll(4, (v) => unroll(4, (i) => `let u${v}_${i} = vec4<f32>(weights[last + ${v * 4 + i}u]);`))}
-    ${unroll(pixels, (p) =>
-      unroll(
-        4,
-        (v) => `{ let active_units = max(hidden${p}_${v}, vec4<f32>());
-    logits${h}_${p} += active_units.x * u${v}_0 + active_units.y * u${v}_1 + active_units.z * u${v}_2 + active_units.w * u${v}_3; }`,
-      ),
-    )}
-  }`;
+  const feature = merged
+    ? `features0[pixel * ${stride}u + head * ${vectors}u + c]`
+    : `features0[pixel * ${stride}u + c]`;
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
 // Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case.
@@ -156,6 +130,13 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
 var<workgroup> words: array<atomic<u32>, ${words}>;
 #endif
 
+fn feature(head: u32, pixel: u32, c: u32) -> ${type} {
+  #if ${heads === 2 && !merged}
+  if (head == 1u) { return features1[pixel * ${stride}u + c]; }
+  #endif
+  return ${feature};
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = id.x * ${pixels}u;
@@ -167,19 +148,50 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
   #endif
   // Which of the 2x2 positions of the first transposed convolution.
   for (var position = id.y * 2u; position < id.y * 2u + 2u; position++) {
-  ${unroll(heads, head)}
+  ${unroll(pixels, (p) => `var p${p} = vec4<f32>(); var t${p} = vec4<f32>();`)}
+  for (var head = 0u; head < ${heads}u; head++) {
+    let head_bias = head * ${vectors + 1}u;
+    let head_weights = head * ${headWeights}u;
+    ${unroll(pixels, (p) => `var logits${p} = bias[head_bias + ${vectors}u];`)}
+    for (var block = 0u; block < ${blocks}u; block++) {
+      ${unroll(pixels, (p) => unroll(4, (v) => `var hidden${p}_${v} = bias[head_bias + block * 4u + ${v}u];`))}
+      var weight = head_weights + position * ${channels * vectors}u + block * 4u;
+      for (var c = 0u; c < ${vectors}u; c++) {
+        ${unroll(4, (r) => unroll(4, (v) => `let w${r}_${v} = weights[weight + ${r * vectors + v}u];`))}
+        ${unroll(
+          pixels,
+          (p) => `{ let value = feature(head, pixel${p}, c);
+        ${unroll(4, (v) => multiplyAdd(`hidden${p}_${v}`, 'value', [`w0_${v}`, `w1_${v}`, `w2_${v}`, `w3_${v}`], 4, precision))} }`,
+        )}
+        weight += ${4 * vectors}u;
+      }
+      let last = head_weights + ${4 * channels * vectors}u + block * ${hiddenBlock}u;
+      ${unroll(
+        4,
+        (v) => `{
+        ${unroll(4, (i) => `let u${i} = vec4<f32>(weights[last + ${v * 4 + i}u]);`)}
+        ${unroll(
+          pixels,
+          (p) => `{ let units = max(hidden${p}_${v}, vec4<f32>());
+        logits${p} += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }`,
+        )}
+      }`,
+      )}
+    }
+    ${unroll(pixels, (p) => `if (head == 0u) { p${p} = sigmoid(logits${p}); } else { t${p} = sigmoid(logits${p}); }`)}
+  }
   ${unroll(
     pixels,
     (p) => `if (first + ${p}u < total) {
     // In units of two outputs: the upper and the lower pair of the 2x2 block.
     let upper = ((pixel${p} / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel${p} % shape.width) * 2u + position % 2u;
     let lower = upper + 2u * shape.width;
-    let p = sigmoid(logits0_${p});
+    let p = p${p};
     probability[upper] = p.xy;
     probability[lower] = p.zw;
     ${
       heads === 2
-        ? `let t = sigmoid(logits1_${p});
+        ? `let t = t${p};
     let b = sigmoid(${k.toFixed(6)} * (p - t));
     threshold[upper] = t.xy;
     threshold[lower] = t.zw;

@@ -27,6 +27,13 @@ export type Fusion = keyof typeof fusions;
 /** All names, in order. */
 export const allFusions = Object.keys(fusions) as Fusion[];
 
+/**
+ * The fusions that pay on an adapter: on a GPU all. A software adapter has no memory traffic to save in the stem and
+ * takes longer to compile its barriers than it gains.
+ */
+export const chooseFusions = ({ software }: { software: boolean }): Fusion[] =>
+  software ? allFusions.filter((name) => name !== 'fuseStemPool') : allFusions;
+
 /** Applies the named fusions, by default all. */
 export function fuse(graph: Graph, names: readonly Fusion[] = allFusions): Graph {
   return allFusions
