@@ -12,6 +12,8 @@ export default defineConfig({
         test: {
           name: 'runtimes',
           include: ['test/runtimes/**/*.test.ts'],
+          // Processes, not threads: a thread's changes of process.env do not reach the Vulkan loader.
+          pool: 'forks',
           // One runtime after the other: each takes all cores where the adapter is a software one.
           fileParallelism: false,
           sequence: { groupOrder: 1 },

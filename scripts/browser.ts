@@ -86,9 +86,8 @@ function findBrowser(): BrowserProgram {
   }
   const packaged = packagedChromium();
   if (packaged !== undefined) return packaged;
-  throw new Error(
-    'no Chromium or Chrome was found: install one, run `npx puppeteer browsers install chrome`, or set CHROME_PATH',
-  );
+  const remedy = 'run `npm ci` or `npx puppeteer browsers install chrome`, or set CHROME_PATH';
+  throw new Error(`no Chromium or Chrome was found: ${remedy}`);
 }
 
 /** Flags that let the browser use the GPU, or, without one, compute on the CPU. */

@@ -1,25 +1,9 @@
-/**
- * @file `node scripts/run-ts.mjs FILE.ts ...`: runs a TypeScript program of this project. Node 20 reads no TypeScript,
- * so it is bundled first, in a fraction of a second, to a place from which its packages are found.
- */
+/** @file `node scripts/run-ts.mjs FILE.ts ...` runs a TypeScript program of this project. */
 
-import { basename, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { importProgram } from './bundle-program.mjs';
 
 const [entry] = process.argv.splice(2, 1);
-const root = fileURLToPath(new URL('..', import.meta.url));
-const outfile = join(root, 'node_modules/.cache/dbnet-webgpu', basename(entry).replace(/\.ts$/, '.mjs'));
-
-await build({
-  absWorkingDir: root,
-  entryPoints: [entry],
-  outfile,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  packages: 'external',
-  logLevel: 'warning',
-});
-await import(pathToFileURL(outfile).href);
+const cache = fileURLToPath(new URL('../node_modules/.cache/dbnet-webgpu', import.meta.url));
+await importProgram(resolve(entry), join(cache, basename(entry).replace(/\.ts$/, '.mjs')));

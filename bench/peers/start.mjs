@@ -1,8 +1,7 @@
 /** @file `npm run bench:peers`: looks whether the peers are installed, bundles main.ts for Node and runs it. */
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -22,33 +21,8 @@ if (missing.length > 0) {
   process.exit(2);
 }
 
-const { build } = await import('esbuild');
-// Inside node_modules, so that git ignores it and bare imports are looked up here and at the root.
-const outfile = path('node_modules/.cache/peers.mjs');
-await build({
-  entryPoints: [path('main.ts')],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  packages: 'external',
-  logLevel: 'warning',
-  plugins: [
-    {
-      // Sources find files relative to themselves, not to the bundle.
-      name: 'own-address',
-      setup(plugin) {
-        plugin.onLoad({ filter: /\.ts$/ }, async (file) => ({
-          contents: (await readFile(file.path, 'utf8')).replaceAll(
-            'import.meta.url',
-            JSON.stringify(pathToFileURL(file.path).href),
-          ),
-          loader: 'ts',
-        }));
-      },
-    },
-  ],
-});
-const { main } = await import(pathToFileURL(outfile).href);
+// Not before: it needs what may be missing.
+const { importProgram } = await import('../../scripts/bundle-program.mjs');
+// Inside node_modules, so that git ignores it and packages are looked up here and at the root.
+const { main } = await importProgram(path('main.ts'), path('node_modules/.cache/peers.mjs'));
 process.exitCode = await main(process.argv.slice(2));

@@ -3,10 +3,13 @@
 import { acquireGpu } from '../../src/platform/gpu.ts';
 
 export async function setup(): Promise<void> {
+  const { VK_ICD_FILENAMES: chosen } = process.env;
   try {
-    const { name, software } = await acquireGpu();
-    if (software) console.log(`No GPU was found: the GPU tests compute on the CPU (${name}).`);
+    const { software } = await acquireGpu();
+    if (software) console.log('No GPU was found: the GPU tests compute on the CPU.');
   } catch {
     // The tests themselves fail with the reason.
   }
+  // Each runtime looks for its drivers itself: what is set for Dawn is not to bind Deno.
+  if (chosen === undefined) delete process.env.VK_ICD_FILENAMES;
 }

@@ -1,0 +1,85 @@
+/** @file The quick benchmark from end to end, very small: its report must fit the schema. No times are tested. */
+
+import { expect, it } from 'vitest';
+import type { CustomKernel } from '../../bench/cases/custom-kernel.ts';
+import myKernel from '../../bench/examples/my-kernel.ts';
+import { nativeHost, projectRoot } from '../../bench/host/native.ts';
+import { runInBrowser } from '../../bench/page/run-in-browser.ts';
+import { reportProblems } from '../../bench/report/read-report.ts';
+import { errorsOf, type Report } from '../../bench/report/report.ts';
+import { formatReport } from '../../bench/report/table.ts';
+import { runBenchmark } from '../../bench/run.ts';
+import { type BenchSettings, defaultSettings } from '../../bench/settings.ts';
+
+const tiny: BenchSettings = {
+  ...defaultSettings,
+  quick: true,
+  sizes: [{ width: 32, height: 32 }],
+  samples: 1,
+  filter: 'conv 1x1 512, pool, preprocess, db-head, gpu time, network layers, cpu post, code size',
+};
+
+/** Writes zeros, in no time. */
+const zeros: CustomKernel = {
+  name: 'zeros',
+  conv2d(conv, precision) {
+    const kernel = myKernel.conv2d(conv, precision);
+    const written = /output\[index\] = .*;/;
+    return kernel && { ...kernel, code: kernel.code.replace(written, 'output[index] = 0.0;') };
+  },
+};
+
+/** Is no WGSL. */
+const broken: CustomKernel = {
+  name: 'broken',
+  conv2d(conv, precision) {
+    const kernel = myKernel.conv2d(conv, precision);
+    return kernel && { ...kernel, code: kernel.code.replace('fn main', 'function main') };
+  },
+};
+
+/** What every report of the tiny run must have. */
+function expectReport(report: Report): void {
+  expect(reportProblems(JSON.parse(JSON.stringify(report)))).toEqual([]);
+  expect(report.roofline.f32GFlops).toBeGreaterThan(0);
+  expect(report.roofline.copyGBs).toBeGreaterThan(0);
+  expect(report.layers.length).toBeGreaterThan(20);
+  const groups = new Set(report.kernels.map(({ group }) => group));
+  expect([...groups].sort()).toEqual(['conv', 'db-head', 'preprocess', 'roofline', 'stem+pool']);
+  expect(report.metrics.map(({ name }) => name)).toContain('network GPU time P+T+B');
+  expect(formatReport(report, { allRows: true })).toContain('Roofline, measured in this run');
+}
+
+it('in Node, with kernels of the user: one right, one wrong, one that does not compile', async () => {
+  const host = await nativeHost({ kernels: [] });
+  const customKernels = [myKernel, zeros, broken];
+  const report = await runBenchmark({ ...host, customKernels }, tiny);
+  expectReport(report);
+  const errors = errorsOf(report);
+  expect(errors.filter((error) => !/zeros|broken/.test(error))).toEqual([]);
+  expect(errors.find((error) => error.includes(', zeros:'))).toMatch(/wrong result: 'output'\[\d+\]/);
+  expect(errors.find((error) => error.includes(', broken:'))).toMatch(/refused by this device/);
+  const rowOf = (name: string) => report.kernels.find(({ variant }) => variant === name);
+  expect(rowOf('naive')?.ms?.samples).toBe(1);
+  expect(rowOf('zeros')?.ms).toBeNull();
+});
+
+it('without timestamps, by the slope method', async () => {
+  const host = await nativeHost({ kernels: [] });
+  const settings = { ...tiny, filter: 'conv 1x1 256', timer: 'slope' as const };
+  const report = await runBenchmark(host, settings);
+  expect(reportProblems(report)).toEqual([]);
+  expect(report.environment.timer.method).toBe('slope');
+  expect(errorsOf(report)).toEqual([]);
+});
+
+it('in a Chromium page', async () => {
+  const labels: string[] = [];
+  const report = await runInBrowser(projectRoot(), tiny, [], {
+    onProgress: (_done, _total, label) => labels.push(label),
+  });
+  expectReport(report);
+  expect(errorsOf(report)).toEqual([]);
+  expect(report.environment.runtime).toBe('chrome');
+  expect(labels.at(-1)).toBe('done');
+});

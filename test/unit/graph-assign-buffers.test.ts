@@ -1,0 +1,102 @@
+/** @file Liveness: no two tensors that live at the same time share a buffer, and memory stays within the bounds. */
+
+import { describe, expect, it } from 'vitest';
+import { assignBuffers } from '../../src/graph/assign-buffers.ts';
+import { type Graph, type Layer, layerInputs, layerOutputs } from '../../src/graph/layers.ts';
+import { fuse } from '../../src/graph/passes/index.ts';
+import { random } from '../gpu/assert.ts';
+import { fullGraph, planOf } from '../helpers/networks.ts';
+
+/** The steps at which a tensor must hold its values, found by looking, not by bookkeeping. */
+function isAlive(graph: Graph, tensor: string, step: number): boolean {
+  const written = graph.layers.findIndex((layer) => layerOutputs(layer).includes(tensor));
+  if (step < written) return false;
+  if (step === written) return true;
+  return (
+    graph.outputs.includes(tensor) ||
+    graph.layers.slice(step).some((layer) => layerInputs(layer).includes(tensor))
+  );
+}
+
+function expectNoClash(graph: Graph, bytesOf: (tensor: string) => number): void {
+  const { sizes, bufferOf } = assignBuffers(graph, bytesOf);
+  const tensors = [graph.input, ...graph.layers.flatMap(layerOutputs)];
+  expect([...bufferOf.keys()].sort()).toEqual([...tensors].sort());
+  for (const tensor of tensors) expect(sizes[bufferOf.get(tensor)!]).toBeGreaterThanOrEqual(bytesOf(tensor));
+  for (let step = -1; step <= graph.layers.length; step++) {
+    const alive = tensors.filter((tensor) => isAlive(graph, tensor, step));
+    expect(new Set(alive.map((tensor) => bufferOf.get(tensor))).size).toBe(alive.length);
+  }
+}
+
+/** A chain of layers that read up to three earlier tensors. */
+function randomGraph(seed: number): { graph: Graph; bytesOf: (tensor: string) => number } {
+  const next = random(seed);
+  const tensors = ['image'];
+  const bytes = new Map([['image', 64]]);
+  const layers: Layer[] = [];
+  for (let i = 0; i < 20; i++) {
+    const inputs = Array.from(
+      { length: 1 + Math.floor(next() * 3) },
+      () => tensors[Math.floor(next() * tensors.length)],
+    );
+    const output = `t${i}`;
+    layers.push({ op: 'upsampleConcat', name: output, output, inputs, scales: inputs.map(() => 1) });
+    tensors.push(output);
+    bytes.set(output, 4 * Math.ceil(next() * 100));
+  }
+  const outputs = tensors.slice(1).filter(() => next() < 0.15);
+  return { graph: { input: 'image', layers, outputs }, bytesOf: (tensor) => bytes.get(tensor)! };
+}
+
+const total = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0);
+
+describe('assignBuffers', () => {
+  it('never gives one buffer to two tensors that live at the same time', () => {
+    for (const thresholdHead of [true, false]) {
+      for (const graph of [fullGraph(thresholdHead), fuse(fullGraph(thresholdHead))]) {
+        const { tensors } = planOf(graph, { width: 96, height: 64 });
+        expectNoClash(graph, (tensor) => tensors.get(tensor)!.bytes);
+      }
+    }
+    for (let seed = 1; seed <= 40; seed++) {
+      const { graph, bytesOf } = randomGraph(seed);
+      expectNoClash(graph, bytesOf);
+    }
+  });
+
+  it('uses the buffer of a dead tensor again', () => {
+    const chain: Graph = {
+      input: 'a',
+      layers: ['b', 'c', 'd', 'e'].map((output, i) => ({
+        op: 'maxPool',
+        name: output,
+        output,
+        input: 'abcd'[i],
+      })),
+      outputs: ['e'],
+    };
+    const { sizes, bufferOf } = assignBuffers(chain, () => 16);
+    expect(sizes).toEqual([16, 16]);
+    expect(bufferOf.get('a')).toBe(bufferOf.get('c'));
+    expect(bufferOf.get('a')).not.toBe(bufferOf.get('b'));
+  });
+
+  it('keeps outputs to the end, however early they are written', () => {
+    const graph = fullGraph(true);
+    const { tensors } = planOf({ ...graph, outputs: [...graph.outputs, 'C2'] }, { width: 64, height: 64 });
+    const { buffer } = tensors.get('C2')!;
+    const written = graph.layers.findIndex((layer) => layerOutputs(layer).includes('C2'));
+    const later = graph.layers.slice(written + 1).flatMap(layerOutputs);
+    expect(later.filter((tensor) => tensors.get(tensor)!.buffer === buffer)).toEqual([]);
+  });
+
+  it('needs at most 80 MB at 640x640 for P, T and B, and at most 60 MB fused', () => {
+    const size = { width: 640, height: 640 };
+    const unfused = total(planOf(fullGraph(true), size).bufferSizes);
+    const fused = total(planOf(fuse(fullGraph(true)), size).bufferSizes);
+    expect(unfused).toBeLessThanOrEqual(80e6);
+    expect(fused).toBeLessThanOrEqual(60e6);
+    expect(total(planOf(fuse(fullGraph(true)), size, { precision: 'f16' }).bufferSizes)).toBeLessThan(fused);
+  });
+});

@@ -1,0 +1,156 @@
+/** @file The fusions: each alone, and all together, give the maps of the unfused graph, in f64. */
+
+import { describe, expect, it } from 'vitest';
+import type { ConvLayer, Graph } from '../../src/graph/layers.ts';
+import { composePointwise } from '../../src/graph/passes/compose-neck.ts';
+import { allFusions, type Fusion, fuse } from '../../src/graph/passes/index.ts';
+import { randomFloats } from '../gpu/assert.ts';
+import { interpretGraph } from '../helpers/interpret-graph.ts';
+import { fullGraph, smallGraph } from '../helpers/networks.ts';
+
+const size = { width: 64, height: 32 };
+const image = Float64Array.from(randomFloats(64 * 32 * 4, 7)).map((value, i) => (i % 4 === 3 ? 0 : value));
+
+const run = (graph: Graph) => interpretGraph(graph, size, image);
+
+/** Largest difference of the maps; they must be worth comparing. */
+function difference(
+  actual: Map<string, Float64Array>,
+  expected: Map<string, Float64Array>,
+  maps: readonly string[],
+) {
+  let largest = 0;
+  for (const map of maps) {
+    const [found, wanted] = [actual.get(map)!, expected.get(map)!];
+    expect(found.length).toBe(wanted.length);
+    expect(Math.max(...wanted) - Math.min(...wanted)).toBeGreaterThan(0.05);
+    for (let i = 0; i < wanted.length; i++) largest = Math.max(largest, Math.abs(found[i] - wanted[i]));
+  }
+  return largest;
+}
+
+const count = (graph: Graph, op: string) => graph.layers.filter((layer) => layer.op === op).length;
+
+describe('fusions', () => {
+  const both = smallGraph(true);
+  const expected = run(both);
+  const subsets: Fusion[][] = [
+    ...allFusions.map((name) => [name]),
+    ...allFusions.map((name) => allFusions.filter((other) => other !== name)),
+    allFusions,
+  ];
+
+  for (const names of subsets) {
+    it(`keep the maps: ${names.join(', ')}`, () => {
+      expect(difference(run(fuse(both, names)), expected, ['P', 'T', 'B'])).toBeLessThan(1e-11);
+    });
+  }
+
+  it('keep P alone', () => {
+    const alone = smallGraph(false);
+    const fused = fuse(alone);
+    expect(fused.outputs[0]).toBe('P');
+    expect(difference(run(fused), run(alone), ['P'])).toBeLessThan(1e-11);
+  });
+
+  it('change nothing where none is named', () => {
+    expect(fuse(both, [])).toEqual(both);
+  });
+});
+
+describe('what the fusions leave', () => {
+  const graph = fullGraph(true);
+  const conv = (form: Graph, name: string) =>
+    form.layers.find((layer) => layer.name.includes(name)) as ConvLayer;
+
+  it('mergeHeads: one convolution with 128 outputs', () => {
+    const merged = fuse(graph, ['mergeHeads']);
+    expect(merged.layers.length).toBe(graph.layers.length - 1);
+    expect(conv(merged, 'decoder.binarize.0+decoder.thresh.0').outChannels).toBe(128);
+  });
+
+  it('convolveBeforeUpsampling: no concatenation', () => {
+    const split = fuse(graph, ['convolveBeforeUpsampling']);
+    expect(count(split, 'upsampleConcat')).toBe(0);
+    expect(split.layers.filter((layer) => layer.op === 'conv2d' && layer.upsampledBy).length).toBe(6);
+  });
+
+  it('fuseUpsampleAdd: no addition', () => {
+    expect(count(graph, 'upsampleAdd')).toBe(3);
+    expect(count(fuse(graph, ['fuseUpsampleAdd']), 'upsampleAdd')).toBe(0);
+  });
+
+  it('composeNeck: the widest levels are gone, and only their additions', () => {
+    const composed = fuse(graph, ['composeNeck']);
+    const written = new Set(composed.layers.flatMap((layer) => ('output' in layer ? [layer.output] : [])));
+    expect(written.has('P2') || written.has('P3') || written.has('in2')).toBe(false);
+    expect(written.has('P4')).toBe(true);
+  });
+
+  it('composeNeck: a neck that is not linear stays as it is', () => {
+    for (const change of [{ relu: true }, { bias: true }]) {
+      const nonlinear = {
+        ...graph,
+        layers: graph.layers.map((layer) =>
+          layer.name.startsWith('decoder.in') || layer.name.startsWith('decoder.out')
+            ? { ...layer, ...change }
+            : layer,
+        ),
+      } as Graph;
+      expect(fuse(nonlinear, ['composeNeck']).layers.map(({ name }) => name)).toEqual(
+        nonlinear.layers.map(({ name }) => name),
+      );
+    }
+  });
+
+  it('fuseShortcut: the three projections are sources', () => {
+    const fused = fuse(graph, ['fuseShortcut']);
+    expect(fused.layers.length).toBe(graph.layers.length - 3);
+    const two = fused.layers.filter((layer) => layer.op === 'conv2d' && layer.sources.length === 2);
+    expect(two.length).toBe(3);
+  });
+
+  it('fuseStemPool: neither the stem nor the pooling, unless the stem is wanted', () => {
+    const fused = fuse(graph, ['fuseStemPool']);
+    expect([count(fused, 'stemPool'), count(fused, 'maxPool')]).toEqual([1, 0]);
+    const wanted = { ...graph, outputs: [...graph.outputs, 'stem'] };
+    expect(count(fuse(wanted, ['fuseStemPool']), 'stemPool')).toBe(0);
+  });
+
+  it('packMask: a mask, where the features are one tensor', () => {
+    expect(fuse(graph, ['packMask']).outputs).toEqual(['P', 'T', 'B']);
+    expect(fuse(graph, ['mergeHeads', 'packMask']).outputs).toEqual(['P', 'T', 'B', 'mask']);
+    expect(fuse(fullGraph(false), ['packMask']).outputs).toEqual(['P', 'mask']);
+  });
+
+  it('never fuse away a stage that is wanted', () => {
+    const stages = ['C2', 'C3', 'C4', 'C5', 'P5', 'P4', 'P3', 'P2', 'fuse', 'stem', 'in2'];
+    const small = smallGraph(true);
+    const wanted = { ...small, outputs: [...small.outputs, ...stages] };
+    const [fused, plain] = [run(fuse(wanted)), run(small)];
+    for (const stage of stages) {
+      const [found, expected] = [fused.get(stage), plain.get(stage)!];
+      expect(found?.length, stage).toBe(expected.length);
+      for (let i = 0; i < expected.length; i++) expect(Math.abs(found![i] - expected[i])).toBeLessThan(1e-10);
+    }
+  });
+});
+
+describe('composePointwise', () => {
+  it('is the product of the two over the channels between, tap by tap', () => {
+    const [out, middle, input] = [3, 5, 2];
+    const outer = Float64Array.from(randomFloats(out * middle * 9, 1));
+    const inner = Float64Array.from(randomFloats(middle * input, 2));
+    const composed = composePointwise(outer, inner, out, middle);
+    expect(composed.length).toBe(out * input * 9);
+    for (let o = 0; o < out; o++) {
+      for (let i = 0; i < input; i++) {
+        for (let tap = 0; tap < 9; tap++) {
+          let sum = 0;
+          for (let m = 0; m < middle; m++) sum += outer[(o * middle + m) * 9 + tap] * inner[m * input + i];
+          expect(composed[(o * input + i) * 9 + tap]).toBeCloseTo(sum, 12);
+        }
+      }
+    }
+  });
+});

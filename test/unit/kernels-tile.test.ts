@@ -1,0 +1,118 @@
+/** @file Tile arithmetic and the choice of a tile, with plain numbers. */
+
+import { describe, expect, it } from 'vitest';
+import { chooseTile } from '../../src/graph/choose-tile.ts';
+import { conv2d } from '../../src/kernels/conv2d.ts';
+import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { fitsWorkgroupTile } from '../../src/kernels/conv2d-workgroup.ts';
+import {
+  type DirectTile,
+  type Tile,
+  tileName,
+  tileThreads,
+  tileWorkgroupBytes,
+  type WorkgroupTile,
+} from '../../src/kernels/tile.ts';
+
+const direct: DirectTile = { kind: 'direct', pixels: 8, channels: 4 };
+const workgroup = (
+  blockPixels: number,
+  blockChannels: number,
+  blockDepth: number,
+  pixels: number,
+  channels: number,
+): WorkgroupTile => ({ kind: 'workgroup', blockPixels, blockChannels, blockDepth, pixels, channels });
+
+const tiles: readonly Tile[] = [
+  direct,
+  workgroup(64, 64, 16, 8, 8),
+  workgroup(32, 64, 16, 4, 8),
+  workgroup(32, 32, 16, 4, 4),
+  workgroup(64, 128, 8, 8, 8),
+];
+
+const conv = (height: number, width: number, channels: number, outChannels: number): Conv2d => ({
+  label: 'conv',
+  sources: [{ height, width, channels, kernel: 3, stride: 1, padding: 1 }],
+  outHeight: height,
+  outWidth: width,
+  outChannels,
+  bias: false,
+  residuals: [],
+  relu: false,
+});
+
+describe('tiles', () => {
+  it('have names, threads and workgroup memory', () => {
+    expect(tiles.map((tile) => [tileName(tile), tileThreads(tile), tileWorkgroupBytes(tile, 4)])).toEqual([
+      ['direct 8x4', 64, 0],
+      ['64x64x16 8x8', 64, 16 * 129 * 4],
+      ['32x64x16 4x8', 64, 16 * 97 * 4],
+      ['32x32x16 4x4', 64, 16 * 65 * 4],
+      ['64x128x8 8x8', 128, 8 * 193 * 4],
+    ]);
+    expect(tileWorkgroupBytes(tiles[1], 2)).toBe(16 * 129 * 2);
+  });
+
+  it('declare in their WGSL as much workgroup memory and as many threads as they say', () => {
+    for (const tile of tiles) {
+      for (const [precision, bytes] of [
+        ['f32', 4],
+        ['f16', 2],
+      ] as const) {
+        const { code } = conv2d(conv(8, 8, 32, 128), { tile, precision });
+        const declared = [...code.matchAll(/var<workgroup> \w+: array<vec4<f\d+>, (\d+)>/g)];
+        const vectors = declared.reduce((sum, [, count]) => sum + Number(count), 0);
+        expect(vectors * 4 * bytes).toBe(tileWorkgroupBytes(tile, bytes));
+        expect(code).toContain(`@workgroup_size(${tileThreads(tile)})`);
+      }
+    }
+  });
+
+  it('fit where the channels are whole blocks, of every source', () => {
+    const tile = workgroup(64, 64, 16, 8, 8);
+    expect(fitsWorkgroupTile(conv(8, 8, 32, 128), tile)).toBe(true);
+    expect(fitsWorkgroupTile(conv(8, 8, 32, 96), tile)).toBe(false);
+    expect(fitsWorkgroupTile(conv(8, 8, 4, 64), tile)).toBe(false);
+    const two = conv(8, 8, 32, 64);
+    expect(
+      fitsWorkgroupTile({ ...two, sources: [...two.sources, { ...two.sources[0], channels: 24 }] }, tile),
+    ).toBe(false);
+  });
+});
+
+describe('chooseTile', () => {
+  it('takes direct tiles on software adapters', () => {
+    expect(chooseTile(conv(160, 160, 64, 64), { software: true }).kind).toBe('direct');
+    expect(chooseTile(conv(160, 160, 4, 64), { software: true }).kind).toBe('direct');
+  });
+
+  it('takes workgroup tiles on GPUs, smaller ones for small maps, and a direct one for the image', () => {
+    const name = (shape: Conv2d) => tileName(chooseTile(shape, { software: false }));
+    expect(name(conv(160, 160, 64, 64))).toBe('64x64x16 8x8');
+    expect(name(conv(20, 20, 512, 512))).not.toBe('64x64x16 8x8');
+    expect(chooseTile(conv(1, 1, 512, 512), { software: false }).kind).toBe('workgroup');
+    expect(chooseTile(conv(320, 320, 4, 64), { software: false }).kind).toBe('direct');
+  });
+
+  it('takes only tiles that fit, within the least limits of WebGPU', () => {
+    for (const side of [1, 5, 20, 40, 160, 512]) {
+      for (const [from, to] of [
+        [4, 64],
+        [64, 64],
+        [64, 128],
+        [256, 64],
+        [512, 512],
+        [24, 32],
+      ]) {
+        for (const software of [true, false]) {
+          const shape = conv(side, side, from, to);
+          const tile = chooseTile(shape, { software });
+          if (tile.kind === 'workgroup') expect(fitsWorkgroupTile(shape, tile)).toBe(true);
+          expect(tileThreads(tile)).toBeLessThanOrEqual(256);
+          expect(tileWorkgroupBytes(tile, 4)).toBeLessThanOrEqual(16384);
+        }
+      }
+    }
+  });
+});

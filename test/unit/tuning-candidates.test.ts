@@ -1,0 +1,256 @@
+/** @file Which tiles are tried, for which classes of layers: plain numbers, no GPU. */
+
+import { describe, expect, test } from 'vitest';
+import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { type Tile, tileName, tileThreads, tileWorkgroupBytes } from '../../src/kernels/tile.ts';
+import { candidates, neighbours, type TileTarget } from '../../src/tuning/candidates.ts';
+import { defaultTile } from '../../src/tuning/default-table.ts';
+import { layerClass, sizeClass } from '../../src/tuning/layer-class.ts';
+import { tileFits } from '../../src/tuning/tile-fits.ts';
+import { groupByClass, withFewerRows } from '../../src/tuning/work.ts';
+
+/** The least that WebGPU promises. */
+const limits = {
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxComputeWorkgroupsPerDimension: 65535,
+};
+const gpu: TileTarget = { precision: 'f32', limits, software: false };
+const software: TileTarget = { ...gpu, software: true };
+
+function conv(channels: number, outChannels: number, side: number, rest: Partial<Conv2d> = {}): Conv2d {
+  return {
+    label: 'layer',
+    sources: [{ height: side, width: side, channels, kernel: 3, stride: 1, padding: 1 }],
+    outHeight: side,
+    outWidth: side,
+    outChannels,
+    bias: true,
+    residuals: [],
+    relu: true,
+    ...rest,
+  };
+}
+
+const shortcut = (side: number): Conv2d =>
+  conv(128, 128, side, {
+    sources: [
+      { height: side, width: side, channels: 128, kernel: 3, stride: 1, padding: 1 },
+      { height: 2 * side, width: 2 * side, channels: 64, kernel: 1, stride: 2, padding: 0 },
+    ],
+  });
+
+const names = (tiles: readonly Tile[]) => tiles.map(tileName);
+
+describe('candidates', () => {
+  test('a GPU gets workgroup tiles first, each block once, then direct ones', () => {
+    expect(names(candidates(conv(64, 128, 80), gpu))).toEqual([
+      '64x64x16 8x8',
+      '32x64x16 4x8',
+      '128x64x16 8x8',
+      '32x32x16 4x4',
+      '64x32x16 8x4',
+      '64x128x16 8x8',
+      '16x64x16 4x4',
+      'direct 8x4',
+      'direct 4x8',
+      'direct 8x8',
+    ]);
+  });
+
+  test('a software adapter gets direct tiles first', () => {
+    expect(names(candidates(conv(64, 64, 80), software))).toEqual([
+      'direct 8x4',
+      'direct 4x8',
+      'direct 8x8',
+      'direct 4x4',
+      'direct 4x16',
+      'direct 2x16',
+      '64x64x16 8x8',
+    ]);
+  });
+
+  test('blocks that do not divide the channels are left out', () => {
+    expect(names(candidates(conv(64, 32, 80), gpu))).toEqual([
+      '32x32x16 4x4',
+      '64x32x16 8x4',
+      'direct 8x4',
+      'direct 4x8',
+      'direct 8x8',
+    ]);
+    // The image has 4 channels, which fill no block.
+    expect(names(candidates(conv(4, 64, 80), gpu))).toEqual(['direct 8x4', 'direct 4x8', 'direct 8x8']);
+  });
+
+  test('what the device cannot run is left out', () => {
+    const small = { ...limits, maxComputeWorkgroupStorageSize: 8192, maxComputeInvocationsPerWorkgroup: 64 };
+    const tiles = candidates(conv(64, 128, 80), { ...gpu, limits: small });
+    expect(names(tiles)).not.toContain('64x64x16 8x8'); // 8256 bytes
+    expect(names(tiles)).not.toContain('128x64x16 8x8'); // 128 threads
+    expect(names(tiles)).toContain('32x64x16 4x8'); // 6208 bytes, 64 threads
+    expect(names(candidates(conv(64, 128, 80), { ...gpu, precision: 'f16', limits: small }))).toContain(
+      '64x64x16 8x8',
+    );
+  });
+});
+
+describe('neighbours', () => {
+  const start = candidates(conv(64, 128, 80), gpu)[0];
+  const near = neighbours(conv(64, 128, 80), start, gpu);
+
+  test('differ in one respect only: block, depth, or share of a thread', () => {
+    expect(names(near)).toEqual([
+      '64x64x16 4x8',
+      '64x64x16 8x4',
+      '64x64x16 4x4',
+      '64x64x8 8x8',
+      '32x64x16 8x8',
+      '128x64x16 8x8',
+      '64x32x16 8x8',
+      '64x128x16 8x8',
+    ]);
+  });
+
+  test('of direct tiles are direct', () => {
+    expect(names(neighbours(conv(64, 128, 80), { kind: 'direct', pixels: 8, channels: 8 }, gpu))).toEqual([
+      'direct 8x4',
+      'direct 4x8',
+      'direct 2x8',
+    ]);
+  });
+
+  test('fit the limits, and lead to every tile of the menu that does', () => {
+    const problem = conv(64, 128, 80);
+    const seen = new Map<string, Tile>();
+    const visit = (tile: Tile) => {
+      if (seen.has(tileName(tile))) return;
+      seen.set(tileName(tile), tile);
+      for (const next of neighbours(problem, tile, gpu)) visit(next);
+    };
+    for (const tile of candidates(problem, gpu)) visit(tile);
+    for (const tile of seen.values()) {
+      expect(tileThreads(tile)).toBeLessThanOrEqual(256);
+      expect(tileThreads(tile)).toBeGreaterThanOrEqual(32);
+      expect(tileWorkgroupBytes(tile, 4)).toBeLessThanOrEqual(16384);
+    }
+    for (const depth of [8, 16]) {
+      for (const shape of ['8x8', '4x8', '8x4', '4x4'])
+        expect(seen.has(`64x64x${depth} ${shape}`)).toBe(true);
+    }
+    // 33,280 bytes for 128 x 64.
+    expect(seen.has('128x64x32 8x8')).toBe(false);
+    expect(seen.has('32x32x32 4x4')).toBe(true);
+  });
+});
+
+describe('tileFits', () => {
+  const tile: Tile = { kind: 'direct', pixels: 4, channels: 4 };
+
+  test.each([
+    ['65,536 workgroups in a row are one too many', conv(64, 64, 1024), tile, false],
+    ['half as many are fine', conv(64, 64, 1024), { ...tile, pixels: 8 }, true],
+    ['more channels per thread than there are', conv(64, 4, 8), { ...tile, channels: 8 }, false],
+    [
+      'a depth that does not divide the input channels',
+      conv(24, 64, 8),
+      { kind: 'workgroup', blockPixels: 32, blockChannels: 64, blockDepth: 16, pixels: 4, channels: 8 },
+      false,
+    ],
+  ] as [string, Conv2d, Tile, boolean][])('%s', (_, problem, candidate, fits) => {
+    expect(tileFits(problem, candidate, 'f32', limits)).toBe(fits);
+  });
+});
+
+describe('classes of layers', () => {
+  test('are named by windows, channels, class images, size and precision', () => {
+    expect(layerClass(conv(64, 128, 80), 'f32')).toBe('f32 3x3 64 > 128, 2^13 px');
+    expect(layerClass(shortcut(40), 'f16')).toBe('f16 3x3 128 + 1x1/2 64 > 128, 2^11 px');
+    expect(layerClass(conv(64, 128, 20, { upsampledBy: 2 }), 'f32')).toBe(
+      'f32 3x3 64 > 128 (4 classes), 2^9 px',
+    );
+    expect(layerClass(conv(64, 128, 20, { upsampledBy: 8 }), 'f32')).toBe(
+      layerClass(conv(64, 128, 20, { upsampledBy: 4 }), 'f32'),
+    );
+    const stem = conv(4, 64, 320);
+    expect(layerClass({ ...stem, sources: [{ ...stem.sources[0], usedChannels: 3 }] }, 'f32')).toBe(
+      'f32 3x3 3 > 64, 2^17 px',
+    );
+  });
+
+  test('do not depend on the epilogue', () => {
+    const bare = conv(64, 64, 80, { bias: false, relu: false });
+    const full = conv(64, 64, 80, { residuals: [{ kind: 'same' }] });
+    expect(layerClass(bare, 'f32')).toBe(layerClass(full, 'f32'));
+  });
+
+  test('of size are powers of two, the nearest', () => {
+    const at = (outHeight: number, outWidth: number) => sizeClass({ outHeight, outWidth });
+    expect([at(1, 1), at(64, 64), at(80, 80), at(91, 91), at(160, 160), at(184, 184)]).toEqual([
+      0, 12, 13, 13, 15, 15,
+    ]);
+  });
+
+  test('are grouped, the most expensive first', () => {
+    const works = groupByClass([conv(64, 64, 40), conv(64, 64, 80), shortcut(40), conv(64, 64, 80)], 'f32');
+    expect(works.map(({ name, layers, flops }) => ({ name, layers, flops }))).toEqual([
+      { name: 'f32 3x3 64 > 64, 2^13 px', layers: 2, flops: 2 * 2 * 6400 * 576 * 64 },
+      { name: 'f32 3x3 128 + 1x1/2 64 > 128, 2^11 px', layers: 1, flops: 2 * 1600 * (1152 + 64) * 128 },
+      { name: 'f32 3x3 64 > 64, 2^11 px', layers: 1, flops: 2 * 1600 * 576 * 64 },
+    ]);
+  });
+});
+
+describe('fewer rows', () => {
+  test('in proportion, of the sources too', () => {
+    const flops = 2 * 1600 * (1152 + 64) * 128;
+    const small = withFewerRows(shortcut(40), flops / 8);
+    expect([small.outHeight, small.outWidth]).toEqual([5, 40]);
+    expect(small.sources.map(({ height, width }) => [height, width])).toEqual([
+      [5, 40],
+      [10, 80],
+    ]);
+  });
+
+  test('whole blocks of an upsampled residual, at least one', () => {
+    const problem = conv(64, 64, 40, { residuals: [{ kind: 'same' }, { kind: 'classes', scale: 4 }] });
+    const flops = 2 * 1600 * 576 * 64;
+    expect(withFewerRows(problem, flops / 4).outHeight).toBe(8);
+    expect(withFewerRows(problem, 1).outHeight).toBe(4);
+  });
+
+  test('not where there are few already', () => {
+    const problem = conv(64, 64, 8);
+    expect(withFewerRows(problem, 1e12)).toBe(problem);
+  });
+});
+
+describe('default tiles', () => {
+  const adapter = { vendor: 'maker', architecture: 'arch one', device: '', description: '' };
+  const entries = {
+    'f32 3x3 64 > 64, 2^13 px': {
+      tile: { kind: 'direct', pixels: 2, channels: 8 } as const,
+      ms: 1,
+      gflops: 1,
+    },
+  };
+
+  test('are those of the family, then the rule', () => {
+    const families = [
+      { adapter: /other/, entries: {} },
+      { adapter: /arch one/, entries },
+    ];
+    expect(tileName(defaultTile(conv(64, 64, 80), gpu, adapter, families))).toBe('direct 2x8');
+    expect(tileName(defaultTile(conv(64, 128, 80), gpu, adapter, families))).toBe('64x64x16 8x8');
+    const stranger = { ...adapter, architecture: 'arch two' };
+    expect(tileName(defaultTile(conv(64, 64, 80), gpu, stranger, families))).not.toBe('direct 2x8');
+  });
+
+  test('fit the limits', () => {
+    for (const target of [gpu, software]) {
+      for (const problem of [conv(64, 64, 80), conv(512, 512, 20), conv(4, 64, 80), shortcut(10)]) {
+        expect(tileFits(problem, defaultTile(problem, target, adapter), 'f32', limits)).toBe(true);
+      }
+    }
+  });
+});
