@@ -19,7 +19,7 @@ const enoughWorkgroups = 128;
  * enough workgroups; the stem, whose 4 channels fill no block, is direct everywhere.
  */
 export function chooseTile(conv: Conv2d, { software }: { software: boolean }): Tile {
-  if (software) return { kind: 'direct', pixels: 8, channels: 4 };
+  if (software) return { kind: 'direct', pixels: 8, channels: 8 };
   const fitting = gpuTiles.filter((tile) => fitsWorkgroupTile(conv, tile));
   const workgroups = ({ blockPixels, blockChannels }: WorkgroupTile) =>
     Math.ceil((conv.outHeight * conv.outWidth) / blockPixels) * (conv.outChannels / blockChannels);
