@@ -29,12 +29,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   ${unroll(vectors, (v) => `var sum${p}_${v} = vec4<f32>();`)}`,
   )}
   ${unroll(conv.sources.length, (s) => sourceLoop(conv, s, tile, precision))}
-  ${unroll(
-    tile.pixels,
-    (p) => `if (first + ${p}u < pixels) {
-    ${unroll(vectors, (v) => `${partial ? `if (channel + ${v}u < shape.out_vectors) ` : ''}{ store(pixel${p}, channel + ${v}u, plane, sum${p}_${v}); }`)}
-  }`,
-  )}
+  // A loop, since the epilogue is long and would be compiled as often as there are sums.
+  var sums = array<vec4<f32>, ${tile.pixels * vectors}>(${Array.from(
+    { length: tile.pixels * vectors },
+    (_, i) => `sum${Math.floor(i / vectors)}_${i % vectors}`,
+  ).join(', ')});
+  for (var i = 0u; i < ${tile.pixels * vectors}u; i++) {
+    let pixel = first + i / ${vectors}u;
+    let vector = channel + i % ${vectors}u;
+    if (pixel < pixels${partial ? ' && vector < shape.out_vectors' : ''}) { store(pixel, vector, plane, sums[i]); }
+  }
 }
 `;
 }
