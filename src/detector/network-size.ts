@@ -41,7 +41,8 @@ export function networkSize(image: Size, option: SizeOption | undefined, default
 export function checkSize(option: unknown): SizeOption {
   if (option === undefined) return {};
   const forms = '{ width, height } or { shortSide?, maxLongSide? }';
-  if (typeof option !== 'object' || option === null) throw invalid('size', forms, option);
+  if (typeof option !== 'object' || option === null || Array.isArray(option))
+    throw invalid('size', forms, option);
   const { width, height, shortSide, maxLongSide, ...rest } = option as Record<string, unknown>;
   const unknown = Object.keys(rest)[0];
   if (unknown !== undefined) throw invalid('size', forms, unknown);

@@ -1,6 +1,6 @@
 /** @file Which tile a convolution gets where nothing was measured: a pure function of shape and adapter. */
 
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import { type Conv2d, classCount } from '../kernels/conv2d-shape.ts';
 import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
 import type { Tile, WorkgroupTile } from '../kernels/tile.ts';
 
@@ -22,7 +22,9 @@ export function chooseTile(conv: Conv2d, { software }: { software: boolean }): T
   if (software) return { kind: 'direct', pixels: 8, channels: 8 };
   const fitting = gpuTiles.filter((tile) => fitsWorkgroupTile(conv, tile));
   const workgroups = ({ blockPixels, blockChannels }: WorkgroupTile) =>
-    Math.ceil((conv.outHeight * conv.outWidth) / blockPixels) * (conv.outChannels / blockChannels);
+    Math.ceil((conv.outHeight * conv.outWidth) / blockPixels) *
+    (conv.outChannels / blockChannels) *
+    classCount(conv);
   return (
     fitting.find((tile) => workgroups(tile) >= enoughWorkgroups) ??
     fitting.at(-1) ?? { kind: 'direct', pixels: 4, channels: 8 }

@@ -1,5 +1,6 @@
 /** @file A recorded program: a plan with its pipelines, buffers and bind groups, ready to be replayed. */
 
+import { DBNetError } from '../errors.ts';
 import type { Plan, Resource } from '../graph/plan.ts';
 import type { Arena } from './arena.ts';
 import { bufferUsage, type ConstantStore } from './constants.ts';
@@ -53,6 +54,7 @@ export class Program {
     onCompiled: (done: number, total: number) => void = () => {},
   ): Promise<Program> {
     const { context, arena, constants, pipelines } = device;
+    checkDispatches(plan, context.device.limits.maxComputeWorkgroupsPerDimension);
     await checked(context, 'allocating the activation buffers', () => arena.reserve(plan.bufferSizes));
     let done = 0;
     const compiling = Promise.all(
@@ -179,4 +181,17 @@ function uploadShapes(words: Uint32Array<ArrayBuffer>, device: GPUDevice): GPUBu
   });
   device.queue.writeBuffer(buffer, 0, words);
   return buffer;
+}
+
+/** @throws DBNetError `limit-exceeded` if a kernel needs more workgroups along one dimension than the device has. */
+function checkDispatches({ steps }: Plan, limit: number): void {
+  for (const { kernel } of steps) {
+    const most = Math.max(...kernel.dispatch);
+    if (most <= limit) continue;
+    throw new DBNetError(
+      'limit-exceeded',
+      `this size needs ${most} workgroups in one dimension ('${kernel.label}'), but the device allows ${limit} ` +
+        '(maxComputeWorkgroupsPerDimension): choose a smaller size',
+    );
+  }
 }

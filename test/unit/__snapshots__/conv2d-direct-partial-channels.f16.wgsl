@@ -59,12 +59,11 @@ sum1_1 += vec4<f32>(value1.x * w1_0 + value1.y * w1_1 + value1.z * w1_2 + value1
     }
   }
   }
-  if (first + 0u < pixels) {
-    if (channel + 0u < shape.out_vectors) { store(pixel0, channel + 0u, plane, sum0_0); }
-if (channel + 1u < shape.out_vectors) { store(pixel0, channel + 1u, plane, sum0_1); }
-  }
-if (first + 1u < pixels) {
-    if (channel + 0u < shape.out_vectors) { store(pixel1, channel + 0u, plane, sum1_0); }
-if (channel + 1u < shape.out_vectors) { store(pixel1, channel + 1u, plane, sum1_1); }
+  // A loop, since the epilogue is long and would be compiled as often as there are sums.
+  var sums = array<vec4<f32>, 4>(sum0_0, sum0_1, sum1_0, sum1_1);
+  for (var i = 0u; i < 4u; i++) {
+    let pixel = first + i / 2u;
+    let vector = channel + i % 2u;
+    if (pixel < pixels && vector < shape.out_vectors) { store(pixel, vector, plane, sums[i]); }
   }
 }

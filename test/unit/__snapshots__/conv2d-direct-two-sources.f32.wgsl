@@ -94,12 +94,11 @@ sum1_1 += value1.x * w1_0; sum1_1 += value1.y * w1_1; sum1_1 += value1.z * w1_2;
     }
   }
   }
-  if (first + 0u < pixels) {
-    { store(pixel0, channel + 0u, plane, sum0_0); }
-{ store(pixel0, channel + 1u, plane, sum0_1); }
-  }
-if (first + 1u < pixels) {
-    { store(pixel1, channel + 0u, plane, sum1_0); }
-{ store(pixel1, channel + 1u, plane, sum1_1); }
+  // A loop, since the epilogue is long and would be compiled as often as there are sums.
+  var sums = array<vec4<f32>, 4>(sum0_0, sum0_1, sum1_0, sum1_1);
+  for (var i = 0u; i < 4u; i++) {
+    let pixel = first + i / 2u;
+    let vector = channel + i % 2u;
+    if (pixel < pixels) { store(pixel, vector, plane, sums[i]); }
   }
 }

@@ -1,0 +1,156 @@
+/**
+ * @file The convolution against its definition: every tile of the menu on one shape, and every shape with a direct
+ * and a workgroup tile. Sizes are odd wherever the kernel allows it, so that tiles hang over the edge.
+ */
+
+import type { Conv2d, ConvSource } from '../../src/kernels/conv2d-shape.ts';
+import { type DirectTile, type Tile, tileName, type WorkgroupTile } from '../../src/kernels/tile.ts';
+import { openDevice } from '../../src/runtime/gpu-context.ts';
+import { checkConv2d } from './conv2d-check.ts';
+import { precisionsOf } from './precision.ts';
+import type { GpuTest } from './suite.ts';
+
+const direct = (pixels: number, channels: number): DirectTile => ({ kind: 'direct', pixels, channels });
+const workgroup = (
+  blockPixels: number,
+  blockChannels: number,
+  blockDepth: number,
+  pixels: number,
+  channels: number,
+): WorkgroupTile => ({ kind: 'workgroup', blockPixels, blockChannels, blockDepth, pixels, channels });
+
+const menu: readonly Tile[] = [
+  direct(4, 4),
+  direct(4, 8),
+  direct(8, 4),
+  direct(8, 8),
+  direct(1, 16),
+  workgroup(64, 64, 16, 8, 8),
+  workgroup(32, 64, 16, 4, 8),
+  workgroup(32, 32, 16, 4, 4),
+  workgroup(32, 32, 8, 4, 4),
+  workgroup(64, 128, 8, 8, 8),
+  workgroup(128, 64, 16, 8, 8),
+  // More threads than vectors to load: of the weights, of the pixels.
+  workgroup(64, 32, 8, 4, 4),
+  workgroup(16, 64, 8, 4, 4),
+];
+
+const small = workgroup(16, 32, 8, 2, 4);
+const pair: readonly Tile[] = [direct(4, 4), small];
+
+const window3 = { kernel: 3, stride: 1, padding: 1 };
+const point = { kernel: 1, stride: 1, padding: 0 };
+
+/** A convolution of which only the differences from a bare one are stated; the output's size follows. */
+function conv(
+  label: string,
+  sources: readonly ConvSource[],
+  outChannels: number,
+  rest: Partial<Conv2d> = {},
+): Conv2d {
+  const [{ height, width, kernel, stride, padding }] = sources;
+  const side = (size: number) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
+  return {
+    label,
+    sources,
+    outHeight: side(height),
+    outWidth: side(width),
+    outChannels,
+    bias: false,
+    residuals: [],
+    relu: false,
+    ...rest,
+  };
+}
+
+const everyTile = conv('3x3', [{ height: 5, width: 33, channels: 16, ...window3 }], 128, {
+  bias: true,
+  residuals: [{ kind: 'same' }],
+  relu: true,
+});
+
+/** Image sizes 13x7, 5x33 and 1x1; where a residual is upsampled, multiples of its scale. */
+const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
+  { conv: conv('1x1 on one pixel', [{ height: 1, width: 1, channels: 16, ...point }], 32) },
+  {
+    conv: conv('3x3 on one pixel, bias', [{ height: 1, width: 1, channels: 16, ...window3 }], 32, {
+      bias: true,
+    }),
+  },
+  {
+    conv: conv('3x3 stride 2', [{ height: 13, width: 7, channels: 16, ...window3, stride: 2 }], 32, {
+      relu: true,
+    }),
+  },
+  { conv: conv('1x1 stride 2', [{ height: 13, width: 7, channels: 16, ...point, stride: 2 }], 32) },
+  {
+    conv: conv(
+      '7x7 stride 2, 3 of 4 channels',
+      [{ height: 13, width: 7, channels: 4, usedChannels: 3, kernel: 7, stride: 2, padding: 3 }],
+      32,
+      { bias: true, relu: true },
+    ),
+    tiles: [direct(4, 8), workgroup(16, 32, 4, 2, 4)],
+  },
+  {
+    conv: conv(
+      'two sources: 3x3, and 1x1 stride 2 of another size',
+      [
+        { height: 7, width: 4, channels: 16, ...window3 },
+        { height: 13, width: 7, channels: 32, ...point, stride: 2 },
+      ],
+      32,
+      { bias: true, relu: true },
+    ),
+  },
+  {
+    conv: conv('channels that fill no tile', [{ height: 13, width: 7, channels: 12, ...point }], 20, {
+      bias: true,
+    }),
+    tiles: [direct(4, 8), direct(1, 16)],
+  },
+  {
+    conv: conv(
+      'residuals of the same size and upsampled',
+      [{ height: 6, width: 34, channels: 16, ...point }],
+      32,
+      {
+        residuals: [{ kind: 'same' }, { kind: 'upsampled', scale: 2 }],
+      },
+    ),
+  },
+  {
+    conv: conv('residuals in class images', [{ height: 8, width: 24, channels: 16, ...point }], 32, {
+      bias: true,
+      residuals: [2, 4, 8].map((scale) => ({ kind: 'classes' as const, scale })),
+    }),
+  },
+  ...[
+    { scale: 2, height: 5, width: 33, tiles: pair },
+    { scale: 4, height: 13, width: 7, tiles: pair },
+    { scale: 8, height: 1, width: 1, tiles: pair },
+  ].map(({ scale, height, width, tiles }) => ({
+    conv: conv(`upsampled by ${scale}`, [{ height, width, channels: 16, ...window3 }], 64, {
+      bias: scale === 4,
+      relu: scale === 4,
+      upsampledBy: scale,
+    }),
+    tiles,
+  })),
+];
+
+const check = (name: string, conv: Conv2d, tiles: readonly Tile[]): GpuTest => ({
+  name,
+  async run({ device }) {
+    const context = await openDevice({ device });
+    for (const precision of await precisionsOf(context)) await checkConv2d(context, conv, tiles, precision);
+  },
+});
+
+const tests: GpuTest[] = [
+  ...menu.map((tile) => check(`tile ${tileName(tile)}`, everyTile, [tile])),
+  ...shapes.map(({ conv, tiles = pair }) => check(conv.label, conv, tiles)),
+];
+
+export default tests;

@@ -1,0 +1,155 @@
+/**
+ * @file The whole network with the given weights, stage by stage, against PyTorch (f64): the backbone's C2..C5, the
+ * neck's sums P5..P2, the concatenation, and the maps.
+ */
+
+import { ImageUpload } from '../../src/detector/image-upload.ts';
+import { readRecipe } from '../../src/detector/recipe.ts';
+import { readCheckpoint } from '../../src/graph/checkpoint.ts';
+import { chooseTile } from '../../src/graph/choose-tile.ts';
+import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
+import { elementCount } from '../../src/graph/infer-shapes.ts';
+import type { Graph } from '../../src/graph/layers.ts';
+import { fuse } from '../../src/graph/passes/index.ts';
+import { plan } from '../../src/graph/plan.ts';
+import type { Precision } from '../../src/kernels/wgsl.ts';
+import { Arena } from '../../src/runtime/arena.ts';
+import { ConstantStore } from '../../src/runtime/constants.ts';
+import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
+import { PipelineCache } from '../../src/runtime/pipelines.ts';
+import { Program } from '../../src/runtime/program.ts';
+import { Pace, run } from '../../src/runtime/run.ts';
+import { parseSafetensors, type Safetensors } from '../../src/safetensors/index.ts';
+import { assert, maxDifference, poison, readBuffer } from './assert.ts';
+import { fromHalf, precisionsOf } from './precision.ts';
+import type { GpuTest, GpuTestContext } from './suite.ts';
+
+const maps = ['P', 'T', 'B'] as const;
+const stages = ['C2', 'C3', 'C4', 'C5', 'P5', 'P4', 'P3', 'P2', 'fuse'];
+
+/**
+ * Largest |difference|. Of a stage relative to its largest value; of the maps as they are, and of their log-odds as
+ * well: on this image P stays below 0.06 and B below 1e-7, so that the maps alone would hide large errors.
+ */
+const tolerances = {
+  f32: { stage: 1e-5, P: 1e-4, T: 1e-4, B: 5e-3, logOdds: 1e-3 },
+  f16: { stage: 5e-3, P: 5e-3, T: 5e-3, B: 5e-2, logOdds: 0.5 },
+} as const;
+
+/** From PyTorch's [channels, height, width] to [height, width, channels]. */
+function channelsLast(values: Float32Array, channels: number): Float32Array {
+  const pixels = values.length / channels;
+  return values.map((_, i) => values[(i % channels) * pixels + Math.floor(i / channels)]);
+}
+
+/** About the middle of P on this image; an f32. */
+const maskThreshold = 1 / 64;
+
+const logOdds = (p: number): number => Math.log(p / (1 - p));
+
+/** The fixture's log-odds of each map; those of B are k (P - T). */
+function expectedLogOdds(file: Safetensors, map: string, k: number): Float32Array {
+  if (map !== 'B') return file.float32(`${map}logit`);
+  const T = file.float32('T');
+  return file.float32('P').map((p, i) => k * (p - T[i]));
+}
+
+async function check(
+  { device: gpuDevice, fixture }: GpuTestContext,
+  context: GpuContext,
+  precision: Precision,
+): Promise<void> {
+  const [file, weights] = await Promise.all(
+    ['network.safetensors', 'weights/db-resnet18.safetensors'].map(async (name) =>
+      parseSafetensors(await fixture(name)),
+    ),
+  );
+  const checkpoint = readCheckpoint(weights);
+  const recipe = readRecipe(weights.metadata);
+  const device = {
+    context,
+    pipelines: new PipelineCache(context),
+    constants: new ConstantStore(context),
+    arena: new Arena(context),
+  };
+  const upload = new ImageUpload(context);
+  const [height, width] = file.tensors.get('image')!.shape;
+  const size = { height, width };
+  const image = { kind: 'pixels' as const, data: file.bytes('image').slice(), ...size, channels: 3 as const };
+  const unfused = (thresholdHead: boolean): Graph =>
+    foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
+
+  /** Runs a graph on the image; gives a function that reads a tensor. */
+  const compute = async (graph: Graph) => {
+    const planned = plan(
+      graph,
+      size,
+      { source: 3, ...recipe.input },
+      { precision, tile: (conv) => chooseTile(conv, context), headPixels: 4 },
+    );
+    const program = await Program.build(planned, device);
+    program.setShape('threshold_bits', new Uint32Array(Float32Array.of(maskThreshold).buffer)[0]);
+    for (const i of planned.bufferSizes.keys()) poison(gpuDevice, device.arena.get(i));
+    await run(context, program.steps(upload.upload(image, size)), {
+      pace: new Pace(context),
+      finish: () => {},
+    });
+    return async (name: string) => {
+      const count = elementCount(planned.tensors.get(name)!.shape);
+      const bytes = await readBuffer(gpuDevice, program.tensor(name).buffer);
+      return precision === 'f16' && stages.includes(name)
+        ? fromHalf(new Uint16Array(bytes, 0, count))
+        : new Float32Array(bytes, 0, count);
+    };
+  };
+
+  const allowed = tolerances[precision];
+  const failures: string[] = [];
+  const compare = (what: string, actual: Float32Array, expected: Float32Array, tolerance: number) => {
+    const { difference, index } = maxDifference(actual, expected);
+    if (difference <= tolerance) return;
+    failures.push(`${what}: |difference| ${difference} at index ${index}, tolerance ${tolerance}`);
+  };
+  const compareMap = (what: string, name: 'P' | 'T' | 'B', actual: Float32Array) => {
+    compare(`${what}, ${name}`, actual, file.float32(name), allowed[name]);
+    const expected = expectedLogOdds(file, name, recipe.k);
+    compare(`${what}, log-odds of ${name}`, actual.map(logOdds), expected, allowed.logOdds);
+  };
+
+  // As outputs the stages live to the end, so that no later tensor takes their buffers.
+  const plain = unfused(true);
+  const staged = await compute({ ...plain, outputs: [...plain.outputs, ...stages] });
+  for (const name of stages) {
+    const expected = channelsLast(file.float32(name), file.tensors.get(name)!.shape[0]);
+    const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    compare(name, await staged(name), expected, allowed.stage * largest);
+  }
+  for (const name of maps) compareMap('unfused', name, await staged(name));
+  // From here on tensors share buffers.
+  const fused = await compute(fuse(plain));
+  for (const name of maps) compareMap('fused', name, await fused(name));
+  const words = new Uint32Array((await fused('mask')).slice().buffer);
+  const wrong = (await fused('P')).findIndex(
+    (value, i) => value > maskThreshold !== (((words[i >> 5] >>> (i & 31)) & 1) === 1),
+  );
+  if (wrong !== -1) failures.push(`mask: bit ${wrong} is wrong`);
+  const alone = await compute(fuse(unfused(false)));
+  compareMap('P alone', 'P', await alone('P'));
+
+  device.arena.destroy();
+  device.constants.destroy();
+  upload.destroy();
+  assert(failures.length === 0, `${precision}: ${failures.join('; ')}`);
+}
+
+const tests: GpuTest[] = [
+  {
+    name: 'every stage and map of the unfused network, the maps of the fused one, and P alone, against PyTorch',
+    async run(test) {
+      const context = await openDevice({ device: test.device });
+      for (const precision of await precisionsOf(context)) await check(test, context, precision);
+    },
+  },
+];
+
+export default tests;

@@ -1,0 +1,149 @@
+/** @file Preprocessing against OpenCV's resize, from bytes and from a texture: the same 8-bit pixels, normalised. */
+
+import { type Preprocess, preprocess, resizeTable } from '../../src/kernels/preprocess.ts';
+import type { Precision } from '../../src/kernels/wgsl.ts';
+import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
+import { assertEqual, random } from './assert.ts';
+import { assertWithin, precisionsOf, sumTolerance } from './precision.ts';
+import type { Reference } from './references/reference.ts';
+import { resizeBilinear } from './references/resize.ts';
+import { runKernel } from './run-kernel.ts';
+import type { GpuTest } from './suite.ts';
+
+interface Size {
+  height: number;
+  width: number;
+}
+
+interface Case {
+  name: string;
+  from: Size;
+  to: Size;
+  source: Preprocess['source'];
+  channelOrder?: Preprocess['channelOrder'];
+  mean?: Preprocess['mean'];
+  std?: Preprocess['std'];
+}
+
+const plainMean = [122.67891434, 116.66876762, 104.00698793] as const;
+const plainStd = [255, 255, 255] as const;
+
+/** Widths such that rows, and the whole, end within a word; the smallest source; up and down, and both at once. */
+const cases: readonly Case[] = [
+  { name: 'RGB bytes, up', from: { height: 7, width: 5 }, to: { height: 13, width: 67 }, source: 3 },
+  {
+    name: 'RGB bytes, down, BGR order, a std of its own',
+    from: { height: 33, width: 21 },
+    to: { height: 10, width: 6 },
+    source: 3,
+    channelOrder: 'bgr',
+    mean: [103.53, 116, 123.675],
+    std: [57.375, 57.12, 1],
+  },
+  { name: 'RGB bytes, half', from: { height: 26, width: 14 }, to: { height: 13, width: 7 }, source: 3 },
+  {
+    name: 'RGB bytes, up and down',
+    from: { height: 3, width: 301 },
+    to: { height: 17, width: 65 },
+    source: 3,
+  },
+  { name: 'grey bytes', from: { height: 5, width: 3 }, to: { height: 7, width: 13 }, source: 1 },
+  {
+    name: 'grey bytes, same size',
+    from: { height: 13, width: 7 },
+    to: { height: 13, width: 7 },
+    source: 1,
+    channelOrder: 'bgr',
+  },
+  { name: 'RGBA bytes', from: { height: 5, width: 33 }, to: { height: 9, width: 7 }, source: 4 },
+  { name: 'one RGB pixel', from: { height: 1, width: 1 }, to: { height: 3, width: 5 }, source: 3 },
+  {
+    name: 'one grey pixel, from a column',
+    from: { height: 9, width: 1 },
+    to: { height: 1, width: 1 },
+    source: 1,
+  },
+  { name: 'texture', from: { height: 5, width: 33 }, to: { height: 11, width: 13 }, source: 'texture' },
+  {
+    name: 'texture, BGR order',
+    from: { height: 7, width: 13 },
+    to: { height: 7, width: 13 },
+    source: 'texture',
+    channelOrder: 'bgr',
+  },
+  {
+    name: 'texture of one pixel',
+    from: { height: 1, width: 1 },
+    to: { height: 2, width: 3 },
+    source: 'texture',
+  },
+];
+
+async function check(
+  context: GpuContext,
+  { from, to, source, channelOrder = 'rgb', mean = plainMean, std = plainStd }: Case,
+  precision: Precision,
+): Promise<void> {
+  const channels = source === 'texture' ? 4 : source;
+  const next = random(11);
+  const pixels = Uint8Array.from({ length: from.height * from.width * channels }, () => next() * 256);
+  const kernel = preprocess({ label: 'preprocess', ...to, source, channelOrder, mean, std }, { precision });
+  const texture = source === 'texture' ? upload(context.device, pixels, from) : undefined;
+  const { output } = await runKernel(context, kernel, {
+    source: texture?.createView() ?? pixels,
+    resize: resizeTable(from, to),
+  });
+  texture?.destroy();
+
+  const resized = resizeBilinear(pixels, from, channels, to);
+  const expected = normalized(resized, channels, channelOrder, mean, std);
+  // A grey value more or less would be 1e-3 of the magnitude or more.
+  assertWithin(output, expected, sumTolerance(0, precision), `preprocess, ${precision}`);
+  assertEqual(
+    output.filter((_, i) => i % 4 === 3).every((value) => value === 0),
+    true,
+    'the fourth channel is 0',
+  );
+}
+
+/** (pixel - mean) / std, in the stated order; grey stands for all three channels. */
+function normalized(
+  pixels: Uint8Array,
+  channels: number,
+  order: Preprocess['channelOrder'],
+  mean: readonly number[],
+  std: readonly number[],
+): Reference {
+  const count = pixels.length / channels;
+  const values = new Float64Array(4 * count);
+  const magnitudes = new Float64Array(4 * count);
+  for (let i = 0; i < count; i++) {
+    for (let c = 0; c < 3; c++) {
+      const rgb = order === 'rgb' ? c : 2 - c;
+      const pixel = pixels[i * channels + (channels === 1 ? 0 : rgb)];
+      values[4 * i + c] = (pixel - mean[c]) / std[c];
+      magnitudes[4 * i + c] = (pixel + mean[c]) / std[c];
+    }
+  }
+  return { values, magnitudes };
+}
+
+function upload(device: GPUDevice, rgba: Uint8Array<ArrayBuffer>, { height, width }: Size): GPUTexture {
+  const texture = device.createTexture({
+    size: [width, height],
+    format: 'rgba8unorm',
+    usage: 0x2 | 0x4, // GPUTextureUsage.COPY_DST | TEXTURE_BINDING, which Node has no global for
+  });
+  device.queue.writeTexture({ texture }, rgba, { bytesPerRow: 4 * width }, [width, height]);
+  return texture;
+}
+
+const tests: GpuTest[] = cases.map((case_) => ({
+  name: case_.name,
+  async run({ device }) {
+    const context = await openDevice({ device });
+    for (const precision of await precisionsOf(context)) await check(context, case_, precision);
+  },
+}));
+
+export default tests;

@@ -1,0 +1,109 @@
+/** @file Runs one kernel description on a device: inputs by binding name in, outputs by binding name out. */
+
+import { toHalf } from '../../src/kernels/half.ts';
+import type { Binding, Kernel } from '../../src/kernels/kernel.ts';
+import { checked, type GpuContext } from '../../src/runtime/gpu-context.ts';
+import { PipelineCache } from '../../src/runtime/pipelines.ts';
+import { assert, assertWritten, poison, readBuffer, USAGE } from './assert.ts';
+import { fromHalf } from './precision.ts';
+
+/** Numbers (stored as the kernel declares them), bytes, words, or a texture. */
+export type KernelInput = Float32Array | Uint8Array | Uint32Array | GPUTextureView;
+
+/** One cache per context, so that a test of several sizes compiles a shader once. */
+const caches = new WeakMap<GpuContext, PipelineCache>();
+
+function pipelinesOf(context: GpuContext): PipelineCache {
+  const known = caches.get(context) ?? new PipelineCache(context);
+  caches.set(context, known);
+  return known;
+}
+
+/**
+ * Uploads the inputs, poisons the outputs, dispatches once and reads the outputs. The same array under two names is
+ * one buffer. Numbers come and go as f32; they are stored as halves where the kernel declares f16.
+ *
+ * @throws Error if an input is missing or of the wrong size, or a word of an output was not written;
+ *   DBNetError `gpu-error` for whatever the device complains of
+ */
+export async function runKernel(
+  context: GpuContext,
+  kernel: Kernel,
+  inputs: Readonly<Record<string, KernelInput>>,
+): Promise<Record<string, Float32Array<ArrayBuffer>>> {
+  const { device } = context;
+  const pipeline = await pipelinesOf(context).get(kernel);
+  const uploaded = new Map<KernelInput, GPUBuffer>();
+  const outputs = new Map<string, GPUBuffer>();
+
+  const upload = (binding: Binding): GPUBindingResource => {
+    const isShape = binding.access === 'uniform';
+    const input = isShape ? Uint32Array.from(Object.values(kernel.shape)) : inputs[binding.name];
+    assert(input !== undefined, `${kernel.label}: nothing is given for '${binding.name}'`);
+    if (!ArrayBuffer.isView(input)) return input;
+    const known = uploaded.get(input);
+    if (known) return { buffer: known };
+    const bytes = stored(kernel, binding.name, input);
+    assert(
+      binding.bytes === 0 || binding.bytes === bytes.length,
+      `${kernel.label}: '${binding.name}' has ${binding.bytes} bytes, ${bytes.length} are given`,
+    );
+    const usage = (isShape ? USAGE.UNIFORM : USAGE.STORAGE) | USAGE.COPY_DST;
+    const buffer = device.createBuffer({ size: bytes.length, usage });
+    device.queue.writeBuffer(buffer, 0, bytes);
+    uploaded.set(input, buffer);
+    return { buffer };
+  };
+  const prepare = ({ name, bytes }: Binding): GPUBindingResource => {
+    const usage = USAGE.STORAGE | USAGE.COPY_DST | USAGE.COPY_SRC;
+    const buffer = device.createBuffer({ size: bytes, usage });
+    poison(device, buffer);
+    outputs.set(name, buffer);
+    return { buffer };
+  };
+
+  const shape = device.createBuffer({ size: 256, usage: USAGE.UNIFORM | USAGE.COPY_DST });
+  device.queue.writeBuffer(shape, 0, Uint32Array.from(Object.values(kernel.shape)));
+  const bind = (binding: Binding): GPUBindingResource => {
+    if (binding.access === 'uniform') return { buffer: shape };
+    return binding.access === 'read_write' ? prepare(binding) : upload(binding);
+  };
+  await checked(context, kernel.label, () => {
+    const bindGroup = device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: kernel.bindings.map((binding, index) => ({
+        binding: index,
+        resource: bind(binding),
+      })),
+    });
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(...kernel.dispatch);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  });
+
+  const results: Record<string, Float32Array<ArrayBuffer>> = {};
+  for (const [name, buffer] of outputs) {
+    const bytes = await readBuffer(device, buffer);
+    assertWritten(bytes, `${kernel.label}, ${name}`);
+    results[name] = isHalf(kernel, name) ? fromHalf(new Uint16Array(bytes)) : new Float32Array(bytes);
+  }
+  for (const buffer of [shape, ...uploaded.values(), ...outputs.values()]) buffer.destroy();
+  return results;
+}
+
+/** The bytes that a buffer gets, padded to whole words. */
+function stored(kernel: Kernel, name: string, input: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  const array = input instanceof Float32Array && isHalf(kernel, name) ? toHalf(input) : input;
+  const bytes = new Uint8Array(Math.ceil(array.byteLength / 4) * 4);
+  bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  return bytes;
+}
+
+/** True where the kernel declares the binding's elements as f16. */
+function isHalf({ code }: Kernel, name: string): boolean {
+  return new RegExp(`> ${name}: array<[^;]*f16`).test(code);
+}
