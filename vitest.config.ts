@@ -22,6 +22,15 @@ export default defineConfig({
           globalSetup: ['test/runtimes/announce.ts'],
         },
       },
+      {
+        test: {
+          name: 'f16',
+          include: ['test/f16/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

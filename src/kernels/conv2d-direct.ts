@@ -14,11 +14,12 @@ export function directCode(conv: Conv2d, tile: DirectTile, precision: Precision)
   const partial = conv.outChannels % tile.channels !== 0;
   return wgsl`
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let item = id.y * groups.x * 64u + id.x;
   let pixels = shape.out_height * shape.out_width;
   let tiles = (pixels + ${tile.pixels - 1}u) / ${tile.pixels}u;
-  let first = (id.x % tiles) * ${tile.pixels}u;
-  let channel = (id.x / tiles) * ${vectors}u;
+  let first = (item % tiles) * ${tile.pixels}u;
+  let channel = (item / tiles) * ${vectors}u;
   let plane = id.z;
   if (channel >= shape.out_vectors) { return; }
   ${unroll(

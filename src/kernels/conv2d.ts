@@ -81,9 +81,13 @@ function convShape({ outHeight, outWidth, outChannels, sources }: Conv2d): Recor
 /** Workgroups in x and y. */
 function tileGrid({ outHeight, outWidth, outChannels }: Conv2d, tile: Tile): [number, number] {
   const pixels = outHeight * outWidth;
-  return tile.kind === 'direct'
-    ? [Math.ceil((Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels)) / 64), 1]
-    : [Math.ceil(pixels / tile.blockPixels), Math.ceil(outChannels / tile.blockChannels)];
+  if (tile.kind === 'direct') {
+    const groups = Math.ceil((Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels)) / 64);
+    // One dimension takes 65,535 workgroups; what is more goes into rows.
+    const rows = Math.ceil(groups / 65535);
+    return [Math.ceil(groups / rows), rows];
+  }
+  return [Math.ceil(pixels / tile.blockPixels), Math.ceil(outChannels / tile.blockChannels)];
 }
 
 function residualBytes(residual: Residual, outputBytes: number): number {

@@ -5,8 +5,12 @@ import { acquireGpu } from '../../src/platform/gpu.ts';
 export async function setup(): Promise<void> {
   const { VK_ICD_FILENAMES: chosen } = process.env;
   try {
-    const { software } = await acquireGpu();
+    const { gpu, software } = await acquireGpu();
     if (software) console.log('No GPU was found: the GPU tests compute on the CPU.');
+    const adapter = await gpu.requestAdapter();
+    if (!adapter?.features.has('shader-f16')) {
+      console.log('No f16 here (feature shader-f16 is missing): f16 kernels run with `npm run test:f16`.');
+    }
   } catch {
     // The tests themselves fail with the reason.
   }

@@ -34,8 +34,11 @@ export class DenoRunner implements SuiteRunner {
   #output = '';
   #answer: ((error: Error | undefined) => void) | undefined;
 
-  constructor() {
-    const child = spawn(findDeno(), ['run', '-A', 'test/runtimes/deno-runner.ts'], { cwd: root });
+  constructor(environment: Record<string, string> = {}) {
+    const child = spawn(findDeno(), ['run', '-A', 'test/runtimes/deno-runner.ts'], {
+      cwd: root,
+      env: { ...process.env, ...environment },
+    });
     this.#child = child;
     this.#ended = new Promise((_, reject) => {
       child.once('error', reject);

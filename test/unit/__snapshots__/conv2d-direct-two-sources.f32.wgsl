@@ -13,11 +13,12 @@ fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
   output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<f32>(value);
 }
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let item = id.y * groups.x * 64u + id.x;
   let pixels = shape.out_height * shape.out_width;
   let tiles = (pixels + 1u) / 2u;
-  let first = (id.x % tiles) * 2u;
-  let channel = (id.x / tiles) * 2u;
+  let first = (item % tiles) * 2u;
+  let channel = (item / tiles) * 2u;
   let plane = id.z;
   if (channel >= shape.out_vectors) { return; }
   let pixel0 = min(first + 0u, pixels - 1u);
