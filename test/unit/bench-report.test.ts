@@ -5,6 +5,7 @@ import { browserName } from '../../bench/host/browser-name.ts';
 import { layerPlots } from '../../bench/page/layer-plot.ts';
 import { rooflinePlot } from '../../bench/page/roofline-plot.ts';
 import { logScale } from '../../bench/page/svg.ts';
+import { baselineName } from '../../bench/report/baseline-name.ts';
 import { checkSchema } from '../../bench/report/check-schema.ts';
 import { compareReports, formatComparison } from '../../bench/report/compare.ts';
 import { readReport, reportProblems } from '../../bench/report/read-report.ts';
@@ -296,4 +297,15 @@ it.each([
   ['something else', 'browser', 'unknown'],
 ])('%s is %s %s', (userAgent, runtime, runtimeVersion) => {
   expect(browserName(userAgent)).toEqual({ runtime, runtimeVersion });
+});
+
+it.each([
+  [{ device: '', description: 'llvmpipe (LLVM 15.0.6, 256 bits)' }, 'deno-llvmpipe.json'],
+  [{ device: 'swiftshader-device-subzero-', description: 'x' }, 'deno-swiftshader-device-subzero.json'],
+  [{ device: '', description: 'NVIDIA H200' }, 'deno-nvidia-h200.json'],
+  [{ device: '', description: 'SwiftShader Device (Subzero)' }, 'deno-swiftshader-device-subzero.json'],
+  [{ device: '', description: '' }, 'deno-apple-metal-3.json'],
+])('the baseline of %o is called %s', (names, expected) => {
+  const adapter = { vendor: 'apple', architecture: 'metal-3', ...names };
+  expect(baselineName({ runtime: 'deno', adapter })).toBe(expected);
 });

@@ -49,7 +49,7 @@ describe('effort', () => {
     const quick = { ...defaultSettings, quick: true };
     expect(effortOf(quick, true).samples).toBeLessThan(20);
     expect(effortOf({ ...quick, samples: 50 }, true).samples).toBe(50);
-    expect(effortOf(quick, true).sizes).toEqual([{ width: 160, height: 160 }]);
+    expect(effortOf(quick, true).sizes).toEqual([{ width: 128, height: 128 }]);
   });
 });
 

@@ -1,0 +1,55 @@
+/** @file A convolution as a case: the library's tiles, and the user's kernels. */
+
+import { conv2d } from '../../src/kernels/conv2d.ts';
+import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { type Tile, tileName } from '../../src/kernels/tile.ts';
+import type { Precision } from '../../src/kernels/wgsl.ts';
+import type { Case, Variant } from './case.ts';
+import { convName } from './conv-name.ts';
+import { convData, convProblem, convReference } from './conv-problem.ts';
+import type { CustomKernel } from './custom-kernel.ts';
+
+export interface ConvVariants {
+  defaultTile: Tile;
+  tiles: readonly Tile[];
+  customKernels: readonly CustomKernel[];
+}
+
+export function convCase(
+  conv: Conv2d,
+  precision: Precision,
+  { defaultTile, tiles, customKernels }: ConvVariants,
+): Omit<Case, 'layers' | 'size' | 'precision'> {
+  return {
+    name: `conv ${convName(conv)}`,
+    group: 'conv',
+    prepare() {
+      const problem = convProblem(conv, precision);
+      const data = convData(problem);
+      const standard = tileName(defaultTile);
+      const menu = [defaultTile, ...tiles.filter((tile) => tileName(tile) !== standard)];
+      const own = menu.map(
+        (tile): Variant => ({
+          name: tileName(tile),
+          isDefault: tile === defaultTile,
+          kernel: conv2d(conv, { tile, precision }),
+          data,
+        }),
+      );
+      const custom = customKernels.flatMap((one): Variant[] => {
+        const kernel = one.conv2d(conv, precision);
+        if (!kernel) return [];
+        return [
+          {
+            name: one.name,
+            isDefault: false,
+            isCustom: true,
+            kernel,
+            data: { ...data, ...one.data?.(problem) },
+          },
+        ];
+      });
+      return { variants: [...own, ...custom], reference: convReference(problem) };
+    },
+  };
+}

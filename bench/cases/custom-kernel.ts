@@ -1,0 +1,34 @@
+/** @file A kernel of the user's own, to be measured beside the library's: `--kernel FILE`. */
+
+import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Kernel } from '../../src/kernels/kernel.ts';
+import type { Precision } from '../../src/kernels/wgsl.ts';
+import type { ConvProblem } from './conv-problem.ts';
+import type { Stored } from './numbers.ts';
+
+/** The default export of a file given by `--kernel`; `bench/examples/my-kernel.ts` is one. */
+export interface CustomKernel {
+  /** Stands in the table. */
+  name: string;
+  /**
+   * The kernel for a convolution, or undefined where it cannot do that one.
+   *
+   * Bindings are found by name: `source0`, ... (`[height, width, channels]`), `weights` (packed as `conv2d` wants
+   * them) or `weights_oihw0`, ... (PyTorch's layout), `bias` (f32), `residual0`, ..., and `output`
+   * (`[height, width, channels]`, access `read_write`); elements of `precision` where nothing else is said.
+   */
+  conv2d(conv: Conv2d, precision: Precision): Kernel | undefined;
+  /** Further inputs that the kernel binds, by name: weights in an order of its own, for example. */
+  data?(problem: ConvProblem): Record<string, Stored>;
+}
+
+/** @throws Error if a module's default export is no kernel. */
+export function checkCustomKernel(value: unknown, from: string): CustomKernel {
+  const found = value as Partial<CustomKernel> | undefined;
+  if (typeof found?.name !== 'string' || typeof found.conv2d !== 'function') {
+    throw new Error(
+      `${from}: expected a default export { name, conv2d(conv, precision) }, as in bench/examples/my-kernel.ts`,
+    );
+  }
+  return found as CustomKernel;
+}

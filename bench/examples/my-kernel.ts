@@ -1,0 +1,85 @@
+/**
+ * @file A kernel of one's own in the benchmark: `npm run bench -- --filter "conv 3x3" --kernel bench/examples/my-kernel.ts`
+ *
+ * The naive convolution: one thread per output, one scalar at a time, everything from storage. It is the first step
+ * of the ladder (bench/ladder.md). Copy this file, change the WGSL, and see it beside the library's kernels; its
+ * output is compared with the reference before it is timed.
+ */
+
+import { declare, type TypedBinding, traffic } from '../../src/kernels/kernel.ts';
+import type { CustomKernel } from '../cases/custom-kernel.ts';
+
+const myKernel: CustomKernel = {
+  name: 'naive',
+
+  conv2d(conv, precision) {
+    const [{ height, width, channels, usedChannels = channels, kernel, stride, padding }] = conv.sources;
+    const residual = conv.residuals[0];
+    // Not for fused convolutions: those have several sources, class images, or residuals of other sizes.
+    if (conv.sources.length > 1 || conv.upsampledBy || conv.residuals.length > 1) return undefined;
+    if (residual && residual.kind !== 'same') return undefined;
+
+    const bytes = precision === 'f16' ? 2 : 4;
+    const outputs = conv.outHeight * conv.outWidth * conv.outChannels;
+    const read = (name: string, count: number): TypedBinding => ({
+      name,
+      access: 'read',
+      bytes: count * bytes,
+      type: precision,
+    });
+    const typed: TypedBinding[] = [
+      read('source0', height * width * channels),
+      read('weights', kernel * kernel * channels * conv.outChannels),
+      ...(conv.bias
+        ? [{ name: 'bias', access: 'read' as const, bytes: conv.outChannels * 4, type: 'f32' }]
+        : []),
+      ...(residual ? [read('residual0', outputs)] : []),
+      { name: 'output', access: 'read_write', bytes: outputs * bytes, type: precision },
+    ];
+    // Sizes are a uniform, so that images of all sizes share a pipeline.
+    const shape = { height, width, out_height: conv.outHeight, out_width: conv.outWidth };
+    const { bindings, declarations } = declare(typed, shape);
+    const code = `${precision === 'f16' ? 'enable f16;' : ''}
+${declarations}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let index = id.y * ${64 * 1024}u + id.x;
+  let channel = index % ${conv.outChannels}u;
+  let x = (index / ${conv.outChannels}u) % shape.out_width;
+  let y = index / ${conv.outChannels}u / shape.out_width;
+  if (y >= shape.out_height) { return; }
+  var sum = ${conv.bias ? 'bias[channel]' : '0.0'};
+  for (var ky = 0u; ky < ${kernel}u; ky++) {
+    for (var kx = 0u; kx < ${kernel}u; kx++) {
+      // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
+      let row = y * ${stride}u + ky - ${padding}u;
+      let column = x * ${stride}u + kx - ${padding}u;
+      if (row < shape.height && column < shape.width) {
+        for (var c = 0u; c < ${usedChannels}u; c++) {
+          let value = f32(source0[(row * shape.width + column) * ${channels}u + c]);
+          let weight = f32(weights[((ky * ${kernel}u + kx) * ${channels}u + c) * ${conv.outChannels}u + channel]);
+          sum += value * weight;
+        }
+      }
+    }
+  }
+  ${residual ? 'sum += f32(residual0[index]);' : ''}
+  output[index] = ${precision}(${conv.relu ? 'max(sum, 0.0)' : 'sum'});
+}
+`;
+    const workgroups = Math.ceil(outputs / 64);
+    return {
+      label: `${conv.label} (naive)`,
+      code,
+      bindings,
+      shape,
+      // 65,535 workgroups is the most in one dimension: the rest goes into y.
+      dispatch: [Math.min(workgroups, 1024), Math.ceil(workgroups / 1024), 1],
+      flops: 2 * outputs * kernel * kernel * usedChannels,
+      bytes: traffic(typed),
+    };
+  },
+};
+
+export default myKernel;

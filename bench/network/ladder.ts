@@ -1,0 +1,120 @@
+/**
+ * @file The ladder of the whole network: from the naive kernel without fusions to all fusions, each step runnable
+ * (`--filter "network ladder"`). What each step brought stands in bench/ladder.md.
+ */
+
+import { chooseTile } from '../../src/graph/choose-tile.ts';
+import { inferShapes } from '../../src/graph/infer-shapes.ts';
+import type { Graph } from '../../src/graph/layers.ts';
+import { allFusions } from '../../src/graph/passes/index.ts';
+import { convShape, type KernelChoice, type Plan } from '../../src/graph/plan.ts';
+import type { Tile } from '../../src/kernels/tile.ts';
+import type { Precision } from '../../src/kernels/wgsl.ts';
+import naive from '../examples/my-kernel.ts';
+import type { Size } from '../settings.ts';
+import { interleave } from '../timing/interleave.ts';
+import { mapsProblem, referenceMaps } from './check-maps.ts';
+import { CompiledNetwork, type NetworkForm } from './compiled-network.ts';
+import { defaultForm } from './default-form.ts';
+import { failedMetric, type Measurement, type MeasurementContext, metric } from './measurement.ts';
+
+interface LadderStep extends Pick<NetworkForm, 'fusions' | 'choice' | 'rewrite'> {
+  name: string;
+  precision: Precision;
+}
+
+export const networkLadder: Measurement = {
+  name: 'network ladder',
+  group: 'network',
+  quick: false,
+  perSize: true,
+  async run(context) {
+    const expected = await referenceMaps(context, 'PTB');
+    const climbed: { step: LadderStep; compiled: CompiledNetwork }[] = [];
+    const metrics = [];
+    try {
+      for (const step of ladderSteps(context)) {
+        const compiled = await CompiledNetwork.compile(
+          context.context,
+          context.pipelines,
+          await context.network(),
+          { ...step, size: context.size, outputs: 'PTB' },
+        );
+        const problem = mapsProblem(await compiled.maps(), expected, step.precision);
+        if (problem) {
+          compiled.destroy();
+          metrics.push(
+            failedMetric({ size: context.size, precision: step.precision }, step.name, 'ms', problem),
+          );
+        } else climbed.push({ step, compiled });
+      }
+      const works = climbed.map(({ compiled }) => compiled.frame);
+      const sampled = await interleave(context.timer, works, context.sampling);
+      let before: number | undefined;
+      for (const [i, { step, compiled }] of climbed.entries()) {
+        const ms = sampled[i]?.ms;
+        if (!ms) continue;
+        const gmac = (compiled.program.flops / 2e9).toFixed(2);
+        const ratio = before === undefined ? '' : `, ${(before / ms.median).toFixed(2)}x the step before`;
+        metrics.push(
+          metric({ size: context.size, precision: step.precision }, step.name, 'ms', ms, {
+            note: `${gmac} GMAC, ${compiled.steps.length} dispatches${ratio}`,
+          }),
+        );
+        before = ms.median;
+      }
+      return { metrics };
+    } finally {
+      for (const { compiled } of climbed) compiled.destroy();
+    }
+  },
+};
+
+/** First the kernels, then the fusions one by one, then what is shipped if that is something else, last f16. */
+function ladderSteps({ context, size, precision, device }: MeasurementContext): LadderStep[] {
+  const shipped = defaultForm(context, precision);
+  const tiled = (tile: KernelChoice['tile']) => ({ fusions: [], choice: { ...shipped.choice, tile } });
+  const direct = (pixels: number, channels: number): Tile => ({ kind: 'direct', pixels, channels });
+  const steps: (Omit<LadderStep, 'precision'> & { precision?: Precision })[] = [
+    {
+      name: 'naive',
+      ...tiled(() => direct(1, 4)),
+      rewrite: (plan, graph) => withNaiveConvolutions(plan, graph, size, precision),
+    },
+    { name: 'vec4 loads', ...tiled(() => direct(1, 4)) },
+    { name: 'registers 4x4', ...tiled(() => direct(4, 4)) },
+    { name: 'registers 8x4', ...tiled(() => direct(8, 4)) },
+    { name: 'workgroup tiles', ...tiled((conv) => chooseTile(conv, { software: false })) },
+    { name: 'default tiles', fusions: [], choice: shipped.choice },
+    ...allFusions.map((name, i) => ({
+      name: `+ ${name}`,
+      fusions: allFusions.slice(0, i + 1),
+      choice: shipped.choice,
+    })),
+    ...(shipped.fusions.length < allFusions.length ? [{ name: 'as shipped', ...shipped }] : []),
+    ...(precision === 'f32' && device.f16
+      ? [{ name: '+ f16', precision: 'f16' as const, ...defaultForm(context, 'f16') }]
+      : []),
+  ];
+  return steps.map((step, i) => ({
+    precision,
+    ...step,
+    name: `network ladder ${String(i + 1).padStart(2, '0')} ${step.name}`,
+  }));
+}
+
+/** The plan of an unfused graph with the naive kernel for every convolution; it binds what `conv2d` binds. */
+function withNaiveConvolutions(plan: Plan, graph: Graph, size: Size, precision: Precision): Plan {
+  const shapes = inferShapes(graph, size);
+  const [preprocess, ...steps] = plan.steps;
+  const replaced = steps.map((step, i) => {
+    const layer = graph.layers[i];
+    if (layer.op !== 'conv2d') return step;
+    const kernel = naive.conv2d(
+      convShape(layer, (tensor) => shapes.get(tensor)!),
+      precision,
+    );
+    return kernel ? { ...step, kernel } : step;
+  });
+  return { ...plan, steps: [preprocess, ...replaced] };
+}

@@ -1,0 +1,110 @@
+/**
+ * @file GPU time of each dispatch. With timestamps of fine steps: around each dispatch of a frame, in its place.
+ * Otherwise, as in a browser that rounds them: each dispatch by itself, repeated until its time can be told.
+ */
+
+import type { LayerRow } from '../report/report.ts';
+import { ratesOf } from '../report/roofline.ts';
+import { sizeName } from '../settings.ts';
+import { interleave } from '../timing/interleave.ts';
+import { type Summary, summarize } from '../timing/statistics.ts';
+import { TimestampReader } from '../timing/timestamps.ts';
+import { CompiledNetwork } from './compiled-network.ts';
+import { defaultForm } from './default-form.ts';
+import type { Measurement, MeasurementContext } from './measurement.ts';
+
+/** Clocks with larger steps cannot time one dispatch, nanoseconds. */
+const finestUsable = 1000;
+
+export const layerTimes: Measurement = {
+  name: 'network layers',
+  group: 'network',
+  quick: true,
+  perSize: true,
+  async run(context) {
+    const { size, precision, clock, pipelines } = context;
+    const compiled = await CompiledNetwork.compile(context.context, pipelines, await context.network(), {
+      size,
+      outputs: 'PTB',
+      ...defaultForm(context.context, precision),
+    });
+    try {
+      const method = clock.quantumNs !== null && clock.quantumNs <= finestUsable ? 'frame' : 'repeated';
+      const times = await (method === 'frame' ? inFrame : repeated)(context, compiled);
+      return { layers: rows(context, compiled, method, times) };
+    } finally {
+      compiled.destroy();
+    }
+  },
+};
+
+async function inFrame(
+  { context: { device }, sampling }: MeasurementContext,
+  compiled: CompiledNetwork,
+): Promise<(Summary | undefined)[]> {
+  const works = compiled.stepWorks;
+  const reader = new TimestampReader(device, 2 * works.length);
+  try {
+    const times: number[][] = works.map(() => []);
+    const begun = performance.now();
+    let warm = false;
+    for (let sample = 0; sample < sampling.samples; ) {
+      sampling.signal?.throwIfAborted();
+      const encoder = device.createCommandEncoder();
+      for (const [i, work] of works.entries()) {
+        const pass = encoder.beginComputePass({ label: work.label, timestampWrites: reader.writes(i) });
+        work.encode(pass, 1);
+        pass.end();
+      }
+      const stamps = await reader.read(encoder);
+      if (!warm) {
+        warm = performance.now() - begun >= sampling.warmUpMs;
+        continue;
+      }
+      sample++;
+      for (const [i, own] of times.entries()) {
+        const [start, end] = [stamps[2 * i], stamps[2 * i + 1]];
+        if (end > start) own.push(Number(end - start) / 1e6);
+      }
+    }
+    return times.map((own) => (own.length > 0 ? summarize(own) : undefined));
+  } finally {
+    reader.destroy();
+  }
+}
+
+async function repeated(
+  { timer, sampling }: MeasurementContext,
+  compiled: CompiledNetwork,
+): Promise<(Summary | undefined)[]> {
+  const sampled = await interleave(timer, compiled.stepWorks, {
+    ...sampling,
+    hopeless: Number.POSITIVE_INFINITY,
+  });
+  return sampled.map((one) => one?.ms);
+}
+
+function rows(
+  { size, precision, roofline }: MeasurementContext,
+  compiled: CompiledNetwork,
+  method: LayerRow['method'],
+  times: readonly (Summary | undefined)[],
+): LayerRow[] {
+  return compiled.program.plan.steps.flatMap(({ kernel: { label, flops, bytes } }, index) => {
+    const ms = times[index];
+    if (!ms) return [];
+    return [
+      {
+        size: sizeName(size),
+        precision,
+        index,
+        layer: label,
+        method,
+        ms,
+        flops,
+        bytes,
+        ...ratesOf({ flops, bytes }, ms.median, precision, roofline),
+      },
+    ];
+  });
+}
