@@ -1,4 +1,4 @@
-/** @file The options that both commands share: what they look like, and what the detector makes of them. */
+/** @file The options that commands share: what they look like, and what the detector makes of them. */
 
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -12,6 +12,8 @@ const MAX_SIDE = 65504;
 export interface ModelArguments {
   weights?: string;
   input?: 'rgb' | 'bgr';
+  precision?: CreateOptions['precision'];
+  tune?: CreateOptions['tune'];
   shape?: 'quad' | 'polygon';
   threshold?: number;
   boxThreshold?: number;
@@ -28,19 +30,18 @@ export interface ModelArguments {
 
 /** Adds the shared options to a command. */
 export function addModelOptions(command: Command): Command {
-  return command
-    .optionsGroup('Model:')
-    .option('--weights <file>', 'weights, safetensors (default: those of the package)')
+  return addNetworkOptions(command)
+    .addOption(
+      new Option(
+        '--tune <when>',
+        'tiles found by `tune`: ignore them, use them, or measure first if there are none (default: cached)',
+      ).choices(['off', 'cached', 'full']),
+    )
     .addOption(
       new Option(
         '--input <order>',
         "channel order of the network's input (default: the weights' own)",
       ).choices(['rgb', 'bgr']),
-    )
-    .addOption(
-      new Option('--size <WxH>', 'size at which the network runs, multiples of 32')
-        .argParser(parseSize)
-        .conflicts(['shortSide', 'maxLongSide']),
     )
     .option(
       '--short-side <px>',
@@ -87,12 +88,38 @@ export function addModelOptions(command: Command): Command {
     );
 }
 
-/** What of the shared options concerns `TextDetector.create`. */
-export function toCreateOptions(args: ModelArguments, cwd: string): Pick<CreateOptions, 'weights' | 'input'> {
+/** Adds the options on what computes at which size. */
+export function addNetworkOptions(command: Command): Command {
+  return command
+    .optionsGroup('Model:')
+    .option('--weights <file>', 'weights, safetensors (default: those of the package)')
+    .addOption(
+      new Option(
+        '--precision <type>',
+        'numbers in the network; auto is f16 on GPUs that can compute with it (default: f32)',
+      ).choices(['f32', 'f16', 'auto']),
+    )
+    .addOption(
+      new Option('--size <WxH>', 'size at which the network runs, multiples of 32')
+        .argParser(parseSize)
+        .conflicts(['shortSide', 'maxLongSide']),
+    );
+}
+
+/** What of the shared options concerns `TextDetector.create`; options not given stay away. */
+export function toCreateOptions(
+  args: ModelArguments,
+  cwd: string,
+): Pick<CreateOptions, 'weights' | 'input' | 'precision' | 'tune'> {
   const given = args.weights;
   const weights =
     given === undefined ? defaultWeights() : /^https?:\/\//.test(given) ? given : resolve(cwd, given);
-  return args.input === undefined ? { weights } : { weights, input: { channelOrder: args.input } };
+  return {
+    weights,
+    ...(args.input && { input: { channelOrder: args.input } }),
+    ...(args.precision && { precision: args.precision }),
+    ...(args.tune && { tune: args.tune }),
+  };
 }
 
 /** What of the shared options concerns `detect()`; options not given stay away, so that defaults hold. */
@@ -123,6 +150,13 @@ function parseSize(text: string): { width: number; height: number } {
     throw new InvalidArgumentError('Expected WIDTHxHEIGHT, each a multiple of 32, such as 960x736.');
   }
   return { width, height };
+}
+
+/** A number of seconds, as milliseconds. */
+export function parseSeconds(text: string): number {
+  const seconds = toNumber(text);
+  if (!(seconds > 0)) throw new InvalidArgumentError('Expected a number of seconds, more than 0.');
+  return seconds * 1000;
 }
 
 function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {

@@ -4,9 +4,10 @@ import { Command, CommanderError } from 'commander';
 import { type DetectArguments, runDetect } from './detect.ts';
 import { type EvalArguments, runEval } from './eval.ts';
 import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
-import { addModelOptions } from './options.ts';
+import { addModelOptions, addNetworkOptions, parseSeconds } from './options.ts';
 import { packageVersion } from './package-files.ts';
 import { Interruption, type Services } from './services.ts';
+import { runTune, type TuneArguments } from './tune.ts';
 
 const EXIT_STATUS_HELP = `
 Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted.`;
@@ -22,6 +23,12 @@ Labels: a folder of gt_<image>.txt, "x1,y1,...,x4,y4,text" (### means don't care
 [{image, width, height, polygons: [{points, text, ignore}]}], paths relative to it or to --images.
 JSON: one line per image, {image, precision, recall, f, matched, labels, detections, ...}, then {total}.
 Labels count in stored pixels, so EXIF orientation is ignored.
+${EXIT_STATUS_HELP}`;
+
+const TUNE_HELP = `
+Measures which tiles make the network's layers the fastest on this adapter and keeps them in the cache folder;
+detect, eval and the library then use them. Every candidate's output is checked before its time counts.
+JSON: one line {adapter, software, precision, classes: [{name, layers, tile, ms, gflops, standard}], ...}.
 ${EXIT_STATUS_HELP}`;
 
 /**
@@ -106,6 +113,24 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
   addModelOptions(evaluate)
     .addHelpText('after', EVAL_HELP)
     .action(async () => end(await runEval(evaluate.opts<EvalArguments>(), services)));
+
+  const tune = program
+    .command('tune')
+    .description('find the fastest tiles for this adapter, and keep them')
+    .option(
+      '--budget <seconds>',
+      'begin no new candidate after this time (default: 2 on a GPU, 60 without)',
+      parseSeconds,
+    )
+    .optionsGroup('Output:')
+    .option(
+      '--json <file>',
+      'what was measured as JSON; - for standard output, and then nothing else goes there',
+    )
+    .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+  addNetworkOptions(tune)
+    .addHelpText('after', TUNE_HELP)
+    .action(async () => end(await runTune(tune.opts<TuneArguments>(), services)));
 
   return program;
 }

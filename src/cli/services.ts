@@ -8,6 +8,9 @@ import type {
   Maps,
   MapsOptions,
   RawImage,
+  SizeOption,
+  TuneOptions,
+  TuningReport,
 } from '../detector/types.ts';
 
 /** What the commands use of a `TextDetector`. */
@@ -15,6 +18,7 @@ export interface Detector {
   readonly info: DetectorInfo;
   detect(image: RawImage, options?: DetectOptions): Promise<Detection>;
   maps(image: RawImage, options?: MapsOptions): Promise<Maps>;
+  tune(size?: SizeOption, options?: TuneOptions): Promise<TuningReport>;
   dispose(): void;
 }
 

@@ -13,7 +13,7 @@ import { adapterLine } from './table.ts';
  * @throws DBNetError `missing-threshold-head` before any image is computed, and what `create()` throws.
  */
 export async function openDetector(
-  options: Pick<CreateOptions, 'weights' | 'input'>,
+  options: Pick<CreateOptions, 'weights' | 'input' | 'precision' | 'tune'>,
   { createDetector, signal }: Services,
   view: ProgressView,
   needsThreshold?: string,

@@ -1,8 +1,9 @@
-/** @file What the commands print for people: regions, timings, rates, and the adapter in one line. */
+/** @file What the commands print for people: regions, timings, rates, tiles, and the adapter in one line. */
 
 import Table from 'cli-table3';
-import type { Detection, DetectorInfo, Region, Timings } from '../detector/types.ts';
+import type { Detection, DetectorInfo, Region, Timings, TuningReport } from '../detector/types.ts';
 import type { Counts, Rates } from '../eval/icdar.ts';
+import { tileName } from '../kernels/tile.ts';
 
 /** No frame and no colours, so that the text reads the same in a file. */
 const PLAIN = {
@@ -59,8 +60,10 @@ function polygonRow({ points, score }: Region, index: number): string[] {
   return [`${index + 1}`, score.toFixed(3), `${points.length}`, ...box.map((side) => side.toFixed(1))];
 }
 
-function align(head: string[], rows: string[][]): string {
-  const table = new Table({ ...PLAIN, head, colAligns: head.map(() => 'right' as const) });
+/** The first `texts` columns are text, which stands on the left; the others numbers. */
+function align(head: string[], rows: string[][], texts = 0): string {
+  const colAligns = head.map((_, column) => (column < texts ? 'left' : 'right'));
+  const table = new Table({ ...PLAIN, head, colAligns });
   table.push(...rows);
   return table.toString();
 }
@@ -94,6 +97,38 @@ export function ratesSummary(counts: Counts, { precision, recall, f }: Rates, im
     `recall    ${recall.toFixed(4)}   ${matched} of ${labels} labels are found`,
     `F         ${f.toFixed(4)}   ICDAR 2015 protocol, ${images} ${images === 1 ? 'image' : 'images'}`,
   ].join('\n');
+}
+
+/**
+ * The tiles that tuning found: class of layers, tile, number of such layers, milliseconds and 1e9 floating-point
+ * operations per second of one of them, and how many times faster it is than with the default tile.
+ */
+export function tuningTable({ classes }: Pick<TuningReport, 'classes'>): string {
+  if (classes.length === 0) return '';
+  return align(
+    ['class', 'tile', 'layers', 'ms', 'GFLOP/s', 'gain', 'default'],
+    classes.map(({ name, tile, layers, ms, gflops, standard }) => [
+      name,
+      tileName(tile),
+      `${layers}`,
+      ms.toPrecision(3),
+      gflops.toFixed(gflops < 100 ? 1 : 0),
+      standard ? `${(standard.ms / ms).toFixed(2)}x` : '-',
+      standard ? tileName(standard.tile) : 'fails',
+    ]),
+    2,
+  );
+}
+
+/** One line on a tuning: what it gained, and what it left out. */
+export function tuningSummary({ classes, unmeasured }: Pick<TuningReport, 'classes' | 'unmeasured'>): string {
+  const of = unmeasured.length > 0 ? ` of ${classes.length + unmeasured.length}` : '';
+  const count = `${classes.length}${of} classes of layers measured`;
+  const compared = classes.filter(({ standard }) => standard);
+  if (compared.length === 0) return `${count}.`;
+  const time = compared.reduce((sum, { layers, ms }) => sum + layers * ms, 0);
+  const before = compared.reduce((sum, { layers, standard }) => sum + layers * standard!.ms, 0);
+  return `${count}: together ${duration(time)}, ${(before / time).toFixed(2)} times as fast as with the default tiles.`;
 }
 
 /** What computes, honestly: a software adapter is the CPU. */

@@ -10,6 +10,7 @@ import type { RegionOptions } from '../postprocess/types.ts';
 import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
+import { TileChoice } from '../tuning/tile-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { readImage } from './image.ts';
 import { checkSize, networkSize } from './network-size.ts';
@@ -23,6 +24,8 @@ import type {
   Maps,
   MapsOptions,
   SizeOption,
+  TuneOptions,
+  TuningReport,
 } from './types.ts';
 
 /**
@@ -57,12 +60,14 @@ export class TextDetector {
       device,
       input,
       precision = 'f32',
+      tune = 'cached',
       onProgress,
       signal,
     } = checkKeys(options, createKeys, 'create()');
     if (!['f32', 'f16', 'auto'].includes(precision)) {
       throw invalid('precision', "'f32', 'f16' or 'auto'", precision);
     }
+    if (!['off', 'cached', 'full'].includes(tune)) throw invalid('tune', "'off', 'cached' or 'full'", tune);
     signal?.throwIfAborted();
     const bytes = await loadBytes(weights, {
       onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
@@ -75,8 +80,10 @@ export class TextDetector {
     try {
       signal?.throwIfAborted();
       const chosen = await choosePrecision(precision, context);
-      const engine = await Engine.create(context, checkpoint, recipe, chosen);
-      return new TextDetector(engine, recipe, {
+      const tiles = new TileChoice(context, chosen);
+      if (tune !== 'off') await tiles.load();
+      const engine = await Engine.create(context, checkpoint, recipe, tiles);
+      const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,
         precision: chosen,
@@ -88,6 +95,13 @@ export class TextDetector {
           metadata: { ...file.metadata },
         },
       });
+      if (tune === 'full' && !engine.isTuned(networkSize(square, undefined, recipe.shortSide))) {
+        await detector.tune(undefined, { onProgress, signal }).catch((error) => {
+          detector.dispose();
+          throw error;
+        });
+      }
+      return detector;
     } catch (error) {
       context.close();
       throw error;
@@ -193,6 +207,24 @@ export class TextDetector {
     await this.#engine.warmup(network, outputs, source, {});
   }
 
+  /**
+   * Finds the fastest tiles for the convolutions on this device by measuring, keeps them in the user's cache folder
+   * (Node, Deno) or in IndexedDB, and uses them from then on. Other calls wait until it is done. It takes about as
+   * much GPU memory as the activations of that size, and gives it back.
+   * @param size as for `detect()`; a bound on the sides stands for a square. Sizes that are less than twice as large
+   *   or small profit as well.
+   * @throws DBNetError `invalid-argument`, `gpu-error`, `disposed`, `device-lost`; the signal's reason.
+   */
+  async tune(size?: SizeOption, options: TuneOptions = {}): Promise<TuningReport> {
+    const { budgetMs, onProgress, signal } = checkKeys(options, tuneKeys, 'tune()');
+    if (budgetMs !== undefined && !(typeof budgetMs === 'number' && budgetMs > 0)) {
+      throw invalid('budgetMs', 'a positive number of milliseconds', budgetMs);
+    }
+    const network = networkSize(square, checkSize(size), this.#recipe.shortSide);
+    signal?.throwIfAborted();
+    return await this.#engine.tune(network, { budgetMs, onProgress, signal });
+  }
+
   /** Frees all GPU memory. A device that was passed in stays as it is. The detector cannot be used afterwards. */
   dispose(): void {
     this.#engine.dispose();
@@ -218,9 +250,13 @@ export class TextDetector {
   }
 }
 
-const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'onProgress', 'signal'];
+const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'onProgress', 'signal'];
 const mapsKeys = ['size', 'onProgress', 'signal'];
 const warmupKeys = ['image', 'outputs'];
+const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
+
+/** The image that a bound on the sides is taken for where there is none. */
+const square = { width: 1, height: 1 };
 
 /** @throws DBNetError `unsupported-precision`. */
 async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {

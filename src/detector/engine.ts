@@ -5,13 +5,12 @@
 
 import { DBNetError } from '../errors.ts';
 import type { Checkpoint } from '../graph/checkpoint.ts';
-import { chooseTile } from '../graph/choose-tile.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
 import type { Graph } from '../graph/layers.ts';
-import { fuse } from '../graph/passes/index.ts';
+import { chooseFusions, fuse } from '../graph/passes/index.ts';
 import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
+import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
-import type { Precision } from '../kernels/wgsl.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
 import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
@@ -19,11 +18,13 @@ import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
 import { Pace, run } from '../runtime/run.ts';
+import type { TileChoice, TuningReport } from '../tuning/tile-choice.ts';
+import { convolutions } from '../tuning/work.ts';
 import type { ReadyImage } from './image.ts';
 import { ImageUpload } from './image-upload.ts';
 import type { Recipe } from './recipe.ts';
 import { Turns } from './turns.ts';
-import type { OnProgress, Timings } from './types.ts';
+import type { OnProgress, Timings, TuneOptions } from './types.ts';
 
 /** Which maps are computed and read back. P alone skips the threshold head. */
 export type Outputs = 'P' | 'PTB';
@@ -59,6 +60,7 @@ export class Engine {
   readonly context: GpuContext;
   readonly #graphs: Record<Outputs, Graph>;
   readonly #recipe: Recipe;
+  readonly #tiles: TileChoice;
   readonly #choice: KernelChoice;
   readonly #pipelines: PipelineCache;
   readonly #constants: ConstantStore;
@@ -74,14 +76,15 @@ export class Engine {
     context: GpuContext,
     graphs: Record<Outputs, Graph>,
     recipe: Recipe,
-    precision: Precision,
+    tiles: TileChoice,
   ) {
     this.context = context;
     this.#graphs = graphs;
     this.#recipe = recipe;
+    this.#tiles = tiles;
     this.#choice = {
-      precision,
-      tile: (conv) => chooseTile(conv, context),
+      precision: tiles.precision,
+      tile: (conv) => tiles.tile(conv),
       headPixels: context.software ? 4 : 2,
     };
     this.#pipelines = new PipelineCache(context);
@@ -100,11 +103,14 @@ export class Engine {
     context: GpuContext,
     checkpoint: Checkpoint,
     recipe: Recipe,
-    precision: Precision,
+    tiles: TileChoice,
   ): Promise<Engine> {
     const graphOf = (thresholdHead: boolean) =>
-      fuse(foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k));
-    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, precision);
+      fuse(
+        foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k),
+        chooseFusions(context),
+      );
+    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, tiles);
     try {
       await checked(context, 'uploading the weights', () => {
         // Constants do not depend on the size, so any plan names them all.
@@ -137,6 +143,42 @@ export class Engine {
     options: CallOptions,
   ): Promise<void> {
     await this.#turns.take(() => this.#program(size, outputs, source, options));
+  }
+
+  /** True if tiles were measured for at least one layer of a size. */
+  isTuned(size: Size): boolean {
+    return this.#tiles.knowsAnyOf(this.#convolutions(size));
+  }
+
+  /**
+   * Measures tiles for a size and uses them from then on. Other calls wait until it is done.
+   * @throws DBNetError `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   */
+  async tune(size: Size, { budgetMs, onProgress, signal }: TuneOptions): Promise<TuningReport> {
+    return await this.#turns.take(async () => {
+      this.#assertUsable();
+      const old = [...this.#programs.values()];
+      const codes = old.flatMap((program) => program.codes);
+      try {
+        const tuned = await this.#tiles.tune(this.#convolutions(size), this.#pipelines, {
+          budgetMs,
+          onProgress: (done, total) => {
+            this.#assertUsable();
+            onProgress?.({ stage: 'tune', done, total });
+          },
+          signal,
+        });
+        this.#assertUsable();
+        codes.push(...tuned.codes);
+        this.#programs.clear();
+        for (const program of old) program.destroy();
+        return tuned.report;
+      } catch (error) {
+        throw this.#translate(error);
+      } finally {
+        this.#pipelines.keepOnly(new Set(codes));
+      }
+    });
   }
 
   /**
@@ -236,6 +278,11 @@ export class Engine {
     this.#readback.destroy();
     this.#upload.destroy();
     this.context.close();
+  }
+
+  #convolutions(size: Size): Conv2d[] {
+    const { P, PTB } = this.#graphs;
+    return convolutions([P, PTB], size, this.#choice.precision);
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {

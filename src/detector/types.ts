@@ -1,8 +1,9 @@
 /** @file The nouns of the public face: what goes into a detector and what comes out. */
 
 import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
+import type { TuningReport } from '../tuning/tile-choice.ts';
 
-export type { Point, Region };
+export type { Point, Region, TuningReport };
 
 /** Raw pixels, row-major, channels interleaved (grey, RGB or RGBA; alpha is ignored). */
 export interface RawImage {
@@ -29,9 +30,12 @@ export type ImageSource =
  */
 export type SizeOption = { shortSide?: number; maxLongSide?: number } | { width: number; height: number };
 
-/** How far a call has come. `done` and `total` are bytes for `weights`, multiply-adds or stages otherwise. */
+/**
+ * How far a call has come. `done` and `total` are bytes for `weights`, classes of layers for `tune` (with fractions),
+ * multiply-adds or stages otherwise.
+ */
 export interface Progress {
-  stage: 'weights' | 'compile' | 'preprocess' | 'network' | 'readback' | 'postprocess';
+  stage: 'weights' | 'tune' | 'compile' | 'preprocess' | 'network' | 'readback' | 'postprocess';
   done: number;
   total: number;
 }
@@ -70,6 +74,14 @@ export interface Detection {
 /** Options of {@link TextDetector.maps}. */
 export interface MapsOptions {
   size?: SizeOption;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
+/** Options of {@link TextDetector.tune}. */
+export interface TuneOptions {
+  /** Milliseconds after which no new candidate is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
+  budgetMs?: number;
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }
@@ -127,6 +139,13 @@ export interface CreateOptions {
    * `f32` (default), `f16` (half the memory traffic; P within 5e-3), or `auto`: f16 on GPUs that compile it.
    */
   precision?: 'f32' | 'f16' | 'auto';
+  /**
+   * Which tiles the convolutions get. `cached` (default): those that `tune()` found on this device in this or an
+   * earlier session, else the library's defaults; nothing is measured. `full`: the same, but where nothing is stored
+   * for the default size (a square of the weights' short side), `create()` measures first: about 2 s on a GPU, 60 s
+   * on a software adapter. `off`: the defaults.
+   */
+  tune?: 'off' | 'cached' | 'full';
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }

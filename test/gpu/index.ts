@@ -9,6 +9,7 @@ import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
 import smoke from './smoke.suite.ts';
 import type { GpuSuite } from './suite.ts';
+import tuning from './tuning.suite.ts';
 
 export const suites: GpuSuite[] = [
   { name: 'smoke', tests: smoke },
@@ -19,4 +20,5 @@ export const suites: GpuSuite[] = [
   { name: 'db-head', tests: dbHead },
   { name: 'network', tests: network },
   { name: 'detector', tests: detector },
+  { name: 'tuning', tests: tuning },
 ];

@@ -13,6 +13,9 @@ import type {
   MapsOptions,
   RawImage,
   Region,
+  SizeOption,
+  TuneOptions,
+  TuningReport,
 } from '../../src/detector/types.ts';
 
 /** A folder that is gone after the test. */
@@ -40,6 +43,7 @@ export interface Calls {
   create: Omit<CreateOptions, 'gpu' | 'device'>[];
   detect: { image: RawImage; options: DetectOptions }[];
   maps: { image: RawImage; options: MapsOptions }[];
+  tune: { size: SizeOption | undefined; options: TuneOptions }[];
   disposed: number;
 }
 
@@ -50,6 +54,8 @@ export interface FakeOptions {
   hasThresholdHead?: boolean;
   /** What `detect()` finds; may throw. */
   find?: (image: RawImage, call: number) => Region[] | Promise<Region[]>;
+  /** What `tune()` gives; may throw. */
+  tuning?: () => TuningReport;
   create?: () => void;
   codec?: Services['codec'];
 }
@@ -72,10 +78,17 @@ export function fakeServices({
   software = true,
   hasThresholdHead = true,
   find = () => [box(2, 3, 20, 8)],
+  tuning = () => ({
+    classes: [],
+    unmeasured: [],
+    rejected: [],
+    table: { version: 1, key: 'key', entries: {} },
+    stored: undefined,
+  }),
   create,
   codec = createImageCodec(),
 }: FakeOptions) {
-  const calls: Calls = { create: [], detect: [], maps: [], disposed: 0 };
+  const calls: Calls = { create: [], detect: [], maps: [], tune: [], disposed: 0 };
   const controller = new AbortController();
   const stdout = captureStream(isTTY);
   const stderr = captureStream(isTTY);
@@ -106,6 +119,12 @@ export function fakeServices({
       calls.maps.push({ image, options });
       const map = (value: number) => new Float32Array(64 * 32).fill(value);
       return { P: map(0.25), T: map(0.5), B: map(0.75), width: 64, height: 32 };
+    },
+    async tune(size, options = {}) {
+      calls.tune.push({ size, options });
+      options.signal?.throwIfAborted();
+      options.onProgress?.({ stage: 'tune', done: 0.5, total: 4 });
+      return tuning();
     },
     dispose() {
       calls.disposed += 1;

@@ -246,6 +246,14 @@ describe('default tiles', () => {
     expect(tileName(defaultTile(conv(64, 64, 80), gpu, stranger, families))).not.toBe('direct 2x8');
   });
 
+  test('that are shipped fit the convolutions of their class', () => {
+    const swiftshader = { ...adapter, description: 'SwiftShader driver 5.0.0' };
+    expect(tileName(defaultTile(conv(512, 512, 10), software, swiftshader))).toBe('direct 4x16');
+    expect(tileName(defaultTile(conv(512, 512, 20), software, swiftshader))).toBe(
+      tileName(defaultTile(conv(512, 512, 20), software, adapter)),
+    );
+  });
+
   test('fit the limits', () => {
     for (const target of [gpu, software]) {
       for (const problem of [conv(64, 64, 80), conv(512, 512, 20), conv(4, 64, 80), shortcut(10)]) {

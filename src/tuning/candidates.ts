@@ -1,0 +1,95 @@
+/**
+ * @file The menu of tiles, and in which order they are worth trying: first a few that differ much, then the
+ * neighbours of the best. Pure functions, tested with plain numbers.
+ */
+
+import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import { type DirectTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import { type TileLimits, tileFits } from './tile-fits.ts';
+
+/** What the choice of candidates depends on. */
+export interface TileTarget {
+  precision: Precision;
+  limits: TileLimits;
+  /** True where shaders run on the CPU: there direct tiles come first. */
+  software: boolean;
+}
+
+const direct = (pixels: number, channels: number): DirectTile => ({ kind: 'direct', pixels, channels });
+
+/** Direct tiles, pixels x channels per thread, the likeliest first. */
+const directMenu: readonly DirectTile[] = [
+  direct(8, 4),
+  direct(4, 8),
+  direct(8, 8),
+  direct(4, 4),
+  direct(4, 16),
+  direct(2, 16),
+  direct(2, 8),
+  direct(16, 4),
+  direct(1, 16),
+  direct(2, 4),
+];
+
+/** Blocks of a workgroup, pixels x channels, with the share of a thread that suits most GPUs. */
+const blocks = [
+  { block: [64, 64], thread: [8, 8] },
+  { block: [32, 64], thread: [4, 8] },
+  { block: [128, 64], thread: [8, 8] },
+  { block: [32, 32], thread: [4, 4] },
+  { block: [64, 32], thread: [8, 4] },
+  { block: [64, 128], thread: [8, 8] },
+  { block: [16, 64], thread: [4, 4] },
+] as const;
+
+const threadShapes = [
+  [8, 8],
+  [4, 8],
+  [8, 4],
+  [4, 4],
+] as const;
+
+/** Input channels that go through workgroup memory at a time, the likeliest first. */
+const depths = [16, 8, 32] as const;
+
+/** Fewer leave most of a GPU's vector units idle, more need more registers than there are. */
+const threadRange = [32, 256] as const;
+
+const workgroup = (
+  [blockPixels, blockChannels]: readonly [number, number],
+  blockDepth: number,
+  [pixels, channels]: readonly [number, number],
+): WorkgroupTile => ({ kind: 'workgroup', blockPixels, blockChannels, blockDepth, pixels, channels });
+
+const workgroupMenu: readonly WorkgroupTile[] = blocks
+  .flatMap(({ block }) =>
+    depths.flatMap((depth) => threadShapes.map((thread) => workgroup(block, depth, thread))),
+  )
+  .filter((tile) => tileThreads(tile) >= threadRange[0] && tileThreads(tile) <= threadRange[1]);
+
+/** One tile of each block size. */
+const workgroupStart = blocks.map(({ block, thread }) => workgroup(block, depths[0], thread));
+
+/** The tiles to try first. */
+export function candidates(conv: Conv2d, { precision, limits, software }: TileTarget): Tile[] {
+  const tiles: readonly Tile[] = software
+    ? [...directMenu.slice(0, 6), workgroupStart[0]]
+    : [...workgroupStart, ...directMenu.slice(0, 3)];
+  return tiles.filter((tile) => tileFits(conv, tile, precision, limits));
+}
+
+/** Tiles of the menu that differ from `tile` in one respect: the block, the depth, or the share of a thread. */
+export function neighbours(conv: Conv2d, tile: Tile, { precision, limits }: TileTarget): Tile[] {
+  const near: Tile[] =
+    tile.kind === 'direct'
+      ? directMenu.filter((other) => (other.pixels === tile.pixels) !== (other.channels === tile.channels))
+      : workgroupMenu.filter((other) => differences(tile, other) === 1);
+  return near.filter((other) => tileFits(conv, other, precision, limits));
+}
+
+function differences(a: WorkgroupTile, b: WorkgroupTile): number {
+  const block = a.blockPixels !== b.blockPixels || a.blockChannels !== b.blockChannels;
+  const thread = a.pixels !== b.pixels || a.channels !== b.channels;
+  return Number(block) + Number(thread) + Number(a.blockDepth !== b.blockDepth);
+}

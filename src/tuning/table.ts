@@ -1,0 +1,89 @@
+/** @file The tuning table: plain JSON that says which tile was the fastest for which class of layers. */
+
+import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Tile } from '../kernels/tile.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import { layerClass, sizeClass } from './layer-class.ts';
+import { type TileLimits, tileFits } from './tile-fits.ts';
+
+/** What was measured for a class: the tile, milliseconds of one layer, and 1e9 floating-point operations a second. */
+export interface TuningEntry {
+  tile: Tile;
+  ms: number;
+  gflops: number;
+}
+
+/** Entries by class, see `layerClass`. */
+export type TuningEntries = Readonly<Record<string, TuningEntry>>;
+
+/** What is looked up: tiles by class. */
+export type Tiles = Readonly<Record<string, Pick<TuningEntry, 'tile'>>>;
+
+export interface TuningTable {
+  /** Version of this format. */
+  version: 1;
+  /** What the times hold for: adapter, runtime, library, precision. See `tuningKey`. */
+  key: string;
+  entries: TuningEntries;
+}
+
+/** The table's format version; grows when old tables cannot be read any more. */
+export const tableVersion = 1;
+
+/**
+ * The tile for a convolution, if one was measured that fits the device: for its own class, or for the class of
+ * twice or half as many pixels, where the same tile is still a better guess than any rule.
+ */
+export function findTile(
+  entries: Tiles,
+  conv: Conv2d,
+  precision: Precision,
+  limits: TileLimits,
+): Tile | undefined {
+  const size = sizeClass(conv);
+  for (const near of [size, size + 1, size - 1]) {
+    const entry = entries[layerClass(conv, precision, near)];
+    if (entry && tileFits(conv, entry.tile, precision, limits)) return entry.tile;
+  }
+  return undefined;
+}
+
+/**
+ * A table from storage, where anything may stand. Undefined for what is no table or has another version or key;
+ * entries that are none are left out.
+ */
+export function readTable(value: unknown, key: string): TuningTable | undefined {
+  if (!isObject(value) || value.version !== tableVersion || value.key !== key) return undefined;
+  if (!isObject(value.entries)) return undefined;
+  const entries: [string, TuningEntry][] = [];
+  for (const [name, entry] of Object.entries(value.entries)) {
+    if (!isObject(entry) || !isPositive(entry.ms) || !isPositive(entry.gflops)) continue;
+    const tile = readTile(entry.tile);
+    if (tile) entries.push([name, { tile, ms: entry.ms, gflops: entry.gflops }]);
+  }
+  return { version: tableVersion, key, entries: Object.fromEntries(entries) };
+}
+
+/** Far more than any tile has that pays: a shader with more would take long to compile. */
+const maxSide = 256;
+const maxSums = 256;
+
+/** A tile from storage, or undefined if it is none that the kernels can be made with. */
+function readTile(value: unknown): Tile | undefined {
+  if (!isObject(value)) return undefined;
+  const { kind, pixels, channels, blockPixels, blockChannels, blockDepth } = value;
+  if (!isMultiple(pixels, 1) || !isMultiple(channels, 4) || pixels * channels > maxSums) return undefined;
+  if (kind === 'direct') return { kind, pixels, channels };
+  if (kind !== 'workgroup' || !isMultiple(blockDepth, 4)) return undefined;
+  if (!isMultiple(blockPixels, pixels) || !isMultiple(blockChannels, channels)) return undefined;
+  return { kind, blockPixels, blockChannels, blockDepth, pixels, channels };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isPositive = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+const isMultiple = (value: unknown, of: number): value is number =>
+  isPositive(value) && value <= maxSide && value % of === 0;

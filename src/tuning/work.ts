@@ -1,0 +1,79 @@
+/** @file What there is to tune: the classes of a network's convolutions, the most expensive first. */
+
+import { inferShapes, type TensorShape } from '../graph/infer-shapes.ts';
+import type { Graph } from '../graph/layers.ts';
+import { convShape } from '../graph/plan.ts';
+import { type Conv2d, multiplyAdds } from '../kernels/conv2d-shape.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import { layerClass } from './layer-class.ts';
+
+/** A class of layers. */
+export interface ClassWork {
+  /** See `layerClass`. */
+  name: string;
+  /** The layer that stands for the class. */
+  conv: Conv2d;
+  /** How many layers are in it. */
+  layers: number;
+  /** Floating-point operations of all of them. */
+  flops: number;
+}
+
+/**
+ * The convolutions of a network at a size. Of its other forms (with a threshold head, say) only those are added whose
+ * class the first has not, so that the counts are those of the first.
+ */
+export function convolutions(
+  [first, ...others]: readonly Graph[],
+  size: { width: number; height: number },
+  precision: Precision,
+): Conv2d[] {
+  const convs = convolutionsOf(first, size);
+  for (const graph of others) {
+    const known = new Set(convs.map((conv) => layerClass(conv, precision)));
+    convs.push(...convolutionsOf(graph, size).filter((conv) => !known.has(layerClass(conv, precision))));
+  }
+  return convs;
+}
+
+function convolutionsOf(graph: Graph, size: { width: number; height: number }): Conv2d[] {
+  const shapes = inferShapes(graph, size);
+  const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
+  return graph.layers.flatMap((layer) => (layer.op === 'conv2d' ? [convShape(layer, shapeOf)] : []));
+}
+
+/** Groups convolutions by class, the most floating-point operations first. */
+export function groupByClass(convs: readonly Conv2d[], precision: Precision): ClassWork[] {
+  const works = new Map<string, ClassWork>();
+  for (const conv of convs) {
+    const name = layerClass(conv, precision);
+    const work = works.get(name) ?? { name, conv, layers: 0, flops: 0 };
+    work.layers += 1;
+    work.flops += 2 * multiplyAdds(conv);
+    works.set(name, work);
+  }
+  return [...works.values()].sort((a, b) => b.flops - a.flops);
+}
+
+/**
+ * The convolution with so few rows that it takes at most `maxFlops` floating-point operations, but at least one row
+ * (of each upsampled residual). Where shaders run on the CPU, time is in proportion to the pixels, so that the rest
+ * would only make tuning slower.
+ */
+export function withFewerRows(conv: Conv2d, maxFlops: number): Conv2d {
+  const step = Math.max(
+    1,
+    ...conv.residuals.map((residual) => (residual.kind === 'same' ? 1 : residual.scale)),
+  );
+  const rowsThatFit = conv.outHeight * (maxFlops / (2 * multiplyAdds(conv)));
+  const outHeight = Math.max(step, Math.floor(rowsThatFit / step) * step);
+  if (outHeight >= conv.outHeight) return conv;
+  return {
+    ...conv,
+    outHeight,
+    sources: conv.sources.map((source) => ({
+      ...source,
+      height: (source.height / conv.outHeight) * outHeight,
+    })),
+  };
+}

@@ -1,0 +1,431 @@
+/** @file The autotuner on every runtime: right candidates only, nothing left behind, and the same maps as before. */
+
+import { TextDetector } from '../../src/detector/detector.ts';
+import type { CreateOptions, Progress, RawImage } from '../../src/detector/types.ts';
+import { conv2d } from '../../src/kernels/conv2d.ts';
+import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Kernel } from '../../src/kernels/kernel.ts';
+import { type Tile, tileName } from '../../src/kernels/tile.ts';
+import type { Precision } from '../../src/kernels/wgsl.ts';
+import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
+import { PipelineCache } from '../../src/runtime/pipelines.ts';
+import { loadEntries, storeEntries } from '../../src/tuning/cache.ts';
+import { type TuneOptions, tune } from '../../src/tuning/tune.ts';
+import { tuningKey } from '../../src/tuning/tuning-key.ts';
+import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
+import { precisionsOf } from './precision.ts';
+import { withPrivateCache } from './private-cache.ts';
+import type { GpuTest, GpuTestContext } from './suite.ts';
+
+const direct = (pixels: number, channels: number): Tile => ({ kind: 'direct', pixels, channels });
+const small: Tile = {
+  kind: 'workgroup',
+  blockPixels: 16,
+  blockChannels: 32,
+  blockDepth: 8,
+  pixels: 4,
+  channels: 4,
+};
+
+function conv(rest: Partial<Conv2d> = {}): Conv2d {
+  return {
+    label: 'layer',
+    sources: [{ height: 8, width: 12, channels: 16, kernel: 3, stride: 1, padding: 1 }],
+    outHeight: 8,
+    outWidth: 12,
+    outChannels: 32,
+    bias: true,
+    residuals: [{ kind: 'same' }],
+    relu: true,
+    ...rest,
+  };
+}
+
+const plain = conv();
+/** Two sources, class images added. */
+const shortcut = conv({
+  sources: [
+    { height: 4, width: 8, channels: 16, kernel: 3, stride: 1, padding: 1 },
+    { height: 8, width: 16, channels: 8, kernel: 1, stride: 2, padding: 0 },
+  ],
+  outHeight: 4,
+  outWidth: 8,
+  residuals: [{ kind: 'classes', scale: 4 }],
+});
+const classes = conv({ upsampledBy: 4, bias: false, residuals: [], relu: false });
+
+const tiles = [direct(4, 8), small];
+
+async function tuneWith(
+  context: GpuContext,
+  convs: readonly Conv2d[],
+  options: Partial<TuneOptions> = {},
+  precision: Precision = 'f32',
+) {
+  return await tune(context, convs, {
+    precision,
+    pipelines: new PipelineCache(context),
+    standard: () => direct(8, 4),
+    tiles,
+    budgetMs: 60_000,
+    ...options,
+  });
+}
+
+/** Makes right kernels for all tiles but one. */
+const breaking =
+  (broken: Tile, spoil: (kernel: Kernel) => Kernel): typeof conv2d =>
+  (problem, options) => {
+    const kernel = conv2d(problem, options);
+    return tileName(options.tile) === tileName(broken) ? spoil(kernel) : kernel;
+  };
+
+/** How a shader can be wrong, and what the tuner says of it. */
+const faults: { name: string; spoil: (kernel: Kernel) => Kernel; reason: RegExp }[] = [
+  {
+    name: 'one value of the output is slightly off',
+    spoil: replaceInCode('var value = sum;', 'var value = sum; if (at == 77u) { value.y += 0.02; }'),
+    reason: /wrong in 1 of/,
+  },
+  {
+    name: 'one pixel is not written',
+    spoil: replaceInCode('var value = sum;', 'var value = sum; if (pixel == 5u) { return; }'),
+    reason: /wrong in 32 of/,
+  },
+  {
+    name: 'the last tap is left out',
+    spoil: replaceInCode('tap < 9u', 'tap < 8u'),
+    reason: /wrong in \d+ of/,
+  },
+  {
+    name: 'not all workgroups are dispatched',
+    spoil: (kernel) => ({ ...kernel, dispatch: [1, 1, 1] }),
+    reason: /wrong in 1\d\d\d of/,
+  },
+  {
+    name: 'it does not compile',
+    spoil: replaceInCode('var value = sum;', 'var value = nothing;'),
+    reason: /refused/,
+  },
+  {
+    name: 'its dispatch is refused',
+    spoil: (kernel) => ({ ...kernel, dispatch: [70_000, 1, 1] }),
+    reason: /failed on this device/,
+  },
+];
+
+function replaceInCode(from: string, to: string): (kernel: Kernel) => Kernel {
+  return (kernel) => {
+    assert(kernel.code.includes(from), `the shader has no '${from}': correct this test`);
+    return { ...kernel, code: kernel.code.replace(from, to) };
+  };
+}
+
+/** Buffers of a device that are not destroyed yet. */
+function watchBuffers(device: GPUDevice): Set<GPUBuffer> {
+  const alive = new Set<GPUBuffer>();
+  const create = device.createBuffer.bind(device);
+  Object.defineProperty(device, 'createBuffer', {
+    value: (descriptor: GPUBufferDescriptor) => {
+      const buffer = create(descriptor);
+      const destroy = buffer.destroy.bind(buffer);
+      alive.add(buffer);
+      Object.defineProperty(buffer, 'destroy', {
+        value: () => {
+          alive.delete(buffer);
+          destroy();
+        },
+      });
+      return buffer;
+    },
+  });
+  return alive;
+}
+
+function noise(width: number, height: number): RawImage {
+  const next = random(3);
+  const data = Uint8Array.from({ length: width * height * 3 }, () => Math.floor(next() * 256));
+  return { data, width, height, channels: 3 };
+}
+
+async function createDetector(context: GpuTestContext, options: Partial<CreateOptions> = {}) {
+  const weights = await context.fixture('weights/db-resnet18.safetensors');
+  return await TextDetector.create({ weights, gpu: context.gpu, device: context.device, ...options });
+}
+
+const tests: GpuTest[] = [
+  {
+    name: 'right candidates are timed, for plain layers, two sources and class images',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      for (const precision of await precisionsOf(context)) {
+        const seen: number[] = [];
+        const {
+          classes: tuned,
+          unmeasured,
+          rejected,
+        } = await tuneWith(
+          context,
+          [plain, plain, shortcut, classes],
+          {
+            onProgress: (done, total) => seen.push(done / total),
+          },
+          precision,
+        );
+        assertEqual(rejected, [], `${precision}: rejected`);
+        assertEqual(unmeasured, [], `${precision}: unmeasured`);
+        assertEqual(
+          tuned.map(({ name, layers }) => [name, layers]),
+          [
+            [`${precision} 3x3 16 > 32 (9 classes), 2^7 px`, 1],
+            [`${precision} 3x3 16 > 32, 2^7 px`, 2],
+            [`${precision} 3x3 16 + 1x1/2 8 > 32, 2^5 px`, 1],
+          ],
+          'classes',
+        );
+        for (const { tile, ms, gflops, standard, name } of tuned) {
+          assert(
+            [direct(8, 4), ...tiles].some((known) => tileName(known) === tileName(tile)),
+            `${name}: ${tileName(tile)} was no candidate`,
+          );
+          assert(ms > 0 && gflops > 0 && Number.isFinite(gflops), `${name}: ${ms} ms, ${gflops} GFLOP/s`);
+          assertEqual(standard && tileName(standard.tile), 'direct 8x4', `${name}: standard`);
+        }
+        assertEqual(
+          seen,
+          seen.toSorted((a, b) => a - b),
+          'progress',
+        );
+        assertEqual(seen.at(-1), 1, 'progress at the end');
+      }
+    },
+  },
+  {
+    name: 'without timestamp queries the wall clock is taken',
+    async run({ gpu }) {
+      const adapter = await gpu.requestAdapter();
+      const device = await adapter!.requestDevice();
+      assert(!device.features.has('timestamp-query'), 'the device has timestamp queries');
+      const { classes: tuned } = await tuneWith(await openDevice({ device }), [plain]);
+      device.destroy();
+      assertEqual(tuned.length, 1, 'classes');
+      assert(tuned[0].ms > 0 && Number.isFinite(tuned[0].gflops), `${tuned[0].ms} ms`);
+    },
+  },
+  {
+    name: 'a wrong candidate is rejected, whatever is wrong with it',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const broken = tiles[0];
+      // Without ReLU, which would hide errors below 0.
+      const layer = conv({ relu: false });
+      for (const { name, spoil, reason } of faults) {
+        const tuned = await tuneWith(context, [layer], { tiles: [broken], build: breaking(broken, spoil) });
+        assertEqual(
+          tuned.rejected.map(({ tile }) => tileName(tile)),
+          [tileName(broken)],
+          name,
+        );
+        assert(reason.test(tuned.rejected[0].reason), `${name}: ${tuned.rejected[0].reason}`);
+        // With one tile left there is nothing to choose from.
+        assertEqual(tuned.classes, [], `${name}: classes`);
+        assertEqual(tuned.unmeasured.length, 1, `${name}: unmeasured`);
+      }
+    },
+  },
+  {
+    name: 'a reference that is wrong itself is found out by the definition',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const spoil = replaceInCode('tap < 9u', 'tap < 8u');
+      const tuned = await tuneWith(context, [plain], { build: (...options) => spoil(conv2d(...options)) });
+      assertEqual(tuned.classes, [], 'classes');
+      assert(/^the reference is wrong: expected/.test(tuned.rejected[0].reason), tuned.rejected[0].reason);
+    },
+  },
+  {
+    name: 'an abort ends it with its reason; all buffers are freed, then and at the end',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const alive = watchBuffers(device);
+      const abort = new AbortController();
+      const reason = new Error('enough');
+      let during = 0;
+      const caught = await tuneWith(context, [plain, classes], {
+        signal: abort.signal,
+        onProgress: () => {
+          during = alive.size;
+          abort.abort(reason);
+        },
+      }).catch((error: unknown) => error);
+      assert(caught === reason, `expected the signal's reason, found ${caught}`);
+      assert(during > 4, `expected buffers in use, found ${during}`);
+      assertEqual(alive.size, 0, 'buffers after the abort');
+      await tuneWith(context, [plain]);
+      assertEqual(alive.size, 0, 'buffers at the end');
+      const early = await tuneWith(context, [plain], { signal: abort.signal }).catch(
+        (error: unknown) => error,
+      );
+      assert(early === reason, `expected the signal's reason, found ${early}`);
+    },
+  },
+  {
+    name: 'without time nothing is measured; a layer larger than the limits is left out',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const none = await tuneWith(context, [plain, shortcut], { budgetMs: 1e-3 });
+      assertEqual([none.classes.length, none.unmeasured.length], [0, 2], 'without time');
+      const huge = conv({ upsampledBy: 4, outHeight: 2048, outWidth: 2048, residuals: [] });
+      // On software adapters few rows are measured, which fit.
+      const gpu = { ...context, software: false };
+      assertEqual((await tuneWith(gpu, [huge])).unmeasured.length, 1, 'too large');
+    },
+  },
+  {
+    name: "entries come back from this runtime's cache; those of another key do not",
+    async run({ device }) {
+      const { adapter } = await openDevice({ device });
+      const key = tuningKey(adapter, 'f32');
+      const entries = { 'f32 3x3 16 > 32, 2^7 px': { tile: small, ms: 1, gflops: 2 } };
+      await withPrivateCache(async () => {
+        assertEqual(await loadEntries(key), {}, 'before');
+        const place = await storeEntries(key, entries);
+        assert(place !== undefined, 'nothing was stored');
+        assertEqual(await loadEntries(key), entries, 'after');
+        assertEqual(await loadEntries({ ...key, key: `${key.key} newer` }), {}, 'with another version');
+        assertEqual(await loadEntries(tuningKey(adapter, 'f16')), {}, 'in another precision');
+      });
+      assertEqual(await withPrivateCache(() => loadEntries(key)), {}, 'in another cache');
+    },
+  },
+  {
+    name: 'a tuned detector gives the same maps, and so does the next one, with the tiles that were stored',
+    async run(context) {
+      await withPrivateCache(async () => {
+        const image = noise(64, 32);
+        const size = { width: 64, height: 32 };
+        const first = await createDetector(context);
+        const before = await first.maps(image, { size });
+        const stages = new Set<string>();
+        const budgetMs = first.info.software ? 2000 : 500;
+        const report = await first.tune(size, { budgetMs, onProgress: ({ stage }) => stages.add(stage) });
+        assertEqual([...stages], ['tune'], 'stages');
+        assert(report.classes.length > 0, `nothing was measured: ${JSON.stringify(report.rejected)}`);
+        assert(report.stored !== undefined, 'nothing was stored');
+        assertEqual(
+          Object.keys(report.table.entries),
+          report.classes.map(({ name }) => name),
+          'table',
+        );
+        const made = watchBuffers(context.device);
+        const after = await first.maps(image, { size });
+        assert(
+          [...made].some(({ label }) => label === 'shapes'),
+          'the program of the old tiles is still in use',
+        );
+        first.dispose();
+
+        // Wherever the device's own best are the defaults, other tiles must do.
+        const { adapter } = await openDevice({ device: context.device });
+        const key = tuningKey(adapter, 'f32');
+        assertEqual(await loadEntries(key), report.table.entries, 'stored entries');
+        const changed = Object.entries(report.table.entries).map(([name, entry]) => [
+          name,
+          { ...entry, tile: direct(2, 8) },
+        ]);
+        await storeEntries(key, Object.fromEntries(changed));
+        const codes: string[] = [];
+        const create = context.device.createShaderModule.bind(context.device);
+        Object.defineProperty(context.device, 'createShaderModule', {
+          value: (descriptor: GPUShaderModuleDescriptor) => {
+            codes.push(descriptor.label ?? '');
+            return create(descriptor);
+          },
+        });
+        const second = await createDetector(context);
+        const again = await second.maps(image, { size });
+        second.dispose();
+        assert(
+          codes.some((label) => label.includes('direct 2x8')),
+          `stored tiles are not used: ${codes}`,
+        );
+        codes.length = 0;
+        const third = await createDetector(context, { tune: 'off' });
+        await third.warmup(size, { image: { ...image }, outputs: 'PTB' });
+        third.dispose();
+        assert(!codes.some((label) => label.includes('direct 2x8')), "'off' takes stored tiles");
+        for (const name of ['P', 'T', 'B'] as const) {
+          assertClose(after[name], before[name], 1e-5, `${name} after tuning`);
+          assertClose(again[name], before[name], 1e-5, `${name} with stored tiles`);
+        }
+      });
+    },
+  },
+  {
+    name: 'tune() and its options: typed errors, abort, dispose',
+    async run(context) {
+      await withPrivateCache(async () => {
+        await assertRejects(
+          () => createDetector(context, { tune: 'always' as never }),
+          'invalid-argument',
+          'tune',
+        );
+        const detector = await createDetector(context);
+        const size = { width: 32, height: 32 };
+        const bad = (value: unknown) => value as never;
+        for (const options of [
+          null,
+          { budget: 1 },
+          { budgetMs: 0 },
+          { budgetMs: '1' },
+          { budgetMs: Number.NaN },
+        ]) {
+          await assertRejects(
+            () => detector.tune(size, bad(options)),
+            'invalid-argument',
+            JSON.stringify(options),
+          );
+        }
+        await assertRejects(() => detector.tune(bad({ width: 33 })), 'invalid-argument', 'size');
+        const reason = new Error('enough');
+        const abort = new AbortController();
+        const caught = await detector
+          .tune(size, { signal: abort.signal, onProgress: () => abort.abort(reason) })
+          .catch((error: unknown) => error);
+        assert(caught === reason, `expected the signal's reason, found ${caught}`);
+        await detector.detect(noise(32, 32), { size });
+        const underWay = detector.tune(size, { onProgress: () => detector.dispose() });
+        await assertRejects(() => underWay, 'disposed', 'dispose() during tune()');
+        await assertRejects(() => detector.tune(size), 'disposed', 'tune() after dispose()');
+      });
+    },
+  },
+  {
+    name: "create() with 'full' measures where nothing is stored, and only there",
+    async run(context) {
+      await withPrivateCache(async () => {
+        const alive = watchBuffers(context.device);
+        const reason = new Error('enough');
+        const abort = new AbortController();
+        const aborted = await createDetector(context, {
+          tune: 'full',
+          signal: abort.signal,
+          onProgress: ({ stage }) => stage === 'tune' && abort.abort(reason),
+        }).catch((error: unknown) => error);
+        assert(aborted === reason, `expected the signal's reason, found ${aborted}`);
+        assertEqual(alive.size, 0, 'buffers after the abort');
+
+        const { adapter } = await openDevice({ device: context.device });
+        // A layer at the default size, 736 x 736.
+        const entries = { 'f32 3x3 64 > 64, 2^15 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
+        await storeEntries(tuningKey(adapter, 'f32'), entries);
+        const stages = new Set<string>();
+        const onProgress = ({ stage }: Progress) => stages.add(stage);
+        (await createDetector(context, { tune: 'full', onProgress })).dispose();
+        assertEqual([...stages], ['weights'], 'stages');
+      });
+    },
+  },
+];
+
+export default tests;
