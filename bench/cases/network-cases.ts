@@ -8,6 +8,7 @@ import { type Fusion, fuse } from '../../src/graph/passes/index.ts';
 import { convShape, type KernelChoice, type PlanInput, type PlanStep, plan } from '../../src/graph/plan.ts';
 import { dbHead } from '../../src/kernels/db-head.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
+import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import type { Case, Variant } from './case.ts';
 import { convCase } from './conv-case.ts';
@@ -18,6 +19,7 @@ import { maxPoolTask, stemPoolTask, type Task } from './pool-tasks.ts';
 import { preprocessTask } from './preprocess-task.ts';
 import { tilesFor } from './tiles.ts';
 import { upsampleAddTask, upsampleConcatTask } from './upsample-tasks.ts';
+import { winogradInputTask, winogradOutputTask, winogradProductsTask } from './winograd-tasks.ts';
 
 interface Size {
   width: number;
@@ -111,8 +113,39 @@ function layerCase(
   const { precision } = choice;
   const describe = ({ width, height, channels }: TensorShape) => `${channels} ${width}x${height}`;
   switch (layer.op) {
+    case 'winogradInput': {
+      const { height, width, channels } = shapeOf(layer.input);
+      const name = `F(${layer.size},3) ${describe({ height, width, channels, planes: 1 })}`;
+      return simpleCase('winograd-input', name, step, () =>
+        winogradInputTask({ height, width }, channels, layer.size, precision),
+      );
+    }
+    case 'winogradOutput': {
+      const { height, width, channels } = shapeOf(layer.output);
+      const name = `F(${layer.size},3) ${describe({ height, width, channels, planes: 1 })}`;
+      // Without residuals: they cost the same as in the convolution's own epilogue.
+      const form = { label: layer.name, outHeight: height, outWidth: width, outChannels: channels };
+      const kernel = winogradOutput(
+        { ...form, bias: true, residuals: [], relu: true, size: layer.size },
+        { precision },
+      );
+      return simpleCase('winograd-output', name, { ...step, kernel }, () =>
+        winogradOutputTask({ height, width }, channels, layer.size, precision),
+      );
+    }
     case 'conv2d': {
       const conv = convShape(layer, shapeOf);
+      if (layer.planes) {
+        const { planes } = layer;
+        const [source] = conv.sources;
+        const tiles = source.height * source.width;
+        return simpleCase(
+          'winograd-products',
+          `${planes}x ${tiles}x${source.channels} > ${conv.outChannels}`,
+          step,
+          () => winogradProductsTask(planes, tiles, source.channels, conv.outChannels, precision),
+        );
+      }
       const { device, software } = context.context;
       return convCase(conv, precision, {
         defaultTile: choice.tile(conv),

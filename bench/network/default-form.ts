@@ -1,5 +1,6 @@
 /** @file What the library takes where nothing was measured: kernels and fusions. */
 
+import { chooseHeadPixels } from '../../src/graph/choose-tile.ts';
 import { chooseFusions, type Fusion } from '../../src/graph/passes/index.ts';
 import type { KernelChoice } from '../../src/graph/plan.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
@@ -17,8 +18,8 @@ export function defaultForm(context: GpuContext, precision: Precision): DefaultF
     choice: {
       precision,
       tile: (conv) => tiles.standard(conv),
-      headPixels: context.software ? 4 : 2,
+      headPixels: chooseHeadPixels(context),
     },
-    fusions: chooseFusions(context),
+    fusions: chooseFusions(context, precision),
   };
 }

@@ -91,7 +91,7 @@ function ladderSteps({ context, size, precision, device }: MeasurementContext): 
       fusions: allFusions.slice(0, i + 1),
       choice: shipped.choice,
     })),
-    ...(shipped.fusions.length < allFusions.length ? [{ name: 'as shipped', ...shipped }] : []),
+    ...(String(shipped.fusions) === String(allFusions) ? [] : [{ name: 'as shipped', ...shipped }]),
     ...(precision === 'f32' && device.f16
       ? [{ name: '+ f16', precision: 'f16' as const, ...defaultForm(context, 'f16') }]
       : []),

@@ -5,6 +5,7 @@
 
 import { DBNetError } from '../errors.ts';
 import type { Checkpoint } from '../graph/checkpoint.ts';
+import { chooseHeadPixels } from '../graph/choose-tile.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
 import type { Graph } from '../graph/layers.ts';
 import { chooseFusions, fuse } from '../graph/passes/index.ts';
@@ -85,7 +86,7 @@ export class Engine {
     this.#choice = {
       precision: tiles.precision,
       tile: (conv) => tiles.tile(conv),
-      headPixels: context.software ? 4 : 2,
+      headPixels: chooseHeadPixels(context),
     };
     this.#pipelines = new PipelineCache(context);
     this.#constants = new ConstantStore(context);
@@ -108,7 +109,7 @@ export class Engine {
     const graphOf = (thresholdHead: boolean) =>
       fuse(
         foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k),
-        chooseFusions(context),
+        chooseFusions(context, tiles.precision),
       );
     const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, tiles);
     try {

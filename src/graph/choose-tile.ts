@@ -30,3 +30,6 @@ export function chooseTile(conv: Conv2d, { software }: { software: boolean }): T
     fitting.at(-1) ?? { kind: 'direct', pixels: 4, channels: 8 }
   );
 }
+
+/** Feature pixels per thread of the DB head. */
+export const chooseHeadPixels = ({ software }: { software: boolean }): number => (software ? 4 : 2);

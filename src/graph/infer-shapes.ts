@@ -1,6 +1,7 @@
 /** @file Sizes of all tensors of a graph for a given input size. */
 
 import { upsampleClasses } from '../kernels/conv2d-shape.ts';
+import { winogradPlanes, winogradTiles } from '../kernels/winograd.ts';
 import { type Graph, type Layer, layerOutputs } from './layers.ts';
 
 /** `planes` images `[height, width, channels]`; more than one plane only for class images. */
@@ -39,7 +40,8 @@ function outputShape(layer: Layer, shapeOf: (tensor: string) => TensorShape): Te
       const [{ tensor, kernel, stride, padding }] = layer.sources;
       const { height, width } = shapeOf(tensor);
       const side = (size: number) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
-      const planes = layer.upsampledBy ? upsampleClasses(layer.upsampledBy).length ** 2 : 1;
+      const classes = layer.upsampledBy ? upsampleClasses(layer.upsampledBy).length ** 2 : 1;
+      const planes = layer.planes ?? classes;
       return { height: side(height), width: side(width), channels: layer.outChannels, planes };
     }
     case 'maxPool': {
@@ -50,6 +52,13 @@ function outputShape(layer: Layer, shapeOf: (tensor: string) => TensorShape): Te
       const { height, width } = shapeOf(layer.input);
       return { height: height / 4, width: width / 4, channels: layer.outChannels, planes: 1 };
     }
+    case 'winogradInput': {
+      const source = shapeOf(layer.input);
+      const tiles = winogradTiles(layer.size, source);
+      return { ...tiles, channels: source.channels, planes: winogradPlanes(layer.size) };
+    }
+    case 'winogradOutput':
+      return { ...shapeOf(layer.like), channels: layer.outChannels };
     case 'upsampleAdd':
       return shapeOf(layer.lateral);
     case 'upsampleConcat': {

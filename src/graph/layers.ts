@@ -4,6 +4,7 @@
  */
 
 import type { DbHeadWeights } from '../kernels/db-head.ts';
+import type { WinogradSize } from '../kernels/winograd.ts';
 
 /** Weights of a convolution, batch norm folded, f64. */
 export interface ConvParameters {
@@ -26,6 +27,8 @@ export interface ConvLayer {
   relu: boolean;
   /** The source is meant nearest-upsampled by this factor; the output holds class images. */
   upsampledBy?: number;
+  /** The source and the output have this many planes, each with its weights `[plane, out, in]`; see `Conv2d`. */
+  planes?: number;
   parameters: () => ConvParameters;
 }
 
@@ -80,8 +83,29 @@ export interface StemPoolLayer {
   parameters: () => ConvParameters;
 }
 
+/** Winograd's input transform of a tensor: `[tiles, channels]` for each plane. */
+export interface WinogradInputLayer {
+  op: 'winogradInput';
+  name: string;
+  output: string;
+  input: string;
+  size: WinogradSize;
+}
+
+/** Winograd's output transform of the products, and the epilogue of the convolution. */
+export interface WinogradOutputLayer
+  extends Pick<ConvLayer, 'name' | 'output' | 'residuals' | 'outChannels' | 'bias' | 'relu' | 'parameters'> {
+  op: 'winogradOutput';
+  input: string;
+  /** The tensor that the convolution was of: the output has its size. */
+  like: string;
+  size: WinogradSize;
+}
+
 export type Layer =
   | StemPoolLayer
+  | WinogradInputLayer
+  | WinogradOutputLayer
   | ConvLayer
   | MaxPoolLayer
   | UpsampleAddLayer
@@ -102,7 +126,10 @@ export function layerInputs(layer: Layer): readonly string[] {
       return [...layer.sources, ...layer.residuals].map(({ tensor }) => tensor);
     case 'maxPool':
     case 'stemPool':
+    case 'winogradInput':
       return [layer.input];
+    case 'winogradOutput':
+      return [layer.input, ...layer.residuals.map(({ tensor }) => tensor)];
     case 'upsampleAdd':
       return [layer.lateral, layer.top];
     case 'upsampleConcat':

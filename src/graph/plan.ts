@@ -15,6 +15,8 @@ import type { Tile } from '../kernels/tile.ts';
 import { upsampleAdd } from '../kernels/upsample-add.ts';
 import { upsampleConcat } from '../kernels/upsample-concat.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
+import { winogradInput } from '../kernels/winograd-input.ts';
+import { winogradOutput } from '../kernels/winograd-output.ts';
 import { assignBuffers } from './assign-buffers.ts';
 import { elementCount, inferShapes, type TensorShape } from './infer-shapes.ts';
 import {
@@ -24,6 +26,7 @@ import {
   type Layer,
   layerOutputs,
   type StemPoolLayer,
+  type WinogradOutputLayer,
 } from './layers.ts';
 
 /**
@@ -126,6 +129,13 @@ function lower(
       };
     case 'stemPool':
       return lowerStem(layer, shapeOf, choice, constants);
+    case 'winogradInput':
+      return {
+        kernel: winogradInput({ label: layer.name, ...shapeOf(layer.input), size: layer.size }, choice),
+        resources: tensors(layer.input, layer.output),
+      };
+    case 'winogradOutput':
+      return lowerWinogradOutput(layer, shapeOf, choice, constants);
     case 'upsampleAdd':
       return {
         kernel: upsampleAdd({ label: layer.name, ...shapeOf(layer.output) }, choice),
@@ -144,6 +154,16 @@ function lower(
   }
 }
 
+/** What the epilogue adds, with its scale. */
+function residualShapes(
+  { residuals, output }: Pick<ConvLayer, 'residuals' | 'output'>,
+  shapeOf: (tensor: string) => TensorShape,
+): Residual[] {
+  return residuals.map(({ tensor, kind }) =>
+    kind === 'same' ? { kind } : { kind, scale: shapeOf(output).width / shapeOf(tensor).width },
+  );
+}
+
 /** The shape of a convolution layer, as the kernel wants it. */
 export function convShape(layer: ConvLayer, shapeOf: (tensor: string) => TensorShape): Conv2d {
   const { height, width } = shapeOf(layer.output);
@@ -159,12 +179,10 @@ export function convShape(layer: ConvLayer, shapeOf: (tensor: string) => TensorS
     outWidth: width,
     outChannels: layer.outChannels,
     bias: layer.bias,
-    residuals: layer.residuals.map(
-      ({ tensor, kind }): Residual =>
-        kind === 'same' ? { kind } : { kind, scale: width / shapeOf(tensor).width },
-    ),
+    residuals: residualShapes(layer, shapeOf),
     relu: layer.relu,
     upsampledBy: layer.upsampledBy,
+    planes: layer.planes,
   };
 }
 
@@ -176,12 +194,38 @@ function convConstants(
   constants: Map<string, Constant>,
 ): Resource[] {
   constants.set(`${name}.weights`, { precision, data: () => packConvWeights(conv, parameters().weights) });
-  if (!conv.bias) return [{ kind: 'constant', name: `${name}.weights` }];
+  const weights: Resource = { kind: 'constant', name: `${name}.weights` };
+  return conv.bias ? [weights, biasConstant({ name, parameters }, constants)] : [weights];
+}
+
+/** Names the bias of a convolution and says how it is made. */
+function biasConstant(
+  { name, parameters }: Pick<ConvLayer, 'name' | 'parameters'>,
+  constants: Map<string, Constant>,
+): Resource {
   constants.set(`${name}.bias`, { precision: 'f32', data: () => Float32Array.from(parameters().bias!) });
-  return [
-    { kind: 'constant', name: `${name}.weights` },
-    { kind: 'constant', name: `${name}.bias` },
-  ];
+  return { kind: 'constant', name: `${name}.bias` };
+}
+
+function lowerWinogradOutput(
+  layer: WinogradOutputLayer,
+  shapeOf: (tensor: string) => TensorShape,
+  choice: KernelChoice,
+  constants: Map<string, Constant>,
+): PlanStep {
+  const { height, width } = shapeOf(layer.output);
+  const { name, size, outChannels, bias, relu } = layer;
+  const residuals = residualShapes(layer, shapeOf);
+  const form = { label: name, outHeight: height, outWidth: width, outChannels, bias, residuals, relu, size };
+  return {
+    kernel: winogradOutput(form, choice),
+    resources: [
+      { kind: 'tensor', name: layer.input },
+      ...(bias ? [biasConstant(layer, constants)] : []),
+      ...layer.residuals.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
+      { kind: 'tensor', name: layer.output },
+    ],
+  };
 }
 
 function lowerStem(

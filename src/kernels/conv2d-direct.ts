@@ -46,7 +46,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 
 function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Precision): string {
   const { usedChannels = 4, stride } = conv.sources[index];
-  const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart } = walk(conv, index);
+  const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(conv, index);
   const vectors = tile.channels / 4;
   const used = Math.min(usedChannels, 4);
   return wgsl`
@@ -66,7 +66,7 @@ function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Pr
       (p) => `let row${p} = y${p} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
     let column${p} = x${p} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
     let inside${p} = row${p} < height && column${p} < width;
-    let base${p} = select(0u, (row${p} * width + column${p}) * vectors, inside${p});`,
+    let base${p} = select(0u, ${sourceStart}(row${p} * width + column${p}) * vectors, inside${p});`,
     )}
     var weight = ${weightStart} + tap * 4u * vectors * row_1 + channel;
     for (var c = 0u; c < vectors; c++) {

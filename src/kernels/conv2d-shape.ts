@@ -45,6 +45,11 @@ export interface Conv2d {
    * pixel sees rows (-1: w0, 0: w1 + w2), at the last (0: w0 + w1, +1: w2), between them (0: w0 + w1 + w2).
    */
   upsampledBy?: number;
+  /**
+   * So many products of matrices at once: source and output have this many planes, each with weights of its own (one
+   * source, 1x1). What Winograd's filtering needs between its transforms.
+   */
+  planes?: number;
 }
 
 /** One class of output position along an axis of an upsampled source: its taps and where the first one lies. */
@@ -68,13 +73,14 @@ export function weightRows(conv: Conv2d): number {
     const taps = upsampleClasses(conv.upsampledBy).reduce((sum, { taps }) => sum + taps.length, 0);
     return taps * taps * conv.sources[0].channels;
   }
-  return conv.sources.reduce((sum, { kernel, channels }) => sum + kernel * kernel * channels, 0);
+  const rows = conv.sources.reduce((sum, { kernel, channels }) => sum + kernel * kernel * channels, 0);
+  return rows * (conv.planes ?? 1);
 }
 
 /** Multiply-adds that are executed, without those on channels that carry no data. */
 export function multiplyAdds(conv: Conv2d): number {
   const pixels = conv.outHeight * conv.outWidth;
-  if (conv.upsampledBy) return pixels * weightRows(conv) * conv.outChannels;
+  if (conv.upsampledBy || conv.planes) return pixels * weightRows(conv) * conv.outChannels;
   const rows = conv.sources.reduce(
     (sum, { kernel, channels, usedChannels = channels }) => sum + kernel * kernel * usedChannels,
     0,
@@ -82,8 +88,9 @@ export function multiplyAdds(conv: Conv2d): number {
   return pixels * rows * conv.outChannels;
 }
 
-/** Class images per convolution: 1 for an ordinary one, 4 or 9 for one on an upsampled source. */
+/** Planes of the output: 1 for an ordinary convolution, 4 or 9 class images for one on an upsampled source. */
 export function classCount(conv: Conv2d): number {
+  if (conv.planes) return conv.planes;
   return conv.upsampledBy ? upsampleClasses(conv.upsampledBy).length ** 2 : 1;
 }
 
@@ -97,6 +104,8 @@ export interface Walk {
   paddingX: string;
   /** First row of the weight matrix, in vec4 elements. */
   weightStart: string;
+  /** What is added to the address of a pixel: where the source has planes, theirs. */
+  sourceStart: string;
 }
 
 /** The walk over source `index`; in class images it depends on the class, `plane`. */
@@ -112,7 +121,10 @@ export function walk(conv: Conv2d, index: number): Walk {
       kernelWidth: `${source.kernel}u`,
       paddingY: `${source.padding}u`,
       paddingX: `${source.padding}u`,
-      weightStart: before.join(' + ') || '0u',
+      weightStart: conv.planes
+        ? 'plane * 4u * shape.vectors0 * shape.out_vectors'
+        : before.join(' + ') || '0u',
+      sourceStart: conv.planes ? 'plane * height * width * vectors + ' : '',
     };
   }
   const classes = upsampleClasses(conv.upsampledBy);
@@ -142,6 +154,7 @@ export function walk(conv: Conv2d, index: number): Walk {
     paddingY: 'padding_y',
     paddingX: 'padding_x',
     weightStart: 'weight_start',
+    sourceStart: '',
   };
 }
 

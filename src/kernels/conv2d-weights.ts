@@ -5,7 +5,7 @@ import { type Conv2d, upsampleClasses, weightRows } from './conv2d-shape.ts';
 /**
  * Packs weights `[out, in, kernel, kernel]`, one array per source, into the matrix of {@link conv2d}:
  * rows source, kernel row, kernel column, input channel (padded with zeros to the stored channels), columns output
- * channels. For class images each class has the sums of the taps that fall on one source pixel, taken in f64.
+ * channels. Where there are planes the one array is `[plane, out, in]`. For class images each class has the sums of the taps that fall on one source pixel, taken in f64.
  */
 export function packConvWeights(
   conv: Conv2d,
@@ -25,7 +25,18 @@ export function packConvWeights(
     }
     at += channels * conv.outChannels;
   };
-  if (conv.upsampledBy) {
+  if (conv.planes) {
+    // [plane, out, in] to [plane, in, out].
+    const { channels } = conv.sources[0];
+    for (let plane = 0; plane < conv.planes; plane++) {
+      const from = plane * conv.outChannels * channels;
+      for (let channel = 0; channel < channels; channel++) {
+        for (let out = 0; out < conv.outChannels; out++) {
+          packed[at++] = weights[0][from + out * channels + channel];
+        }
+      }
+    }
+  } else if (conv.upsampledBy) {
     const classes = upsampleClasses(conv.upsampledBy);
     for (const y of classes) {
       for (const x of classes) {

@@ -51,7 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
 function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision: Precision): string {
   const { stride } = conv.sources[index];
-  const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart } = walk(conv, index);
+  const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(conv, index);
   const threads = tileThreads(tile);
   const vectors = tile.channels / 4;
   const blockVectors = tile.blockChannels / 4;
@@ -85,7 +85,7 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
       (l) => `let row${l} = y${l} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
     let column${l} = x${l} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
     let inside${l} = row${l} < height && column${l} < width && y${l} < shape.out_height;
-    let base${l} = select(0u, (row${l} * width + column${l}) * vectors + slot${l} % ${depth}u, inside${l});`,
+    let base${l} = select(0u, ${sourceStart}(row${l} * width + column${l}) * vectors + slot${l} % ${depth}u, inside${l});`,
     )}
     let weight = ${weightStart} + tap * 4u * vectors * out_vectors + channel;
     for (var c = 0u; c < vectors; c += ${depth}u) {

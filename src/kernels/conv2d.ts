@@ -8,18 +8,12 @@
  */
 
 import { directCode } from './conv2d-direct.ts';
-import {
-  type Conv2d,
-  classCount,
-  multiplyAdds,
-  type Residual,
-  upsampleClasses,
-  weightRows,
-} from './conv2d-shape.ts';
+import { epilogueBindings, storeCode } from './conv2d-epilogue.ts';
+import { type Conv2d, classCount, multiplyAdds, weightRows } from './conv2d-shape.ts';
 import { workgroupCode } from './conv2d-workgroup.ts';
 import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
 import { type Tile, tileName } from './tile.ts';
-import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
+import { elementBytes, header, type Precision } from './wgsl.ts';
 
 /**
  * A convolution kernel.
@@ -28,26 +22,19 @@ import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
  */
 export function conv2d(conv: Conv2d, { tile, precision }: { tile: Tile; precision: Precision }): Kernel {
   const element = elementBytes(precision);
-  const pixels = conv.outHeight * conv.outWidth;
-  const outputBytes = pixels * conv.outChannels * element;
-  const read = (name: string, bytes: number, type = `vec4<${precision}>`) => ({
+  const read = (name: string, bytes: number) => ({
     name,
     access: 'read' as const,
     bytes,
-    type,
+    type: `vec4<${precision}>`,
   });
   const shape = convShape(conv);
   const typed: TypedBinding[] = [
-    ...conv.sources.map((s, i) => read(`source${i}`, s.height * s.width * s.channels * element)),
+    ...conv.sources.map((s, i) =>
+      read(`source${i}`, (conv.planes ?? 1) * s.height * s.width * s.channels * element),
+    ),
     read('weights', weightRows(conv) * conv.outChannels * element),
-    ...(conv.bias ? [read('bias', conv.outChannels * 4, 'vec4<f32>')] : []),
-    ...conv.residuals.map((residual, i) => read(`residual${i}`, residualBytes(residual, outputBytes))),
-    {
-      name: 'output',
-      access: 'read_write' as const,
-      bytes: outputBytes * classCount(conv),
-      type: `vec4<${precision}>`,
-    },
+    ...epilogueBindings(conv, classCount(conv), precision),
   ];
   const { bindings, declarations } = declare(typed, shape);
   const body =
@@ -88,49 +75,4 @@ function tileGrid({ outHeight, outWidth, outChannels }: Conv2d, tile: Tile): [nu
     return [Math.ceil(groups / rows), rows];
   }
   return [Math.ceil(pixels / tile.blockPixels), Math.ceil(outChannels / tile.blockChannels)];
-}
-
-function residualBytes(residual: Residual, outputBytes: number): number {
-  if (residual.kind === 'same') return outputBytes;
-  const classes = residual.kind === 'classes' ? upsampleClasses(residual.scale).length ** 2 : 1;
-  return (outputBytes / residual.scale ** 2) * classes;
-}
-
-/** `store(pixel, channel, sum)`: the epilogue; `channel` counts vec4s, `plane` is the class image. */
-function storeCode(conv: Conv2d, precision: Precision): string {
-  const scaled = conv.residuals.some((residual) => residual.kind !== 'same');
-  return wgsl`
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
-  let at = pixel * shape.out_vectors + channel;
-  var value = sum;
-  #if ${conv.bias}
-  value += bias[channel];
-  #endif
-  #if ${scaled}
-  let y = pixel / shape.out_width;
-  let x = pixel % shape.out_width;
-  #endif
-  ${unroll(conv.residuals.length, (i) => `value += vec4<f32>(residual${i}[${residualIndex(conv.residuals[i])}]);`)}
-  #if ${conv.relu}
-  value = max(value, vec4<f32>());
-  #endif
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<${precision}>(value);
-}
-`;
-}
-
-/** Where in a residual the value for output pixel `(y, x)` stands. */
-function residualIndex(residual: Residual): string {
-  if (residual.kind === 'same') return 'at';
-  const { scale } = residual;
-  const width = `(shape.out_width / ${scale}u)`;
-  const low = `(y / ${scale}u) * ${width} + x / ${scale}u`;
-  if (residual.kind === 'upsampled') return `(${low}) * shape.out_vectors + channel`;
-  const count = upsampleClasses(scale).length;
-  const classOf = (axis: string) =>
-    count === 2
-      ? `(${axis} % 2u)`
-      : `select(select(1u, 0u, ${axis} % ${scale}u == 0u), 2u, ${axis} % ${scale}u == ${scale - 1}u)`;
-  const plane = `(${classOf('y')} * ${count}u + ${classOf('x')})`;
-  return `(${plane} * (shape.out_height / ${scale}u) * ${width} + ${low}) * shape.out_vectors + channel`;
 }

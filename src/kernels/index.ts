@@ -31,3 +31,11 @@ export {
 export { type UpsampleAdd, upsampleAdd } from './upsample-add.ts';
 export { type UpsampleConcat, upsampleConcat } from './upsample-concat.ts';
 export type { Precision } from './wgsl.ts';
+export {
+  type WinogradSize,
+  winogradPlanes,
+  winogradTiles,
+  winogradWeights,
+} from './winograd.ts';
+export { type WinogradInput, winogradInput } from './winograd-input.ts';
+export { type WinogradOutput, winogradOutput } from './winograd-output.ts';

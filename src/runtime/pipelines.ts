@@ -88,14 +88,21 @@ async function compile(device: GPUDevice, kernel: Kernel): Promise<GPUComputePip
   }
 }
 
+/** Lines of source shown before and after one with a message. */
+const linesAround = 3;
+
 const describe = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 
-/** The source with each message under its line. */
+/** The source around each message, with the message under its line; all of it where no line is named. */
 function annotate(code: string, messages: readonly GPUCompilationMessage[]): string {
+  const isNear = (index: number) =>
+    messages.every(({ lineNum }) => lineNum === 0) ||
+    messages.some(({ lineNum }) => Math.abs(lineNum - 1 - index) <= linesAround);
   return code
     .split('\n')
-    .flatMap((line, index) => [
+    .flatMap((line, index) => (isNear(index) ? [[line, index] as const] : []))
+    .flatMap(([line, index]) => [
       `${String(index + 1).padStart(4)} | ${line}`,
       ...messages
         .filter(({ lineNum }) => lineNum === index + 1)

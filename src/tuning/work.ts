@@ -39,7 +39,10 @@ export function convolutions(
 function convolutionsOf(graph: Graph, size: { width: number; height: number }): Conv2d[] {
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
-  return graph.layers.flatMap((layer) => (layer.op === 'conv2d' ? [convShape(layer, shapeOf)] : []));
+  return graph.layers.flatMap((layer) =>
+    // The products of Winograd's filtering keep their default tile.
+    layer.op === 'conv2d' && !layer.planes ? [convShape(layer, shapeOf)] : [],
+  );
 }
 
 /** Groups convolutions by class, the most floating-point operations first. */

@@ -10,6 +10,7 @@ import runtime from './runtime.suite.ts';
 import smoke from './smoke.suite.ts';
 import type { GpuSuite } from './suite.ts';
 import tuning from './tuning.suite.ts';
+import winograd from './winograd.suite.ts';
 
 export const suites: GpuSuite[] = [
   { name: 'smoke', tests: smoke },
@@ -21,4 +22,5 @@ export const suites: GpuSuite[] = [
   { name: 'network', tests: network },
   { name: 'detector', tests: detector },
   { name: 'tuning', tests: tuning },
+  { name: 'winograd', tests: winograd },
 ];

@@ -4,13 +4,21 @@
  */
 
 import { inferShapes, type TensorShape } from '../../src/graph/infer-shapes.ts';
-import type { ConvLayer, DbHeadLayer, Graph, Layer, StemPoolLayer } from '../../src/graph/layers.ts';
+import type {
+  ConvLayer,
+  DbHeadLayer,
+  Graph,
+  Layer,
+  StemPoolLayer,
+  WinogradOutputLayer,
+} from '../../src/graph/layers.ts';
 import { upsampleClasses } from '../../src/kernels/conv2d-shape.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
 import { maxPool3x3 } from '../gpu/references/max-pool.ts';
 import { sigmoid } from '../gpu/references/reference.ts';
 import { concatenate, gatherClasses, upsampleNearest } from '../gpu/references/upsample.ts';
+import { transformTiles, untransformTiles } from '../gpu/references/winograd.ts';
 
 type Tensor = Float64Array;
 
@@ -44,6 +52,10 @@ function runLayer(
       const { height, width, channels } = shapeOf(layer.input);
       return { [layer.output]: maxPool3x3(get(layer.input), height, width, channels) };
     }
+    case 'winogradInput':
+      return { [layer.output]: transformTiles(get(layer.input), shapeOf(layer.input), layer.size) };
+    case 'winogradOutput':
+      return { [layer.output]: runWinogradOutput(layer, get, shapeOf) };
     case 'upsampleAdd': {
       const upsampled = upsampleNearest(get(layer.top), shapeOf(layer.top), 2);
       return { [layer.output]: get(layer.lateral).map((value, i) => value + upsampled[i]) };
@@ -65,6 +77,7 @@ function runConv(
   get: (name: string) => Tensor,
   shapeOf: (name: string) => TensorShape,
 ): Tensor {
+  if (layer.planes) return runProducts(layer, get(layer.sources[0].tensor));
   const { weights, bias } = layer.parameters();
   const { height, width } = shapeOf(layer.output);
   const scale = layer.upsampledBy ?? 1;
@@ -95,6 +108,46 @@ function runConv(
     relu: layer.relu,
   });
   return layer.upsampledBy ? classImages(values, full, layer.upsampledBy) : values;
+}
+
+/** For each plane, the product of tiles `[tile, in]` and weights `[out, in]`. */
+function runProducts({ planes = 1, outChannels, parameters }: ConvLayer, tiles: Tensor): Tensor {
+  const [weights] = parameters().weights;
+  const inChannels = weights.length / (planes * outChannels);
+  const perPlane = tiles.length / (planes * inChannels);
+  return Float64Array.from({ length: planes * perPlane * outChannels }, (_, i) => {
+    const out = i % outChannels;
+    const plane = Math.floor(i / (perPlane * outChannels));
+    let sum = 0;
+    for (let c = 0; c < inChannels; c++) {
+      const weight = weights[(plane * outChannels + out) * inChannels + c];
+      sum += tiles[Math.floor(i / outChannels) * inChannels + c] * weight;
+    }
+    return sum;
+  });
+}
+
+function runWinogradOutput(
+  layer: WinogradOutputLayer,
+  get: (name: string) => Tensor,
+  shapeOf: (name: string) => TensorShape,
+): Tensor {
+  const shape = shapeOf(layer.output);
+  const bias = layer.bias ? layer.parameters().bias : undefined;
+  const residuals = layer.residuals.map(({ tensor, kind }) => {
+    const from = shapeOf(tensor);
+    const factor = shape.width / from.width;
+    return kind === 'classes'
+      ? gatherClasses(get(tensor), from, factor)
+      : upsampleNearest(get(tensor), from, factor);
+  });
+  return untransformTiles(get(layer.input), shape, layer.size).map((sum, i) => {
+    const value = residuals.reduce(
+      (all, residual) => all + residual[i],
+      sum + (bias?.[i % shape.channels] ?? 0),
+    );
+    return layer.relu ? Math.max(0, value) : value;
+  });
 }
 
 /** Of an image all of whose `scale` x `scale` copies of a class are equal, one of each class. */

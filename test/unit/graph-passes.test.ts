@@ -37,7 +37,9 @@ describe('fusions', () => {
   const subsets: Fusion[][] = [
     ...allFusions.map((name) => [name]),
     ...allFusions.map((name) => allFusions.filter((other) => other !== name)),
-    allFusions,
+    [...allFusions],
+    ['winograd'],
+    [...allFusions, 'winograd'],
   ];
 
   for (const names of subsets) {

@@ -3,6 +3,7 @@
  * must run. The graph without any of them is the oracle that they are tested against.
  */
 
+import type { Precision } from '../../kernels/wgsl.ts';
 import type { Graph } from '../layers.ts';
 import { composeNeck } from './compose-neck.ts';
 import { convolveBeforeUpsampling } from './convolve-before-upsampling.ts';
@@ -11,12 +12,14 @@ import { fuseStemPool } from './fuse-stem-pool.ts';
 import { fuseUpsampleAdd } from './fuse-upsample-add.ts';
 import { mergeHeads } from './merge-heads.ts';
 import { packMask } from './pack-mask.ts';
+import { winograd } from './winograd.ts';
 
 export const fusions = {
   mergeHeads,
   composeNeck,
   convolveBeforeUpsampling,
   fuseUpsampleAdd,
+  winograd,
   fuseShortcut,
   fuseStemPool,
   packMask,
@@ -24,19 +27,21 @@ export const fusions = {
 
 export type Fusion = keyof typeof fusions;
 
-/** All names, in order. */
-export const allFusions = Object.keys(fusions) as Fusion[];
+const order = Object.keys(fusions) as Fusion[];
+
+/** The fusions that save work or traffic everywhere, in order. Winograd trades one for the other and is apart. */
+export const allFusions: readonly Fusion[] = order.filter((name) => name !== 'winograd');
 
 /**
- * The fusions that pay on an adapter: on a GPU all. A software adapter has no memory traffic to save in the stem and
- * takes longer to compile its barriers than it gains.
+ * The fusions that pay on an adapter. A software adapter is bound by arithmetic, so Winograd pays at every size; it
+ * has no memory traffic to save in the stem, and takes longer to compile that kernel's barriers than it gains.
  */
-export const chooseFusions = ({ software }: { software: boolean }): Fusion[] =>
-  software ? allFusions.filter((name) => name !== 'fuseStemPool') : allFusions;
+export function chooseFusions({ software }: { software: boolean }, precision: Precision): readonly Fusion[] {
+  if (!software) return allFusions;
+  return order.filter((name) => name !== 'fuseStemPool' && (name !== 'winograd' || precision === 'f32'));
+}
 
-/** Applies the named fusions, by default all. */
+/** Applies the named fusions, by default {@link allFusions}. */
 export function fuse(graph: Graph, names: readonly Fusion[] = allFusions): Graph {
-  return allFusions
-    .filter((name) => names.includes(name))
-    .reduce((fused, name) => fusions[name](fused), graph);
+  return order.filter((name) => names.includes(name)).reduce((fused, name) => fusions[name](fused), graph);
 }

@@ -22,7 +22,8 @@ export function isLinear(layer: Layer | undefined): layer is ConvLayer {
     !layer.relu &&
     layer.residuals.length === 0 &&
     layer.sources.length === 1 &&
-    layer.upsampledBy === undefined
+    layer.upsampledBy === undefined &&
+    layer.planes === undefined
   );
 }
 

@@ -1,0 +1,66 @@
+/** @file The input transform of a Winograd convolution: V = B^T d B for every tile and channel. NHWC, f32 sums. */
+
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
+import { combine, type WinogradSize, winogradMatrices, winogradPlanes, winogradTiles } from './winograd.ts';
+
+export interface WinogradInput {
+  label: string;
+  height: number;
+  width: number;
+  /** A multiple of 4. */
+  channels: number;
+  size: WinogradSize;
+}
+
+/** Bindings: `source` `[height, width, channels]`, `output` `[plane, tile row, tile column, channels]`. */
+export function winogradInput(
+  { label, height, width, channels, size }: WinogradInput,
+  { precision }: { precision: Precision },
+): Kernel {
+  const { BT } = winogradMatrices[size];
+  const side = size + 2;
+  const tiles = winogradTiles(size, { height, width });
+  const values = tiles.height * tiles.width * channels;
+  const type = `vec4<${precision}>`;
+  const element = elementBytes(precision);
+  const shape = { height, width, vectors: channels / 4 };
+  const typed: TypedBinding[] = [
+    { name: 'source', access: 'read', bytes: height * width * channels * element, type },
+    { name: 'output', access: 'read_write', bytes: winogradPlanes(size) * values * element, type },
+  ];
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
+fn pixel_at(y: u32, x: u32, channel: u32) -> vec4<f32> {
+  let inside = y < shape.height && x < shape.width;
+  return vec4<f32>(select(${type}(), source[select(0u, (y * shape.width + x) * shape.vectors + channel, inside)], inside));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let columns = (shape.width + ${size - 1}u) / ${size}u;
+  let rows = (shape.height + ${size - 1}u) / ${size}u;
+  if (id.x >= columns * shape.vectors) { return; }
+  let channel = id.x % shape.vectors;
+  let tile = id.y * columns + id.x / shape.vectors;
+  // One pixel of padding: -1 wraps around and fails the comparison.
+  let y = id.y * ${size}u - 1u;
+  let x = id.x / shape.vectors * ${size}u - 1u;
+  ${unroll(side, (i) => unroll(side, (j) => `let d${i}_${j} = pixel_at(y + ${i}u, x + ${j}u, channel);`))}
+  ${unroll(side, (i) => unroll(side, (j) => `let e${i}_${j} = ${combine(BT[i], (k) => `d${k}_${j}`)};`))}
+  let plane = rows * columns * shape.vectors;
+  let at = tile * shape.vectors + channel;
+  ${unroll(side, (i) => unroll(side, (j) => `output[${i * side + j}u * plane + at] = ${type}(${combine(BT[j], (k) => `e${i}_${k}`)});`))}
+}
+`;
+  return {
+    label,
+    code,
+    bindings,
+    shape,
+    dispatch: [Math.ceil((tiles.width * (channels / 4)) / 64), tiles.height, 1],
+    // Two passes of additions over the tile; most rows have four terms at most.
+    flops: values * side * side * 6,
+    bytes: traffic(typed),
+  };
+}

@@ -1,0 +1,65 @@
+/** @file The output transform of a Winograd convolution: Y = A^T M A, then the epilogue of the convolution. NHWC. */
+
+import { epilogueBindings, storeCode } from './conv2d-epilogue.ts';
+import type { Conv2d } from './conv2d-shape.ts';
+import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
+import { combine, type WinogradSize, winogradMatrices, winogradPlanes, winogradTiles } from './winograd.ts';
+
+export interface WinogradOutput
+  extends Pick<Conv2d, 'label' | 'outHeight' | 'outWidth' | 'outChannels' | 'bias' | 'residuals' | 'relu'> {
+  size: WinogradSize;
+}
+
+/**
+ * Bindings: `products` `[plane, tile row, tile column, outChannels]`, then those of the epilogue: `bias` if any,
+ * `residual0`, ..., `output` `[outHeight, outWidth, outChannels]`.
+ */
+export function winogradOutput(form: WinogradOutput, { precision }: { precision: Precision }): Kernel {
+  const { label, outHeight, outWidth, outChannels, size } = form;
+  const { AT } = winogradMatrices[size];
+  const side = size + 2;
+  const tiles = winogradTiles(size, { height: outHeight, width: outWidth });
+  const values = tiles.height * tiles.width * outChannels;
+  const shape = { out_height: outHeight, out_width: outWidth, out_vectors: outChannels / 4 };
+  const typed: TypedBinding[] = [
+    {
+      name: 'products',
+      access: 'read',
+      bytes: winogradPlanes(size) * values * elementBytes(precision),
+      type: `vec4<${precision}>`,
+    },
+    ...epilogueBindings(form, 1, precision),
+  ];
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
+${storeCode(form, precision)}
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let columns = (shape.out_width + ${size - 1}u) / ${size}u;
+  let rows = (shape.out_height + ${size - 1}u) / ${size}u;
+  if (id.x >= columns * shape.out_vectors) { return; }
+  let channel = id.x % shape.out_vectors;
+  let tile = id.y * columns + id.x / shape.out_vectors;
+  let plane = rows * columns * shape.out_vectors;
+  let at = tile * shape.out_vectors + channel;
+  ${unroll(side, (i) => unroll(side, (j) => `let d${i}_${j} = vec4<f32>(products[${i * side + j}u * plane + at]);`))}
+  ${unroll(size, (i) => unroll(side, (j) => `let e${i}_${j} = ${combine(AT[i], (k) => `d${k}_${j}`)};`))}
+  var sums = array<vec4<f32>, ${size * size}>(${Array.from({ length: size * size }, (_, i) => combine(AT[i % size], (k) => `e${Math.floor(i / size)}_${k}`)).join(', ')});
+  for (var i = 0u; i < ${size * size}u; i++) {
+    let y = id.y * ${size}u + i / ${size}u;
+    let x = id.x / shape.out_vectors * ${size}u + i % ${size}u;
+    if (y < shape.out_height && x < shape.out_width) { store(y * shape.out_width + x, channel, 0u, sums[i]); }
+  }
+}
+`;
+  return {
+    label,
+    code,
+    bindings,
+    shape,
+    dispatch: [Math.ceil((tiles.width * (outChannels / 4)) / 64), tiles.height, 1],
+    flops: values * (side + size) * size * 6,
+    bytes: traffic(typed),
+  };
+}
