@@ -30,6 +30,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   ${unroll(vectors, (v) => `var sum${p}_${v} = vec4<f32>();`)}`,
   )}
   ${unroll(conv.sources.length, (s) => sourceLoop(conv, s, tile, precision))}
+  #if ${conv.bias || conv.residuals.length > 0}
   // A loop, since the epilogue is long and would be compiled as often as there are sums.
   var sums = array<vec4<f32>, ${tile.pixels * vectors}>(${Array.from(
     { length: tile.pixels * vectors },
@@ -40,15 +41,29 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let vector = channel + i % ${vectors}u;
     if (pixel < pixels${partial ? ' && vector < shape.out_vectors' : ''}) { store(pixel, vector, plane, sums[i]); }
   }
+  #else
+  ${unroll(tile.pixels, (p) =>
+    unroll(
+      vectors,
+      (v) =>
+        `if (first + ${p}u < pixels${partial ? ` && channel + ${v}u < shape.out_vectors` : ''}) { store(pixel${p}, channel + ${v}u, plane, sum${p}_${v}); }`,
+    ),
+  )}
+  #endif
 }
 `;
 }
 
 function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Precision): string {
-  const { usedChannels = 4, stride } = conv.sources[index];
-  const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(conv, index);
+  const { channels, usedChannels = 4, stride } = conv.sources[index];
+  const { prologue, kernelHeight, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(
+    conv,
+    index,
+  );
   const vectors = tile.channels / 4;
   const used = Math.min(usedChannels, 4);
+  // The image is one vector deep: known, the innermost loop is gone.
+  const single = channels === 4;
   return wgsl`
   {
   ${prologue}
@@ -59,17 +74,19 @@ function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Pr
   let row_1 = shape.out_vectors;
   let row_2 = 2u * row_1;
   let row_3 = 3u * row_1;
-  for (var tap = 0u; tap < ${taps}; tap++) {
+  // The weights of one tap follow those of the one before.
+  var weight = ${weightStart} + channel;
+  for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
     // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
+    ${unroll(tile.pixels, (p) => `let row${p} = y${p} * ${stride}u + tap_y - ${paddingY};`)}
+    for (var tap_x = 0u; tap_x < ${kernelWidth}; tap_x++) {
     ${unroll(
       tile.pixels,
-      (p) => `let row${p} = y${p} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
-    let column${p} = x${p} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
+      (p) => `let column${p} = x${p} * ${stride}u + tap_x - ${paddingX};
     let inside${p} = row${p} < height && column${p} < width;
     let base${p} = select(0u, ${sourceStart}(row${p} * width + column${p}) * vectors, inside${p});`,
     )}
-    var weight = ${weightStart} + tap * 4u * vectors * row_1 + channel;
-    for (var c = 0u; c < vectors; c++) {
+    for (var c = 0u; c < ${single ? '1u' : 'vectors'}; c++) {
       ${unroll(tile.pixels, (p) => `let value${p} = select(vec4<${precision}>(), source${index}[base${p} + c], inside${p});`)}
       ${unroll(
         vectors,
@@ -91,6 +108,7 @@ function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Pr
         ),
       )}
       weight += 4u * row_1;
+    }
     }
   }
   }`;

@@ -99,6 +99,7 @@ export interface Walk {
   /** Statements that come before. */
   prologue: string;
   taps: string;
+  kernelHeight: string;
   kernelWidth: string;
   paddingY: string;
   paddingX: string;
@@ -118,6 +119,7 @@ export function walk(conv: Conv2d, index: number): Walk {
     return {
       prologue: '',
       taps: `${source.kernel * source.kernel}u`,
+      kernelHeight: `${source.kernel}u`,
       kernelWidth: `${source.kernel}u`,
       paddingY: `${source.padding}u`,
       paddingX: `${source.padding}u`,
@@ -145,11 +147,13 @@ export function walk(conv: Conv2d, index: number): Walk {
   var padding_of_class = ${table(classes.map(({ padding }) => padding))};
   var start_of_class = ${table(starts)};
   let kernel_width = taps_of_class[plane % ${n}u];
-  let taps = taps_of_class[plane / ${n}u] * kernel_width;
+  let kernel_height = taps_of_class[plane / ${n}u];
+  let taps = kernel_height * kernel_width;
   let padding_y = padding_of_class[plane / ${n}u];
   let padding_x = padding_of_class[plane % ${n}u];
   let weight_start = start_of_class[plane] * 4u * shape.vectors0 * shape.out_vectors;`,
     taps: 'taps',
+    kernelHeight: 'kernel_height',
     kernelWidth: 'kernel_width',
     paddingY: 'padding_y',
     paddingX: 'padding_x',

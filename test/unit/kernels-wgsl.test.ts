@@ -15,6 +15,8 @@ import type { Tile } from '../../src/kernels/tile.ts';
 import { upsampleAdd } from '../../src/kernels/upsample-add.ts';
 import { upsampleConcat } from '../../src/kernels/upsample-concat.ts';
 import { type Precision, wgsl } from '../../src/kernels/wgsl.ts';
+import { winogradInput } from '../../src/kernels/winograd-input.ts';
+import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 
 interface Size {
   height: number;
@@ -87,6 +89,22 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   }),
   'max-pool': (precision, size) => maxPool({ label: 'pool', ...size, channels: 64 }, { precision }),
   'stem-pool': (precision, size) => stemPool({ label: 'stem', ...size, outChannels: 64 }, { precision }),
+  'winograd-input': (precision, size) =>
+    winogradInput({ label: 'tiles', ...size, channels: 64, size: 4 }, { precision }),
+  'winograd-output': (precision, { height, width }) =>
+    winogradOutput(
+      {
+        label: 'output',
+        outHeight: height,
+        outWidth: width,
+        outChannels: 64,
+        bias: true,
+        residuals: [{ kind: 'same' }],
+        relu: true,
+        size: 2,
+      },
+      { precision },
+    ),
   'upsample-add': (precision, size) => upsampleAdd({ label: 'add', ...size, channels: 64 }, { precision }),
   'upsample-concat': (precision, size) =>
     upsampleConcat({ label: 'concat', ...size, channels: 64, scales: [8, 4, 2, 1] }, { precision }),

@@ -35,18 +35,20 @@ var sum1_1 = vec4<f32>();
   let row_1 = shape.out_vectors;
   let row_2 = 2u * row_1;
   let row_3 = 3u * row_1;
-  for (var tap = 0u; tap < 49u; tap++) {
+  // The weights of one tap follow those of the one before.
+  var weight = 0u + channel;
+  for (var tap_y = 0u; tap_y < 7u; tap_y++) {
     // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
-    let row0 = y0 * 2u + tap / 7u - 3u;
-    let column0 = x0 * 2u + tap % 7u - 3u;
+    let row0 = y0 * 2u + tap_y - 3u;
+let row1 = y1 * 2u + tap_y - 3u;
+    for (var tap_x = 0u; tap_x < 7u; tap_x++) {
+    let column0 = x0 * 2u + tap_x - 3u;
     let inside0 = row0 < height && column0 < width;
     let base0 = select(0u, (row0 * width + column0) * vectors, inside0);
-let row1 = y1 * 2u + tap / 7u - 3u;
-    let column1 = x1 * 2u + tap % 7u - 3u;
+let column1 = x1 * 2u + tap_x - 3u;
     let inside1 = row1 < height && column1 < width;
     let base1 = select(0u, (row1 * width + column1) * vectors, inside1);
-    var weight = 0u + tap * 4u * vectors * row_1 + channel;
-    for (var c = 0u; c < vectors; c++) {
+    for (var c = 0u; c < 1u; c++) {
       let value0 = select(vec4<f32>(), source0[base0 + c], inside0);
 let value1 = select(vec4<f32>(), source0[base1 + c], inside1);
       let w0_0 = weights[weight + 0u]; let w0_1 = weights[weight + row_1 + 0u]; let w0_2 = weights[weight + row_2 + 0u];
@@ -57,13 +59,11 @@ sum1_0 += value1.x * w0_0; sum1_0 += value1.y * w0_1; sum1_0 += value1.z * w0_2;
 sum1_1 += value1.x * w1_0; sum1_1 += value1.y * w1_1; sum1_1 += value1.z * w1_2;
       weight += 4u * row_1;
     }
+    }
   }
   }
-  // A loop, since the epilogue is long and would be compiled as often as there are sums.
-  var sums = array<vec4<f32>, 4>(sum0_0, sum0_1, sum1_0, sum1_1);
-  for (var i = 0u; i < 4u; i++) {
-    let pixel = first + i / 2u;
-    let vector = channel + i % 2u;
-    if (pixel < pixels) { store(pixel, vector, plane, sums[i]); }
-  }
+  if (first + 0u < pixels) { store(pixel0, channel + 0u, plane, sum0_0); }
+if (first + 0u < pixels) { store(pixel0, channel + 1u, plane, sum0_1); }
+if (first + 1u < pixels) { store(pixel1, channel + 0u, plane, sum1_0); }
+if (first + 1u < pixels) { store(pixel1, channel + 1u, plane, sum1_1); }
 }

@@ -32,7 +32,8 @@ var sum1_1 = vec4<f32>();
   var padding_of_class = array<u32, 3>(1u, 0u, 0u);
   var start_of_class = array<u32, 9>(0u, 4u, 6u, 10u, 12u, 13u, 15u, 19u, 21u);
   let kernel_width = taps_of_class[plane % 3u];
-  let taps = taps_of_class[plane / 3u] * kernel_width;
+  let kernel_height = taps_of_class[plane / 3u];
+  let taps = kernel_height * kernel_width;
   let padding_y = padding_of_class[plane / 3u];
   let padding_x = padding_of_class[plane % 3u];
   let weight_start = start_of_class[plane] * 4u * shape.vectors0 * shape.out_vectors;
@@ -43,17 +44,19 @@ var sum1_1 = vec4<f32>();
   let row_1 = shape.out_vectors;
   let row_2 = 2u * row_1;
   let row_3 = 3u * row_1;
-  for (var tap = 0u; tap < taps; tap++) {
+  // The weights of one tap follow those of the one before.
+  var weight = weight_start + channel;
+  for (var tap_y = 0u; tap_y < kernel_height; tap_y++) {
     // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
-    let row0 = y0 * 1u + tap / kernel_width - padding_y;
-    let column0 = x0 * 1u + tap % kernel_width - padding_x;
+    let row0 = y0 * 1u + tap_y - padding_y;
+let row1 = y1 * 1u + tap_y - padding_y;
+    for (var tap_x = 0u; tap_x < kernel_width; tap_x++) {
+    let column0 = x0 * 1u + tap_x - padding_x;
     let inside0 = row0 < height && column0 < width;
     let base0 = select(0u, (row0 * width + column0) * vectors, inside0);
-let row1 = y1 * 1u + tap / kernel_width - padding_y;
-    let column1 = x1 * 1u + tap % kernel_width - padding_x;
+let column1 = x1 * 1u + tap_x - padding_x;
     let inside1 = row1 < height && column1 < width;
     let base1 = select(0u, (row1 * width + column1) * vectors, inside1);
-    var weight = weight_start + tap * 4u * vectors * row_1 + channel;
     for (var c = 0u; c < vectors; c++) {
       let value0 = select(vec4<f32>(), source0[base0 + c], inside0);
 let value1 = select(vec4<f32>(), source0[base1 + c], inside1);
@@ -65,13 +68,11 @@ sum1_0 += value1.x * w0_0; sum1_0 += value1.y * w0_1; sum1_0 += value1.z * w0_2;
 sum1_1 += value1.x * w1_0; sum1_1 += value1.y * w1_1; sum1_1 += value1.z * w1_2; sum1_1 += value1.w * w1_3;
       weight += 4u * row_1;
     }
+    }
   }
   }
-  // A loop, since the epilogue is long and would be compiled as often as there are sums.
-  var sums = array<vec4<f32>, 4>(sum0_0, sum0_1, sum1_0, sum1_1);
-  for (var i = 0u; i < 4u; i++) {
-    let pixel = first + i / 2u;
-    let vector = channel + i % 2u;
-    if (pixel < pixels) { store(pixel, vector, plane, sums[i]); }
-  }
+  if (first + 0u < pixels) { store(pixel0, channel + 0u, plane, sum0_0); }
+if (first + 0u < pixels) { store(pixel0, channel + 1u, plane, sum0_1); }
+if (first + 1u < pixels) { store(pixel1, channel + 0u, plane, sum1_0); }
+if (first + 1u < pixels) { store(pixel1, channel + 1u, plane, sum1_1); }
 }

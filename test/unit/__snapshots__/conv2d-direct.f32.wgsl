@@ -40,17 +40,19 @@ var sum1_1 = vec4<f32>();
   let row_1 = shape.out_vectors;
   let row_2 = 2u * row_1;
   let row_3 = 3u * row_1;
-  for (var tap = 0u; tap < 9u; tap++) {
+  // The weights of one tap follow those of the one before.
+  var weight = 0u + channel;
+  for (var tap_y = 0u; tap_y < 3u; tap_y++) {
     // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
-    let row0 = y0 * 1u + tap / 3u - 1u;
-    let column0 = x0 * 1u + tap % 3u - 1u;
+    let row0 = y0 * 1u + tap_y - 1u;
+let row1 = y1 * 1u + tap_y - 1u;
+    for (var tap_x = 0u; tap_x < 3u; tap_x++) {
+    let column0 = x0 * 1u + tap_x - 1u;
     let inside0 = row0 < height && column0 < width;
     let base0 = select(0u, (row0 * width + column0) * vectors, inside0);
-let row1 = y1 * 1u + tap / 3u - 1u;
-    let column1 = x1 * 1u + tap % 3u - 1u;
+let column1 = x1 * 1u + tap_x - 1u;
     let inside1 = row1 < height && column1 < width;
     let base1 = select(0u, (row1 * width + column1) * vectors, inside1);
-    var weight = 0u + tap * 4u * vectors * row_1 + channel;
     for (var c = 0u; c < vectors; c++) {
       let value0 = select(vec4<f32>(), source0[base0 + c], inside0);
 let value1 = select(vec4<f32>(), source0[base1 + c], inside1);
@@ -61,6 +63,7 @@ sum0_1 += value0.x * w1_0; sum0_1 += value0.y * w1_1; sum0_1 += value0.z * w1_2;
 sum1_0 += value1.x * w0_0; sum1_0 += value1.y * w0_1; sum1_0 += value1.z * w0_2; sum1_0 += value1.w * w0_3;
 sum1_1 += value1.x * w1_0; sum1_1 += value1.y * w1_1; sum1_1 += value1.z * w1_2; sum1_1 += value1.w * w1_3;
       weight += 4u * row_1;
+    }
     }
   }
   }
