@@ -94,7 +94,7 @@ const faults: { name: string; spoil: (kernel: Kernel) => Kernel; reason: RegExp 
   },
   {
     name: 'the last tap is left out',
-    spoil: replaceInCode('tap < 9u', 'tap < 8u'),
+    spoil: replaceInCode('tap_x < 3u', 'tap_x < 2u'),
     reason: /wrong in \d+ of/,
   },
   {
@@ -237,7 +237,7 @@ const tests: GpuTest[] = [
     name: 'a reference that is wrong itself is found out by the definition',
     async run({ device }) {
       const context = await openDevice({ device });
-      const spoil = replaceInCode('tap < 9u', 'tap < 8u');
+      const spoil = replaceInCode('tap_x < 3u', 'tap_x < 2u');
       const tuned = await tuneWith(context, [plain], { build: (...options) => spoil(conv2d(...options)) });
       assertEqual(tuned.classes, [], 'classes');
       assert(/^the reference is wrong: expected/.test(tuned.rejected[0].reason), tuned.rejected[0].reason);
@@ -417,7 +417,7 @@ const tests: GpuTest[] = [
 
         const { adapter } = await openDevice({ device: context.device });
         // A layer at the default size, 736 x 736.
-        const entries = { 'f32 3x3 64 > 64, 2^15 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
+        const entries = { 'f32 3x3/2 64 > 128, 2^13 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
         await storeEntries(tuningKey(adapter, 'f32'), entries);
         const stages = new Set<string>();
         const onProgress = ({ stage }: Progress) => stages.add(stage);
