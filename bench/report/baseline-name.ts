@@ -6,7 +6,7 @@ import type { Environment } from './report.ts';
 export function baselineName({ runtime, adapter }: Pick<Environment, 'runtime' | 'adapter'>): string {
   const { vendor, architecture, device, description } = adapter;
   // Deno gives the device as a number, which names nothing.
-  const named = /[a-z]/i.test(device) ? device : '';
+  const named = /[a-z]/i.test(String(device)) ? device : '';
   const name = String(named || description || `${vendor} ${architecture}`);
   // What stands in brackets are versions, as in 'llvmpipe (LLVM 15.0.6, 256 bits)'; names have no digits' dots.
   const words = name.replace(/\([^)]*\d\.\d[^)]*\)/g, '').toLowerCase();
