@@ -19,7 +19,7 @@ export interface DbHead {
   /** `P` computes the probability map alone. */
   outputs: 'P' | 'PTB';
   /**
-   * True where the features of both heads stand in one tensor, P's first; it is then bound twice.
+   * True where the features of both heads stand in one tensor, P's first.
    * False where each head has a tensor of its own.
    */
   merged: boolean;
