@@ -5,8 +5,8 @@ import type { Environment } from './report.ts';
 /** `node-nvidia-h200.json`, `chrome-swiftshader-device-subzero.json`. */
 export function baselineName({ runtime, adapter }: Pick<Environment, 'runtime' | 'adapter'>): string {
   const { vendor, architecture, device, description } = adapter;
-  // Deno gives the device as a number, which names nothing.
-  const named = /[a-z]/i.test(String(device)) ? device : '';
+  // Deno and some browsers give the device as a number, which names nothing.
+  const named = /^(0x[0-9a-f]+|\d*)$/i.test(String(device)) ? '' : device;
   const name = String(named || description || `${vendor} ${architecture}`);
   // What stands in brackets are versions, as in 'llvmpipe (LLVM 15.0.6, 256 bits)'; names have no digits' dots.
   const words = name.replace(/\([^)]*\d\.\d[^)]*\)/g, '').toLowerCase();
