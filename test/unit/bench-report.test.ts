@@ -305,6 +305,8 @@ it.each([
   [{ device: '', description: 'NVIDIA H200' }, 'deno-nvidia-h200.json'],
   [{ device: '', description: 'SwiftShader Device (Subzero)' }, 'deno-swiftshader-device-subzero.json'],
   [{ device: '', description: '' }, 'deno-apple-metal-3.json'],
+  [{ device: '0', description: 'llvmpipe (LLVM 15.0.6, 256 bits)' }, 'deno-llvmpipe.json'],
+  [{ device: '0xc0de', description: '' }, 'deno-apple-metal-3.json'],
 ])('the baseline of %o is called %s', (names, expected) => {
   const adapter = { vendor: 'apple', architecture: 'metal-3', ...names };
   expect(baselineName({ runtime: 'deno', adapter })).toBe(expected);
