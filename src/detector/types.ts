@@ -1,6 +1,7 @@
 /** @file The nouns of the public face: what goes into a detector and what comes out. */
 
 import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
+import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tile-choice.ts';
 
 export type { Point, Region, TuningReport };
@@ -124,7 +125,7 @@ export interface DetectorInfo {
 }
 
 /** What weights can come from: a URL (in Node and Deno a path too), a response, a file, or its bytes. */
-export type WeightsSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;
+export type WeightsSource = BytesSource;
 
 /** Options of {@link TextDetector.create}. */
 export interface CreateOptions {

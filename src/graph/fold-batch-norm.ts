@@ -66,12 +66,17 @@ function normScaleShift(
 }
 
 function convParameters(entry: ConvEntry, source: ParameterSource): ConvParameters {
-  const weights = Float64Array.from(source(entry.weight));
-  if (!entry.norm) return { weights: [weights] };
+  if (!entry.norm) return { weights: [Float64Array.from(source(entry.weight))] };
   const { scale, shift } = normScaleShift(entry.norm, source);
-  const perOutput = weights.length / entry.outChannels;
-  for (let i = 0; i < weights.length; i++) weights[i] *= scale[Math.floor(i / perOutput)];
-  return { weights: [weights], bias: shift };
+  return {
+    get weights() {
+      const weights = Float64Array.from(source(entry.weight));
+      const perOutput = weights.length / entry.outChannels;
+      for (let i = 0; i < weights.length; i++) weights[i] *= scale[Math.floor(i / perOutput)];
+      return [weights];
+    },
+    bias: shift,
+  };
 }
 
 function headParameters(entry: HeadEntry, source: ParameterSource): DbHeadWeights[] {

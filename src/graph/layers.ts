@@ -8,8 +8,8 @@ import type { WinogradSize } from '../kernels/winograd.ts';
 
 /** Weights of a convolution, batch norm folded, f64. */
 export interface ConvParameters {
-  /** For each source `[out, in, kernel, kernel]`. */
-  weights: readonly Float64Array[];
+  /** For each source `[out, in, kernel, kernel]`. Computed when read, so that a bias costs no folding of weights. */
+  readonly weights: readonly Float64Array[];
   /** `[out]`; absent where nothing is added. */
   bias?: Float64Array;
 }

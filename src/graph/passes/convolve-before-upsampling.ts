@@ -40,7 +40,12 @@ function split(layer: ConvLayer, { inputs, scales }: UpsampleConcatLayer): ConvL
         ...layer.residuals,
         ...classes.map(({ output }) => ({ tensor: output, kind: 'classes' as const })),
       ],
-      parameters: () => ({ weights: [slice(full)()], bias: layer.parameters().bias }),
+      parameters: () => ({
+        get weights() {
+          return [slice(full)()];
+        },
+        bias: layer.parameters().bias,
+      }),
     },
   ];
 }

@@ -22,7 +22,9 @@ export function fuseShortcut(graph: Graph): Graph {
       parameters: () => {
         const [main, side] = [layer.parameters(), shortcut.parameters()];
         return {
-          weights: [...main.weights, ...side.weights],
+          get weights() {
+            return [...main.weights, ...side.weights];
+          },
           bias: main.bias?.map((value, i) => value + (side.bias?.[i] ?? 0)),
         };
       },

@@ -21,7 +21,10 @@ export function mergeHeads(graph: Graph): Graph {
     parameters: () => {
       const [a, b] = [first.parameters(), second.parameters()];
       return {
-        weights: a.weights.map((weights, i) => concat(weights, b.weights[i])),
+        get weights() {
+          const others = b.weights;
+          return a.weights.map((weights, i) => concat(weights, others[i]));
+        },
         bias: a.bias && b.bias && concat(a.bias, b.bias),
       };
     },

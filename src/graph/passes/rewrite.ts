@@ -7,7 +7,7 @@ export const producer = (graph: Graph, tensor: string): Layer | undefined =>
   graph.layers.find((layer) => layerOutputs(layer).includes(tensor));
 
 /** The layers that read `tensor`. */
-export const consumers = (graph: Graph, tensor: string): Layer[] =>
+const consumers = (graph: Graph, tensor: string): Layer[] =>
   graph.layers.filter((layer) => layerInputs(layer).includes(tensor));
 
 /** True for a tensor that one layer reads and that is no output. */
