@@ -18,15 +18,29 @@ export interface BufferAssignment {
  * The input lives from the start, outputs to the end.
  */
 export function assignBuffers(graph: Graph, bytesOf: (tensor: string) => number): BufferAssignment {
-  const lives = new Map<string, { from: number; to: number }>([[graph.input, { from: -1, to: -1 }]]);
+  const lives = new Map<string, Life>([[graph.input, { from: -1, to: -1 }]]);
   graph.layers.forEach((layer, index) => {
     for (const tensor of layerOutputs(layer)) lives.set(tensor, { from: index, to: index });
     for (const tensor of layerInputs(layer)) lives.get(tensor)!.to = index;
   });
   for (const tensor of graph.outputs) lives.get(tensor)!.to = graph.layers.length;
 
+  return packLives(lives, bytesOf);
+}
+
+/** From the step that first touches a tensor to the last one. */
+export interface Life {
+  from: number;
+  to: number;
+}
+
+/** Gives tensors whose lives do not touch the same buffer, the largest first. */
+export function packLives(
+  lives: ReadonlyMap<string, Life>,
+  bytesOf: (tensor: string) => number,
+): BufferAssignment {
   const sizes: number[] = [];
-  const tenants: { from: number; to: number }[][] = [];
+  const tenants: Life[][] = [];
   const bufferOf = new Map<string, number>();
   const bySize = [...lives].sort(([a], [b]) => bytesOf(b) - bytesOf(a));
   for (const [tensor, life] of bySize) {

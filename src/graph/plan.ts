@@ -58,6 +58,11 @@ export interface Plan {
   constants: ReadonlyMap<string, Constant>;
   /** Bytes of each activation buffer. */
   bufferSizes: readonly number[];
+  tensors: ReadonlyMap<string, { buffer: number; bytes: number }>;
+}
+
+/** The plan of a graph: its tensors are images. */
+export interface GraphPlan extends Plan {
   tensors: ReadonlyMap<string, { buffer: number; bytes: number; shape: TensorShape }>;
 }
 
@@ -82,7 +87,7 @@ export function plan(
   size: { width: number; height: number },
   input: PlanInput,
   choice: KernelChoice,
-): Plan {
+): GraphPlan {
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
   const bytesOf = (tensor: string): number =>

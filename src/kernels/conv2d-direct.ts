@@ -5,7 +5,7 @@
  * numbered over pixels and channels together, so that small maps leave none idle.
  */
 
-import { type Conv2d, multiplyAdd, walk } from './conv2d-shape.ts';
+import { type Conv2d, multiplyAdd, place, walk } from './conv2d-shape.ts';
 import type { DirectTile } from './tile.ts';
 import { type Precision, unroll, wgsl } from './wgsl.ts';
 
@@ -55,7 +55,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 }
 
 function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Precision): string {
-  const { channels, usedChannels = 4, stride } = conv.sources[index];
+  const source = conv.sources[index];
+  const { channels, usedChannels = 4, stride } = source;
   const { prologue, kernelHeight, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(
     conv,
     index,
@@ -80,12 +81,13 @@ function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Pr
     // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
     ${unroll(tile.pixels, (p) => `let row${p} = y${p} * ${stride}u + tap_y - ${paddingY};`)}
     for (var tap_x = 0u; tap_x < ${kernelWidth}; tap_x++) {
-    ${unroll(
-      tile.pixels,
-      (p) => `let column${p} = x${p} * ${stride}u + tap_x - ${paddingX};
-    let inside${p} = row${p} < height && column${p} < width;
-    let base${p} = select(0u, ${sourceStart}(row${p} * width + column${p}) * vectors, inside${p});`,
-    )}
+    ${unroll(tile.pixels, (p) => {
+      const row = place(source, `row${p}`, 'height');
+      const column = place(source, `column${p}`, 'width');
+      return `let column${p} = x${p} * ${stride}u + tap_x - ${paddingX};
+    let inside${p} = ${row.inside} && ${column.inside};
+    let base${p} = select(0u, ${sourceStart}(${row.index} * width + ${column.index}) * vectors, inside${p});`;
+    })}
     for (var c = 0u; c < ${single ? '1u' : 'vectors'}; c++) {
       ${unroll(tile.pixels, (p) => `let value${p} = select(vec4<${precision}>(), source${index}[base${p} + c], inside${p});`)}
       ${unroll(

@@ -4,7 +4,10 @@ import { type Conv2d, type Residual, upsampleClasses } from './conv2d-shape.ts';
 import type { TypedBinding } from './kernel.ts';
 import { elementBytes, type Precision, unroll, wgsl } from './wgsl.ts';
 
-export type Epilogue = Pick<Conv2d, 'outHeight' | 'outWidth' | 'outChannels' | 'bias' | 'residuals' | 'relu'>;
+export type Epilogue = Pick<
+  Conv2d,
+  'outHeight' | 'outWidth' | 'outChannels' | 'bias' | 'residuals' | 'relu' | 'batch'
+>;
 
 /** The bindings that the epilogue reads and writes: `bias` if any, `residual0`, ..., `output`. */
 export function epilogueBindings(conv: Epilogue, planes: number, precision: Precision): TypedBinding[] {
@@ -14,7 +17,12 @@ export function epilogueBindings(conv: Epilogue, planes: number, precision: Prec
   return [
     ...(conv.bias ? [bias] : []),
     ...conv.residuals.map((residual, i): TypedBinding => {
-      return { name: `residual${i}`, access: 'read', bytes: residualBytes(residual, outputBytes), type };
+      return {
+        name: `residual${i}`,
+        access: 'read',
+        bytes: residualBytes(residual, outputBytes * (conv.batch ?? 1)),
+        type,
+      };
     }),
     { name: 'output', access: 'read_write', bytes: outputBytes * planes, type },
   ];
@@ -31,7 +39,11 @@ export function storeCode(conv: Epilogue, precision: Precision): string {
   const scaled = conv.residuals.some((residual) => residual.kind !== 'same');
   return wgsl`
 fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
+  #if ${conv.batch !== undefined}
+  let at = (plane * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
+  #else
   let at = pixel * shape.out_vectors + channel;
+  #endif
   var value = sum;
   #if ${conv.bias}
   value += bias[channel];
@@ -44,7 +56,11 @@ fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
   #if ${conv.relu}
   value = max(value, vec4<f32>());
   #endif
+  #if ${conv.batch !== undefined}
+  output[at] = vec4<${precision}>(value);
+  #else
   output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<${precision}>(value);
+  #endif
 }
 `;
 }

@@ -18,6 +18,11 @@ export interface ConvSource {
   stride: number;
   /** Zeros on each side. */
   padding: number;
+  /**
+   * The source is meant with `fractionalStride - 1` zeros between its pixels: a transposed convolution, the gradient of
+   * one with this stride. Default: 1, none.
+   */
+  fractionalStride?: number;
 }
 
 /**
@@ -50,6 +55,8 @@ export interface Conv2d {
    * source, 1x1). What Winograd's filtering needs between its transforms.
    */
   planes?: number;
+  /** So many images, one after the other in sources, residuals (`same` only) and output; the weights are shared. */
+  batch?: number;
 }
 
 /** One class of output position along an axis of an upsampled source: its taps and where the first one lies. */
@@ -85,12 +92,13 @@ export function multiplyAdds(conv: Conv2d): number {
     (sum, { kernel, channels, usedChannels = channels }) => sum + kernel * kernel * usedChannels,
     0,
   );
-  return pixels * rows * conv.outChannels;
+  return pixels * rows * conv.outChannels * (conv.batch ?? 1);
 }
 
-/** Planes of the output: 1 for an ordinary convolution, 4 or 9 class images for one on an upsampled source. */
+/** Planes of the output: images of a batch, or 4 or 9 class images for a convolution on an upsampled source, or 1. */
 export function classCount(conv: Conv2d): number {
-  if (conv.planes) return conv.planes;
+  const planes = conv.planes ?? conv.batch;
+  if (planes !== undefined) return planes;
   return conv.upsampledBy ? upsampleClasses(conv.upsampledBy).length ** 2 : 1;
 }
 
@@ -126,7 +134,7 @@ export function walk(conv: Conv2d, index: number): Walk {
       weightStart: conv.planes
         ? 'plane * 4u * shape.vectors0 * shape.out_vectors'
         : before.join(' + ') || '0u',
-      sourceStart: conv.planes ? 'plane * height * width * vectors + ' : '',
+      sourceStart: conv.planes || conv.batch ? 'plane * height * width * vectors + ' : '',
     };
   }
   const classes = upsampleClasses(conv.upsampledBy);
@@ -159,6 +167,24 @@ export function walk(conv: Conv2d, index: number): Walk {
     paddingX: 'padding_x',
     weightStart: 'weight_start',
     sourceStart: '',
+  };
+}
+
+/** Where a row or column of the window falls in the source, and whether it does. */
+export interface Place {
+  index: string;
+  inside: string;
+}
+
+/**
+ * The place of `window` (an expression in u32 that wraps around where it is negative) along an axis with `size` pixels.
+ */
+export function place({ fractionalStride = 1 }: ConvSource, window: string, size: string): Place {
+  if (fractionalStride === 1) return { index: window, inside: `${window} < ${size}` };
+  const stride = `${fractionalStride}u`;
+  return {
+    index: `(${window} / ${stride})`,
+    inside: `${window} % ${stride} == 0u && ${window} < ${size} * ${stride}`,
   };
 }
 

@@ -4,7 +4,7 @@
  * Needs input channels that are a multiple of `blockDepth` and output channels that are one of `blockChannels`.
  */
 
-import { type Conv2d, multiplyAdd, walk } from './conv2d-shape.ts';
+import { type Conv2d, multiplyAdd, place, walk } from './conv2d-shape.ts';
 import { tileThreads, type WorkgroupTile } from './tile.ts';
 import { type Precision, unroll, wgsl } from './wgsl.ts';
 
@@ -50,7 +50,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision: Precision): string {
-  const { stride } = conv.sources[index];
+  const source = conv.sources[index];
+  const { stride } = source;
   const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(conv, index);
   const threads = tileThreads(tile);
   const vectors = tile.channels / 4;
@@ -80,13 +81,14 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
   let x${l} = pixel${l} % shape.out_width;`,
   )}
   for (var tap = 0u; tap < ${taps}; tap++) {
-    ${unroll(
-      pixelLoads,
-      (l) => `let row${l} = y${l} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
+    ${unroll(pixelLoads, (l) => {
+      const row = place(source, `row${l}`, 'height');
+      const column = place(source, `column${l}`, 'width');
+      return `let row${l} = y${l} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
     let column${l} = x${l} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
-    let inside${l} = row${l} < height && column${l} < width && y${l} < shape.out_height;
-    let base${l} = select(0u, ${sourceStart}(row${l} * width + column${l}) * vectors + slot${l} % ${depth}u, inside${l});`,
-    )}
+    let inside${l} = ${row.inside} && ${column.inside} && y${l} < shape.out_height;
+    let base${l} = select(0u, ${sourceStart}(${row.index} * width + ${column.index}) * vectors + slot${l} % ${depth}u, inside${l});`;
+    })}
     let weight = ${weightStart} + tap * 4u * vectors * out_vectors + channel;
     for (var c = 0u; c < vectors; c += ${depth}u) {
       workgroupBarrier();

@@ -31,7 +31,7 @@ export function conv2d(conv: Conv2d, { tile, precision }: { tile: Tile; precisio
   const shape = convShape(conv);
   const typed: TypedBinding[] = [
     ...conv.sources.map((s, i) =>
-      read(`source${i}`, (conv.planes ?? 1) * s.height * s.width * s.channels * element),
+      read(`source${i}`, (conv.planes ?? conv.batch ?? 1) * s.height * s.width * s.channels * element),
     ),
     read('weights', weightRows(conv) * conv.outChannels * element),
     ...epilogueBindings(conv, classCount(conv), precision),

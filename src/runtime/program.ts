@@ -16,7 +16,7 @@ export interface Step {
 }
 
 /** What a caller binds to the plan's external resources. */
-export type Externals = ReadonlyMap<string, GPUBuffer | GPUTextureView>;
+export type Externals = ReadonlyMap<string, GPUBuffer | GPUTextureView | GPUBufferBinding>;
 
 export interface Device {
   context: GpuContext;
@@ -155,6 +155,7 @@ export class Program {
       case 'external': {
         const value = externals.get(resource.name);
         if (!value) throw new Error(`nothing is bound to '${resource.name}'`);
+        if ('buffer' in value) return value;
         return 'size' in value ? { buffer: value } : value;
       }
     }

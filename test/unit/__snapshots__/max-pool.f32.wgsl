@@ -9,17 +9,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let x = id.x / 16u;
   let y = id.y;
   let channel = id.x % 16u;
+  let image = id.z * shape.height;
   // The centre is always inside, so it can stand for neighbours that are not.
-  var largest = source[(y * 2u * shape.width + x * 2u) * 16u + channel];
+  var largest = source[((image + y * 2u) * shape.width + x * 2u) * 16u + channel];
   for (var window_y = 0u; window_y < 3u; window_y++) {
     for (var window_x = 0u; window_x < 3u; window_x++) {
       // -1 wraps around and fails the comparison.
       let source_y = y * 2u + window_y - 1u;
       let source_x = x * 2u + window_x - 1u;
       if (source_y < shape.height && source_x < shape.width) {
-        largest = max(largest, source[(source_y * shape.width + source_x) * 16u + channel]);
+        largest = max(largest, source[((image + source_y) * shape.width + source_x) * 16u + channel]);
       }
     }
   }
-  output[(y * out_width + x) * 16u + channel] = largest;
+  output[((image / 2u + y) * out_width + x) * 16u + channel] = largest;
 }

@@ -1,0 +1,141 @@
+/**
+ * @file Gradient of a convolution's weights: a GEMM whose K dimension is the output's pixels. Layout NHWC.
+ * A thread keeps a block of input channels x output channels of one tap in registers and walks over the pixels of
+ * its slice of the output's rows; `sumSlices` adds the slices up. No atomics, so that sums come in a fixed order.
+ */
+
+import { declare, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
+import { unroll, wgsl } from '../wgsl.ts';
+
+export interface Conv2dWeightGradient {
+  label: string;
+  /** Images in source and gradient. */
+  batch: number;
+  height: number;
+  width: number;
+  /** Input channels as stored, a multiple of 4. */
+  channels: number;
+  kernel: number;
+  stride: number;
+  padding: number;
+  outHeight: number;
+  outWidth: number;
+  /** A multiple of 4. */
+  outChannels: number;
+  /** Into how many slices the rows of the output (of all images) are cut. */
+  slices: number;
+}
+
+/** Vectors of input and of output channels that one thread takes: 2x2, more of one where the other has but one. */
+function block({ channels, outChannels }: Conv2dWeightGradient): { inputs: number; outputs: number } {
+  const most = (vectors: number, wanted: number) =>
+    vectors % wanted === 0 ? wanted : vectors % 2 === 0 ? 2 : 1;
+  if (channels === 4) return { inputs: 1, outputs: most(outChannels / 4, 4) };
+  if (outChannels === 4) return { inputs: most(channels / 4, 4), outputs: 1 };
+  return { inputs: most(channels / 4, 2), outputs: most(outChannels / 4, 2) };
+}
+
+/** Threads of one slice. */
+export function weightGradientThreads(conv: Conv2dWeightGradient): number {
+  const { inputs, outputs } = block(conv);
+  return (conv.kernel ** 2 * conv.channels * conv.outChannels) / (16 * inputs * outputs);
+}
+
+/**
+ * `output[slice, tap, in, out] = sum over the slice's pixels of source[pixel at tap, in] * gradient[pixel, out]`,
+ * in the row order of `packConvWeights`. Bindings: `source`, `gradient` (of the output), `output`; all f32.
+ */
+export function conv2dWeightGradient(conv: Conv2dWeightGradient): Kernel {
+  const {
+    batch,
+    height,
+    width,
+    channels,
+    kernel,
+    stride,
+    padding,
+    outHeight,
+    outWidth,
+    outChannels,
+    slices,
+  } = conv;
+  const { inputs, outputs } = block(conv);
+  const type = 'vec4<f32>';
+  const shape = {
+    batch,
+    height,
+    width,
+    vectors: channels / 4,
+    out_height: outHeight,
+    out_width: outWidth,
+    out_vectors: outChannels / 4,
+    slices,
+  };
+  const typed: TypedBinding[] = [
+    { name: 'source', access: 'read', bytes: batch * height * width * channels * 4, type },
+    { name: 'gradient', access: 'read', bytes: batch * outHeight * outWidth * outChannels * 4, type },
+    {
+      name: 'output',
+      access: 'read_write',
+      bytes: slices * kernel ** 2 * channels * outChannels * 4,
+      type,
+    },
+  ];
+  const { bindings, declarations } = declare(typed, shape);
+  const sums = (text: (i: number, k: number, j: number) => string) =>
+    unroll(inputs, (i) => unroll(4, (k) => unroll(outputs, (j) => text(i, k, j))));
+  const code = wgsl`${declarations}
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let item = id.y * groups.x * 64u + id.x;
+  let columns = shape.out_vectors / ${outputs}u;
+  let rows = shape.vectors / ${inputs}u;
+  let out_vector = (item % columns) * ${outputs}u;
+  let vector = (item / columns % rows) * ${inputs}u;
+  let tap = item / (columns * rows) % ${kernel * kernel}u;
+  let slice = item / (columns * rows * ${kernel * kernel}u);
+  if (slice >= shape.slices) { return; }
+  let tap_y = tap / ${kernel}u;
+  let tap_x = tap % ${kernel}u;
+  let height = shape.height;
+  let width = shape.width;
+  let vectors = shape.vectors;
+  let out_height = shape.out_height;
+  let out_width = shape.out_width;
+  let out_vectors = shape.out_vectors;
+  // Between these columns of the output the tap falls inside the source: no test is left for the inner loop.
+  let begin = ${padding === 0 ? '0u' : `select(0u, (${padding + stride - 1}u - tap_x) / ${stride}u, tap_x < ${padding}u)`};
+  let end = select(0u, min(out_width, (width + ${padding}u - 1u - tap_x) / ${stride}u + 1u), tap_x < width + ${padding}u);
+  let all_rows = shape.batch * out_height;
+  let last = (slice + 1u) * all_rows / shape.slices;
+  ${sums((i, k, j) => `var sum${i}${k}_${j} = vec4<f32>();`)}
+  for (var row = slice * all_rows / shape.slices; row < last; row++) {
+    // Above the image the subtraction wraps around and fails the comparison as well.
+    let y = (row % out_height) * ${stride}u + tap_y - ${padding}u;
+    if (y >= height) { continue; }
+    var source_at = ((row / out_height * height + y) * width + begin * ${stride}u + tap_x - ${padding}u) * vectors + vector;
+    var gradient_at = (row * out_width + begin) * out_vectors + out_vector;
+    for (var x = begin; x < end; x++) {
+      ${unroll(inputs, (i) => `let value${i} = source[source_at + ${i}u];`)}
+      ${unroll(outputs, (j) => `let gradient${j} = gradient[gradient_at + ${j}u];`)}
+      ${sums((i, k, j) => `sum${i}${k}_${j} += value${i}.${'xyzw'[k]} * gradient${j};`)}
+      source_at += ${stride}u * vectors;
+      gradient_at += out_vectors;
+    }
+  }
+  let output_at = ((slice * ${kernel * kernel}u + tap) * vectors + vector) * 4u * out_vectors + out_vector;
+  ${sums((i, k, j) => `output[output_at + ${4 * i + k}u * out_vectors + ${j}u] = sum${i}${k}_${j};`)}
+}
+`;
+  const groups = Math.ceil((weightGradientThreads(conv) * slices) / 64);
+  const rows = Math.ceil(groups / 65535);
+  return {
+    label: conv.label,
+    code,
+    bindings,
+    shape,
+    dispatch: [Math.ceil(groups / rows), rows, 1],
+    flops: 2 * batch * outHeight * outWidth * kernel ** 2 * channels * outChannels,
+    bytes: traffic(typed),
+  };
+}

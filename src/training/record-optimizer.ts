@@ -1,0 +1,58 @@
+/** @file The end of a training step: the verdict on the gradient, the optimizer, and the moving averages. */
+
+import { gradientVerdict, normSlices, sumOfSquares } from '../kernels/training/gradient-norm.ts';
+import { verdict } from '../kernels/training/optimizer-shape.ts';
+import { adamWStep, movingAverage, sgdStep } from '../kernels/training/optimizer-step.ts';
+import type { Optimizer } from './optimizer.ts';
+import { lossTensor } from './record-loss.ts';
+import type { Recorder } from './recorder.ts';
+import { resources } from './resources.ts';
+
+/** The tensor of the verdict on the gradient. */
+export const verdictTensor = 'verdict';
+
+/** Names in the uniforms of what changes from step to step, as bits of f32. */
+export const rates = {
+  learningRate: 'learning_rate',
+  correction1: 'correction1',
+  correction2: 'correction2',
+  statistics: 'statistics_rate',
+  average: 'average_rate',
+} as const;
+
+/** Records a step of `optimizer` on `count` parameters. `statistics`: elements of the running ones, 0 if frozen. */
+export function recordOptimizer(
+  recorder: Recorder,
+  optimizer: Optimizer,
+  { count, statistics }: { count: number; statistics: number },
+): void {
+  const partial = recorder.tensor('gradient norm, in slices', normSlices(count));
+  recorder.tensor(verdictTensor, verdict.words);
+  recorder.step(sumOfSquares({ label: 'gradient norm', count }), [resources.gradients, partial]);
+  recorder.step(gradientVerdict({ label: verdictTensor, count, maxNorm: optimizer.clipNorm ?? 0 }), [
+    partial,
+    lossTensor,
+    verdictTensor,
+  ]);
+  const shape = { label: optimizer.kind, count };
+  const common = [resources.gradients, verdictTensor, resources.parameters, resources.firstMoments];
+  if (optimizer.kind === 'sgd') {
+    recorder.step(sgdStep(shape, optimizer), common);
+  } else {
+    recorder.step(adamWStep(shape, optimizer), [...common, resources.secondMoments]);
+  }
+  if (optimizer.averageDecay !== undefined) {
+    recorder.step(movingAverage({ label: 'average of the parameters', count, rate: rates.average }), [
+      resources.parameters,
+      verdictTensor,
+      resources.average,
+    ]);
+  }
+  if (statistics > 0) {
+    recorder.step(movingAverage({ label: 'running statistics', count: statistics, rate: rates.statistics }), [
+      resources.batch,
+      verdictTensor,
+      resources.running,
+    ]);
+  }
+}

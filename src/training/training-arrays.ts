@@ -1,0 +1,133 @@
+/**
+ * @file What a training run keeps on the device from step to step: parameters, gradients, moments, averages and
+ * statistics, each one flat array in the order of the layouts.
+ */
+
+import type { Entry } from '../graph/dbnet.ts';
+import { bufferUsage } from '../runtime/constants.ts';
+import { checked, type GpuContext } from '../runtime/gpu-context.ts';
+import type { Externals } from '../runtime/program.ts';
+import { ReadbackPool } from '../runtime/readback.ts';
+import type { Optimizer } from './optimizer.ts';
+import { type Layout, pack, parameterLayout, statisticsLayout, unpack } from './parameter-layout.ts';
+import { batchStatistics, gradientOf, parameter, resources, runningStatistics } from './resources.ts';
+
+/** A tensor as PyTorch shapes it. */
+export interface NamedTensor {
+  shape: readonly number[];
+  data: Float32Array<ArrayBuffer>;
+}
+
+/** Arrays that outlive a run, by the prefix that their tensors get in a saved state. */
+export type KeptArray = 'parameters' | 'running' | 'firstMoments' | 'secondMoments' | 'average';
+
+export class TrainingArrays {
+  readonly layouts: { parameters: Layout; statistics: Layout };
+  readonly #context: GpuContext;
+  readonly #readback: ReadbackPool;
+  readonly #buffers = new Map<string, GPUBuffer>();
+
+  private constructor(context: GpuContext, entries: readonly Entry[]) {
+    this.#context = context;
+    this.#readback = new ReadbackPool(context);
+    this.layouts = { parameters: parameterLayout(entries), statistics: statisticsLayout(entries) };
+  }
+
+  /**
+   * Allocates what `optimizer` needs, all zero, and uploads parameters and statistics.
+   * @throws DBNetError `gpu-error` if memory is out.
+   */
+  static async create(
+    context: GpuContext,
+    entries: readonly Entry[],
+    optimizer: Optimizer,
+    source: (name: string) => ArrayLike<number>,
+  ): Promise<TrainingArrays> {
+    const arrays = new TrainingArrays(context, entries);
+    const { parameters, statistics } = arrays.layouts;
+    const packed = pack(parameters, source);
+    await checked(context, 'allocating the parameters and the state of the optimizer', () => {
+      const names = ['parameters', 'gradients', 'firstMoments'] as const;
+      for (const name of names) arrays.#allocate(name, parameters.count);
+      if (optimizer.kind === 'adamw') arrays.#allocate('secondMoments', parameters.count);
+      if (optimizer.averageDecay !== undefined) {
+        arrays.#allocate('average', parameters.count);
+        arrays.#write('average', packed);
+      }
+      for (const name of ['running', 'batch'] as const) arrays.#allocate(name, statistics.count);
+      arrays.#write('parameters', packed);
+      arrays.#write('running', pack(statistics, source));
+    }).catch((error) => {
+      arrays.destroy();
+      throw error;
+    });
+    return arrays;
+  }
+
+  /** Bytes of all arrays. */
+  get bytes(): number {
+    return [...this.#buffers.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** The arrays and their slots, under the names that a training plan binds. */
+  externals(): Map<string, GPUBuffer | GPUBufferBinding> {
+    const externals: [string, GPUBuffer | GPUBufferBinding][] = [];
+    for (const [name, buffer] of this.#buffers) {
+      externals.push([resources[name as keyof typeof resources], buffer]);
+    }
+    const slots = (layout: Layout, name: keyof typeof resources, called: (slot: string) => string) => {
+      for (const [slot, { offset, count }] of layout.slots) {
+        const binding = { buffer: this.#buffers.get(name)!, offset: offset * 4, size: count * 4 };
+        externals.push([called(slot), binding]);
+      }
+    };
+    slots(this.layouts.parameters, 'parameters', parameter);
+    slots(this.layouts.parameters, 'gradients', gradientOf);
+    slots(this.layouts.statistics, 'running', runningStatistics);
+    slots(this.layouts.statistics, 'batch', batchStatistics);
+    return new Map(externals) satisfies Externals;
+  }
+
+  /** True if the run keeps this array. */
+  has(name: KeptArray): boolean {
+    return this.#buffers.has(name);
+  }
+
+  /** Reads an array as PyTorch's tensors. The moments have the names and shapes of the parameters. */
+  async read(name: KeptArray | 'gradients'): Promise<Map<string, NamedTensor>> {
+    const buffer = this.#buffers.get(name)!;
+    const staging = this.#readback.acquire(buffer.size);
+    try {
+      const encoder = this.#context.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
+      this.#context.device.queue.submit([encoder.finish()]);
+      return unpack(this.#layoutOf(name), new Float32Array(await this.#readback.map(staging, buffer.size)));
+    } finally {
+      this.#readback.release(staging);
+    }
+  }
+
+  /** Replaces an array by PyTorch's tensors. */
+  write(name: KeptArray, source: (parameter: string) => ArrayLike<number>): void {
+    this.#write(name, pack(this.#layoutOf(name), source));
+  }
+
+  destroy(): void {
+    this.#readback.destroy();
+    for (const buffer of this.#buffers.values()) buffer.destroy();
+    this.#buffers.clear();
+  }
+
+  #layoutOf(name: KeptArray | 'gradients'): Layout {
+    return name === 'running' ? this.layouts.statistics : this.layouts.parameters;
+  }
+
+  #allocate(name: keyof typeof resources, count: number): void {
+    const usage = bufferUsage.storage | bufferUsage.copyFrom | bufferUsage.copyTo;
+    this.#buffers.set(name, this.#context.device.createBuffer({ label: name, size: count * 4, usage }));
+  }
+
+  #write(name: KeptArray, values: Float32Array<ArrayBuffer>): void {
+    this.#context.device.queue.writeBuffer(this.#buffers.get(name)!, 0, values);
+  }
+}

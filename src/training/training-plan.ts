@@ -1,0 +1,44 @@
+/** @file A whole training step as a plan: pixels in, loss and changed parameters out. Plain data, no device. */
+
+import type { Entry } from '../graph/dbnet.ts';
+import type { Plan } from '../graph/plan.ts';
+import type { DbLoss } from '../kernels/training/db-loss-shape.ts';
+import { normalizePixels } from '../kernels/training/normalize-pixels.ts';
+import type { Optimizer } from './optimizer.ts';
+import { lossTensor, recordLoss } from './record-loss.ts';
+import { type NetworkOptions, recordNetwork } from './record-network.ts';
+import { recordOptimizer, verdictTensor } from './record-optimizer.ts';
+import { Recorder } from './recorder.ts';
+import { resources } from './resources.ts';
+
+export interface TrainingPlanOptions extends NetworkOptions {
+  input: {
+    channelOrder: 'rgb' | 'bgr';
+    mean: readonly [number, number, number];
+    std: readonly [number, number, number];
+  };
+  loss: DbLoss;
+  optimizer: Optimizer;
+  /** Elements of the flat arrays. */
+  counts: { parameters: number; statistics: number };
+}
+
+/** What can be read when a step is done: the loss, the verdict on the gradient, the logits of P and T. */
+export const trainingOutputs = { loss: lossTensor, verdict: verdictTensor, logits: 'logits' } as const;
+
+/** The plan of a step with `batch` images of `height` x `width` (multiples of 32). */
+export function trainingPlan(entries: readonly Entry[], options: TrainingPlanOptions): Plan {
+  const { batch, height, width, input, loss, optimizer, counts, batchNorm } = options;
+  const recorder = new Recorder();
+  const pixels = batch * height * width;
+  recorder.tensor('image', pixels * 4);
+  recorder.step(normalizePixels({ label: 'normalize', pixels, ...input }), [resources.pixels, 'image']);
+  recordNetwork(recorder, entries, options);
+  recordLoss(recorder, 'logits', { pixels, loss });
+  recorder.backward();
+  recordOptimizer(recorder, optimizer, {
+    count: counts.parameters,
+    statistics: batchNorm === 'batch' ? counts.statistics : 0,
+  });
+  return recorder.plan(Object.values(trainingOutputs));
+}
