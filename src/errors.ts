@@ -34,8 +34,10 @@ export type DBNetErrorCode =
   | 'disposed'
   /** An optional package is needed for this and is not installed. */
   | 'missing-package'
-  /** A label file cannot be read as labels. */
-  | 'invalid-labels';
+  /** Labels cannot be read, or cannot be those of the image. */
+  | 'invalid-labels'
+  /** A loss or a gradient was not finite. */
+  | 'training-diverged';
 
 /** The error class of the package. */
 export class DBNetError extends Error {

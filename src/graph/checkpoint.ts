@@ -18,8 +18,8 @@ export interface Checkpoint {
 /** Prefix of checkpoints that were saved from a wrapped model. */
 const wrapper = 'model.module.';
 
-/** Tensors that occur in the authors' checkpoints and take no part in inference. */
-const unused = /(^backbone\.(fc|smooth)\.)|(\.num_batches_tracked$)/;
+/** Tensors that occur in the authors' checkpoints, or in saved states of training, and take no part in inference. */
+const unused = /^backbone\.(fc|smooth)\.|^training\.|\.num_batches_tracked$/;
 
 /**
  * Checks names and shapes of all tensors; every one that is missing, superfluous or misshapen stands in the error.

@@ -30,6 +30,11 @@ export class Recorder {
     return count;
   }
 
+  /** Steps so far. */
+  get length(): number {
+    return this.#steps.length;
+  }
+
   /** Adds a kernel. A resource that was not declared as a tensor is what the caller binds. */
   step(kernel: Kernel, resources: readonly string[]): void {
     if (resources.length !== kernel.bindings.length - 1) {

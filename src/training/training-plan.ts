@@ -26,8 +26,13 @@ export interface TrainingPlanOptions extends NetworkOptions {
 /** What can be read when a step is done: the loss, the verdict on the gradient, the logits of P and T. */
 export const trainingOutputs = { loss: lossTensor, verdict: verdictTensor, logits: 'logits' } as const;
 
+export interface TrainingPlan extends Plan {
+  /** Index of the first step of the update: what comes before changes nothing that outlives the run. */
+  updateFrom: number;
+}
+
 /** The plan of a step with `batch` images of `height` x `width` (multiples of 32). */
-export function trainingPlan(entries: readonly Entry[], options: TrainingPlanOptions): Plan {
+export function trainingPlan(entries: readonly Entry[], options: TrainingPlanOptions): TrainingPlan {
   const { batch, height, width, input, loss, optimizer, counts, batchNorm } = options;
   const recorder = new Recorder();
   const pixels = batch * height * width;
@@ -36,9 +41,10 @@ export function trainingPlan(entries: readonly Entry[], options: TrainingPlanOpt
   recordNetwork(recorder, entries, options);
   recordLoss(recorder, 'logits', { pixels, loss });
   recorder.backward();
+  const updateFrom = recorder.length;
   recordOptimizer(recorder, optimizer, {
     count: counts.parameters,
     statistics: batchNorm === 'batch' ? counts.statistics : 0,
   });
-  return recorder.plan(Object.values(trainingOutputs));
+  return { ...recorder.plan(Object.values(trainingOutputs)), updateFrom };
 }

@@ -1,0 +1,93 @@
+/** @file From samples to what a step uploads: crops as bytes, label maps as targets. */
+
+import { invalid } from '../describe.ts';
+import { DBNetError } from '../errors.ts';
+import { labelMaps } from '../labels/label-maps.ts';
+import type { LabelMapsOptions } from '../labels/types.ts';
+import { type AugmentOptions, augment, type TextPolygon } from './augment.ts';
+import { Random } from './random.ts';
+import { readPixels } from './read-pixels.ts';
+import type { TrainingSample } from './types.ts';
+
+export interface Batch {
+  count: number;
+  /** RGBA `[count, cropSize, cropSize]`. */
+  pixels: Uint8Array<ArrayBuffer>;
+  /** `[4, count, cropSize, cropSize]`: probability, its mask, threshold, its mask. */
+  targets: Float32Array<ArrayBuffer>;
+}
+
+export interface BatchOptions {
+  cropSize: number;
+  seed: number;
+  /** Counts from 0; together with the seed it decides what is drawn. */
+  step: number;
+  augment: Omit<AugmentOptions, 'cropSize'>;
+  labels: Omit<LabelMapsOptions, 'into' | 'scratch'>;
+}
+
+/**
+ * Cuts a crop out of every sample and draws its label maps.
+ * @throws DBNetError `invalid-argument` for no samples, labels that are none, and a batch in which no sample has text;
+ *   `invalid-image`.
+ */
+export async function makeBatch(samples: readonly TrainingSample[], options: BatchOptions): Promise<Batch> {
+  if (!Array.isArray(samples) || samples.length === 0) {
+    throw invalid('samples', 'at least one { image, polygons }', samples);
+  }
+  const { cropSize, seed, step } = options;
+  const count = samples.length;
+  const area = cropSize * cropSize;
+  const pixels = new Uint8Array(count * area * 4);
+  const targets = new Float32Array(4 * count * area);
+  const pictures = await Promise.all(samples.map(({ image }) => readPixels(image)));
+  for (const [index, picture] of pictures.entries()) {
+    const polygons = checkPolygons(samples[index].polygons, index, picture);
+    const crop = augment(picture, polygons, new Random(seed, step, index), {
+      ...options.augment,
+      cropSize,
+    });
+    pixels.set(crop.data, index * area * 4);
+    const map = (plane: number) =>
+      targets.subarray((plane * count + index) * area, (plane * count + index + 1) * area);
+    labelMaps(
+      crop.polygons,
+      { width: cropSize, height: cropSize },
+      {
+        ...options.labels,
+        into: { probability: map(0), probabilityMask: map(1), threshold: map(2), thresholdMask: map(3) },
+      },
+    );
+  }
+  if (!samples.some(({ polygons }) => polygons.some(({ ignore }) => !ignore))) {
+    throw new DBNetError(
+      'invalid-labels',
+      `none of the ${count} samples of this batch has a text that is not to be ignored, so there is nothing to learn ` +
+        'from: batches may hold images without text, but need one with',
+    );
+  }
+  return { count, pixels, targets };
+}
+
+/** @throws DBNetError `invalid-argument`, `invalid-labels`. */
+function checkPolygons(
+  polygons: readonly TextPolygon[],
+  index: number,
+  { width, height }: { width: number; height: number },
+): readonly TextPolygon[] {
+  if (!Array.isArray(polygons)) throw invalid(`samples[${index}].polygons`, 'an array of { points }', polygons);
+  const outside = polygons.findIndex(
+    ({ points }) =>
+      Array.isArray(points) &&
+      points.length > 0 &&
+      (points.every(([x]) => x <= 0 || x >= width) || points.every(([, y]) => y <= 0 || y >= height)),
+  );
+  if (outside !== -1) {
+    throw new DBNetError(
+      'invalid-labels',
+      `samples[${index}].polygons[${outside}]: expected a polygon in the image of ${width}x${height} pixels, found one ` +
+        `with the corner (${polygons[outside].points[0].join(', ')}), all outside: are its labels those of another size?`,
+    );
+  }
+  return polygons;
+}

@@ -1,0 +1,16 @@
+/** @file `dbnet-webgpu/train`: training of DBNet on WebGPU, in browsers, Deno and Node. */
+
+export { DBNetError, type DBNetErrorCode } from '../errors.ts';
+export type { AugmentOptions, TextPolygon } from './augment.ts';
+export { augment } from './augment.ts';
+export type { LossOption } from './loss.ts';
+export type { Optimizer, OptimizerOptions } from './optimizer.ts';
+export { Trainer } from './trainer.ts';
+export type {
+  BatchMaps,
+  OnTrainingProgress,
+  StepResult,
+  TrainerOptions,
+  TrainingSample,
+  TrainingSettings,
+} from './types.ts';

@@ -1,0 +1,316 @@
+/** @file The public face of training: samples in, a smaller loss and weights out. */
+
+import { readRecipe } from '../detector/recipe.ts';
+import { Turns } from '../detector/turns.ts';
+import { invalid } from '../describe.ts';
+import { DBNetError } from '../errors.ts';
+import { readCheckpoint } from '../graph/checkpoint.ts';
+import { dbResNet18, parameterShapes } from '../graph/dbnet.ts';
+import { parts } from '../kernels/training/db-loss-shape.ts';
+import { assertNotLost, openDevice } from '../runtime/gpu-context.ts';
+import { loadBytes } from '../safetensors/load.ts';
+import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
+import { makeBatch } from './batch.ts';
+import { initialize } from './initialize.ts';
+import { resolveLoss } from './loss.ts';
+import { learningRateAt, type Optimizer, resolveOptimizer } from './optimizer.ts';
+import { resolveSettings, sameSettings } from './settings.ts';
+import { readState, restoreArrays, stateFile, weightsFile } from './state-file.ts';
+import { TrainingEngine } from './training-engine.ts';
+import type {
+  BatchMaps,
+  OnTrainingProgress,
+  StepResult,
+  TrainerOptions,
+  TrainingSample,
+  TrainingSettings,
+} from './types.ts';
+
+/** What random weights say of their own use: ImageNet's mean and standard deviation, RGB. */
+const freshMetadata = {
+  architecture: 'db-resnet18',
+  k: '50',
+  input: JSON.stringify({
+    channelOrder: 'rgb',
+    mean: [123.675, 116.28, 103.53],
+    std: [58.395, 57.12, 57.375],
+    size: { rule: 'shortSide', value: 736, multipleOf: 32 },
+  }),
+};
+
+/**
+ * Trains DBNet on WebGPU as the paper does: label maps by polygon offsetting, a loss through the differentiable
+ * binarization, and the backward pass of the whole network. Calls take turns on the device.
+ *
+ * @example
+ * const trainer = await Trainer.create({ weights: 'db-resnet18.safetensors', cropSize: 320 });
+ * for (const batch of batches) console.log((await trainer.step(batch)).loss);
+ * const bytes = await trainer.save(); // weights that TextDetector loads
+ */
+export class Trainer {
+  /** How this trainer trains, defaults filled in. */
+  readonly settings: Readonly<Required<TrainingSettings>>;
+  /** True where the adapter computes on the CPU. */
+  readonly software: boolean;
+  readonly #engine: TrainingEngine;
+  readonly #optimizer: Optimizer;
+  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #k: number;
+  readonly #turns = new Turns();
+  #step: number;
+  #lastCount = 0;
+  #disposed = false;
+
+  private constructor(
+    engine: TrainingEngine,
+    settings: Required<TrainingSettings>,
+    file: { metadata: Readonly<Record<string, string>>; k: number },
+    step: number,
+  ) {
+    this.#engine = engine;
+    this.settings = settings;
+    this.software = engine.context.software;
+    this.#optimizer = resolveOptimizer(settings.optimizer);
+    this.#metadata = file.metadata;
+    this.#k = file.k;
+    this.#step = step;
+  }
+
+  /**
+   * Loads or draws weights and opens a device.
+   * @throws DBNetError `invalid-argument`, `no-webgpu`, `load-failed`, `invalid-safetensors`, `unsupported-dtype`,
+   *   `incompatible-weights`, `missing-threshold-head`, `gpu-error`; the signal's reason.
+   */
+  static async create(options: TrainerOptions): Promise<Trainer> {
+    checkOptions(options);
+    const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = options;
+    signal?.throwIfAborted();
+    const source = weights ?? resume;
+    const file = source === undefined ? undefined : await load(source, onProgress, signal);
+    const state = resume === undefined || file === undefined ? undefined : readState(file);
+    const settings = state
+      ? sameSettings(state.settings, given)
+      : resolveSettings({ batchNorm: init === 'random' ? 'batch' : 'frozen', ...given });
+    const entries = dbResNet18({ thresholdHead: true });
+    const metadata = file?.metadata ?? freshMetadata;
+    const recipe = readRecipe(metadata, input);
+    const parameters = file ? trainable(file) : randomParameters(settings.seed);
+    const context = await openDevice({ gpu, device });
+    try {
+      signal?.throwIfAborted();
+      const engine = await TrainingEngine.create(context, {
+        entries,
+        source: parameters,
+        input: recipe.input,
+        loss: resolveLoss(settings.loss, recipe.k),
+        optimizer: resolveOptimizer(settings.optimizer),
+        batchNorm: settings.batchNorm,
+        cropSize: settings.cropSize,
+      });
+      if (state && file) restoreArrays(engine.arrays, file);
+      const stated = input === undefined ? metadata : withInput(metadata, recipe.input);
+      return new Trainer(engine, settings, { metadata: stated, k: recipe.k }, state?.step ?? 0);
+    } catch (error) {
+      context.close();
+      throw error;
+    }
+  }
+
+  /** Steps done. */
+  get steps(): number {
+    return this.#step;
+  }
+
+  /** Bytes of GPU memory held, by use. */
+  get memory(): { parameters: number; activations: number; readback: number; input: number } {
+    return this.#engine.memory;
+  }
+
+  /**
+   * One step of the optimizer on a batch. The first with a number of samples compiles for it.
+   * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image, or no text in
+   *   the whole batch), `limit-exceeded` or `gpu-error` (saying what would fit), `training-diverged`, `disposed`,
+   *   `device-lost`; the signal's reason. Whatever is thrown, the weights are those before the step.
+   */
+  step(
+    samples: readonly TrainingSample[],
+    options: { onProgress?: OnTrainingProgress; signal?: AbortSignal } = {},
+  ): Promise<StepResult> {
+    return this.#turn(async () => {
+      const { onProgress, signal } = options;
+      signal?.throwIfAborted();
+      const start = performance.now();
+      const { cropSize, seed, augment, labels } = this.settings;
+      const batch = await makeBatch(samples, {
+        cropSize,
+        seed,
+        step: this.#step,
+        augment: augment === false ? { augment: false } : augment,
+        labels,
+      });
+      const began = performance.now();
+      const { loss, gradientNorm, finite } = await this.#engine.step(batch, this.#step, {
+        onProgress: (stage, done, total) => onProgress?.({ stage, done, total }),
+        signal,
+      });
+      if (!finite) {
+        throw new DBNetError(
+          'training-diverged',
+          `step ${this.#step + 1}: the loss is ${loss[parts.total]}, the norm of the gradient ${gradientNorm}: the step was ` +
+            `not taken, and the weights are those of step ${this.#step}. Save them, and go on with a lower learning ` +
+            'rate, or with clipNorm',
+        );
+      }
+      const learningRate = learningRateAt(this.#optimizer, this.#step);
+      this.#step++;
+      this.#lastCount = batch.count;
+      const end = performance.now();
+      return {
+        step: this.#step,
+        loss: loss[parts.total],
+        parts: {
+          probability: loss[parts.probability],
+          binary: loss[parts.binary],
+          threshold: loss[parts.threshold],
+        },
+        gradientNorm,
+        learningRate,
+        pixels: { positives: loss[parts.positives], negatives: loss[parts.mined] },
+        timings: { batch: began - start, device: end - began, total: end - start },
+      };
+    });
+  }
+
+  /**
+   * The maps that the last step saw, of its crops, before the update.
+   * @throws DBNetError `invalid-argument` before the first step, `disposed`, `device-lost`.
+   */
+  maps(): Promise<BatchMaps> {
+    return this.#turn(async () => {
+      const logits = await this.#engine.readLogits(this.#lastCount);
+      if (!logits) throw invalid('maps()', 'a step before it', 'none');
+      const half = logits.length / 2;
+      const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+      const P = logits.slice(0, half).map(sigmoid);
+      const T = logits.slice(half).map(sigmoid);
+      const { cropSize } = this.settings;
+      return {
+        P,
+        T,
+        B: P.map((p, i) => sigmoid(this.#k * (p - T[i]))),
+        count: this.#lastCount,
+        width: cropSize,
+        height: cropSize,
+      };
+    });
+  }
+
+  /**
+   * The weights as the bytes of a safetensors file that `TextDetector` loads; the moving average of the parameters where
+   * the optimizer keeps one.
+   * @throws DBNetError `disposed`, `device-lost`.
+   */
+  save(): Promise<Uint8Array> {
+    return this.#turn(() => weightsFile(this.#engine.arrays, this.#metadata));
+  }
+
+  /**
+   * Everything that the next step depends on, for `create({ resume })`: bit for bit the same as if it had never
+   * stopped, on the same adapter. `TextDetector` loads it too.
+   * @throws DBNetError `disposed`, `device-lost`.
+   */
+  saveState(): Promise<Uint8Array> {
+    return this.#turn(() =>
+      stateFile(this.#engine.arrays, this.#metadata, { step: this.#step, settings: this.settings }),
+    );
+  }
+
+  /** Frees all GPU memory. A device that was passed in stays as it is. The trainer cannot be used afterwards. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#engine.destroy();
+    this.#engine.context.close();
+  }
+
+  #turn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.take(async () => {
+      this.#assertUsable();
+      try {
+        return await work();
+      } catch (error) {
+        // What went wrong because of it is reported as that.
+        this.#assertUsable();
+        throw error;
+      }
+    });
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) throw new DBNetError('disposed', 'the trainer was disposed: create a new one');
+    assertNotLost(this.#engine.context);
+  }
+}
+
+const optionKeys = [
+  'weights',
+  'init',
+  'resume',
+  'gpu',
+  'device',
+  'input',
+  'onProgress',
+  'signal',
+  'optimizer',
+  'loss',
+  'batchNorm',
+  'cropSize',
+  'seed',
+  'augment',
+  'labels',
+];
+
+function checkOptions(options: TrainerOptions): void {
+  if (typeof options !== 'object' || options === null) throw invalid('of create()', 'an object', options);
+  const unknown = Object.keys(options).find((key) => !optionKeys.includes(key));
+  if (unknown !== undefined) throw invalid(unknown, `one of ${optionKeys.join(', ')} in create()`, unknown);
+  const { weights, init, resume } = options;
+  if (init !== undefined && init !== 'random') throw invalid('init', "'random'", init);
+  const starts = [weights, init, resume].filter((start) => start !== undefined).length;
+  if (starts !== 1) throw invalid('of create()', 'one of weights, init and resume', `${starts} of them`);
+}
+
+async function load(
+  source: NonNullable<TrainerOptions['weights']>,
+  onProgress: OnTrainingProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Safetensors> {
+  const bytes = await loadBytes(source, {
+    onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
+    signal,
+  });
+  return parseSafetensors(bytes);
+}
+
+/** @throws DBNetError `missing-threshold-head`, `incompatible-weights`. */
+function trainable(file: Safetensors): (name: string) => ArrayLike<number> {
+  const checkpoint = readCheckpoint(file);
+  if (!checkpoint.hasThresholdHead) {
+    throw new DBNetError(
+      'missing-threshold-head',
+      "training needs both heads, but these weights have no 'decoder.thresh.*' tensors: use weights with both",
+    );
+  }
+  return checkpoint.source;
+}
+
+function randomParameters(seed: number): (name: string) => ArrayLike<number> {
+  const values = initialize(parameterShapes(dbResNet18({ thresholdHead: true })), seed);
+  return (name) => values.get(name)!;
+}
+
+/** Metadata that states an input recipe which the caller gave instead. */
+function withInput(metadata: Readonly<Record<string, string>>, input: object): Record<string, string> {
+  const stated: object = JSON.parse(metadata.input ?? '{}');
+  return { ...metadata, input: JSON.stringify({ ...stated, ...input }) };
+}

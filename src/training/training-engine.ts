@@ -1,0 +1,271 @@
+/**
+ * @file The trainer's GPU side: from bytes and targets to changed parameters, and the few numbers that say how it
+ * went. A program per batch size; activation buffers are shared by all of them.
+ */
+
+import { DBNetError } from '../errors.ts';
+import { chooseTile } from '../graph/choose-tile.ts';
+import type { Entry } from '../graph/dbnet.ts';
+import type { BatchNormMode } from '../kernels/training/batch-norm-shape.ts';
+import { type DbLoss, parts } from '../kernels/training/db-loss-shape.ts';
+import { f32Bits, verdict } from '../kernels/training/optimizer-shape.ts';
+import { Arena } from '../runtime/arena.ts';
+import { bufferUsage, ConstantStore } from '../runtime/constants.ts';
+import { checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { PipelineCache } from '../runtime/pipelines.ts';
+import { type Externals, Program, type Step } from '../runtime/program.ts';
+import { ReadbackPool } from '../runtime/readback.ts';
+import { Pace, type RunOptions, run } from '../runtime/run.ts';
+import type { Batch } from './batch.ts';
+import { type Demand, doesNotFit } from './memory.ts';
+import { learningRateAt, type Optimizer } from './optimizer.ts';
+import { rates } from './record-optimizer.ts';
+import { resources } from './resources.ts';
+import { TrainingArrays } from './training-arrays.ts';
+import { type TrainingPlan, type TrainingPlanOptions, trainingOutputs, trainingPlan } from './training-plan.ts';
+
+export interface EngineOptions {
+  entries: readonly Entry[];
+  source: (name: string) => ArrayLike<number>;
+  input: TrainingPlanOptions['input'];
+  loss: DbLoss;
+  optimizer: Optimizer;
+  batchNorm: BatchNormMode;
+  cropSize: number;
+}
+
+/** What a step came to, as the device computed it. */
+export interface StepNumbers {
+  /** The loss and its parts; see `parts` of the loss kernels. */
+  loss: Float32Array;
+  gradientNorm: number;
+  /** False if the loss or a gradient was not finite; nothing was changed then. */
+  finite: boolean;
+}
+
+/** Progress of a step, `done` of `total` floating-point operations; or of compiling, shaders. */
+export type OnEngineProgress = (stage: 'compile' | 'step', done: number, total: number) => void;
+
+interface Built {
+  program: Program;
+  /** Step from which on parameters change. */
+  updateFrom: number;
+  externals: Externals;
+  /** Pixels and targets. */
+  inputs: GPUBuffer[];
+}
+
+/** How much the running statistics of batch norm move towards the batch's: PyTorch's momentum. */
+const statisticsMomentum = 0.1;
+
+export class TrainingEngine {
+  readonly context: GpuContext;
+  readonly arrays: TrainingArrays;
+  readonly #options: EngineOptions;
+  readonly #pipelines: PipelineCache;
+  readonly #constants: ConstantStore;
+  readonly #arena: Arena;
+  readonly #readback: ReadbackPool;
+  readonly #pace: Pace;
+  readonly #programs = new Map<number, Built>();
+
+  private constructor(context: GpuContext, options: EngineOptions, arrays: TrainingArrays) {
+    this.context = context;
+    this.arrays = arrays;
+    this.#options = options;
+    this.#pipelines = new PipelineCache(context);
+    this.#constants = new ConstantStore(context);
+    this.#arena = new Arena(context);
+    this.#readback = new ReadbackPool(context);
+    this.#pace = new Pace(context);
+  }
+
+  /** @throws DBNetError `gpu-error` if the parameters and the optimizer's state do not fit. */
+  static async create(context: GpuContext, options: EngineOptions): Promise<TrainingEngine> {
+    const { entries, optimizer, source } = options;
+    const arrays = await TrainingArrays.create(context, entries, optimizer, source);
+    return new TrainingEngine(context, options, arrays);
+  }
+
+  /** Bytes of GPU memory held, by use. */
+  get memory(): { parameters: number; activations: number; readback: number; input: number } {
+    let input = 0;
+    for (const { inputs } of this.#programs.values()) for (const { size } of inputs) input += size;
+    return {
+      parameters: this.arrays.bytes,
+      activations: this.#arena.bytes,
+      readback: this.#readback.bytes,
+      input,
+    };
+  }
+
+  /**
+   * One step on a batch; `step` counts from 0 and decides the learning rate.
+   * @throws DBNetError `limit-exceeded` and `gpu-error` where the batch does not fit, `device-lost`; the signal's reason,
+   *   before the parameters have changed.
+   */
+  async step(
+    { count, pixels, targets }: Batch,
+    step: number,
+    { onProgress, signal }: { onProgress?: OnEngineProgress; signal?: AbortSignal } = {},
+  ): Promise<StepNumbers> {
+    const { program, externals, inputs, updateFrom } = await this.#program(count, onProgress);
+    signal?.throwIfAborted();
+    const { device } = this.context;
+    this.#setRates(program, step);
+    const outputs = [program.tensor(trainingOutputs.loss), program.tensor(trainingOutputs.verdict)];
+    const bytes = outputs.reduce((sum, output) => sum + output.bytes, 0);
+    const staging = this.#readback.acquire(bytes);
+    try {
+      await checked(this.context, 'a training step', () => {
+        device.queue.writeBuffer(inputs[0], 0, pixels);
+        device.queue.writeBuffer(inputs[1], 0, targets);
+        return this.#run(program.steps(externals), updateFrom, {
+          finish: (encoder) => {
+            let at = 0;
+            for (const { buffer, bytes } of outputs) {
+              encoder.copyBufferToBuffer(buffer, 0, staging, at, bytes);
+              at += bytes;
+            }
+          },
+          onProgress: (done, total) => onProgress?.('step', done, total),
+          signal,
+        });
+      });
+      const numbers = new Float32Array(await this.#readback.map(staging, bytes)).slice();
+      const judged = outputs[0].bytes / 4;
+      onProgress?.('step', program.flops, program.flops);
+      return {
+        loss: numbers.subarray(0, judged),
+        gradientNorm: numbers[judged + verdict.norm],
+        finite: numbers[judged + verdict.finite] === 1 && Number.isFinite(numbers[parts.total]),
+      };
+    } finally {
+      this.#readback.release(staging);
+    }
+  }
+
+  /** The logits of the last step with `count` images, `[2, count, height, width]`: of P, of T. */
+  async readLogits(count: number): Promise<Float32Array<ArrayBuffer> | undefined> {
+    const program = this.#programs.get(count)?.program;
+    if (!program) return undefined;
+    const { buffer, bytes } = program.tensor(trainingOutputs.logits);
+    const staging = this.#readback.acquire(bytes);
+    try {
+      const encoder = this.context.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
+      this.context.device.queue.submit([encoder.finish()]);
+      return new Float32Array(await this.#readback.map(staging, bytes)).slice();
+    } finally {
+      this.#readback.release(staging);
+    }
+  }
+
+  destroy(): void {
+    for (const { program, inputs } of this.#programs.values()) {
+      program.destroy();
+      for (const buffer of inputs) buffer.destroy();
+    }
+    this.#programs.clear();
+    this.#readback.destroy();
+    this.#arena.destroy();
+    this.arrays.destroy();
+  }
+
+  /** Runs a step; once the update has begun, an abort no longer stops it halfway. */
+  async #run(
+    steps: readonly Step[],
+    updateFrom: number,
+    { finish, onProgress, signal }: Omit<RunOptions, 'pace'>,
+  ): Promise<void> {
+    const pace = this.#pace;
+    await run(this.context, steps.slice(0, updateFrom), { pace, finish: () => {}, onProgress, signal });
+    signal?.throwIfAborted();
+    await run(this.context, steps.slice(updateFrom), { pace, finish });
+  }
+
+  #setRates(program: Program, step: number): void {
+    const { optimizer } = this.#options;
+    program.setShape(rates.learningRate, f32Bits(learningRateAt(optimizer, step)));
+    program.setShape(rates.statistics, f32Bits(statisticsMomentum));
+    if (optimizer.averageDecay !== undefined) {
+      program.setShape(rates.average, f32Bits(1 - optimizer.averageDecay));
+    }
+    if (optimizer.kind === 'adamw') {
+      program.setShape(rates.correction1, f32Bits(1 - optimizer.beta1 ** (step + 1)));
+      program.setShape(rates.correction2, f32Bits(1 - optimizer.beta2 ** (step + 1)));
+    }
+  }
+
+  #plan(batch: number, cropSize: number): TrainingPlan {
+    const { entries, input, loss, optimizer, batchNorm } = this.#options;
+    const { software } = this.context;
+    const { parameters, statistics } = this.arrays.layouts;
+    return trainingPlan(entries, {
+      batch,
+      height: cropSize,
+      width: cropSize,
+      batchNorm,
+      input,
+      loss,
+      optimizer,
+      counts: { parameters: parameters.count, statistics: statistics.count },
+      choice: { tile: (conv) => chooseTile(conv, this.context), threads: software ? 512 : 32768 },
+    });
+  }
+
+  async #program(count: number, onProgress: OnEngineProgress | undefined): Promise<Built> {
+    const known = this.#programs.get(count);
+    if (known) return known;
+    const { cropSize } = this.#options;
+    const { context } = this;
+    const planned = this.#plan(count, cropSize);
+    const demand = (batch: number, side: number): Demand => ({
+      buffers: this.#plan(batch, side).bufferSizes,
+      arrays: this.arrays.bytes,
+    });
+    const { maxBufferSize, maxStorageBufferBindingSize } = context.device.limits;
+    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (Math.max(...planned.bufferSizes) > limit) {
+      throw new DBNetError('limit-exceeded', doesNotFit({ count, cropSize, demand, limit }));
+    }
+    const device = {
+      context,
+      pipelines: this.#pipelines,
+      constants: this.#constants,
+      arena: this.#arena,
+    };
+    try {
+      const program = await Program.build(planned, device, (done, total) =>
+        onProgress?.('compile', done, total),
+      );
+      const pixels = count * cropSize * cropSize;
+      const inputs = await checked(context, 'allocating the inputs', () =>
+        [resources.pixels, resources.targets].map((label) =>
+          context.device.createBuffer({
+            label,
+            size: label === resources.pixels ? pixels * 4 : pixels * 16,
+            usage: bufferUsage.storage | bufferUsage.copyTo,
+          }),
+        ),
+      );
+      const externals: Externals = new Map<string, GPUBuffer | GPUBufferBinding>([
+        ...this.arrays.externals(),
+        [resources.pixels, inputs[0]],
+        [resources.targets, inputs[1]],
+      ]);
+      const built = { program, updateFrom: planned.updateFrom, externals, inputs };
+      this.#programs.set(count, built);
+      return built;
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+      throw new DBNetError('gpu-error', doesNotFit({ count, cropSize, demand }), { cause: error });
+    }
+  }
+}
+
+/** True for what {@link checked} makes of an error of the scope `out-of-memory`. */
+function isOutOfMemory(error: unknown): boolean {
+  const cause: unknown = error instanceof DBNetError ? error.cause : undefined;
+  return typeof cause === 'object' && cause !== null && cause.constructor.name === 'GPUOutOfMemoryError';
+}
