@@ -33,14 +33,13 @@ export function toParts(
   const parts = resolve(clamped);
   // Moved corners may leave spikes along the border. The authors' code counts them in the perimeter.
   const area = signedArea(fromPath(clamped));
-  const isSimple = parts.length === 1 && Math.abs(Math.abs(area) - partArea(parts[0])) < SAME_AREA;
+  const [first] = parts;
+  const isSimple =
+    parts.length === 1 &&
+    first.length === 1 &&
+    Math.abs(Math.abs(area) - signedArea(fromPath(first[0]))) < SAME_AREA;
   if (!isSimple) return parts;
   return [[area < 0 ? clamped.reverse() : clamped]];
-}
-
-/** Square pixels, outer border less holes. */
-export function partArea(part: Part): number {
-  return part.reduce((sum, path) => sum + signedArea(fromPath(path)), 0);
 }
 
 /** The parts of the inside of a curve, within another curve if one is given. */
