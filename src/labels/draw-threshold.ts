@@ -2,25 +2,14 @@
 
 import type { LabelMapOptions } from './types.ts';
 
-/** The squared length of an edge, and those from a pixel to the edge's ends; and twice the triangle's area. */
-type SquaredDistance = (edge: number, toStart: number, toEnd: number, cross: number) => number;
-
-/**
- * Perpendicular where the angle at the pixel between the directions to the ends is obtuse, else to the nearer
- * end. By the law of cosines that angle is at least 90 degrees where `toStart + toEnd <= edge`.
- */
-const authorsDistance: SquaredDistance = (edge, toStart, toEnd, cross) =>
-  toStart + toEnd <= edge && edge > 0 ? (cross * cross) / edge : Math.min(toStart, toEnd);
-
-/** Perpendicular where neither angle at the ends is obtuse, else to the nearer end: the distance to the segment. */
-const segmentDistance: SquaredDistance = (edge, toStart, toEnd, cross) =>
-  Math.abs(toStart - toEnd) < edge ? (cross * cross) / edge : Math.min(toStart, toEnd);
-
-const DISTANCES = { authors: authorsDistance, segment: segmentDistance };
-
 /**
  * Raises the threshold around a closed curve: `thresholdMax` on it, falling linearly to `thresholdMin` at the
  * distance `reach` on both sides. Where curves meet, the maximum stays.
+ *
+ * The distance to an edge is the perpendicular one for some pixels and that to the nearer end for the others. The
+ * true distance is perpendicular where neither angle at the ends is obtuse; the authors' code asks whether the
+ * angle at the pixel, between the directions to the ends, is at least 90 degrees. Both follow from the squares of
+ * the triangle's sides (law of cosines).
  *
  * @param map - row-major, holds at least `thresholdMin` everywhere
  * @param ring - x0, y0, x1, y1, ...
@@ -34,7 +23,7 @@ export function drawThreshold(
   reach: number,
   { distance, thresholdMin, thresholdMax }: LabelMapOptions,
 ): void {
-  const squaredDistance = DISTANCES[distance];
+  const isAuthors = distance === 'authors';
   const slope = (thresholdMax - thresholdMin) / reach;
   let x0 = ring[ring.length - 2];
   let y0 = ring[ring.length - 1];
@@ -44,6 +33,8 @@ export function drawThreshold(
     const dx = x1 - x0;
     const dy = y1 - y0;
     const edge = dx * dx + dy * dy;
+    // A point given twice: the edges beside it say all.
+    if (edge === 0) continue;
     const top = Math.max(0, Math.ceil(Math.min(y0, y1) - reach));
     const bottom = Math.min(height - 1, Math.floor(Math.max(y0, y1) + reach));
     for (let y = top; y <= bottom; y++) {
@@ -59,7 +50,9 @@ export function drawThreshold(
         const toX1 = x - x1;
         const toStart = toX0 * toX0 + toY0 * toY0;
         const toEnd = toX1 * toX1 + toY1 * toY1;
-        const squared = squaredDistance(edge, toStart, toEnd, toX0 * dy - toY0 * dx);
+        const isBeside = isAuthors ? toStart + toEnd <= edge : Math.abs(toStart - toEnd) < edge;
+        const squared = isBeside ? (toX0 * dy - toY0 * dx) ** 2 / edge : Math.min(toStart, toEnd);
+        if (squared >= reach * reach) continue;
         const value = thresholdMax - slope * Math.sqrt(squared);
         const at = y * width + x;
         if (value > map[at]) map[at] = value;
