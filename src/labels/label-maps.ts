@@ -99,30 +99,32 @@ function drawPolygon({ points, ignore = false }: LabelPolygon, canvas: Canvas): 
 }
 
 /** Draws one part; says why it is not text, if so. */
-function drawPart(part: Part, ignore: boolean, canvas: Canvas): Reason | undefined {
+function drawPart({ paths, rings }: Part, ignore: boolean, canvas: Canvas): Reason | undefined {
   const { maps, width, height, options, scratch } = canvas;
-  const rings = part.map(fromPath);
-  const area = rings.reduce((sum, ring) => sum + signedArea(ring), 0);
-  const length = rings.reduce((sum, ring) => sum + perimeter(ring), 0);
-  const distance = offsetDistance(area, length, 1 - options.shrinkRatio ** 2);
+  const area = Math.abs(sum(rings, signedArea));
+  const distance = offsetDistance(area, sum(rings, perimeter), 1 - options.shrinkRatio ** 2);
   let reason: Reason | undefined;
-  let shrunk: Part = [];
+  let shrunk: Float64Array[] = [];
   if (ignore) reason = 'ignore';
   else if (area < MINIMUM_AREA) reason = 'area';
   else if (shortSide(rings[0]) < options.minimumSize) reason = 'size';
   else {
-    shrunk = offsetPaths(part, -distance);
+    shrunk = offsetPaths(paths, -distance).map(fromPath);
     if (shrunk.length === 0) reason = 'shrink';
   }
   if (reason !== undefined) {
-    maskOut(rings, canvas);
+    maskOut(paths.map(fromPath), canvas);
     return reason;
   }
-  fillRings(maps.probability, width, height, shrunk.map(fromPath), 1, scratch);
-  const dilated = offsetPaths(part, distance).map(fromPath);
+  fillRings(maps.probability, width, height, shrunk, 1, scratch);
+  const dilated = offsetPaths(paths, distance).map(fromPath);
   fillRings(maps.thresholdMask, width, height, dilated, 1, scratch);
   for (const ring of rings) drawThreshold(maps.threshold, width, height, ring, distance, options);
   return undefined;
+}
+
+function sum(rings: readonly Float64Array[], measure: (ring: Float64Array) => number): number {
+  return rings.reduce((total, ring) => total + measure(ring), 0);
 }
 
 function maskOut(rings: readonly Float64Array[], { maps, width, height, scratch }: Canvas): void {

@@ -192,6 +192,51 @@ describe('polygons that cross themselves', () => {
   });
 });
 
+describe('polygons that nobody drew', () => {
+  it('of which Clipper2 would not find an end', () => {
+    const spikes = polygon(-1, -4, 2, -1, -1, -4, 58, -6, 42, 41, 80, 6, 26, -1);
+    for (const clipping of ['authors', 'exact'] as const) {
+      const maps = labelMaps([spikes], { width: 64, height: 48 }, { clipping });
+      expect(at(maps, 'probability', 55, 14)).toBe(1);
+      expect(maps.ignored).toEqual([]);
+    }
+  });
+
+  it('give maps that fit each other', () => {
+    const random = seededRandom(12);
+    const size = { width: 40, height: 30 };
+    for (let round = 0; round < 300; round++) {
+      const whole = random() < 0.5;
+      const coordinate = (side: number) => {
+        const value = (1.6 * random() - 0.3) * side;
+        return whole ? Math.round(value) : value;
+      };
+      const points = Array.from(
+        { length: 3 + Math.floor(9 * random()) },
+        (): Point => [coordinate(size.width), coordinate(size.height)],
+      );
+      // Points given twice, and spikes.
+      if (random() < 0.3) points.push(points[0], points[1]);
+      if (random() < 0.3) points.splice(2, 0, points[0]);
+      const clipping = round % 2 === 0 ? 'authors' : 'exact';
+      const maps = labelMaps([{ points }], size, { clipping, minimumSize: 2 });
+      const { probability, probabilityMask, threshold, thresholdMask, ignored } = maps;
+      const message = `round ${round}: ${JSON.stringify(points)}`;
+      for (let i = 0; i < probability.length; i++) {
+        const isText = probability[i] === 1;
+        const near = [0, -1, 1, -size.width, size.width].some((step) => thresholdMask[i + step] === 1);
+        if (isText && !near) expect.fail(`text outside of the threshold mask, ${message}`);
+        if (threshold[i] < Math.fround(0.3) || threshold[i] > Math.fround(0.7)) expect.fail(message);
+      }
+      const hasText = count(probability, 1) > 0;
+      const reason = ignored[0]?.reason;
+      expect(hasText, message).toBe(reason === undefined);
+      if (reason === 'size') expect(count(probabilityMask, 0), message).toBeGreaterThan(0);
+      if (reason === 'outside') expect(count(probabilityMask, 0), message).toBe(0);
+    }
+  });
+});
+
 describe('polygons that reach outside', () => {
   it('are cut off at the border with clipping: exact', () => {
     const slanted = polygon(80, 30, 160, 50, 160, 80, 80, 60);
