@@ -17,6 +17,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const LIBRARY = {
   index: 'src/index.ts',
   postprocess: 'src/postprocess/index.ts',
+  labels: 'src/labels/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',
 };

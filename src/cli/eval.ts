@@ -5,7 +5,7 @@ import { DBNetError } from '../errors.ts';
 import { type ImageCounts, matchImage, rates, sumCounts } from '../eval/icdar.ts';
 import { describeError, EXIT, isFatal } from './failure.ts';
 import { openJsonLines } from './json-lines.ts';
-import { type EvalImage, readEvalSet } from './label-files.ts';
+import { checkLabelSize, type EvalImage, readEvalSet } from './label-files.ts';
 import { type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import { planOutputs, STDOUT } from './outputs.ts';
 import { createProgressView } from './progress.ts';
@@ -79,23 +79,16 @@ export async function runEval(args: EvalArguments, services: Services): Promise<
 }
 
 async function evaluateImage(
-  { path, problem, labels, width, height }: EvalImage,
+  image: EvalImage,
   detector: Detector,
   options: DetectOptions,
   { codec }: Services,
 ): Promise<ImageCounts> {
+  const { path, problem, labels } = image;
   if (path === undefined) throw new DBNetError('load-failed', problem ?? 'the image is missing.');
   // Labels are in stored pixels, so the picture must not be turned.
   const picture = await codec.decode(path, { ignoreOrientation: true });
-  if (
-    (width !== undefined && width !== picture.width) ||
-    (height !== undefined && height !== picture.height)
-  ) {
-    throw new DBNetError(
-      'invalid-labels',
-      `the labels are for ${width ?? '?'} x ${height ?? '?'} pixels, the image has ${picture.width} x ${picture.height}.`,
-    );
-  }
+  checkLabelSize(image, picture);
   const { regions } = await detector.detect(picture, options);
   return matchImage(
     labels,

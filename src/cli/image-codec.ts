@@ -66,6 +66,14 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
       }
     },
 
+    async writeGrey(path, data, width, height) {
+      const sharp = await getSharp();
+      await sharp(data, { raw: { width, height, channels: 1 } })
+        .toColourspace('b-w')
+        .png()
+        .toFile(path);
+    },
+
     async writeOverlay(path, image, svg) {
       const sharp = await getSharp();
       const { data, width, height, channels } = image;

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { DBNetError } from '../errors.ts';
-import { parseJsonLabels, parseTextLabels, type TextLabel } from '../eval/labels.ts';
+import { type LabelledImage, parseJsonLabels, parseTextLabels, type TextLabel } from '../eval/labels.ts';
 import { UsageError } from './failure.ts';
 
 /** One image of a data set. */
@@ -58,7 +58,7 @@ function readTextSet(images: string, folder: string, shown: string): EvalSet {
   const byStem = new Map<string, string[]>();
   for (const file of readdirSync(images)) {
     if (!IMAGE_EXTENSIONS.includes(extname(file).toLowerCase())) continue;
-    const stem = basename(file, extname(file)).toLowerCase();
+    const stem = stemOf(file).toLowerCase();
     byStem.set(stem, [...(byStem.get(stem) ?? []), file]);
   }
   const set = files.map((file): EvalImage => {
@@ -84,6 +84,70 @@ function readJsonSet(images: string, file: string, shown: string): EvalSet {
     return { name: image, path, problem, labels: polygons, width, height };
   });
   return { images: set, unlabelled: 0 };
+}
+
+/** The labels of one image. */
+export interface ImageLabels {
+  labels: TextLabel[];
+  /** Size that the labels are for, pixels, where they say so. */
+  width?: number;
+  height?: number;
+  /** The file that they stand in. */
+  file: string;
+}
+
+/**
+ * Reads the labels of one image: from a text file, the `gt_<image>.txt` of a folder, or the image's entry in a
+ * JSON file. An entry is the image's if its path leads there; else if it is the only one of that name. Without an
+ * image the JSON file must have one entry.
+ *
+ * @throws UsageError where the path is not what it should be; DBNetError `invalid-labels`.
+ */
+export function readImageLabels(labelsPath: string, image: string | undefined, cwd: string): ImageLabels {
+  const given = resolve(cwd, labelsPath);
+  if (!existsSync(given)) throw new UsageError(`--labels: ${labelsPath} does not exist.`);
+  if (isFolder(given) && image === undefined) {
+    throw new UsageError(`--labels expects a file where no image is given; ${labelsPath} is a folder.`);
+  }
+  const inFolder = isFolder(given) ? `gt_${stemOf(image!)}.txt` : undefined;
+  const file = inFolder === undefined ? given : join(given, inFolder);
+  const shown = inFolder === undefined ? labelsPath : join(labelsPath, inFolder);
+  if (!existsSync(file)) throw new UsageError(`--labels: ${shown} does not exist.`);
+  const text = readText(file, shown);
+  if (/\.txt$/i.test(file)) return { labels: parseTextLabels(text, shown), file };
+  const entries = parseJsonLabels(text, shown);
+  const { polygons, width, height } = chooseEntry(entries, image && resolve(cwd, image), file, shown);
+  return { labels: polygons, width, height, file };
+}
+
+function chooseEntry(
+  entries: LabelledImage[],
+  image: string | undefined,
+  file: string,
+  shown: string,
+): LabelledImage {
+  const fileName = (path: string) => path.split(/[/\\]/).at(-1)!.toLowerCase();
+  const exact = entries.filter((entry) => resolve(dirname(file), entry.image) === image);
+  const sameName = entries.filter(
+    (entry) => image === undefined || fileName(entry.image) === fileName(image),
+  );
+  const found = exact.length > 0 ? exact : sameName;
+  if (found.length === 1) return found[0];
+  const expected =
+    image === undefined ? 'one entry, or an image that says which' : `one entry for ${basename(image)}`;
+  throw new DBNetError('invalid-labels', `${shown}: expected ${expected}, found ${found.length || 'none'}.`);
+}
+
+/** @throws DBNetError `invalid-labels` if labels say that they are for another size than the image's. */
+export function checkLabelSize(
+  { width, height }: { width?: number; height?: number },
+  image: { width: number; height: number },
+): void {
+  if ((width ?? image.width) === image.width && (height ?? image.height) === image.height) return;
+  throw new DBNetError(
+    'invalid-labels',
+    `the labels are for ${width ?? '?'} x ${height ?? '?'} pixels, the image has ${image.width} x ${image.height}.`,
+  );
 }
 
 /**
@@ -114,6 +178,11 @@ function readText(path: string, shown: string): string {
       cause,
     });
   }
+}
+
+/** A file's name without folder and extension. */
+export function stemOf(path: string): string {
+  return basename(path, extname(path));
 }
 
 function isFolder(path: string): boolean {

@@ -101,9 +101,42 @@ export function addNetworkOptions(command: Command): Command {
     )
     .addOption(
       new Option('--size <WxH>', 'size at which the network runs, multiples of 32')
-        .argParser(parseSize)
+        .argParser(sizeParser(32))
         .conflicts(['shortSide', 'maxLongSide']),
     );
+}
+
+/** Adds the options of label maps. */
+export function addLabelMapOptions(command: Command): Command {
+  return command
+    .optionsGroup('Maps:')
+    .option(
+      '--shrink-ratio <r>',
+      'polygons shrink by area * (1 - r^2) / perimeter (default: 0.4)',
+      between(0, 1),
+    )
+    .option('--threshold-min <t>', "threshold away from the polygons' borders (default: 0.3)", between(0, 1))
+    .option('--threshold-max <t>', 'threshold on the borders (default: 0.7)', between(0, 1))
+    .option('--minimum-size <px>', 'ignore polygons narrower than this (default: 8)', atLeastZero)
+    .addOption(
+      new Option(
+        '--distance <how>',
+        "distance to the borders: as the authors' code has it, or the true one (default: authors)",
+      ).choices(['authors', 'segment']),
+    )
+    .addOption(
+      new Option(
+        '--clipping <how>',
+        'of polygons that reach outside: move their corners, or cut them off (default: authors)',
+      ).choices(['authors', 'exact']),
+    );
+}
+
+/** Adds the size of an image that is not given. */
+export function addImageSizeOption(command: Command): Command {
+  return command.addOption(
+    new Option('--size <WxH>', 'size of the image, where none is given').argParser(sizeParser(1)),
+  );
 }
 
 /** What of the shared options concerns `TextDetector.create`; options not given stay away. */
@@ -142,14 +175,18 @@ function toSize({ size, shortSide, maxLongSide }: ModelArguments): SizeOption | 
   };
 }
 
-function parseSize(text: string): { width: number; height: number } {
-  const match = /^(\d+)[xX](\d+)$/.exec(text);
-  const [width, height] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])];
-  const fits = (side: number) => side >= 32 && side <= MAX_SIDE && side % 32 === 0;
-  if (!fits(width) || !fits(height)) {
-    throw new InvalidArgumentError('Expected WIDTHxHEIGHT, each a multiple of 32, such as 960x736.');
-  }
-  return { width, height };
+/** A size as `960x736`; both sides multiples of `step`. */
+function sizeParser(step: number, least = step): (text: string) => { width: number; height: number } {
+  return (text) => {
+    const match = /^(\d+)[xX](\d+)$/.exec(text);
+    const [width, height] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])];
+    const fits = (side: number) => side >= least && side <= MAX_SIDE && side % step === 0;
+    if (!fits(width) || !fits(height)) {
+      const sides = step === 1 ? `each ${least} to ${MAX_SIDE}` : `each a multiple of ${step}`;
+      throw new InvalidArgumentError(`Expected WIDTHxHEIGHT, ${sides}, such as 960x736.`);
+    }
+    return { width, height };
+  };
 }
 
 /** A number of seconds, as milliseconds. */

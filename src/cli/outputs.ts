@@ -52,9 +52,10 @@ export function planOutputs(
   };
   if (typeof overlay === 'string') checkExtensions(plan.overlays);
   if (plan.json !== undefined && plan.json !== STDOUT) checkFile(plan.json, '--json');
+  const outputs = [plan.json === STDOUT ? undefined : plan.json, ...plan.overlays, ...plan.maps];
   checkDistinct(
-    plan,
-    [...images, ...inputs].map((path) => resolve(cwd, path)),
+    outputs.filter((path) => path !== undefined),
+    [...images, ...inputs],
     cwd,
   );
   return plan;
@@ -131,10 +132,13 @@ function checkExtensions(paths: readonly (string | undefined)[]): void {
   }
 }
 
-function checkDistinct({ json, overlays, maps }: OutputPlan, inputs: readonly string[], cwd: string): void {
-  const seen = new Map(inputs.map((path) => [real(path), 'is an input']));
-  for (const path of [json === STDOUT ? undefined : json, ...overlays, ...maps]) {
-    if (path === undefined) continue;
+/**
+ * @param outputs Absolute paths of files that are to be written.
+ * @throws UsageError where two outputs, or an output and an input, are the same file.
+ */
+export function checkDistinct(outputs: readonly string[], inputs: readonly string[], cwd: string): void {
+  const seen = new Map(inputs.map((path) => [real(resolve(cwd, path)), 'is an input']));
+  for (const path of outputs) {
     const clash = seen.get(real(path));
     if (clash !== undefined) {
       throw new UsageError(`${displayPath(path, cwd)} would be overwritten: it ${clash}.`);

@@ -1,6 +1,6 @@
 /** @file The picture of the result: regions outlined and numbered, as SVG to lay over the photo. */
 
-import type { Point, Region } from '../postprocess/types.ts';
+import type { Point } from '../postprocess/types.ts';
 
 /** Bright inside a dark halo, so that an outline shows on dark and on light ground. */
 const LINE = '#ffe100';
@@ -24,12 +24,17 @@ const DIGITS = [
   'M4 3H0V0H4V6H0',
 ];
 
+/** A region or a label. */
+interface Outlined {
+  points: readonly Point[];
+}
+
 /**
  * Draws regions as SVG of the image's size. Region i of the list is numbered i + 1, as in the table.
  *
  * @param regions Regions in pixels of the image; pixel centres lie on whole numbers.
  */
-export function drawOverlay(regions: readonly Region[], width: number, height: number): string {
+export function drawOverlay(regions: readonly Outlined[], width: number, height: number): string {
   const longSide = Math.max(width, height);
   const line = Math.max(1.5, longSide / 500);
   const cell = Math.max(1.5, longSide / 600);

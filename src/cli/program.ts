@@ -4,7 +4,14 @@ import { Command, CommanderError } from 'commander';
 import { type DetectArguments, runDetect } from './detect.ts';
 import { type EvalArguments, runEval } from './eval.ts';
 import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
-import { addModelOptions, addNetworkOptions, parseSeconds } from './options.ts';
+import { type LabelMapsArguments, runLabelMaps } from './label-maps.ts';
+import {
+  addImageSizeOption,
+  addLabelMapOptions,
+  addModelOptions,
+  addNetworkOptions,
+  parseSeconds,
+} from './options.ts';
 import { packageVersion } from './package-files.ts';
 import { Interruption, type Services } from './services.ts';
 import { runTune, type TuneArguments } from './tune.ts';
@@ -29,6 +36,15 @@ const TUNE_HELP = `
 Measures which tiles make the network's layers the fastest on this adapter and keeps them in the cache folder;
 detect, eval and the library then use them. Every candidate's output is checked before its time counts.
 JSON: one line {adapter, software, precision, classes: [{name, layers, tile, ms, gflops, standard}], ...}.
+${EXIT_STATUS_HELP}`;
+
+const LABEL_MAPS_HELP = `
+Labels: a file gt_<image>.txt or a folder of them, "x1,y1,...,x4,y4,text" (### means don't care), or a JSON file
+[{image, width, height, polygons: [{points, text, ignore}]}]. They count in stored pixels.
+Writes <image>.probability.png, .probability-mask.png, .threshold.png, .threshold-mask.png (grey, value = pixel / 255)
+and, where an image is given, <image>.labels.png: the numbered polygons over it.
+JSON: one line {image, width, height, polygons, text, ignored: [{index, reason}]}, index from 0; reasons are ignore,
+outside, area (below 1 square pixel), size (see --minimum-size) and shrink (nothing was left).
 ${EXIT_STATUS_HELP}`;
 
 /**
@@ -131,6 +147,26 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
   addNetworkOptions(tune)
     .addHelpText('after', TUNE_HELP)
     .action(async () => end(await runTune(tune.opts<TuneArguments>(), services)));
+
+  const labels = program
+    .command('label-maps')
+    .description('draw the maps that labels stand for in training')
+    .argument('[image]', 'the image; for its size')
+    .optionsGroup('Data:')
+    .requiredOption('--labels <file|folder>', 'labels of the image: text or JSON');
+  addImageSizeOption(labels)
+    .optionsGroup('Output:')
+    .option('--out <folder>', 'folder for the pictures; is made (default: the current folder)')
+    .option(
+      '--json <file>',
+      'what became of the labels as JSON; - for standard output, and then nothing else goes there',
+    )
+    .option('-q, --quiet', 'no notes on stderr, only errors');
+  addLabelMapOptions(labels)
+    .addHelpText('after', LABEL_MAPS_HELP)
+    .action(async (image: string | undefined) =>
+      end(await runLabelMaps(image, labels.opts<LabelMapsArguments>(), services)),
+    );
 
   return program;
 }

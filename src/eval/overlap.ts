@@ -1,6 +1,6 @@
 /** @file Areas and intersections of arbitrary simple or self-crossing polygons, through Clipper. */
 
-import { areaPathsD, booleanOpD, ClipType, FillRule, type PathsD } from 'clipper2-ts';
+import { areaPathsD, ClipperD, ClipType, FillRule, type PathsD } from 'clipper2-ts';
 import type { Point } from '../postprocess/types.ts';
 
 /** Decimal places that Clipper keeps: 1e-4 pixels. */
@@ -21,7 +21,7 @@ export function toShape(points: readonly Point[]): Shape {
   const xs = points.map(([x]) => x);
   const ys = points.map(([, y]) => y);
   const path = points.map(([x, y]) => ({ x, y }));
-  const rings = booleanOpD(ClipType.Union, [path], null, FillRule.NonZero, DECIMALS);
+  const rings = combine(ClipType.Union, [path]);
   return {
     rings,
     area: Math.abs(areaPathsD(rings)),
@@ -34,7 +34,7 @@ export function intersectionArea(a: Shape, b: Shape): number {
   const width = Math.min(a.box[2], b.box[2]) - Math.max(a.box[0], b.box[0]);
   const height = Math.min(a.box[3], b.box[3]) - Math.max(a.box[1], b.box[1]);
   if (!(width > 0 && height > 0) || a.area === 0 || b.area === 0) return 0;
-  const shared = booleanOpD(ClipType.Intersection, a.rings, b.rings, FillRule.NonZero, DECIMALS);
+  const shared = combine(ClipType.Intersection, a.rings, b.rings);
   return Math.abs(areaPathsD(shared));
 }
 
@@ -43,4 +43,15 @@ export function intersectionOverUnion(a: Shape, b: Shape): number {
   const shared = intersectionArea(a, b);
   const union = a.area + b.area - shared;
   return union > 0 ? shared / union : 0;
+}
+
+/** Under the non-zero rule. Points on straight edges go: they send clipper2-ts 2.0.1 into endless loops. */
+function combine(type: ClipType, subject: PathsD, clip?: PathsD): PathsD {
+  const clipper = new ClipperD(DECIMALS);
+  clipper.preserveCollinear = false;
+  clipper.addSubjectPaths(subject);
+  if (clip !== undefined) clipper.addClipPaths(clip);
+  const rings: PathsD = [];
+  clipper.execute(type, FillRule.NonZero, rings);
+  return rings;
 }

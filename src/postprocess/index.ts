@@ -4,6 +4,7 @@
  */
 
 export { DBNetError, type DBNetErrorCode } from '../errors.ts';
+export { perimeter, signedArea } from '../geometry/polygon.ts';
 export { type ContourScratch, type Contours, createContourScratch, findContours } from './contours.ts';
 export {
   convexHull,
@@ -16,7 +17,7 @@ export {
 export { regionDefaults, resolveRegionOptions } from './options.ts';
 export { createRegionScratch, findRegions, type RegionScratch } from './regions.ts';
 export { createScoreScratch, polygonScore, type ScoreMap, type ScoreScratch } from './score.ts';
-export { perimeter, simplifyClosed } from './simplify.ts';
+export { simplifyClosed } from './simplify.ts';
 export type {
   FindRegionsOptions,
   Point,
@@ -25,4 +26,4 @@ export type {
   RegionOptions,
   RegionResult,
 } from './types.ts';
-export { signedArea, unclip, unclipRect } from './unclip.ts';
+export { unclip, unclipRect } from './unclip.ts';

@@ -4,12 +4,13 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
+import { perimeter } from '../geometry/polygon.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type ContourScratch, type Contours, createContourScratch, traceContours } from './contours.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
 import { resolveRegionOptions } from './options.ts';
 import { createScoreScratch, polygonScore, type ScoreScratch } from './score.ts';
-import { perimeter, simplifyClosed } from './simplify.ts';
+import { simplifyClosed } from './simplify.ts';
 import type { FindRegionsOptions, ProbabilityMap, Region, RegionOptions, RegionResult } from './types.ts';
 import { unclip, unclipRect } from './unclip.ts';
 import { checkMap, checkObject, checkSide } from './validate.ts';

@@ -5,21 +5,6 @@
 
 import { checkNotNegative } from './validate.ts';
 
-/** Perimeter of a closed curve x0, y0, x1, y1, ... */
-export function perimeter(points: Int32Array | Float64Array): number {
-  let sum = 0;
-  let x0 = points[points.length - 2];
-  let y0 = points[points.length - 1];
-  for (let i = 0; i < points.length; i += 2) {
-    const dx = points[i] - x0;
-    const dy = points[i + 1] - y0;
-    sum += Math.sqrt(dx * dx + dy * dy);
-    x0 = points[i];
-    y0 = points[i + 1];
-  }
-  return sum;
-}
-
 /**
  * A closed curve of fewer points that stays near the given one, as OpenCV's `approxPolyDP`: within `epsilon`,
  * and within another 0.71 `epsilon` where the clean-up drops a point.

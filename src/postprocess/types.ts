@@ -1,7 +1,8 @@
 /** @file The nouns of post-processing: maps in, regions out. */
 
-/** A point `[x, y]` in pixels; pixel centres of a map lie on whole numbers, as in OpenCV. */
-export type Point = [x: number, y: number];
+import type { Point } from '../geometry/polygon.ts';
+
+export type { Point };
 
 /** A region of text. Quads are ordered top-left, top-right, bottom-right, bottom-left. */
 export interface Region {

@@ -61,6 +61,20 @@ describe('overlap of polygons', () => {
     expect(line.area).toBe(0);
     expect(intersectionOverUnion(line, line)).toBe(0);
   });
+
+  test('spikes along an edge have no area, and an end', () => {
+    const spikes: Point[] = [
+      [0, 0],
+      [2, 0],
+      [0, 0],
+      [58, 0],
+      [42, 41],
+      [63, 6],
+      [26, 0],
+    ];
+    // Two triangles that meet where the edges cross, at (56.096, 4.880).
+    expect(toShape(spikes).area).toBeCloseTo(78.085 + 132.587, 2);
+  });
 });
 
 describe('one image', () => {

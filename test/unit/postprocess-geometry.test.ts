@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { perimeter } from '../../src/geometry/polygon.ts';
 import { findContours } from '../../src/postprocess/contours.ts';
 import { convexHull, growRect, minAreaRect, orderQuad } from '../../src/postprocess/min-area-rect.ts';
-import { perimeter, simplifyClosed } from '../../src/postprocess/simplify.ts';
+import { simplifyClosed } from '../../src/postprocess/simplify.ts';
 import type { Point } from '../../src/postprocess/types.ts';
 import { contourAt, pairText, parsePairs, randomMask } from '../helpers/masks.ts';
 import { seededRandom } from '../helpers/random.ts';

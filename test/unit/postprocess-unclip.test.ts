@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { perimeter, signedArea } from '../../src/geometry/polygon.ts';
 import { minAreaRect } from '../../src/postprocess/min-area-rect.ts';
-import { perimeter } from '../../src/postprocess/simplify.ts';
-import { signedArea, unclip, unclipRect } from '../../src/postprocess/unclip.ts';
+import { unclip, unclipRect } from '../../src/postprocess/unclip.ts';
 import { seededRandom } from '../helpers/random.ts';
 
 const reversed = (points: Float64Array) =>

@@ -1,0 +1,32 @@
+/** @file Points, and measures of closed curves. */
+
+/** A point `[x, y]` in pixels; pixel centres of a map lie on whole numbers, as in OpenCV. */
+export type Point = [x: number, y: number];
+
+/** Area of a closed curve x0, y0, x1, y1, ... by the shoelace formula; negative counter-clockwise on screen. */
+export function signedArea(points: Int32Array | Float64Array): number {
+  let sum = 0;
+  let x0 = points[points.length - 2];
+  let y0 = points[points.length - 1];
+  for (let i = 0; i < points.length; i += 2) {
+    sum += x0 * points[i + 1] - points[i] * y0;
+    x0 = points[i];
+    y0 = points[i + 1];
+  }
+  return sum / 2;
+}
+
+/** Perimeter of a closed curve x0, y0, x1, y1, ... */
+export function perimeter(points: Int32Array | Float64Array): number {
+  let sum = 0;
+  let x0 = points[points.length - 2];
+  let y0 = points[points.length - 1];
+  for (let i = 0; i < points.length; i += 2) {
+    const dx = points[i] - x0;
+    const dy = points[i + 1] - y0;
+    sum += Math.sqrt(dx * dx + dy * dy);
+    x0 = points[i];
+    y0 = points[i + 1];
+  }
+  return sum;
+}
