@@ -5,7 +5,8 @@ import { DBNetError } from '../errors.ts';
 import type { Point } from '../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';
 import { type AugmentOptions, withDefaults } from './augment-options.ts';
-import { type Area, bounds, chooseCrop } from './crop-area.ts';
+import { clipPolygon } from './clip-polygon.ts';
+import { type Area, chooseCrop } from './crop-area.ts';
 import type { Random } from './random.ts';
 import { type Picture, resample } from './resample.ts';
 
@@ -28,8 +29,8 @@ export interface Augmented<Polygon extends TextPolygon> {
   height: number;
   channels: 4;
   /**
-   * In pixels of the crop, with whatever else the given ones carry; those wholly outside are left out, others may reach
-   * out. Corners keep their sense of rotation: those of a mirrored polygon are listed backwards.
+   * In pixels of the crop, with whatever else the given ones carry; cut to what is shown of the picture, and left out
+   * where nothing is. Corners keep their sense of rotation: those of a mirrored polygon are listed backwards.
    */
   polygons: Polygon[];
   /** From pixels of the picture to those of the crop. */
@@ -48,6 +49,7 @@ export interface Augmented<Polygon extends TextPolygon> {
  * - Their crop is a share of the scaled picture and is then brought to size, so the scale cancels out and all that is
  *   left of it is detail lost below 1. So it is here: pixels are averaged over squares of side 1 / scale. The size of
  *   text varies by the size of crops. Without cropping, the scale does scale.
+ * - Polygons are cut to the part of the crop that shows the picture; theirs reach into the padding.
  * - How crops are drawn: see `chooseCrop`.
  *
  * @param random a stream for this picture alone, such as `new Random(seed, step, index)`; not used with `augment: false`
@@ -104,7 +106,8 @@ export function augment<Polygon extends TextPolygon>(
   const kept = polygons.flatMap((polygon) => {
     const points = mapAll(map, polygon.points);
     if (mirrored) points.reverse();
-    return isOutside(points, shown) ? [] : [{ ...polygon, points }];
+    const visible = clipPolygon(points, shown.width, shown.height);
+    return visible ? [{ ...polygon, points: visible }] : [];
   });
   return { data, width: cropSize, height: cropSize, channels: 4, polygons: kept, map };
 }
@@ -114,12 +117,6 @@ type Shown = { width: number; height: number };
 
 const mapAll = (map: Affine, points: readonly Point[]): Point[] =>
   points.map((point) => mapPoint(map, point));
-
-/** Whether the box around the points shares no area with what is shown; the authors' test. */
-function isOutside(points: readonly Point[], { width, height }: Shown): boolean {
-  const [left, top, right, bottom] = bounds(points);
-  return right <= 0 || bottom <= 0 || left >= width || top >= height;
-}
 
 function checkPicture({ data, width, height, channels }: Picture): void {
   const expected = width * height * channels;

@@ -41,7 +41,7 @@ export function drawBackground(width: number, height: number, random: Random): C
 
 /** Grain, over everything that is drawn already. */
 export function addNoise({ data }: Canvas, random: Random): void {
-  const strength = random.uniform(2, 24);
+  const strength = random.uniform(2, 16);
   for (let i = 0; i < data.length; i++) {
     const value = data[i] + strength * (random.uniform(-1, 1) + random.uniform(-1, 1));
     data[i] = Math.max(0, Math.min(255, Math.round(value)));
