@@ -24,7 +24,7 @@ export function clipPolygon(points: readonly Point[], width: number, height: num
     .map((piece) => piece.map(({ x, y }): Point => [x / SCALE, y / SCALE]));
   const [largest] = pieces.sort((a, b) => Math.abs(signedArea(b)) - Math.abs(signedArea(a)));
   if (!largest || Math.abs(signedArea(largest)) < MIN_AREA) return undefined;
-  return signedArea(largest) > 0 === signedArea(points) > 0 ? largest : largest.reverse();
+  return largest;
 }
 
 /** Area by the shoelace formula; positive clockwise on the screen. */

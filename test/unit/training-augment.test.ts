@@ -3,6 +3,7 @@ import { matchImage } from '../../src/eval/icdar.ts';
 import type { Point } from '../../src/postprocess/types.ts';
 import { augment } from '../../src/training/augment.ts';
 import type { AugmentOptions } from '../../src/training/augment-options.ts';
+import { clipPolygon } from '../../src/training/clip-polygon.ts';
 import { Random } from '../../src/training/random.ts';
 import type { Picture } from '../../src/training/resample.ts';
 import { errorOf } from './safetensors-helpers.ts';
@@ -87,6 +88,41 @@ const texts: Point[][] = [
   box(60, 160, 110, 185),
 ];
 const polygons = texts.map((points, i) => ({ points, text: 'ABC'[i] }));
+
+describe('clipPolygon', () => {
+  const diamond: Point[] = [
+    [0, -10],
+    [10, 0],
+    [0, 10],
+    [-10, 0],
+  ];
+
+  it('cuts to the rectangle, in the sense of rotation of the polygon', () => {
+    for (const points of [diamond, [...diamond].reverse()]) {
+      const cut = clipPolygon(points, 100, 5)!;
+      // The quarter below and to the right, without the tip below 5.
+      expect(Math.abs(signedArea(cut))).toBeCloseTo(50 - 12.5);
+      expect(Math.sign(signedArea(cut))).toBe(Math.sign(signedArea(points)));
+    }
+  });
+
+  it('takes the largest piece, and nothing of what is outside or touches', () => {
+    const fork = [
+      ...box(-10, 10, -5, 50).slice(0, 1),
+      [30, 10],
+      [30, 20],
+      [-5, 20],
+      [-5, 30],
+      [20, 30],
+      [20, 40],
+      [-10, 40],
+    ];
+    expect(Math.abs(signedArea(clipPolygon(fork as Point[], 100, 100)!))).toBeCloseTo(300);
+    expect(clipPolygon(box(-20, 0, 0, 10), 100, 100)).toBeUndefined();
+    expect(clipPolygon(box(200, 0, 210, 10), 100, 100)).toBeUndefined();
+    expect(clipPolygon(box(0, 0, 100, 100), 100, 100)).toEqual(box(0, 0, 100, 100));
+  });
+});
 
 describe('augment', () => {
   const ways: [string, AugmentOptions][] = [
@@ -175,6 +211,23 @@ describe('augment', () => {
     const mirrored = results.filter(({ map }) => map[0] < 0);
     expect(Math.abs(mirrored.length - 200)).toBeLessThan(40);
     for (const { polygons } of results) expect(signedArea(polygons[0].points)).toBeGreaterThan(0);
+  });
+
+  it('mirrors pixel by pixel, as the whole picture at its own size shows', () => {
+    const { data } = paint(64, 64, 4, texts);
+    const random = new Random(12);
+    for (let i = 0; i < data.length; i++) data[i] = i % 4 === 3 ? 255 : random.integer(256);
+    const picture: Picture = { data, width: 64, height: 64, channels: 4 };
+    const options = { cropSize: 64, flip: 1, rotate: false, scale: false, crop: false } as const;
+    const result = augment(picture, [{ points: box(4, 10, 20, 16) }], random, options);
+    for (let y = 0; y < 64; y++) {
+      for (let x = 0; x < 64; x++) {
+        const pixel = (pixels: ArrayLike<number>, at: number) =>
+          Array.from({ length: 4 }, (_, c) => pixels[4 * at + c]);
+        expect(pixel(result.data, 64 * y + x)).toEqual(pixel(data, 64 * y + 63 - x));
+      }
+    }
+    expect(moments(result.polygons[0].points)).toEqual({ area: 96, x: 52, y: 13 });
   });
 
   it('fits the whole picture at the upper left and fills the rest where nothing is augmented', () => {
