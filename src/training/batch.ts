@@ -4,7 +4,8 @@ import { invalid } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { labelMaps } from '../labels/label-maps.ts';
 import type { LabelMapsOptions } from '../labels/types.ts';
-import { type AugmentOptions, augment, type TextPolygon } from './augment.ts';
+import { augment, type TextPolygon } from './augment.ts';
+import type { AugmentOptions } from './augment-options.ts';
 import { Random } from './random.ts';
 import { readPixels } from './read-pixels.ts';
 import type { TrainingSample } from './types.ts';
@@ -59,7 +60,8 @@ export async function makeBatch(samples: readonly TrainingSample[], options: Bat
       },
     );
   }
-  if (!samples.some(({ polygons }) => polygons.some(({ ignore }) => !ignore))) {
+  const isText = ({ ignore }: TextPolygon) => !ignore;
+  if (!samples.some((sample) => sample.polygons.some(isText))) {
     throw new DBNetError(
       'invalid-labels',
       `none of the ${count} samples of this batch has a text that is not to be ignored, so there is nothing to learn ` +
@@ -75,7 +77,8 @@ function checkPolygons(
   index: number,
   { width, height }: { width: number; height: number },
 ): readonly TextPolygon[] {
-  if (!Array.isArray(polygons)) throw invalid(`samples[${index}].polygons`, 'an array of { points }', polygons);
+  if (!Array.isArray(polygons))
+    throw invalid(`samples[${index}].polygons`, 'an array of { points }', polygons);
   const outside = polygons.findIndex(
     ({ points }) =>
       Array.isArray(points) &&

@@ -22,7 +22,8 @@ export async function readPixels(image: ImageSource): Promise<Pixels> {
     const { source, width, height } = ready;
     try {
       const canvas = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-      if (!canvas) throw new DBNetError('invalid-image', 'this browser gives no 2D canvas to read an image with');
+      if (!canvas)
+        throw new DBNetError('invalid-image', 'this browser gives no 2D canvas to read an image with');
       canvas.drawImage(source, 0, 0);
       return { data: canvas.getImageData(0, 0, width, height).data, width, height, channels: 4 };
     } finally {

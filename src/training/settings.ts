@@ -14,7 +14,7 @@ export function resolveSettings(given: TrainingSettings): Required<TrainingSetti
     cropSize = 640,
     seed = 0,
     augment = {},
-    labels = {},
+    labels = { clipping: 'exact' },
   } = given;
   if (batchNorm !== 'frozen' && batchNorm !== 'batch') {
     throw invalid('batchNorm', "'frozen' or 'batch'", batchNorm);

@@ -90,7 +90,10 @@ export function restoreArrays(arrays: TrainingArrays, file: Safetensors): void {
     arrays.write(name, (parameter) => {
       const tensor = prefixes[name] + parameter;
       if (!file.tensors.has(tensor)) {
-        throw new DBNetError('incompatible-weights', `expected the tensor '${tensor}' in the state, found none`);
+        throw new DBNetError(
+          'incompatible-weights',
+          `expected the tensor '${tensor}' in the state, found none`,
+        );
       }
       return file.float32(tensor);
     });

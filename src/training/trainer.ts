@@ -1,8 +1,8 @@
 /** @file The public face of training: samples in, a smaller loss and weights out. */
 
+import { invalid } from '../describe.ts';
 import { readRecipe } from '../detector/recipe.ts';
 import { Turns } from '../detector/turns.ts';
-import { invalid } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import { dbResNet18, parameterShapes } from '../graph/dbnet.ts';

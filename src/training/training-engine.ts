@@ -22,7 +22,12 @@ import { learningRateAt, type Optimizer } from './optimizer.ts';
 import { rates } from './record-optimizer.ts';
 import { resources } from './resources.ts';
 import { TrainingArrays } from './training-arrays.ts';
-import { type TrainingPlan, type TrainingPlanOptions, trainingOutputs, trainingPlan } from './training-plan.ts';
+import {
+  type TrainingPlan,
+  type TrainingPlanOptions,
+  trainingOutputs,
+  trainingPlan,
+} from './training-plan.ts';
 
 export interface EngineOptions {
   entries: readonly Entry[];

@@ -2,7 +2,8 @@
 
 import type { ImageSource, InputRecipe, WeightsSource } from '../detector/types.ts';
 import type { LabelMapOptions } from '../labels/types.ts';
-import type { AugmentOptions, TextPolygon } from './augment.ts';
+import type { TextPolygon } from './augment.ts';
+import type { AugmentOptions } from './augment-options.ts';
 import type { LossOption } from './loss.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 
