@@ -85,7 +85,7 @@ function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Pr
       const row = place(source, `row${p}`, 'height');
       const column = place(source, `column${p}`, 'width');
       return `let column${p} = x${p} * ${stride}u + tap_x - ${paddingX};
-    let inside${p} = ${row.inside} && ${column.inside};
+    let inside${p} = ${row.inside} & ${column.inside};
     let base${p} = select(0u, ${sourceStart}(${row.index} * width + ${column.index}) * vectors, inside${p});`;
     })}
     for (var c = 0u; c < ${single ? '1u' : 'vectors'}; c++) {

@@ -19,10 +19,10 @@ export interface ConvSource {
   /** Zeros on each side. */
   padding: number;
   /**
-   * The source is meant with `fractionalStride - 1` zeros between its pixels: a transposed convolution, the gradient of
-   * one with this stride. Default: 1, none.
+   * 2: the source is meant with a zero between its pixels: a transposed convolution, the gradient of one with this
+   * stride. Default: 1.
    */
-  fractionalStride?: number;
+  fractionalStride?: 1 | 2;
 }
 
 /**
@@ -170,7 +170,7 @@ export function walk(conv: Conv2d, index: number): Walk {
   };
 }
 
-/** Where a row or column of the window falls in the source, and whether it does. */
+/** Where a row or column of the window falls in the source, and whether it does: joined by `&`, which is no branch. */
 export interface Place {
   index: string;
   inside: string;
@@ -178,14 +178,12 @@ export interface Place {
 
 /**
  * The place of `window` (an expression in u32 that wraps around where it is negative) along an axis with `size` pixels.
+ * With bits, since some compilers are very slow at many divisions.
  */
 export function place({ fractionalStride = 1 }: ConvSource, window: string, size: string): Place {
-  if (fractionalStride === 1) return { index: window, inside: `${window} < ${size}` };
-  const stride = `${fractionalStride}u`;
-  return {
-    index: `(${window} / ${stride})`,
-    inside: `${window} % ${stride} == 0u && ${window} < ${size} * ${stride}`,
-  };
+  return fractionalStride === 1
+    ? { index: window, inside: `(${window} < ${size})` }
+    : { index: `(${window} >> 1u)`, inside: `((${window} & 1u) == 0u) & ((${window} >> 1u) < ${size})` };
 }
 
 /**

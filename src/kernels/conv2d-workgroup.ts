@@ -86,7 +86,7 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
       const column = place(source, `column${l}`, 'width');
       return `let row${l} = y${l} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
     let column${l} = x${l} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
-    let inside${l} = ${row.inside} && ${column.inside} && y${l} < shape.out_height;
+    let inside${l} = ${row.inside} & ${column.inside} & (y${l} < shape.out_height);
     let base${l} = select(0u, ${sourceStart}(${row.index} * width + ${column.index}) * vectors + slot${l} % ${depth}u, inside${l});`;
     })}
     let weight = ${weightStart} + tap * 4u * vectors * out_vectors + channel;

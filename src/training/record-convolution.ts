@@ -138,7 +138,7 @@ function recordInputGradient(
           kernel,
           stride: 1,
           padding: (kernel - 1) / 2,
-          fractionalStride: stride,
+          fractionalStride: stride === 2 ? 2 : 1,
         },
       ],
       outHeight: height,

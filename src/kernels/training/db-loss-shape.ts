@@ -98,7 +98,7 @@ fn softplus(x: f32) -> f32 {
  * threshold, its mask.
  */
 export const readTargets = `let counts = targets[shape.pixels + i] > 0.5;
-    let positive = counts && targets[i] > 0.5;
-    let negative = counts && !positive;
+    let positive = counts & (targets[i] > 0.5);
+    let negative = counts & !positive;
     let threshold = targets[2u * shape.pixels + i];
     let threshold_mask = targets[3u * shape.pixels + i];`;

@@ -45,11 +45,11 @@ let slot1 = thread + 64u;
   for (var tap = 0u; tap < 9u; tap++) {
     let row0 = y0 * 1u + tap / 3u - 1u;
     let column0 = x0 * 1u + tap % 3u - 1u;
-    let inside0 = row0 < height && column0 < width && y0 < shape.out_height;
+    let inside0 = (row0 < height) & (column0 < width) & (y0 < shape.out_height);
     let base0 = select(0u, (row0 * width + column0) * vectors + slot0 % 4u, inside0);
 let row1 = y1 * 1u + tap / 3u - 1u;
     let column1 = x1 * 1u + tap % 3u - 1u;
-    let inside1 = row1 < height && column1 < width && y1 < shape.out_height;
+    let inside1 = (row1 < height) & (column1 < width) & (y1 < shape.out_height);
     let base1 = select(0u, (row1 * width + column1) * vectors + slot1 % 4u, inside1);
     let weight = 0u + tap * 4u * vectors * out_vectors + channel;
     for (var c = 0u; c < vectors; c += 4u) {
