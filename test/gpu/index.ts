@@ -9,6 +9,11 @@ import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
 import smoke from './smoke.suite.ts';
 import type { GpuSuite } from './suite.ts';
+import trainingConvolution from './training/convolution.suite.ts';
+import trainingLayers from './training/layers.suite.ts';
+import trainingLoss from './training/loss.suite.ts';
+import trainingOptimizer from './training/optimizer.suite.ts';
+import trainingStep from './training/step.suite.ts';
 import tuning from './tuning.suite.ts';
 import winograd from './winograd.suite.ts';
 
@@ -23,4 +28,9 @@ export const suites: GpuSuite[] = [
   { name: 'detector', tests: detector },
   { name: 'tuning', tests: tuning },
   { name: 'winograd', tests: winograd },
+  { name: 'training: convolution', tests: trainingConvolution },
+  { name: 'training: layers', tests: trainingLayers },
+  { name: 'training: loss', tests: trainingLoss },
+  { name: 'training: optimizer', tests: trainingOptimizer },
+  { name: 'training: step', tests: trainingStep },
 ];

@@ -20,7 +20,7 @@ function pipelinesOf(context: GpuContext): PipelineCache {
 }
 
 /**
- * Uploads the inputs, poisons the outputs, dispatches once and reads the outputs. The same array under two names is
+ * Uploads the inputs, poisons the outputs (but those that an input is given for: they are changed in place), dispatches once and reads the outputs. The same array under two names is
  * one buffer. Numbers come and go as f32; they are stored as halves where the kernel declares f16.
  *
  * @throws Error if an input is missing or of the wrong size, or a word of an output was not written;
@@ -57,7 +57,12 @@ export async function runKernel(
   const prepare = ({ name, bytes }: Binding): GPUBindingResource => {
     const usage = USAGE.STORAGE | USAGE.COPY_DST | USAGE.COPY_SRC;
     const buffer = device.createBuffer({ size: bytes, usage });
-    poison(device, buffer);
+    const before = inputs[name];
+    if (before === undefined) poison(device, buffer);
+    else {
+      assert(ArrayBuffer.isView(before), `${kernel.label}: '${name}' is no texture`);
+      device.queue.writeBuffer(buffer, 0, stored(kernel, name, before));
+    }
     outputs.set(name, buffer);
     return { buffer };
   };
