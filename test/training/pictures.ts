@@ -25,8 +25,10 @@ export interface PictureOptions {
   height?: readonly [number, number];
   /** Largest angle of a word to the axes, degrees. Default 8. */
   rotate?: number;
-  /** Radius of the dots of `dotted` as a share of their distance. Default [0.2, 0.3]. */
+  /** Radius of the dots of `dotted` as a share of their distance. Default [0.14, 0.2]. */
   dotRadius?: readonly [number, number];
+  /** Empty dots between the characters of `dotted`. Default 3. */
+  gap?: number;
 }
 
 /** A picture and its words. */
@@ -56,7 +58,14 @@ export function makePicture(
   index: number,
   options: PictureOptions = {},
 ): LabelledPicture {
-  const { size = 320, words = [1, 4], height = [24, 48], rotate = 8, dotRadius = [0.2, 0.3] } = options;
+  const {
+    size = 320,
+    words = [1, 4],
+    height = [24, 48],
+    rotate = 8,
+    dotRadius = [0.14, 0.2],
+    gap = 3,
+  } = options;
   const random = new Random(seed, index, KINDS.indexOf(kind));
   const canvas = drawBackground(size, size, random);
   const polygons: LabelledPicture['polygons'] = [];
@@ -66,7 +75,7 @@ export function makePicture(
     for (let attempt = 0; attempt < TRIES || polygons.length === 0; attempt++) {
       const style: WordStyle = {
         vertical: kind === 'vertical',
-        dotRadius: kind === 'dotted' ? random.uniform(...dotRadius) : undefined,
+        ...(kind === 'dotted' ? { dotRadius: random.uniform(...dotRadius), gap } : {}),
       };
       const word = layOut(randomText(random), style);
       const place: Placement = {
@@ -78,7 +87,7 @@ export function makePicture(
       const box = bounds(points);
       if (box[0] < GAP || box[1] < GAP || box[2] > size - GAP || box[3] > size - GAP) continue;
       if (taken.some((other) => isNear(box, other))) continue;
-      drawWord(canvas, word, place, box, random);
+      drawWord(canvas, word, place, box, contrasting(canvas, box, random));
       polygons.push({ points, text: word.text, ignore: false });
       taken.push(box);
       break;
@@ -100,8 +109,7 @@ type Box = readonly [left: number, top: number, right: number, bottom: number];
 const isNear = (a: Box, b: Box): boolean =>
   a[0] < b[2] + GAP && b[0] < a[2] + GAP && a[1] < b[3] + GAP && b[1] < a[3] + GAP;
 
-function drawWord(canvas: Canvas, word: Word, place: Placement, box: Box, random: Random): void {
-  const colour = contrasting(canvas, box, random);
+function drawWord(canvas: Canvas, word: Word, place: Placement, box: Box, colour: Colour): void {
   for (let y = Math.floor(box[1]); y < box[3]; y++) {
     for (let x = Math.floor(box[0]); x < box[2]; x++) {
       const share = coverage(word, place, x, y);

@@ -9,6 +9,8 @@ export interface WordStyle {
   vertical: boolean;
   /** Radius of separate round dots as a share of their distance; undefined: squares that join to strokes. */
   dotRadius?: number;
+  /** Empty dots between characters. Default 1. */
+  gap?: number;
 }
 
 /** Where a word stands. */
@@ -34,12 +36,12 @@ export interface Word {
 const SAMPLES = 4;
 
 /** Dots from one character to the next. */
-const advance = (vertical: boolean): number => (vertical ? GLYPH_HEIGHT + 1 : GLYPH_WIDTH + 1);
+const advance = ({ vertical, gap = 1 }: WordStyle): number => (vertical ? GLYPH_HEIGHT : GLYPH_WIDTH) + gap;
 
 /** Lays out a word. */
 export function layOut(text: string, style: WordStyle): Word {
   const glyphs = [...text].map(glyphRows);
-  const step = advance(style.vertical);
+  const step = advance(style);
   const inset = style.dotRadius === undefined ? 0 : 0.5 - style.dotRadius;
   const box: Word['box'] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const [i, rows] of glyphs.entries()) {
@@ -90,8 +92,9 @@ export function coverage(word: Word, { center, unit, angle }: Placement, x: numb
 }
 
 /** Whether a place, in dots of the font, is covered. */
-function isInk({ glyphs, style: { vertical, dotRadius } }: Word, x: number, y: number): boolean {
-  const step = advance(vertical);
+function isInk({ glyphs, style }: Word, x: number, y: number): boolean {
+  const { vertical, dotRadius } = style;
+  const step = advance(style);
   const character = Math.floor((vertical ? y : x) / step);
   if (character < 0 || character >= glyphs.length) return false;
   const column = Math.floor(x) - (vertical ? 0 : character * step);
