@@ -30,11 +30,11 @@ export interface DbLoss {
 /** Added to denominators, as in the authors' code. */
 export const lossEpsilon = 1e-6;
 
-/** Threads of a workgroup that sums. */
-export const lossThreads = 128;
+/** Threads of a workgroup that sums. The first adds up what the others found: one barrier, where a tree has many. */
+export const lossThreads = 64;
 
 /** Workgroups that take sums: each writes one slice. */
-export const lossSlices = (pixels: number): number => Math.min(256, Math.ceil(pixels / lossThreads));
+export const lossSlices = (pixels: number): number => Math.min(128, Math.ceil(pixels / lossThreads));
 
 /** Maps whose negatives are mined: P, and B where its loss is a cross-entropy. */
 export const minedMaps = ({ binary }: DbLoss): number => (binary === 'bce' ? 2 : 1);

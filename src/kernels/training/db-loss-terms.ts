@@ -63,16 +63,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   first[thread] = a;
   second[thread] = b;
-  for (var half = ${lossThreads / 2}u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (thread < half) {
-      first[thread] += first[thread + half];
-      second[thread] += second[thread + half];
-    }
-  }
+  workgroupBarrier();
   if (thread == 0u) {
-    output[group.x * 2u] = first[0];
-    output[group.x * 2u + 1u] = second[0];
+    for (var i = 1u; i < ${lossThreads}u; i++) {
+      a += first[i];
+      b += second[i];
+    }
+    output[group.x * 2u] = a;
+    output[group.x * 2u + 1u] = b;
   }
 }
 `;

@@ -6,7 +6,7 @@ import { partCount, parts } from './db-loss-shape.ts';
 import { floats, vectors } from './elementwise.ts';
 import { f32Bits, finiteFunction, verdict } from './optimizer-shape.ts';
 
-const threads = 128;
+const threads = 64;
 
 /** Workgroups of {@link sumOfSquares}. */
 export const normSlices = (count: number): number => Math.min(256, Math.ceil(count / (4 * threads)));
@@ -27,11 +27,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     sum += dot(source[i], source[i]);
   }
   sums[thread] = sum;
-  for (var half = ${threads / 2}u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (thread < half) { sums[thread] += sums[thread + half]; }
+  workgroupBarrier();
+  if (thread == 0u) {
+    for (var i = 1u; i < ${threads}u; i++) { sum += sums[i]; }
+    output[group.x] = sum;
   }
-  if (thread == 0u) { output[group.x] = sums[0]; }
 }
 `;
   return { label, code, bindings, shape, dispatch: [slices, 1, 1], flops: 2 * count, bytes: traffic(typed) };

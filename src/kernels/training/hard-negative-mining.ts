@@ -128,11 +128,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (key > weakest) { sum += bitcast<f32>(key - 1u); }
   }
   sums[thread] = sum;
-  for (var half = ${lossThreads / 2}u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (thread < half) { sums[thread] += sums[thread + half]; }
+  workgroupBarrier();
+  if (thread == 0u) {
+    for (var i = 1u; i < ${lossThreads}u; i++) { sum += sums[i]; }
+    output[group.z * shape.slices + group.x] = sum;
   }
-  if (thread == 0u) { output[group.z * shape.slices + group.x] = sums[0]; }
 }
 `;
   return {
