@@ -2,11 +2,11 @@
 
 import { gradientVerdict, normSlices, sumOfSquares } from '../kernels/training/gradient-norm.ts';
 import { verdict } from '../kernels/training/optimizer-shape.ts';
-import { adamWStep, movingAverage, sgdStep } from '../kernels/training/optimizer-step.ts';
+import { adamWStep, copyIfFinite, movingAverage, sgdStep } from '../kernels/training/optimizer-step.ts';
 import type { Optimizer } from './optimizer.ts';
 import { lossTensor } from './record-loss.ts';
 import type { Recorder } from './recorder.ts';
-import { resources } from './resources.ts';
+import { beforeUpdate, resources } from './resources.ts';
 
 /** The tensor of the verdict on the gradient. */
 export const verdictTensor = 'verdict';
@@ -34,6 +34,13 @@ export function recordOptimizer(
     lossTensor,
     verdictTensor,
   ]);
+  const keep = (array: string, count: number) => {
+    const label = beforeUpdate(array);
+    recorder.step(copyIfFinite({ label, count }), [array, verdictTensor, label]);
+  };
+  keep(resources.parameters, count);
+  if (optimizer.averageDecay !== undefined) keep(resources.average, count);
+  if (statistics > 0) keep(resources.running, statistics);
   const shape = { label: optimizer.kind, count };
   const common = [resources.gradients, verdictTensor, resources.parameters, resources.firstMoments];
   if (optimizer.kind === 'sgd') {

@@ -12,6 +12,9 @@ export const runningStatistics = (norm: string): string => `running ${norm}`;
 /** The same slot of the batch's own statistics. */
 export const batchStatistics = (norm: string): string => `batch ${norm}`;
 
+/** The copy of a whole array before the last update. */
+export const beforeUpdate = (array: string): string => `${array} before the last update`;
+
 /** Whole arrays and inputs. */
 export const resources = {
   /** RGBA bytes `[batch, height, width]`. */

@@ -1,6 +1,8 @@
 /** @file Settings of a training run: defaults, checks, and whether those of a resumed run are the same. */
 
 import { invalid } from '../describe.ts';
+import { resolveLabelOptions } from '../labels/options.ts';
+import { withDefaults } from './augment-options.ts';
 import { resolveLoss } from './loss.ts';
 import { resolveOptimizer } from './optimizer.ts';
 import type { TrainingSettings } from './types.ts';
@@ -30,6 +32,8 @@ export function resolveSettings(given: TrainingSettings): Required<TrainingSetti
   if (typeof labels !== 'object' || labels === null) throw invalid('labels', 'an object', labels);
   // Checked now, not at the first step.
   resolveLoss(loss, 50);
+  if (augment !== false) withDefaults(augment);
+  resolveLabelOptions(labels);
   return { optimizer: resolveOptimizer(optimizer), loss, batchNorm, cropSize, seed, augment, labels };
 }
 

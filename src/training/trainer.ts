@@ -57,7 +57,9 @@ export class Trainer {
   readonly #metadata: Readonly<Record<string, string>>;
   readonly #k: number;
   readonly #turns = new Turns();
+  readonly #start: number;
   #step: number;
+  #diverged: DBNetError | undefined;
   #lastCount = 0;
   #disposed = false;
 
@@ -73,6 +75,7 @@ export class Trainer {
     this.#optimizer = resolveOptimizer(settings.optimizer);
     this.#metadata = file.metadata;
     this.#k = file.k;
+    this.#start = step;
     this.#step = step;
   }
 
@@ -129,14 +132,16 @@ export class Trainer {
   /**
    * One step of the optimizer on a batch. The first with a number of samples compiles for it.
    * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image, or no text in
-   *   the whole batch), `limit-exceeded` or `gpu-error` (saying what would fit), `training-diverged`, `disposed`,
-   *   `device-lost`; the signal's reason. Whatever is thrown, the weights are those before the step.
+   *   the whole batch), `limit-exceeded` or `gpu-error` (saying what would fit), `disposed`, `device-lost`; the signal's
+   *   reason: the weights are those before the step. `training-diverged` for a loss or gradient that is not finite: the
+   *   trainer stops with the last weights whose loss was finite.
    */
   step(
     samples: readonly TrainingSample[],
     options: { onProgress?: OnTrainingProgress; signal?: AbortSignal } = {},
   ): Promise<StepResult> {
     return this.#turn(async () => {
+      if (this.#diverged) throw this.#diverged;
       const { onProgress, signal } = options;
       signal?.throwIfAborted();
       const start = performance.now();
@@ -153,14 +158,7 @@ export class Trainer {
         onProgress: (stage, done, total) => onProgress?.({ stage, done, total }),
         signal,
       });
-      if (!finite) {
-        throw new DBNetError(
-          'training-diverged',
-          `step ${this.#step + 1}: the loss is ${loss[parts.total]}, the norm of the gradient ${gradientNorm}: the step was ` +
-            `not taken, and the weights are those of step ${this.#step}. Save them, and go on with a lower learning ` +
-            'rate, or with clipNorm',
-        );
-      }
+      if (!finite) throw this.#diverge(loss[parts.total], gradientNorm);
       const learningRate = learningRateAt(this.#optimizer, this.#step);
       this.#step++;
       this.#lastCount = batch.count;
@@ -217,12 +215,14 @@ export class Trainer {
   /**
    * Everything that the next step depends on, for `create({ resume })`: bit for bit the same as if it had never
    * stopped, on the same adapter. `TextDetector` loads it too.
-   * @throws DBNetError `disposed`, `device-lost`.
+   * @throws DBNetError `training-diverged` if it has, `disposed`, `device-lost`.
    */
   saveState(): Promise<Uint8Array> {
-    return this.#turn(() =>
-      stateFile(this.#engine.arrays, this.#metadata, { step: this.#step, settings: this.settings }),
-    );
+    return this.#turn(() => {
+      if (this.#diverged) throw this.#diverged;
+      const state = { step: this.#step, settings: this.settings };
+      return stateFile(this.#engine.arrays, this.#metadata, state);
+    });
   }
 
   /** Frees all GPU memory. A device that was passed in stays as it is. The trainer cannot be used afterwards. */
@@ -231,6 +231,25 @@ export class Trainer {
     this.#disposed = true;
     this.#engine.destroy();
     this.#engine.context.close();
+  }
+
+  /**
+   * Goes back to the last weights whose loss was finite: those before the update that was no good. The update of this
+   * step was not made, so one is to be undone, if there was one since the start.
+   */
+  #diverge(loss: number, norm: number): DBNetError {
+    const failed = this.#step + 1;
+    if (this.#step > this.#start) {
+      this.#engine.arrays.restoreBackup();
+      this.#step--;
+    }
+    this.#diverged = new DBNetError(
+      'training-diverged',
+      `step ${failed}: the loss is ${loss}, the norm of the gradient ${norm}. The trainer has stopped and holds the weights ` +
+        `of step ${this.#step}, the last with a finite loss: save() them, and start again from there with a lower ` +
+        'learning rate, or with clipNorm',
+    );
+    return this.#diverged;
   }
 
   #turn<T>(work: () => Promise<T>): Promise<T> {

@@ -10,7 +10,14 @@ import type { Externals } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
 import type { Optimizer } from './optimizer.ts';
 import { type Layout, pack, parameterLayout, statisticsLayout, unpack } from './parameter-layout.ts';
-import { batchStatistics, gradientOf, parameter, resources, runningStatistics } from './resources.ts';
+import {
+  batchStatistics,
+  beforeUpdate,
+  gradientOf,
+  parameter,
+  resources,
+  runningStatistics,
+} from './resources.ts';
 
 /** A tensor as PyTorch shapes it. */
 export interface NamedTensor {
@@ -18,14 +25,19 @@ export interface NamedTensor {
   data: Float32Array<ArrayBuffer>;
 }
 
-/** Arrays that outlive a run, by the prefix that their tensors get in a saved state. */
+/** Arrays that outlive a run. */
 export type KeptArray = 'parameters' | 'running' | 'firstMoments' | 'secondMoments' | 'average';
+
+/** What is saved as weights, and therefore kept as it was before the last step. */
+const weightArrays = ['parameters', 'running', 'average'] as const;
 
 export class TrainingArrays {
   readonly layouts: { parameters: Layout; statistics: Layout };
   readonly #context: GpuContext;
   readonly #readback: ReadbackPool;
   readonly #buffers = new Map<string, GPUBuffer>();
+  /** The weights before the last update. */
+  readonly #backups = new Map<(typeof weightArrays)[number], GPUBuffer>();
 
   private constructor(context: GpuContext, entries: readonly Entry[]) {
     this.#context = context;
@@ -55,6 +67,12 @@ export class TrainingArrays {
         arrays.#write('average', packed);
       }
       for (const name of ['running', 'batch'] as const) arrays.#allocate(name, statistics.count);
+      for (const name of weightArrays) {
+        const size = arrays.#buffers.get(name)?.size;
+        if (size === undefined) continue;
+        const usage = bufferUsage.storage | bufferUsage.copyFrom;
+        arrays.#backups.set(name, context.device.createBuffer({ label: beforeUpdate(name), size, usage }));
+      }
       arrays.#write('parameters', packed);
       arrays.#write('running', pack(statistics, source));
     }).catch((error) => {
@@ -66,7 +84,16 @@ export class TrainingArrays {
 
   /** Bytes of all arrays. */
   get bytes(): number {
-    return [...this.#buffers.values()].reduce((sum, { size }) => sum + size, 0);
+    return [...this.#buffers.values(), ...this.#backups.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Undoes the last update of the weights. */
+  restoreBackup(): void {
+    const encoder = this.#context.device.createCommandEncoder();
+    for (const [name, backup] of this.#backups) {
+      encoder.copyBufferToBuffer(backup, 0, this.#buffers.get(name)!, 0, backup.size);
+    }
+    this.#context.device.queue.submit([encoder.finish()]);
   }
 
   /** The arrays and their slots, under the names that a training plan binds. */
@@ -75,6 +102,7 @@ export class TrainingArrays {
     for (const [name, buffer] of this.#buffers) {
       externals.push([resources[name as keyof typeof resources], buffer]);
     }
+    for (const [name, buffer] of this.#backups) externals.push([beforeUpdate(resources[name]), buffer]);
     const slots = (layout: Layout, name: keyof typeof resources, called: (slot: string) => string) => {
       for (const [slot, { offset, count }] of layout.slots) {
         const binding = { buffer: this.#buffers.get(name)!, offset: offset * 4, size: count * 4 };
@@ -114,8 +142,9 @@ export class TrainingArrays {
 
   destroy(): void {
     this.#readback.destroy();
-    for (const buffer of this.#buffers.values()) buffer.destroy();
+    for (const buffer of [...this.#buffers.values(), ...this.#backups.values()]) buffer.destroy();
     this.#buffers.clear();
+    this.#backups.clear();
   }
 
   #layoutOf(name: KeptArray | 'gradients'): Layout {

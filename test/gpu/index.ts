@@ -14,6 +14,7 @@ import trainingLayers from './training/layers.suite.ts';
 import trainingLoss from './training/loss.suite.ts';
 import trainingOptimizer from './training/optimizer.suite.ts';
 import trainingStep from './training/step.suite.ts';
+import trainingTrainer from './training/trainer.suite.ts';
 import tuning from './tuning.suite.ts';
 import winograd from './winograd.suite.ts';
 
@@ -33,4 +34,5 @@ export const suites: GpuSuite[] = [
   { name: 'training: loss', tests: trainingLoss },
   { name: 'training: optimizer', tests: trainingOptimizer },
   { name: 'training: step', tests: trainingStep },
+  { name: 'training: trainer', tests: trainingTrainer },
 ];

@@ -121,3 +121,22 @@ export function movingAverage({
     flops: 12,
   });
 }
+
+/**
+ * `output = source`, unless the step was not finite: the weights before an update, so that one that ruined them can be
+ * undone when the next step shows it. Bindings: `source`, `verdict`, `output`; f32.
+ */
+export function copyIfFinite({ label, count }: { label: string; count: number }): Kernel {
+  return perItem({
+    label,
+    items: count / 4,
+    typed: [
+      vectors('source', count),
+      floats('verdict', verdict.words),
+      vectors('output', count, 'read_write'),
+    ],
+    body: `${unlessNotFinite}
+  output[item] = source[item];`,
+    flops: 0,
+  });
+}

@@ -4,7 +4,12 @@ import type { Kernel } from '../../../src/kernels/kernel.ts';
 import { partCount } from '../../../src/kernels/training/db-loss-shape.ts';
 import { gradientVerdict, normSlices, sumOfSquares } from '../../../src/kernels/training/gradient-norm.ts';
 import { f32Bits } from '../../../src/kernels/training/optimizer-shape.ts';
-import { adamWStep, movingAverage, sgdStep } from '../../../src/kernels/training/optimizer-step.ts';
+import {
+  adamWStep,
+  copyIfFinite,
+  movingAverage,
+  sgdStep,
+} from '../../../src/kernels/training/optimizer-step.ts';
 import { openDevice } from '../../../src/runtime/gpu-context.ts';
 import { assertClose, randomFloats } from '../assert.ts';
 import { runKernel } from '../run-kernel.ts';
@@ -118,6 +123,7 @@ const notFinite: GpuTest = {
       first_moments: randomFloats(count, 3),
       second_moments: randomFloats(count, 4),
       average: randomFloats(count, 5),
+      output: randomFloats(count, 6),
     };
     const shape = { label: 'not finite', count };
     const rate = { learning_rate: f32Bits(1), rate: f32Bits(1) };
@@ -125,6 +131,7 @@ const notFinite: GpuTest = {
       sgdStep(shape, { momentum: 0.9, weightDecay: 0 }),
       adamWStep(shape, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
       movingAverage({ ...shape, rate: 'rate' }),
+      copyIfFinite(shape),
     ];
     for (const kernel of kernels) {
       const inputs = { gradients, source: gradients, verdict: verdict(1, 0), ...given };
