@@ -11,6 +11,7 @@ import { layerTimes } from './layer-times.ts';
 import type { Measurement } from './measurement.ts';
 import { memoryGrowth } from './memory-growth.ts';
 import { throughput } from './throughput.ts';
+import { trainingStep } from './training-step.ts';
 import { tunedPlan } from './tuned-plan.ts';
 
 export const measurements: readonly Measurement[] = [
@@ -21,6 +22,7 @@ export const measurements: readonly Measurement[] = [
   throughput,
   tunedPlan,
   networkLadder,
+  trainingStep,
   memoryGrowth,
   cpuPostprocess,
   cpuDetect,

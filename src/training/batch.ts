@@ -3,7 +3,7 @@
 import { invalid } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { labelMaps } from '../labels/label-maps.ts';
-import type { LabelMapsOptions } from '../labels/types.ts';
+import type { LabelMapsOptions, LabelPolygon } from '../labels/types.ts';
 import { augment, type TextPolygon } from './augment.ts';
 import type { AugmentOptions } from './augment-options.ts';
 import { Random } from './random.ts';
@@ -40,7 +40,7 @@ export async function makeBatch(samples: readonly TrainingSample[], options: Bat
   const count = samples.length;
   const area = cropSize * cropSize;
   const pixels = new Uint8Array(count * area * 4);
-  const targets = new Float32Array(4 * count * area);
+  const targets = batchTargets(count, cropSize, cropSize);
   const pictures = await Promise.all(samples.map(({ image }) => readPixels(image)));
   for (const [index, picture] of pictures.entries()) {
     const polygons = checkPolygons(samples[index].polygons, index, picture);
@@ -49,16 +49,7 @@ export async function makeBatch(samples: readonly TrainingSample[], options: Bat
       cropSize,
     });
     pixels.set(crop.data, index * area * 4);
-    const map = (plane: number) =>
-      targets.subarray((plane * count + index) * area, (plane * count + index + 1) * area);
-    labelMaps(
-      crop.polygons,
-      { width: cropSize, height: cropSize },
-      {
-        ...options.labels,
-        into: { probability: map(0), probabilityMask: map(1), threshold: map(2), thresholdMask: map(3) },
-      },
-    );
+    targets.draw(index, crop.polygons, options.labels);
   }
   const isText = ({ ignore }: TextPolygon) => !ignore;
   if (!samples.some((sample) => sample.polygons.some(isText))) {
@@ -68,7 +59,27 @@ export async function makeBatch(samples: readonly TrainingSample[], options: Bat
         'from: batches may hold images without text, but need one with',
     );
   }
-  return { count, pixels, targets };
+  return { count, pixels, targets: targets.data };
+}
+
+/** The targets of a batch, all four maps `[count, height, width]` one after the other, and how they are drawn. */
+export function batchTargets(count: number, width: number, height: number) {
+  const area = width * height;
+  const data = new Float32Array(4 * count * area);
+  return {
+    data,
+    draw(index: number, polygons: readonly LabelPolygon[], options: BatchOptions['labels'] = {}): void {
+      const map = (plane: number) =>
+        data.subarray((plane * count + index) * area, (plane * count + index + 1) * area);
+      const into = {
+        probability: map(0),
+        probabilityMask: map(1),
+        threshold: map(2),
+        thresholdMask: map(3),
+      };
+      labelMaps(polygons, { width, height }, { ...options, into });
+    },
+  };
 }
 
 /** @throws DBNetError `invalid-argument`, `invalid-labels`. */

@@ -28,6 +28,7 @@ import {
   trainingOutputs,
   trainingPlan,
 } from './training-plan.ts';
+import { trainingThreads } from './training-threads.ts';
 
 export interface EngineOptions {
   entries: readonly Entry[];
@@ -204,7 +205,6 @@ export class TrainingEngine {
 
   #plan(batch: number, cropSize: number): TrainingPlan {
     const { entries, input, loss, optimizer, batchNorm } = this.#options;
-    const { software } = this.context;
     const { parameters, statistics } = this.arrays.layouts;
     return trainingPlan(entries, {
       batch,
@@ -215,7 +215,7 @@ export class TrainingEngine {
       loss,
       optimizer,
       counts: { parameters: parameters.count, statistics: statistics.count },
-      choice: { tile: (conv) => chooseTile(conv, this.context), threads: software ? 512 : 32768 },
+      choice: { tile: (conv) => chooseTile(conv, this.context), threads: trainingThreads(this.context) },
     });
   }
 
