@@ -15,6 +15,7 @@ import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
 import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { type HeldMap, HeldMaps, type Spans } from '../runtime/held-maps.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
@@ -40,9 +41,11 @@ interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** What is read back, and how the mask is thresholded if it is. */
+/** What is read back, what stays on the GPU, and how the mask is thresholded if it is read. */
 export interface MapRequest {
   read: readonly ('P' | 'T' | 'B' | 'mask')[];
+  /** The map that can be added up in parts on the GPU. */
+  hold?: 'P';
   mask?: { of: 'P' | 'B'; threshold: number };
 }
 
@@ -52,6 +55,8 @@ export interface MappedMaps {
   float32(name: 'P' | 'T' | 'B'): Float32Array;
   /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. */
   words(name: 'mask'): Uint32Array;
+  /** Sums of the held map over groups of spans, f32: another round trip. The spans are read before it returns. */
+  sums(spans: Spans): Promise<Float32Array>;
 }
 
 /** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
@@ -67,6 +72,7 @@ export class Engine {
   readonly #constants: ConstantStore;
   readonly #arena: Arena;
   readonly #readback: ReadbackPool;
+  readonly #held: HeldMaps;
   readonly #upload: ImageUpload;
   readonly #pace: Pace;
   readonly #programs = new Map<string, Program>();
@@ -92,6 +98,7 @@ export class Engine {
     this.#constants = new ConstantStore(context);
     this.#arena = new Arena(context);
     this.#readback = new ReadbackPool(context);
+    this.#held = new HeldMaps(context, this.#pipelines);
     this.#upload = new ImageUpload(context);
     this.#pace = new Pace(context);
   }
@@ -131,19 +138,22 @@ export class Engine {
     return {
       weights: this.#constants.bytes,
       activations: this.#arena.bytes,
-      readback: this.#readback.bytes,
+      readback: this.#readback.bytes + this.#held.bytes,
       input: this.#upload.bytes,
     };
   }
 
-  /** Compiles what a size needs. */
+  /** Compiles what a size needs, and what sums of a held map need if `hold` is set. */
   async warmup(
     size: Size,
     outputs: Outputs,
     source: Preprocess['source'],
-    options: CallOptions,
+    { hold, ...options }: CallOptions & Pick<MapRequest, 'hold'>,
   ): Promise<void> {
-    await this.#turns.take(() => this.#program(size, outputs, source, options));
+    await this.#turns.take(async () => {
+      await this.#program(size, outputs, source, options);
+      if (hold) await this.#prepareSums();
+    });
   }
 
   /** True if tiles were measured for at least one layer of a size. */
@@ -183,7 +193,8 @@ export class Engine {
   }
 
   /**
-   * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid only during the call.
+   * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid until it is done. Other
+   * frames run meanwhile.
    * @throws DBNetError `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
    */
   async compute<T>(
@@ -192,7 +203,7 @@ export class Engine {
     outputs: Outputs,
     request: MapRequest,
     options: CallOptions,
-    consume: (maps: MappedMaps) => T,
+    consume: (maps: MappedMaps) => T | Promise<T>,
   ): Promise<{ value: T; timings: Omit<Timings, 'postprocess' | 'total'> }> {
     const { onProgress, signal } = options;
     const layout = layOut(request.read, size);
@@ -212,6 +223,7 @@ export class Engine {
         program.setShape('threshold_bits', floatBits(request.mask.threshold));
         program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
       }
+      const held = request.hold && (await this.#hold(program.tensor(request.hold).bytes));
       const staging = this.#readback.acquire(bytes);
       submitted = performance.now();
       preprocessed = submitted - started;
@@ -222,20 +234,26 @@ export class Engine {
             for (const [name, { offset, bytes }] of layout.maps) {
               encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);
             }
+            if (held) {
+              const { buffer } = program.tensor(request.hold!);
+              encoder.copyBufferToBuffer(buffer, 0, held.buffer, 0, held.bytes);
+            }
           },
           onProgress: (done, total) => onProgress?.({ stage: 'network', done, total }),
           signal,
         });
       } catch (error) {
         this.#readback.release(staging);
+        if (held) this.#held.release(held);
         throw this.#translate(error);
       }
-      return { staging, flops: program.flops };
+      return { staging, held, flops: program.flops };
     };
     let staging: GPUBuffer;
+    let held: HeldMap | undefined;
     let flops: number;
     try {
-      ({ staging, flops } = await this.#turns.take(submit));
+      ({ staging, held, flops } = await this.#turns.take(submit));
     } finally {
       if (image.kind === 'texture') image.close();
     }
@@ -245,9 +263,16 @@ export class Engine {
       const mappedAt = performance.now();
       onProgress?.({ stage: 'network', done: flops, total: flops });
       signal?.throwIfAborted();
-      const value = consume({
+      const value = await consume({
         float32: (name) => new Float32Array(mapped, ...view(layout, name)),
         words: (name) => new Uint32Array(mapped, ...view(layout, name)),
+        sums: async (spans) => {
+          if (!held) throw new Error('no map is held');
+          this.#assertUsable();
+          const sums = await this.#held.sum(held, spans);
+          this.#assertUsable();
+          return sums;
+        },
       });
       return {
         value,
@@ -261,6 +286,7 @@ export class Engine {
       throw this.#translate(error);
     } finally {
       this.#readback.release(staging);
+      if (held) this.#held.release(held);
     }
   }
 
@@ -277,6 +303,7 @@ export class Engine {
     this.#arena.destroy();
     this.#constants.destroy();
     this.#readback.destroy();
+    this.#held.destroy();
     this.#upload.destroy();
     this.context.close();
   }
@@ -284,6 +311,23 @@ export class Engine {
   #convolutions(size: Size): Conv2d[] {
     const { P, PTB } = this.#graphs;
     return convolutions([P, PTB], size, this.#choice.precision);
+  }
+
+  /** Room for a map that stays on the GPU. */
+  async #hold(bytes: number): Promise<HeldMap> {
+    await this.#prepareSums();
+    const held = await this.#held.hold(bytes).catch((error) => {
+      throw this.#translate(error);
+    });
+    this.#assertUsable();
+    return held;
+  }
+
+  async #prepareSums(): Promise<void> {
+    await this.#held.prepare().catch((error) => {
+      throw this.#translate(error);
+    });
+    this.#assertUsable();
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
