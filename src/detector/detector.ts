@@ -246,9 +246,10 @@ export class TextDetector {
   }
 
   /**
-   * Finds the fastest tiles for the convolutions on this device by measuring, keeps them in the user's cache folder
-   * (Node, Deno) or in IndexedDB, and uses them from then on. Other calls wait until it is done. It takes about as
-   * much GPU memory as the activations of that size, and gives it back.
+   * Finds by measuring which tiles are the fastest for the convolutions on this device, and where Winograd's filtering
+   * is faster than any (in f32), keeps that in the user's cache folder (Node, Deno) or in IndexedDB, and uses it from
+   * then on. Other calls wait until it is done. It takes about as much GPU memory as the activations of that size and
+   * the weights, and gives it back.
    * @param size as for `detect()`; a bound on the sides stands for a square. Sizes that are less than twice as large
    *   or small profit as well.
    * @throws DBNetError `invalid-argument`, `gpu-error`, `disposed`, `device-lost`; the signal's reason.

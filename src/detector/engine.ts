@@ -9,6 +9,7 @@ import { chooseHeadPixels } from '../graph/choose-tile.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
 import type { Graph } from '../graph/layers.ts';
 import { chooseFusions, fuse } from '../graph/passes/index.ts';
+import { defaultWinogradSize, type WinogradRule } from '../graph/passes/winograd.ts';
 import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
@@ -24,6 +25,7 @@ import type { TileChoice, TuningReport } from '../tuning/tile-choice.ts';
 import { convolutions } from '../tuning/work.ts';
 import type { ReadyImage } from './image.ts';
 import { ImageUpload } from './image-upload.ts';
+import { networkSize } from './network-size.ts';
 import type { Recipe } from './recipe.ts';
 import { Turns } from './turns.ts';
 import type { OnProgress, Timings, TuneOptions } from './types.ts';
@@ -64,6 +66,7 @@ const maxPrograms = 16;
 
 export class Engine {
   readonly context: GpuContext;
+  /** Without any fusion. */
   readonly #graphs: Record<Outputs, Graph>;
   readonly #recipe: Recipe;
   readonly #tiles: TileChoice;
@@ -114,16 +117,14 @@ export class Engine {
     tiles: TileChoice,
   ): Promise<Engine> {
     const graphOf = (thresholdHead: boolean) =>
-      fuse(
-        foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k),
-        chooseFusions(context, tiles.precision),
-      );
+      foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
     const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, tiles);
     try {
       await checked(context, 'uploading the weights', () => {
-        // Constants do not depend on the size, so any plan names them all.
+        // Those of a size that was tuned may differ from these; then its program uploads what is missing.
+        const size = networkSize({ width: 1, height: 1 }, undefined, recipe.shortSide);
         for (const outputs of ['P', 'PTB'] as const) {
-          engine.#constants.upload(engine.#plan({ width: 32, height: 32 }, outputs, 4).constants);
+          engine.#constants.upload(engine.#plan(size, outputs, 4).constants);
         }
       });
     } catch (error) {
@@ -183,6 +184,9 @@ export class Engine {
         codes.push(...tuned.codes);
         this.#programs.clear();
         for (const program of old) program.destroy();
+        // Winograd's weights and plain ones are not both needed.
+        const plans = (['P', 'PTB'] as const).map((outputs) => this.#plan(size, outputs, 4));
+        this.#constants.keepOnly(new Set(plans.flatMap(({ constants }) => [...constants.keys()])));
         return tuned.report;
       } catch (error) {
         throw this.#translate(error);
@@ -308,9 +312,27 @@ export class Engine {
     this.context.close();
   }
 
+  /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
   #convolutions(size: Size): Conv2d[] {
-    const { P, PTB } = this.#graphs;
-    return convolutions([P, PTB], size, this.#choice.precision);
+    const form = (outputs: Outputs, choose: WinogradRule['choose']) =>
+      this.#graph(size, outputs, { size, choose });
+    const forms = [
+      form('P', () => undefined),
+      form('PTB', () => undefined),
+      form('P', defaultWinogradSize),
+      form('PTB', defaultWinogradSize),
+    ];
+    return convolutions(forms, size, this.#choice.precision);
+  }
+
+  /** The fused graph. Which convolutions are Winograd's depends on the size. */
+  #graph(
+    size: Size,
+    outputs: Outputs,
+    rule: WinogradRule = { size, choose: (conv) => this.#tiles.winograd(conv) },
+  ): Graph {
+    const names = chooseFusions(this.context, this.#choice.precision);
+    return fuse(this.#graphs[outputs], [...names, 'winograd'], rule);
   }
 
   /** Room for a map that stays on the GPU. */
@@ -331,7 +353,7 @@ export class Engine {
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
-    return plan(this.#graphs[outputs], size, { source, ...this.#recipe.input }, this.#choice);
+    return plan(this.#graph(size, outputs), size, { source, ...this.#recipe.input }, this.#choice);
   }
 
   async #program(

@@ -146,10 +146,10 @@ export interface CreateOptions {
    */
   precision?: 'f32' | 'f16' | 'auto';
   /**
-   * Which tiles the convolutions get. `cached` (default): those that `tune()` found on this device in this or an
-   * earlier session, else the library's defaults; nothing is measured. `full`: the same, but where nothing is stored
-   * for the default size (a square of the weights' short side), `create()` measures first: about 2 s on a GPU, 60 s
-   * on a software adapter. `off`: the defaults.
+   * How convolutions are computed: tiles, and where by Winograd's filtering. `cached` (default): as `tune()` found it
+   * best on this device in this or an earlier session, else the library's defaults; nothing is measured. `full`: the
+   * same, but where nothing is stored for the default size (a square of the weights' short side), `create()` measures
+   * first: about 2 s on a GPU, 60 s on a software adapter. `off`: the defaults.
    */
   tune?: 'off' | 'cached' | 'full';
   onProgress?: OnProgress;
