@@ -123,7 +123,7 @@ export class HeldMaps {
           );
     const mapped = await mapRead(this.#context, work.staging, 4 * groups);
     const sums = new Float32Array(mapped).slice();
-    work.staging.unmap();
+    unmap(work.staging);
     return sums;
   }
 

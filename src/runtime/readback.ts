@@ -66,17 +66,21 @@ export class ReadbackPool {
 export async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
   try {
     await buffer.mapAsync(mapModeRead, 0, bytes);
+    return buffer.getMappedRange(0, bytes);
   } catch (error) {
     // The lost promise settles a moment after the mapping fails.
     await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
     assertNotLost(context);
     throw error;
   }
-  return buffer.getMappedRange(0, bytes);
 }
 
-/** Unmaps a buffer, mapped or not. */
+/** Unmaps a buffer, mapped or not. Never fails. */
 export function unmap(buffer: GPUBuffer): void {
-  // Deno refuses to unmap what is not mapped.
-  if (buffer.mapState !== 'unmapped') buffer.unmap();
+  try {
+    // Deno refuses to unmap what is not mapped.
+    if (buffer.mapState !== 'unmapped') buffer.unmap();
+  } catch {
+    // Deno again, once the device is lost: whoever uses the buffer next is told so.
+  }
 }
