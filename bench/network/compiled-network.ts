@@ -3,6 +3,7 @@
 import { ImageUpload } from '../../src/detector/image-upload.ts';
 import type { Graph } from '../../src/graph/layers.ts';
 import type { Fusion } from '../../src/graph/passes/index.ts';
+import type { WinogradRule } from '../../src/graph/passes/winograd.ts';
 import { type KernelChoice, type Plan, plan } from '../../src/graph/plan.ts';
 import { Arena } from '../../src/runtime/arena.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
@@ -20,6 +21,8 @@ export interface NetworkForm {
   outputs: Outputs;
   fusions: readonly Fusion[];
   choice: KernelChoice;
+  /** What the fusion `winograd` does, if not what it does by itself. */
+  winograd?: WinogradRule['choose'];
   /** Changes the plan before it is compiled: other kernels, for example. */
   rewrite?: (plan: Plan, graph: Graph) => Plan;
 }
@@ -58,9 +61,10 @@ export class CompiledNetwork {
     context: GpuContext,
     pipelines: PipelineCache,
     network: Network,
-    { size, outputs, fusions, choice, rewrite }: NetworkForm,
+    { size, outputs, fusions, choice, winograd, rewrite }: NetworkForm,
   ): Promise<CompiledNetwork> {
-    const graph = graphOf(network, outputs, fusions);
+    const rule = winograd && { size, choose: winograd };
+    const graph = graphOf(network, outputs, fusions, rule);
     const planned = plan(graph, size, { source: 4, ...network.recipe.input }, choice);
     const constants = new ConstantStore(context);
     const arena = new Arena(context);

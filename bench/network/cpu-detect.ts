@@ -4,11 +4,15 @@
  */
 
 import { TextDetector } from '../../src/detector/detector.ts';
+import { resolveRegionOptions } from '../../src/postprocess/options.ts';
+import { createRegionScratch } from '../../src/postprocess/region-scratch.ts';
+import { findMaskCandidates } from '../../src/postprocess/regions.ts';
+import { sumSpans } from '../../src/postprocess/score.ts';
 import { bufferUsage } from '../../src/runtime/constants.ts';
 import { openBenchDevice } from '../timing/bench-device.ts';
 import { failedMetric, type Measurement, metric } from './measurement.ts';
 import { drawPicture } from './picture.ts';
-import { regionCount, regionMap } from './region-map.ts';
+import { maskOf, regionCount, regionMap } from './region-map.ts';
 import { stubDevice } from './stub-device.ts';
 
 const size = { width: 640, height: 640 };
@@ -25,7 +29,8 @@ export const cpuDetect: Measurement = {
     const device = await openBenchDevice(host.gpu);
     const gpu = device.context.device;
     const map = regionMap(size.width, size.height);
-    const results = [map, maskOf(map, threshold)].map((values) => {
+    const mask = maskOf(map, threshold);
+    const results = [map, mask, sumsOf(map, mask)].map((values) => {
       const usage = bufferUsage.copyFrom | bufferUsage.copyTo;
       const buffer = gpu.createBuffer({ size: values.byteLength, usage });
       gpu.queue.writeBuffer(buffer, 0, values);
@@ -35,30 +40,31 @@ export const cpuDetect: Measurement = {
     const detector = await TextDetector.create({ weights: host.weights, device: gpu, tune: 'off' });
     try {
       const picture = drawPicture(size.width, size.height);
-      const work: number[] = [];
-      const postprocess: number[] = [];
-      let found = 0;
-      for (let round = 0; round < warmUpRounds + rounds; round++) {
-        sampling.signal?.throwIfAborted();
-        waiting.reset();
-        const { regions, timings } = await detector.detect(picture, { size, threshold, boxThreshold: 0.6 });
-        found = regions.length;
-        if (round < warmUpRounds) continue;
-        work.push(timings.total - waiting.ms);
-        postprocess.push(timings.postprocess);
+      const metrics = [];
+      for (const scoreOn of ['cpu', 'gpu'] as const) {
+        const work: number[] = [];
+        const postprocess: number[] = [];
+        let found = 0;
+        for (let round = 0; round < warmUpRounds + rounds; round++) {
+          sampling.signal?.throwIfAborted();
+          waiting.reset();
+          const options = { size, threshold, boxThreshold: 0.6, scoreOn };
+          const { regions, timings } = await detector.detect(picture, options);
+          found = regions.length;
+          if (round < warmUpRounds) continue;
+          work.push(timings.total - waiting.ms);
+          postprocess.push(timings.postprocess);
+        }
+        const name = `cpu work of detect${scoreOn === 'gpu' ? ', scores on the GPU' : ''}`;
+        if (found !== regionCount) {
+          const error = `found ${found} regions instead of ${regionCount}`;
+          metrics.push(failedMetric({ size }, `${name}, ${regionCount} regions`, 'ms', error));
+          continue;
+        }
+        metrics.push(metric({ size }, `${name}, ${regionCount} regions`, 'ms', work));
+        metrics.push(metric({ size }, `${name}: post-processing`, 'ms', postprocess));
       }
-      const name = `cpu work of detect, ${regionCount} regions`;
-      if (found !== regionCount) {
-        return {
-          metrics: [failedMetric({ size }, name, 'ms', `found ${found} regions instead of ${regionCount}`)],
-        };
-      }
-      return {
-        metrics: [
-          metric({ size }, name, 'ms', work),
-          metric({ size }, 'cpu work of detect: post-processing', 'ms', postprocess),
-        ],
-      };
+      return { metrics };
     } finally {
       detector.dispose();
       device.close();
@@ -66,9 +72,9 @@ export const cpuDetect: Measurement = {
   },
 };
 
-/** The mask as the network writes it: one bit per pixel. */
-function maskOf(map: Float32Array, threshold: number): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(map.length / 32);
-  for (let i = 0; i < map.length; i++) if (map[i] > threshold) words[i >>> 5] |= 1 << (i & 31);
-  return words;
+/** What the GPU would add up for scores. */
+function sumsOf(map: Float32Array, mask: Uint32Array): Float32Array<ArrayBuffer> {
+  const options = resolveRegionOptions({ threshold });
+  const { groups } = findMaskCandidates({ mask, ...size }, options, createRegionScratch());
+  return Float32Array.from(sumSpans(map, groups));
 }

@@ -1,6 +1,7 @@
 /** @file CPU time of post-processing: a map with 100 regions, no GPU. */
 
-import { createRegionScratch, findRegions } from '../../src/postprocess/regions.ts';
+import { createRegionScratch } from '../../src/postprocess/region-scratch.ts';
+import { findRegions } from '../../src/postprocess/regions.ts';
 import { failedMetric, type Measurement, metric } from './measurement.ts';
 import { regionCount, regionMap } from './region-map.ts';
 

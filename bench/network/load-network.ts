@@ -5,6 +5,7 @@ import { type Checkpoint, readCheckpoint } from '../../src/graph/checkpoint.ts';
 import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
 import type { Graph } from '../../src/graph/layers.ts';
 import { type Fusion, fuse } from '../../src/graph/passes/index.ts';
+import type { WinogradRule } from '../../src/graph/passes/winograd.ts';
 import { type BytesSource, loadBytes } from '../../src/safetensors/load.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 
@@ -21,12 +22,13 @@ export async function loadNetwork(weights: BytesSource): Promise<Network> {
   return { checkpoint: readCheckpoint(file), recipe: readRecipe(file.metadata) };
 }
 
-/** The graph for `outputs`, with the named fusions. */
+/** The graph for `outputs`, with the named fusions; `rule` says what `winograd` does. */
 export function graphOf(
   { checkpoint, recipe }: Network,
   outputs: Outputs,
   fusions: readonly Fusion[],
+  rule?: WinogradRule,
 ): Graph {
   const entries = checkpoint.entries({ thresholdHead: outputs === 'PTB' });
-  return fuse(foldBatchNorm(entries, checkpoint.source, recipe.k), fusions);
+  return fuse(foldBatchNorm(entries, checkpoint.source, recipe.k), fusions, rule);
 }

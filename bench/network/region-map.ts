@@ -32,3 +32,10 @@ export function regionMap(width: number, height: number): Float32Array<ArrayBuff
   }
   return map;
 }
+
+/** The mask as the network writes it: one bit per pixel, rows of whole words. */
+export function maskOf(map: Float32Array, threshold: number): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(map.length / 32);
+  for (let i = 0; i < map.length; i++) if (map[i] > threshold) words[i >>> 5] |= 1 << (i & 31);
+  return words;
+}

@@ -1,6 +1,10 @@
-/** @file The default tiles against tuned ones: how much is left on this adapter. Nothing is stored. */
+/** @file The default plan against the tuned one: how much is left on this adapter. Nothing is stored. */
 
-import { findTile, type TuningEntries } from '../../src/tuning/table.ts';
+import type { Fusion } from '../../src/graph/passes/index.ts';
+import { defaultWinogradSize } from '../../src/graph/passes/winograd.ts';
+import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { findTile, findWinograd, isWinogradFaster } from '../../src/tuning/table.ts';
+import { tableEntries } from '../../src/tuning/tile-choice.ts';
 import { tune } from '../../src/tuning/tune.ts';
 import { convolutions } from '../../src/tuning/work.ts';
 import { interleave } from '../timing/interleave.ts';
@@ -19,31 +23,43 @@ export const tunedPlan: Measurement = {
     const { context, pipelines, timer, sampling, size, precision, signal } = measurement;
     const network = await measurement.network();
     const { choice, fusions } = defaultForm(context, precision);
-    const graph = graphOf(network, 'PTB', fusions);
+    const names: readonly Fusion[] = [...fusions, 'winograd'];
+    const standardWinograd = (conv: Conv2d) =>
+      fusions.includes('winograd') ? defaultWinogradSize(conv) : undefined;
+    const forms = [() => undefined, defaultWinogradSize].map((choose) =>
+      graphOf(network, 'PTB', names, { size, choose }),
+    );
     const begun = performance.now();
-    const { classes } = await tune(context, convolutions([graph], size, precision), {
+    const { classes } = await tune(context, convolutions(forms, size, precision), {
       precision,
       pipelines,
       standard: choice.tile,
+      standardWinograd,
       signal,
     });
     const tuningMs = performance.now() - begun;
-    const entries: TuningEntries = Object.fromEntries(classes.map(({ name, ...entry }) => [name, entry]));
+    const entries = tableEntries(classes);
+    const transformed = classes.filter(isWinogradFaster).length;
     const { limits } = context.device;
-    const forms = {
-      'default tiles': choice,
-      'tuned tiles': {
-        ...choice,
-        tile: (conv: Parameters<typeof choice.tile>[0]) =>
-          findTile(entries, conv, precision, limits) ?? choice.tile(conv),
+    const plans = {
+      'default plan': { choice, winograd: standardWinograd },
+      'tuned plan': {
+        choice: {
+          ...choice,
+          tile: (conv: Conv2d) => findTile(entries, conv, precision, limits) ?? choice.tile(conv),
+        },
+        winograd: (conv: Conv2d) => {
+          const found = findWinograd(entries, conv, precision) ?? standardWinograd(conv);
+          return found === 'direct' ? undefined : found;
+        },
       },
     };
     const place = { size, precision };
     const expected = await referenceMaps(measurement, 'PTB');
     const compiled: CompiledNetwork[] = [];
     try {
-      for (const [name, own] of Object.entries(forms)) {
-        const form = { size, outputs: 'PTB' as const, fusions, choice: own };
+      for (const [name, own] of Object.entries(plans)) {
+        const form = { size, outputs: 'PTB' as const, fusions: names, ...own };
         const one = await CompiledNetwork.compile(context, pipelines, network, form);
         compiled.push(one);
         const problem = mapsProblem(await one.maps(), expected, precision);
@@ -58,11 +74,11 @@ export const tunedPlan: Measurement = {
       }
       return {
         metrics: [
-          metric(place, 'network GPU time, default tiles', 'ms', standard.ms),
-          metric(place, 'network GPU time, tuned tiles', 'ms', tuned.ms, {
-            note: `${classes.length} classes of layers tuned in ${(tuningMs / 1000).toFixed(1)} s`,
+          metric(place, 'network GPU time, default plan', 'ms', standard.ms),
+          metric(place, 'network GPU time, tuned plan', 'ms', tuned.ms, {
+            note: `${classes.length} classes of layers tuned in ${(tuningMs / 1000).toFixed(1)} s, ${transformed} by Winograd`,
           }),
-          metric(place, 'default against tuned tiles', 'ratio', standard.ms.median / tuned.ms.median),
+          metric(place, 'default against tuned plan', 'ratio', standard.ms.median / tuned.ms.median),
         ],
       };
     } finally {

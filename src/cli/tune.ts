@@ -1,6 +1,5 @@
 /** @file `dbnet-webgpu tune`: the fastest tiles for this adapter, measured and kept. */
 
-import { tileName } from '../kernels/tile.ts';
 import { EXIT } from './failure.ts';
 import { openJsonLines } from './json-lines.ts';
 import { type ModelArguments, toCreateOptions } from './options.ts';
@@ -8,7 +7,7 @@ import { planOutputs, STDOUT } from './outputs.ts';
 import { createProgressView } from './progress.ts';
 import type { Services } from './services.ts';
 import { openDetector } from './session.ts';
-import { tuningSummary, tuningTable } from './table.ts';
+import { methodName, tuningSummary, tuningTable } from './table.ts';
 
 /** Arguments of the command. */
 export interface TuneArguments extends Pick<ModelArguments, 'weights' | 'precision' | 'size' | 'quiet'> {
@@ -42,8 +41,8 @@ export async function runTune(args: TuneArguments, services: Services): Promise<
     } finally {
       json.close();
     }
-    for (const { name, tile, reason } of report.rejected) {
-      view.note(`${name}: ${tileName(tile)} was left out: ${reason.split('\n')[0]}`);
+    for (const { name, tile, winograd, reason } of report.rejected) {
+      view.note(`${name}: ${methodName(tile, winograd)} was left out: ${reason.split('\n')[0]}`);
     }
     if (plan.json !== STDOUT) {
       const table = tuningTable(report);

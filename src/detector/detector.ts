@@ -5,8 +5,9 @@ import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { resolveRegionOptions } from '../postprocess/options.ts';
-import { createRegionScratch, findRegions } from '../postprocess/regions.ts';
-import type { RegionOptions } from '../postprocess/types.ts';
+import { createRegionScratch } from '../postprocess/region-scratch.ts';
+import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
+import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
@@ -120,9 +121,17 @@ export class TextDetector {
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
-    const { size, binarize = 'P', onProgress, signal, ...rest } = checkObject(options, 'detect()');
+    const {
+      size,
+      binarize = 'P',
+      scoreOn = 'cpu',
+      onProgress,
+      signal,
+      ...rest
+    } = checkObject(options, 'detect()');
     checkSize(size);
     if (binarize !== 'P' && binarize !== 'B') throw invalid('binarize', "'P' or 'B'", binarize);
+    checkScoreOn(scoreOn);
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
@@ -130,23 +139,45 @@ export class TextDetector {
     const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
     const { width, height } = ready;
     const network = networkSize(ready, size, this.#recipe.shortSide);
+    const target = { width, height };
     let postprocess = 0;
+    /** Runs and clocks a part of the post-processing. */
+    const clocked = <T>(work: () => T): T => {
+      const began = performance.now();
+      const result = work();
+      postprocess += performance.now() - began;
+      return result;
+    };
     const { value, timings } = await this.#engine.compute(
       ready,
       network,
       binarize === 'B' ? 'PTB' : 'P',
-      { read: ['P', 'mask'], mask: { of: binarize, threshold: regionOptions.threshold } },
+      {
+        ...(scoreOn === 'gpu' ? { read: ['mask'], hold: 'P' } : { read: ['P', 'mask'] }),
+        mask: { of: binarize, threshold: regionOptions.threshold },
+      },
       { onProgress, signal },
-      (maps) => {
-        const began = performance.now();
+      async (maps) => {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-        const found = findRegions(
-          { data: maps.float32('P'), mask: maps.words('mask'), ...network },
-          { ...regionOptions, target: { width, height } },
-          this.#scratch,
-        );
+        const mask = maps.words('mask');
+        let found: RegionResult;
+        if (scoreOn === 'gpu') {
+          const { candidates, groups } = clocked(() =>
+            findMaskCandidates({ mask, ...network }, regionOptions, this.#scratch),
+          );
+          const sums = await maps.sums(groups);
+          signal?.throwIfAborted();
+          found = clocked(() => finishRegions(candidates, sums, regionOptions, target));
+        } else {
+          found = clocked(() =>
+            findRegions(
+              { data: maps.float32('P'), mask, ...network },
+              { ...regionOptions, target },
+              this.#scratch,
+            ),
+          );
+        }
         onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-        postprocess = performance.now() - began;
         return found;
       },
     );
@@ -190,6 +221,7 @@ export class TextDetector {
    * A bound on the sides says nothing without an image: give `{ width, height }`, or the size of an image to come.
    * @param options.image width and height of the images, where `size` is a bound (default: square).
    * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
+   * @param options.scoreOn as for `detect()`.
    * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
   async warmup(
@@ -197,20 +229,27 @@ export class TextDetector {
     options: {
       image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
       outputs?: Outputs;
+      scoreOn?: 'cpu' | 'gpu';
     } = {},
   ): Promise<void> {
-    const { image = { width: 1, height: 1 }, outputs = 'P' } = checkKeys(options, warmupKeys, 'warmup()');
+    const {
+      image = { width: 1, height: 1 },
+      outputs = 'P',
+      scoreOn,
+    } = checkKeys(options, warmupKeys, 'warmup()');
+    checkScoreOn(scoreOn);
     if (outputs !== 'P' && outputs !== 'PTB') throw invalid('outputs', "'P' or 'PTB'", outputs);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, checkSize(size), this.#recipe.shortSide);
     const source = image.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
-    await this.#engine.warmup(network, outputs, source, {});
+    await this.#engine.warmup(network, outputs, source, { hold: scoreOn === 'gpu' ? 'P' : undefined });
   }
 
   /**
-   * Finds the fastest tiles for the convolutions on this device by measuring, keeps them in the user's cache folder
-   * (Node, Deno) or in IndexedDB, and uses them from then on. Other calls wait until it is done. It takes about as
-   * much GPU memory as the activations of that size, and gives it back.
+   * Finds by measuring which tiles are the fastest for the convolutions on this device, and where Winograd's filtering
+   * is faster than any (in f32), keeps that in the user's cache folder (Node, Deno) or in IndexedDB, and uses it from
+   * then on. Other calls wait until it is done. It takes about as much GPU memory as the activations of that size and
+   * the weights, and gives it back.
    * @param size as for `detect()`; a bound on the sides stands for a square. Sizes that are less than twice as large
    *   or small profit as well.
    * @throws DBNetError `invalid-argument`, `gpu-error`, `disposed`, `device-lost`; the signal's reason.
@@ -252,7 +291,7 @@ export class TextDetector {
 
 const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'onProgress', 'signal'];
 const mapsKeys = ['size', 'onProgress', 'signal'];
-const warmupKeys = ['image', 'outputs'];
+const warmupKeys = ['image', 'outputs', 'scoreOn'];
 const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
 
 /** The image that a bound on the sides is taken for where there is none. */
@@ -282,4 +321,9 @@ function checkKeys<T extends object>(options: T, known: readonly string[], call:
 function checkObject<T extends object>(options: T, call: string): T {
   if (typeof options !== 'object' || options === null) throw invalid(`of ${call}`, 'an object', options);
   return options;
+}
+
+function checkScoreOn(value: unknown): void {
+  if (value !== undefined && value !== 'cpu' && value !== 'gpu')
+    throw invalid('scoreOn', "'cpu' or 'gpu'", value);
 }

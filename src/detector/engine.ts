@@ -9,12 +9,14 @@ import { chooseHeadPixels } from '../graph/choose-tile.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
 import type { Graph } from '../graph/layers.ts';
 import { chooseFusions, fuse } from '../graph/passes/index.ts';
+import { defaultWinogradSize, type WinogradRule } from '../graph/passes/winograd.ts';
 import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
 import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { type HeldMap, HeldMaps, type Spans } from '../runtime/held-maps.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
@@ -23,6 +25,7 @@ import type { TileChoice, TuningReport } from '../tuning/tile-choice.ts';
 import { convolutions } from '../tuning/work.ts';
 import type { ReadyImage } from './image.ts';
 import { ImageUpload } from './image-upload.ts';
+import { networkSize } from './network-size.ts';
 import type { Recipe } from './recipe.ts';
 import { Turns } from './turns.ts';
 import type { OnProgress, Timings, TuneOptions } from './types.ts';
@@ -40,9 +43,11 @@ interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** What is read back, and how the mask is thresholded if it is. */
+/** What is read back, what stays on the GPU, and how the mask is thresholded if it is read. */
 export interface MapRequest {
   read: readonly ('P' | 'T' | 'B' | 'mask')[];
+  /** The map that can be added up in parts on the GPU. */
+  hold?: 'P';
   mask?: { of: 'P' | 'B'; threshold: number };
 }
 
@@ -52,6 +57,8 @@ export interface MappedMaps {
   float32(name: 'P' | 'T' | 'B'): Float32Array;
   /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. */
   words(name: 'mask'): Uint32Array;
+  /** Sums of the held map over groups of spans, f32: another round trip. The spans are read before it returns. */
+  sums(spans: Spans): Promise<Float32Array>;
 }
 
 /** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
@@ -59,6 +66,7 @@ const maxPrograms = 16;
 
 export class Engine {
   readonly context: GpuContext;
+  /** Without any fusion. */
   readonly #graphs: Record<Outputs, Graph>;
   readonly #recipe: Recipe;
   readonly #tiles: TileChoice;
@@ -67,6 +75,7 @@ export class Engine {
   readonly #constants: ConstantStore;
   readonly #arena: Arena;
   readonly #readback: ReadbackPool;
+  readonly #held: HeldMaps;
   readonly #upload: ImageUpload;
   readonly #pace: Pace;
   readonly #programs = new Map<string, Program>();
@@ -92,6 +101,7 @@ export class Engine {
     this.#constants = new ConstantStore(context);
     this.#arena = new Arena(context);
     this.#readback = new ReadbackPool(context);
+    this.#held = new HeldMaps(context, this.#pipelines);
     this.#upload = new ImageUpload(context);
     this.#pace = new Pace(context);
   }
@@ -107,16 +117,14 @@ export class Engine {
     tiles: TileChoice,
   ): Promise<Engine> {
     const graphOf = (thresholdHead: boolean) =>
-      fuse(
-        foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k),
-        chooseFusions(context, tiles.precision),
-      );
+      foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
     const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, tiles);
     try {
       await checked(context, 'uploading the weights', () => {
-        // Constants do not depend on the size, so any plan names them all.
+        // Those of a size that was tuned may differ from these; then its program uploads what is missing.
+        const size = networkSize({ width: 1, height: 1 }, undefined, recipe.shortSide);
         for (const outputs of ['P', 'PTB'] as const) {
-          engine.#constants.upload(engine.#plan({ width: 32, height: 32 }, outputs, 4).constants);
+          engine.#constants.upload(engine.#plan(size, outputs, 4).constants);
         }
       });
     } catch (error) {
@@ -131,19 +139,22 @@ export class Engine {
     return {
       weights: this.#constants.bytes,
       activations: this.#arena.bytes,
-      readback: this.#readback.bytes,
+      readback: this.#readback.bytes + this.#held.bytes,
       input: this.#upload.bytes,
     };
   }
 
-  /** Compiles what a size needs. */
+  /** Compiles what a size needs, and what sums of a held map need if `hold` is set. */
   async warmup(
     size: Size,
     outputs: Outputs,
     source: Preprocess['source'],
-    options: CallOptions,
+    { hold, ...options }: CallOptions & Pick<MapRequest, 'hold'>,
   ): Promise<void> {
-    await this.#turns.take(() => this.#program(size, outputs, source, options));
+    await this.#turns.take(async () => {
+      await this.#program(size, outputs, source, options);
+      if (hold) await this.#prepareSums();
+    });
   }
 
   /** True if tiles were measured for at least one layer of a size. */
@@ -173,6 +184,9 @@ export class Engine {
         codes.push(...tuned.codes);
         this.#programs.clear();
         for (const program of old) program.destroy();
+        // Winograd's weights and plain ones are not both needed.
+        const plans = (['P', 'PTB'] as const).map((outputs) => this.#plan(size, outputs, 4));
+        this.#constants.keepOnly(new Set(plans.flatMap(({ constants }) => [...constants.keys()])));
         return tuned.report;
       } catch (error) {
         throw this.#translate(error);
@@ -183,7 +197,8 @@ export class Engine {
   }
 
   /**
-   * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid only during the call.
+   * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid until it is done. Other
+   * frames run meanwhile.
    * @throws DBNetError `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
    */
   async compute<T>(
@@ -192,7 +207,7 @@ export class Engine {
     outputs: Outputs,
     request: MapRequest,
     options: CallOptions,
-    consume: (maps: MappedMaps) => T,
+    consume: (maps: MappedMaps) => T | Promise<T>,
   ): Promise<{ value: T; timings: Omit<Timings, 'postprocess' | 'total'> }> {
     const { onProgress, signal } = options;
     const layout = layOut(request.read, size);
@@ -212,6 +227,7 @@ export class Engine {
         program.setShape('threshold_bits', floatBits(request.mask.threshold));
         program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
       }
+      const held = request.hold && (await this.#hold(program.tensor(request.hold).bytes));
       const staging = this.#readback.acquire(bytes);
       submitted = performance.now();
       preprocessed = submitted - started;
@@ -222,20 +238,26 @@ export class Engine {
             for (const [name, { offset, bytes }] of layout.maps) {
               encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);
             }
+            if (held) {
+              const { buffer } = program.tensor(request.hold!);
+              encoder.copyBufferToBuffer(buffer, 0, held.buffer, 0, held.bytes);
+            }
           },
           onProgress: (done, total) => onProgress?.({ stage: 'network', done, total }),
           signal,
         });
       } catch (error) {
         this.#readback.release(staging);
+        if (held) this.#held.release(held);
         throw this.#translate(error);
       }
-      return { staging, flops: program.flops };
+      return { staging, held, flops: program.flops };
     };
     let staging: GPUBuffer;
+    let held: HeldMap | undefined;
     let flops: number;
     try {
-      ({ staging, flops } = await this.#turns.take(submit));
+      ({ staging, held, flops } = await this.#turns.take(submit));
     } finally {
       if (image.kind === 'texture') image.close();
     }
@@ -245,9 +267,16 @@ export class Engine {
       const mappedAt = performance.now();
       onProgress?.({ stage: 'network', done: flops, total: flops });
       signal?.throwIfAborted();
-      const value = consume({
+      const value = await consume({
         float32: (name) => new Float32Array(mapped, ...view(layout, name)),
         words: (name) => new Uint32Array(mapped, ...view(layout, name)),
+        sums: async (spans) => {
+          if (!held) throw new Error('no map is held');
+          this.#assertUsable();
+          const sums = await this.#held.sum(held, spans);
+          this.#assertUsable();
+          return sums;
+        },
       });
       return {
         value,
@@ -261,6 +290,7 @@ export class Engine {
       throw this.#translate(error);
     } finally {
       this.#readback.release(staging);
+      if (held) this.#held.release(held);
     }
   }
 
@@ -277,17 +307,53 @@ export class Engine {
     this.#arena.destroy();
     this.#constants.destroy();
     this.#readback.destroy();
+    this.#held.destroy();
     this.#upload.destroy();
     this.context.close();
   }
 
+  /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
   #convolutions(size: Size): Conv2d[] {
-    const { P, PTB } = this.#graphs;
-    return convolutions([P, PTB], size, this.#choice.precision);
+    const form = (outputs: Outputs, choose: WinogradRule['choose']) =>
+      this.#graph(size, outputs, { size, choose });
+    const forms = [
+      form('P', () => undefined),
+      form('PTB', () => undefined),
+      form('P', defaultWinogradSize),
+      form('PTB', defaultWinogradSize),
+    ];
+    return convolutions(forms, size, this.#choice.precision);
+  }
+
+  /** The fused graph. Which convolutions are Winograd's depends on the size. */
+  #graph(
+    size: Size,
+    outputs: Outputs,
+    rule: WinogradRule = { size, choose: (conv) => this.#tiles.winograd(conv) },
+  ): Graph {
+    const names = chooseFusions(this.context, this.#choice.precision);
+    return fuse(this.#graphs[outputs], [...names, 'winograd'], rule);
+  }
+
+  /** Room for a map that stays on the GPU. */
+  async #hold(bytes: number): Promise<HeldMap> {
+    await this.#prepareSums();
+    const held = await this.#held.hold(bytes).catch((error) => {
+      throw this.#translate(error);
+    });
+    this.#assertUsable();
+    return held;
+  }
+
+  async #prepareSums(): Promise<void> {
+    await this.#held.prepare().catch((error) => {
+      throw this.#translate(error);
+    });
+    this.#assertUsable();
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
-    return plan(this.#graphs[outputs], size, { source, ...this.#recipe.input }, this.#choice);
+    return plan(this.#graph(size, outputs), size, { source, ...this.#recipe.input }, this.#choice);
   }
 
   async #program(

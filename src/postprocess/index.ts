@@ -15,7 +15,8 @@ export {
   type RotatedRect,
 } from './min-area-rect.ts';
 export { regionDefaults, resolveRegionOptions } from './options.ts';
-export { createRegionScratch, findRegions, type RegionScratch } from './regions.ts';
+export { createRegionScratch, type RegionScratch } from './region-scratch.ts';
+export { findRegions } from './regions.ts';
 export { createScoreScratch, polygonScore, type ScoreMap, type ScoreScratch } from './score.ts';
 export { simplifyClosed } from './simplify.ts';
 export type {

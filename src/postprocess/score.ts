@@ -3,14 +3,8 @@
  * (OpenCV's `fillPoly`, then `mean`). Which polygon is filled makes the difference between fast and slow.
  */
 
-import {
-  addEdge,
-  createFillScratch,
-  type FillScratch,
-  finishFill,
-  pixelBox,
-  startFill,
-} from '../geometry/fill-poly.ts';
+import { createFillScratch, type FillScratch } from '../geometry/fill-poly.ts';
+import { addFilledPolygon, createSpanGroups, type SpanGroups } from './fill.ts';
 
 /** The values that are averaged, row-major. */
 export interface ScoreMap {
@@ -20,15 +14,17 @@ export interface ScoreMap {
 }
 
 /** Memory that is used again from polygon to polygon. */
-export type ScoreScratch = FillScratch;
+export interface ScoreScratch extends FillScratch {
+  groups: SpanGroups;
+}
 
 /** An empty scratch; it grows to the largest polygon. */
-export const createScoreScratch: () => ScoreScratch = createFillScratch;
+export function createScoreScratch(): ScoreScratch {
+  return { ...createFillScratch(), groups: createSpanGroups() };
+}
 
 /**
- * Mean of the map over a polygon: its inside by the even-odd rule and the pixels of its edges (8-connected
- * lines), as `cv2.fillPoly` fills it. Corners are cut to whole numbers first, towards the corner of the
- * bounding box, as in the authors' code. Only the polygon's own part of each row is visited.
+ * Mean of the map over a filled polygon; see `addFilledPolygon` for which pixels that are.
  *
  * @param points - x0, y0, x1, y1, ...; may lie outside the map
  * @returns 0 if no pixel of the polygon is in the map
@@ -38,28 +34,21 @@ export function polygonScore(
   points: Int32Array | Float64Array,
   scratch: ScoreScratch = createScoreScratch(),
 ): number {
-  const { left, top, right, bottom } = pixelBox([points], map.width, map.height);
-  startFill(scratch, right - left + 1, bottom - top + 1);
-  const n = points.length;
-  let x0 = Math.trunc(points[n - 2] - left);
-  let y0 = Math.trunc(points[n - 1] - top);
-  for (let i = 0; i < n; i += 2) {
-    const x1 = Math.trunc(points[i] - left);
-    const y1 = Math.trunc(points[i + 1] - top);
-    addEdge(scratch, x0, y0, x1, y1);
-    x0 = x1;
-    y0 = y1;
-  }
+  scratch.groups.groups = 0;
+  const pixels = addFilledPolygon(points, map, scratch.groups, scratch);
+  return pixels > 0 ? sumSpans(map.data, scratch.groups)[0] / pixels : 0;
+}
 
-  let sum = 0;
-  let count = 0;
-  finishFill(scratch, (y, from, to) => {
-    const start = (top + y) * map.width + left;
-    // A local variable: what closures share is slow to write.
-    let total = sum;
-    for (let i = start + from; i < start + to; i++) total += map.data[i];
-    sum = total;
-    count += to - from;
-  });
-  return count > 0 ? sum / count : 0;
+/** The sum of the values of each group's pixels, in f64. */
+export function sumSpans(values: Float32Array, { groups, spans, starts }: SpanGroups): Float64Array {
+  const sums = new Float64Array(groups);
+  for (let group = 0; group < groups; group++) {
+    let sum = 0;
+    for (let span = starts[group]; span < starts[group + 1]; span++) {
+      const end = spans[2 * span] + spans[2 * span + 1];
+      for (let i = spans[2 * span]; i < end; i++) sum += values[i];
+    }
+    sums[group] = sum;
+  }
+  return sums;
 }

@@ -42,6 +42,15 @@ export class ConstantStore {
     }
   }
 
+  /** Frees all that are not in `used`. */
+  keepOnly(used: ReadonlySet<string>): void {
+    for (const [name, buffer] of this.#buffers) {
+      if (used.has(name)) continue;
+      buffer.destroy();
+      this.#buffers.delete(name);
+    }
+  }
+
   /** The buffer called `name`, which must have been uploaded. */
   get(name: string): GPUBuffer {
     const buffer = this.#buffers.get(name);

@@ -35,24 +35,15 @@ export class ReadbackPool {
     return buffer;
   }
 
-  /** Waits for the commands that write `buffer` and gives its first `bytes` bytes, valid until `release`. */
-  async map(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
-    try {
-      await buffer.mapAsync(mapModeRead, 0, bytes);
-    } catch (error) {
-      // The lost promise settles a moment after the mapping fails.
-      await Promise.race([this.#context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
-      assertNotLost(this.#context);
-      throw error;
-    }
-    return buffer.getMappedRange(0, bytes);
+  /** `mapRead` of a buffer of the pool: valid until `release`. */
+  map(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    return mapRead(this.#context, buffer, bytes);
   }
 
   /** Gives a buffer back, mapped or not. */
   release(buffer: GPUBuffer): void {
     if (!this.#all.has(buffer)) return;
-    // Deno refuses to unmap what is not mapped.
-    if (buffer.mapState !== 'unmapped') buffer.unmap();
+    unmap(buffer);
     this.#free.push(buffer);
   }
 
@@ -65,5 +56,31 @@ export class ReadbackPool {
   #discard(buffer: GPUBuffer): void {
     this.#all.delete(buffer);
     buffer.destroy();
+  }
+}
+
+/**
+ * Waits for the commands that write `buffer` and gives its first `bytes` bytes, valid until it is unmapped.
+ * @throws DBNetError `device-lost`; what the platform says of a buffer that was destroyed.
+ */
+export async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  try {
+    await buffer.mapAsync(mapModeRead, 0, bytes);
+    return buffer.getMappedRange(0, bytes);
+  } catch (error) {
+    // The lost promise settles a moment after the mapping fails.
+    await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
+    assertNotLost(context);
+    throw error;
+  }
+}
+
+/** Unmaps a buffer, mapped or not. Never fails. */
+export function unmap(buffer: GPUBuffer): void {
+  try {
+    // Deno refuses to unmap what is not mapped.
+    if (buffer.mapState !== 'unmapped') buffer.unmap();
+  } catch {
+    // Deno again, once the device is lost: whoever uses the buffer next is told so.
   }
 }

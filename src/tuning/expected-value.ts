@@ -11,6 +11,8 @@ export type NumberAt = (binding: string, index: number) => number;
 /** A window on one source: how many taps it has, where the first lies, and which row of the weights it has. */
 interface SourceWindow {
   index: number;
+  /** Of the source. */
+  plane: number;
   rows: number;
   columns: number;
   top: number;
@@ -40,11 +42,12 @@ function windows(conv: Conv2d, plane: number, y: number, x: number): SourceWindo
     return conv.sources.map(({ kernel, channels, stride, padding }, index) => {
       const window = {
         index,
+        plane: conv.planes ? plane : 0,
         rows: kernel,
         columns: kernel,
         top: y * stride - padding,
         left: x * stride - padding,
-        weightRow,
+        weightRow: weightRow + (conv.planes ? plane * channels : 0),
       };
       weightRow += kernel * kernel * channels;
       return window;
@@ -60,6 +63,7 @@ function windows(conv: Conv2d, plane: number, y: number, x: number): SourceWindo
   return [
     {
       index: 0,
+      plane: 0,
       rows: vertical.taps.length,
       columns: horizontal.taps.length,
       top: y - vertical.padding,
@@ -78,7 +82,7 @@ function windowSum(conv: Conv2d, window: SourceWindow, channel: number, numberAt
     if (row < 0 || row >= height || column < 0 || column >= width) continue;
     for (let c = 0; c < usedChannels; c++) {
       sum +=
-        numberAt(`source${window.index}`, (row * width + column) * channels + c) *
+        numberAt(`source${window.index}`, ((window.plane * height + row) * width + column) * channels + c) *
         numberAt('weights', (window.weightRow + tap * channels + c) * conv.outChannels + channel);
     }
   }

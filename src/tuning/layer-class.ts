@@ -10,8 +10,9 @@ import type { Precision } from '../kernels/wgsl.ts';
 export function layerFamily(conv: Conv2d, precision: Precision): string {
   const source = ({ kernel, stride, channels, usedChannels = channels }: ConvSource) =>
     `${kernel}x${kernel}${stride === 1 ? '' : `/${stride}`} ${usedChannels}`;
-  const classes = classCount(conv);
-  return `${precision} ${conv.sources.map(source).join(' + ')} > ${conv.outChannels}${classes === 1 ? '' : ` (${classes} classes)`}`;
+  const count = classCount(conv);
+  const planes = count === 1 ? '' : ` (${count} ${conv.planes ? 'planes' : 'classes'})`;
+  return `${precision} ${conv.sources.map(source).join(' + ')} > ${conv.outChannels}${planes}`;
 }
 
 /** The power of two that is nearest to the number of output pixels, as its exponent: about 13 for 80x80. */

@@ -3,28 +3,13 @@
  * few in turns.
  */
 
-import type { conv2d } from '../kernels/conv2d.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
-import type { Precision } from '../kernels/wgsl.ts';
-import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
-import type { PipelineCache } from '../runtime/pipelines.ts';
-import { checkSample, sumTolerance } from './reference.ts';
-import type { Stopwatch } from './stopwatch.ts';
-import { type Bound, dispatch, numberAt, type TuningBuffers } from './tuning-buffers.ts';
-
-/** What measuring needs, the same for all classes. */
-export interface Tools {
-  context: GpuContext;
-  pipelines: PipelineCache;
-  buffers: TuningBuffers;
-  stopwatch: Stopwatch;
-  precision: Precision;
-  /** Makes the kernels; a test may make wrong ones. */
-  build: typeof conv2d;
-  signal?: AbortSignal;
-}
+import type { WinogradSize } from '../kernels/winograd.ts';
+import { assertNotLost } from '../runtime/gpu-context.ts';
+import { sumTolerance } from './reference.ts';
+import { prepareReference, type Tools, type Trial, timeInTurns, tryBounds } from './trial.ts';
 
 /** A class to be measured. */
 export interface ClassTask {
@@ -46,6 +31,8 @@ export interface ClassTask {
 /** A tile that failed: to compile, to run, or to compute the right thing. */
 export interface Rejection {
   tile: Tile;
+  /** The size of Winograd's filtering, whose products have the tile. */
+  winograd?: WinogradSize;
   reason: string;
 }
 
@@ -68,24 +55,17 @@ export interface Timed {
   ms: number;
 }
 
-interface Trial extends Timed {
-  bound: Bound;
-  /** Runs per sample. */
-  repetitions: number;
-}
+type TileTrial = Timed & Trial;
 
 /** A tile that takes this many times as long as the best so far is not timed again. */
 const farSlower = 3;
 
 /** Tiles within this factor of the best one are timed again, in turns. */
-const close = 1.25;
+export const close = 1.25;
 const maxFinalists = 4;
 
-/** Samples of each finalist. */
-const rounds = 5;
-
 /** A tile must be faster than the library's own choice by this factor; less is noise. */
-const worthwhile = 1.02;
+export const worthwhile = 1.02;
 
 /** With one tile there is nothing to compare; so many are timed even where time is short. */
 export const leastTimed = 2;
@@ -96,16 +76,13 @@ const trialShare = 0.75;
 /** Tiles that are compiled while another is timed. */
 const ahead = 3;
 
-/** More dispatches than this in one pass are not needed. */
-const maxRepetitions = 4096;
-
 /**
  * Finds the fastest tile for a class.
  * @throws DBNetError `device-lost`; the signal's reason. A tile that fails is in `rejected` instead.
  */
 export async function measureClass(task: ClassTask, tools: Tools): Promise<ClassResult> {
   const rejected: Rejection[] = [];
-  const trials: Trial[] = [];
+  const trials: TileTrial[] = [];
   const start = performance.now();
   const trialDeadline = start + trialShare * (task.deadline - start);
   const tried = new Set<string>();
@@ -156,7 +133,7 @@ export async function measureClass(task: ClassTask, tools: Tools): Promise<Class
   }
 
   const standardName = tileName(task.standard);
-  const isStandard = ({ tile }: Trial) => tileName(tile) === standardName;
+  const isStandard = ({ tile }: TileTrial) => tileName(tile) === standardName;
   const finalists = chooseFinalists(trials, isStandard);
   await timeInTurns(finalists, task.deadline, tools);
   const standard = finalists.find(isStandard);
@@ -175,120 +152,26 @@ function compileAhead(tiles: readonly Tile[], conv: Conv2d, tools: Tools): void 
   for (const tile of tiles) pipelines.get(build(conv, { tile, precision })).catch(() => {});
 }
 
-/** Runs the reference tile and keeps what it wrote. Gives what is wrong with it, if anything. */
-async function prepareReference(
-  { conv, reference }: ClassTask,
-  { context, buffers, stopwatch, precision, build }: Tools,
-): Promise<string | undefined> {
-  try {
-    const kernel = build(conv, { tile: reference, precision });
-    const bound = await buffers.bind(kernel);
-    const bytes = outputBytes(kernel);
-    const poison = await buffers.poison(bytes);
-    await checked(context, kernel.label, () =>
-      stopwatch.run({
-        before: (encoder) => inPass(encoder, poison),
-        timed: (pass) => dispatch(pass, bound),
-        after: (encoder) =>
-          encoder.copyBufferToBuffer(buffers.get('output'), 0, buffers.get('reference'), 0, bytes),
-      }),
-    );
-    return await checkSample(context, conv, precision, buffers.get('reference'), numberAt);
-  } catch (error) {
-    assertNotLost(context);
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/**
- * Compiles a tile, compares its whole output with the reference, and times it.
- * @throws Error that says why it is no candidate.
- */
-async function tryTile(tile: Tile, conv: Conv2d, tools: Tools): Promise<Trial> {
-  const { context, buffers, stopwatch, precision, build } = tools;
+/** Compiles a tile, compares its output with the reference, and times it. */
+async function tryTile(tile: Tile, conv: Conv2d, tools: Tools): Promise<TileTrial> {
+  const { buffers, precision, build } = tools;
   const kernel = build(conv, { tile, precision });
-  const bound = await buffers.bind(kernel);
-  const bytes = outputBytes(kernel);
-  const poison = await buffers.poison(bytes);
-  const compare = await buffers.compare(bytes, sumTolerance(conv, precision));
-  const wrong = buffers.get('wrong');
-  const { word: wrongWords } = await checked(context, kernel.label, () =>
-    stopwatch.run({
-      before: (encoder) => {
-        encoder.clearBuffer(wrong);
-        inPass(encoder, poison);
-      },
-      timed: (pass) => dispatch(pass, bound),
-      after: (encoder) => inPass(encoder, compare),
-      word: wrong,
-    }),
+  const trial = await tryBounds([await buffers.bind(kernel)], sumTolerance(conv, precision), tools);
+  return { tile, kernel, ...trial };
+}
+
+const fastestOf = (trials: readonly TileTrial[]): TileTrial | undefined =>
+  trials.reduce<TileTrial | undefined>(
+    (best, trial) => (best && best.ms <= trial.ms ? best : trial),
+    undefined,
   );
-  if (wrongWords > 0) throw new Error(`its output is wrong in ${wrongWords} of ${bytes / 4} words`);
-  // That run is no sample: some drivers still compile in it.
-  const trial: Trial = { tile, kernel, bound, repetitions: 1, ms: 0 };
-  await calibrate(trial, tools);
-  return trial;
-}
-
-/** Finds how many runs make a sample long enough, and takes one; the runs before it warm the device up. */
-async function calibrate(trial: Trial, tools: Tools): Promise<void> {
-  const { minSampleMs } = tools.stopwatch;
-  let total = await sample(trial, tools);
-  while (total < minSampleMs) {
-    if (trial.repetitions >= maxRepetitions) throw new Error('the GPU clock gave no valid sample');
-    tools.signal?.throwIfAborted();
-    // At least doubled, as short samples have a fixed part; where nothing is known, in small steps.
-    const wanted = total > 0 ? (1.3 * minSampleMs * trial.repetitions) / total : 4 * trial.repetitions;
-    trial.repetitions = Math.min(Math.ceil(Math.max(2 * trial.repetitions, wanted)), maxRepetitions);
-    total = await sample(trial, tools);
-  }
-  trial.ms = total / trial.repetitions;
-}
-
-/** Milliseconds of all runs of one sample. */
-async function sample({ bound, repetitions }: Trial, { context, stopwatch }: Tools): Promise<number> {
-  const { ms } = await checked(context, bound.kernel.label, () =>
-    stopwatch.run({ timed: (pass) => dispatch(pass, bound, repetitions) }),
-  );
-  return ms;
-}
-
-const fastestOf = (trials: readonly Trial[]): Trial | undefined =>
-  trials.reduce<Trial | undefined>((best, trial) => (best && best.ms <= trial.ms ? best : trial), undefined);
 
 /** The few fastest, and the library's own choice to compare them with. */
-function chooseFinalists(trials: readonly Trial[], isStandard: (trial: Trial) => boolean): Trial[] {
+function chooseFinalists(
+  trials: readonly TileTrial[],
+  isStandard: (trial: TileTrial) => boolean,
+): TileTrial[] {
   const sorted = trials.toSorted((a, b) => a.ms - b.ms);
   const few = sorted.slice(0, maxFinalists).filter(({ ms }) => ms <= close * sorted[0].ms);
   return few.some(isStandard) ? few : [...few, ...trials.filter(isStandard)];
 }
-
-/** Samples in turns (ABAB...), so that drifting clocks meet all alike. A trial's time becomes their median. */
-async function timeInTurns(trials: readonly Trial[], deadline: number, tools: Tools): Promise<void> {
-  if (trials.length < 2) return;
-  const samples = trials.map((): number[] => []);
-  for (let round = 0; round < rounds; round++) {
-    if (round > 0 && performance.now() > deadline) break;
-    for (const [i, trial] of trials.entries()) {
-      tools.signal?.throwIfAborted();
-      const ms = (await sample(trial, tools)) / trial.repetitions;
-      if (ms > 0) samples[i].push(ms);
-    }
-  }
-  for (const [i, trial] of trials.entries()) if (samples[i].length > 0) trial.ms = median(samples[i]);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-/** Encodes a kernel in a pass of its own. */
-function inPass(encoder: GPUCommandEncoder, bound: Bound): void {
-  const pass = encoder.beginComputePass();
-  dispatch(pass, bound);
-  pass.end();
-}
-
-const outputBytes = ({ bindings }: Kernel): number => bindings.find(({ name }) => name === 'output')!.bytes;

@@ -32,7 +32,7 @@ const margin = 16;
  */
 export function sumTolerance(conv: Conv2d, precision: Precision): Tolerance {
   // For class images this counts all classes, which only allows more.
-  const terms = weightRows(conv);
+  const terms = weightRows(conv) / (conv.planes ?? 1);
   const products = precision === 'f16' ? unit.f16 * Math.sqrt(terms) : 0;
   return {
     absolute: margin * productSize * (unit.f32 * terms + products),

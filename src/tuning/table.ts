@@ -3,6 +3,7 @@
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
+import type { WinogradSize } from '../kernels/winograd.ts';
 import { layerClass, sizeClass } from './layer-class.ts';
 import { type TileLimits, tileFits } from './tile-fits.ts';
 
@@ -11,6 +12,11 @@ export interface TuningEntry {
   tile: Tile;
   ms: number;
   gflops: number;
+  /**
+   * The faster of Winograd's sizes and its milliseconds, transforms included; absent where none was measured. Its
+   * products are a class of their own.
+   */
+  winograd?: { size: WinogradSize; ms: number };
 }
 
 /** Entries by class, see `layerClass`. */
@@ -21,14 +27,14 @@ export type Tiles = Readonly<Record<string, Pick<TuningEntry, 'tile'>>>;
 
 export interface TuningTable {
   /** Version of this format. */
-  version: 1;
+  version: 2;
   /** What the times hold for: adapter, runtime, library, precision. See `tuningKey`. */
   key: string;
   entries: TuningEntries;
 }
 
 /** The table's format version; grows when old tables cannot be read any more. */
-export const tableVersion = 1;
+export const tableVersion = 2;
 
 /**
  * The tile for a convolution, if one was measured that fits the device: for its own class, or for the class of
@@ -40,12 +46,32 @@ export function findTile(
   precision: Precision,
   limits: TileLimits,
 ): Tile | undefined {
+  return nearEntries(entries, conv, precision).find(({ tile }) => tileFits(conv, tile, precision, limits))
+    ?.tile;
+}
+
+/**
+ * Whether Winograd's filtering was the faster way to compute a convolution, and of which size; `direct` where it was
+ * not, undefined where nothing was measured. The class of twice or half as many pixels counts as for tiles.
+ */
+export function findWinograd(
+  entries: TuningEntries,
+  conv: Conv2d,
+  precision: Precision,
+): WinogradSize | 'direct' | undefined {
+  const entry = nearEntries(entries, conv, precision).find(({ winograd }) => winograd);
+  return entry && (isWinogradFaster(entry) ? entry.winograd.size : 'direct');
+}
+
+export const isWinogradFaster = <T extends Pick<TuningEntry, 'ms' | 'winograd'>>(
+  entry: T,
+): entry is T & Required<Pick<TuningEntry, 'winograd'>> =>
+  (entry.winograd?.ms ?? Number.POSITIVE_INFINITY) < entry.ms;
+
+/** The entries of a convolution's class and of its neighbours, the nearest first. */
+function nearEntries<T>(entries: Readonly<Record<string, T>>, conv: Conv2d, precision: Precision): T[] {
   const size = sizeClass(conv);
-  for (const near of [size, size + 1, size - 1]) {
-    const entry = entries[layerClass(conv, precision, near)];
-    if (entry && tileFits(conv, entry.tile, precision, limits)) return entry.tile;
-  }
-  return undefined;
+  return [size, size + 1, size - 1].flatMap((near) => entries[layerClass(conv, precision, near)] ?? []);
 }
 
 /**
@@ -59,7 +85,8 @@ export function readTable(value: unknown, key: string): TuningTable | undefined 
   for (const [name, entry] of Object.entries(value.entries)) {
     if (!isObject(entry) || !isPositive(entry.ms) || !isPositive(entry.gflops)) continue;
     const tile = readTile(entry.tile);
-    if (tile) entries.push([name, { tile, ms: entry.ms, gflops: entry.gflops }]);
+    const winograd = readWinograd(entry.winograd);
+    if (tile && winograd) entries.push([name, { tile, ms: entry.ms, gflops: entry.gflops, ...winograd }]);
   }
   return { version: tableVersion, key, entries: Object.fromEntries(entries) };
 }
@@ -77,6 +104,13 @@ function readTile(value: unknown): Tile | undefined {
   if (kind !== 'workgroup' || !isMultiple(blockDepth, 4)) return undefined;
   if (!isMultiple(blockPixels, pixels) || !isMultiple(blockChannels, channels)) return undefined;
   return { kind, blockPixels, blockChannels, blockDepth, pixels, channels };
+}
+
+/** What an entry says of Winograd, which may be nothing; undefined if it is something else. */
+function readWinograd(value: unknown): Pick<TuningEntry, 'winograd'> | undefined {
+  if (value === undefined) return {};
+  if (!isObject(value) || (value.size !== 2 && value.size !== 4) || !isPositive(value.ms)) return undefined;
+  return { winograd: { size: value.size, ms: value.ms } };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -1,18 +1,22 @@
 /**
- * @file Which tile a convolution gets in a detector: the one that was measured on this device, else the default. The
- * autotuner itself is loaded when it is first used.
+ * @file How a convolution is computed in a detector: with which tile, and whether by Winograd's filtering, as it was
+ * measured on this device, else as by default. The autotuner itself is loaded when it is first used.
  */
 
+import { chooseFusions } from '../graph/passes/index.ts';
+import { defaultWinogradSize } from '../graph/passes/winograd.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
+import type { WinogradSize } from '../kernels/winograd.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import type { PipelineCache } from '../runtime/pipelines.ts';
 import { loadEntries, storeEntries } from './cache.ts';
 import { defaultTile } from './default-table.ts';
 import { layerClass } from './layer-class.ts';
-import { findTile, type TuningEntries, type TuningTable, tableVersion } from './table.ts';
-import type { TuneOptions, Tuning } from './tune.ts';
+import { findTile, findWinograd, type TuningEntries, type TuningTable, tableVersion } from './table.ts';
+import type { TuneOptions } from './tune.ts';
+import type { TunedClass, Tuning } from './tuning.ts';
 import { tuningKey } from './tuning-key.ts';
 
 /** What tuning a detector gave. */
@@ -49,6 +53,19 @@ export class TileChoice {
     return defaultTile(conv, { precision: this.precision, limits: device.limits, software }, adapter);
   }
 
+  /** Winograd's size for a 3x3 convolution of stride 1, or undefined where the plain one is faster. */
+  winograd(conv: Conv2d): WinogradSize | undefined {
+    const found = findWinograd(this.#entries, conv, this.precision);
+    if (found === undefined) return this.standardWinograd(conv);
+    return found === 'direct' ? undefined : found;
+  }
+
+  /** Winograd's size where nothing was measured. */
+  standardWinograd(conv: Conv2d): WinogradSize | undefined {
+    const used = chooseFusions(this.#context, this.precision).includes('winograd');
+    return used ? defaultWinogradSize(conv) : undefined;
+  }
+
   /** True if something was measured for at least one of the convolutions' classes. */
   knowsAnyOf(convs: readonly Conv2d[]): boolean {
     return convs.some((conv) => layerClass(conv, this.precision) in this.#entries);
@@ -69,10 +86,9 @@ export class TileChoice {
       precision: this.precision,
       pipelines,
       standard: (conv) => this.standard(conv),
+      standardWinograd: (conv) => this.standardWinograd(conv),
     });
-    const measured: TuningEntries = Object.fromEntries(
-      tuning.classes.map(({ name, tile, ms, gflops }) => [name, { tile, ms, gflops }]),
-    );
+    const measured = tableEntries(tuning.classes);
     this.#entries = { ...this.#entries, ...measured };
     const key = tuningKey(this.#context.adapter, this.precision);
     const stored = tuning.classes.length > 0 ? await storeEntries(key, measured) : undefined;
@@ -81,4 +97,16 @@ export class TileChoice {
       codes,
     };
   }
+}
+
+/** What a table says of measured classes: theirs, and those of the products of Winograd's filtering. */
+export function tableEntries(classes: readonly TunedClass[]): TuningEntries {
+  return Object.fromEntries(
+    classes.flatMap(({ name, tile, ms, gflops, winograd, products }) => [
+      [name, { tile, ms, gflops, ...(winograd && { winograd }) }],
+      ...(products
+        ? [[products.name, { tile: products.tile, ms: products.ms, gflops: products.gflops }] as const]
+        : []),
+    ]),
+  );
 }

@@ -20,8 +20,23 @@ const usage = bufferUsage.storage | bufferUsage.copyFrom | bufferUsage.copyTo;
 /** Bytes between the uniforms of kernels. */
 const shapeAlignment = 256;
 
-/** Uniforms that can be in use at the same time: those of the candidate and of the kernels around it. */
-const shapeSlots = { candidate: 0, poison: 1, compare: 2, fill: 3 } as const;
+/**
+ * Uniforms that can be in use at the same time: those of the candidate (all of a class have the same), of the steps of
+ * Winograd's filtering (of which only the products have others for each size), and of the kernels around them.
+ */
+const shapeSlots = {
+  candidate: 0,
+  poison: 1,
+  compare: 2,
+  fill: 3,
+  winogradWeights: 4,
+  winogradInput: 5,
+  winogradOutput: 6,
+  winogradProducts2: 7,
+  winogradProducts4: 8,
+} as const;
+
+export type ShapeSlot = keyof typeof shapeSlots;
 
 /** Every binding has numbers of its own, so that products do not add up to squares: FNV-1a of its name. */
 const seedOf = (binding: string): number =>
@@ -44,6 +59,7 @@ export class TuningBuffers {
 
   /**
    * Allocates what the kernels need, any one at a time, and fills their inputs.
+   * @param others bytes of more buffers.
    * @throws DBNetError `gpu-error` where memory does not suffice.
    */
   static async create(
@@ -51,10 +67,11 @@ export class TuningBuffers {
     pipelines: PipelineCache,
     precision: Precision,
     kernels: readonly Kernel[],
+    others: ReadonlyMap<string, number> = new Map(),
   ): Promise<TuningBuffers> {
     const buffers = new TuningBuffers(context, pipelines, precision);
     try {
-      const sizes = bufferSizes(kernels);
+      const sizes = new Map([...bufferSizes(kernels), ...others]);
       await checked(context, 'allocating buffers for tuning', () => buffers.#allocate(sizes));
       for (const name of sizes.keys()) if (isInput(name)) await buffers.#fill(name);
       return buffers;
@@ -68,12 +85,20 @@ export class TuningBuffers {
     return this.#buffers.get(name)!;
   }
 
-  /** A candidate with its inputs and the output. */
-  async bind(kernel: Kernel): Promise<Bound> {
+  /**
+   * A candidate with its inputs and the output.
+   * @param slot where its uniform stands.
+   * @param names buffers that it gets instead of those of its bindings' names.
+   */
+  async bind(
+    kernel: Kernel,
+    slot: ShapeSlot = 'candidate',
+    names: Readonly<Record<string, string>> = {},
+  ): Promise<Bound> {
     return await this.#bind(
       kernel,
-      'candidate',
-      kernel.bindings.map(({ name }) => name),
+      slot,
+      kernel.bindings.map(({ name }) => names[name] ?? name),
     );
   }
 
@@ -112,13 +137,13 @@ export class TuningBuffers {
     await checked(this.#context, `filling '${name}'`, () => {
       const encoder = this.#context.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
-      dispatch(pass, bound);
+      dispatch(pass, [bound]);
       pass.end();
       this.#context.device.queue.submit([encoder.finish()]);
     });
   }
 
-  async #bind(kernel: Kernel, slot: keyof typeof shapeSlots, names: readonly string[]): Promise<Bound> {
+  async #bind(kernel: Kernel, slot: ShapeSlot, names: readonly string[]): Promise<Bound> {
     const pipeline = await this.#pipelines.get(kernel);
     const { device } = this.#context;
     const shape = Uint32Array.from(Object.values(kernel.shape));
@@ -141,18 +166,24 @@ export class TuningBuffers {
   }
 }
 
-/** Encodes a kernel, `repetitions` times. */
-export function dispatch(
-  pass: GPUComputePassEncoder,
-  { kernel, pipeline, group }: Bound,
-  repetitions = 1,
-): void {
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, group);
-  for (let i = 0; i < repetitions; i++) pass.dispatchWorkgroups(...kernel.dispatch);
+/** Encodes kernels one after the other, `repetitions` times. */
+export function dispatch(pass: GPUComputePassEncoder, bounds: readonly Bound[], repetitions = 1): void {
+  for (let i = 0; i < repetitions; i++) {
+    for (const { kernel, pipeline, group } of bounds) {
+      // Once is enough for a kernel that is alone.
+      if (i === 0 || bounds.length > 1) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, group);
+      }
+      pass.dispatchWorkgroups(...kernel.dispatch);
+    }
+  }
 }
 
-const isInput = (name: string): boolean => !['output', 'reference', 'wrong'].includes(name);
+/** Buffers that kernels write before anything reads them. */
+const written = ['output', 'reference', 'wrong', 'winogradWeights', 'tiles', 'products'];
+
+const isInput = (name: string): boolean => !written.includes(name);
 
 /** Bytes of the buffer for each binding, and for the reference and the count of wrong words. */
 function bufferSizes(kernels: readonly Kernel[]): Map<string, number> {

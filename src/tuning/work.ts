@@ -2,6 +2,7 @@
 
 import { inferShapes, type TensorShape } from '../graph/infer-shapes.ts';
 import type { Graph } from '../graph/layers.ts';
+import { suitsWinograd } from '../graph/passes/winograd.ts';
 import { convShape } from '../graph/plan.ts';
 import { type Conv2d, multiplyAdds } from '../kernels/conv2d-shape.ts';
 import type { Precision } from '../kernels/wgsl.ts';
@@ -40,7 +41,7 @@ function convolutionsOf(graph: Graph, size: { width: number; height: number }): 
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
   return graph.layers.flatMap((layer) =>
-    // The products of Winograd's filtering keep their default tile.
+    // The products of Winograd's filtering are measured with the convolution that they stand for.
     layer.op === 'conv2d' && !layer.planes ? [convShape(layer, shapeOf)] : [],
   );
 }
@@ -60,12 +61,14 @@ export function groupByClass(convs: readonly Conv2d[], precision: Precision): Cl
 
 /**
  * The convolution with so few rows that it takes at most `maxFlops` floating-point operations, but at least one row
- * (of each upsampled residual). Where shaders run on the CPU, time is in proportion to the pixels, so that the rest
+ * (of each upsampled residual, of Winograd's tiles). Where shaders run on the CPU, time is in proportion to the pixels, so that the rest
  * would only make tuning slower.
  */
 export function withFewerRows(conv: Conv2d, maxFlops: number): Conv2d {
   const step = Math.max(
     1,
+    // Whole tiles of either Winograd size.
+    suitsWinograd(conv) ? 4 : 1,
     ...conv.residuals.map((residual) => (residual.kind === 'same' ? 1 : residual.scale)),
   );
   const rowsThatFit = conv.outHeight * (maxFlops / (2 * multiplyAdds(conv)));

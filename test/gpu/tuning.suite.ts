@@ -77,7 +77,7 @@ const breaking =
   (broken: Tile, spoil: (kernel: Kernel) => Kernel): typeof conv2d =>
   (problem, options) => {
     const kernel = conv2d(problem, options);
-    return tileName(options.tile) === tileName(broken) ? spoil(kernel) : kernel;
+    return tileName(options.tile) === tileName(broken) && !problem.planes ? spoil(kernel) : kernel;
   };
 
 /** How a shader can be wrong, and what the tuner says of it. */
@@ -183,6 +183,11 @@ const tests: GpuTest[] = [
           ],
           'classes',
         );
+        assertEqual(
+          tuned.map(({ winograd }) => winograd !== undefined),
+          [false, precision === 'f32', false],
+          `${precision}: classes with Winograd`,
+        );
         for (const { tile, ms, gflops, standard, name } of tuned) {
           assert(
             [direct(8, 4), ...tiles].some((known) => tileName(known) === tileName(tile)),
@@ -231,6 +236,55 @@ const tests: GpuTest[] = [
         assertEqual(tuned.classes, [], `${name}: classes`);
         assertEqual(tuned.unmeasured.length, 1, `${name}: unmeasured`);
       }
+    },
+  },
+  {
+    name: "Winograd's filtering is measured with its transforms, and the products' tile where it may pay",
+    async run({ device }) {
+      const context = await openDevice({ device });
+      // Sides that are no multiples of the tiles' sides.
+      const odd = conv({
+        sources: [{ height: 7, width: 13, channels: 16, kernel: 3, stride: 1, padding: 1 }],
+        outHeight: 7,
+        outWidth: 13,
+      });
+      const seen: number[] = [];
+      const { classes: tuned, rejected } = await tuneWith(context, [odd], {
+        standardWinograd: () => 2,
+        onProgress: (done, total) => seen.push(done / total),
+      });
+      assertEqual(rejected, [], 'rejected');
+      const [{ ms, winograd, standard, products }] = tuned;
+      assert(winograd !== undefined && winograd.ms > 0, `no time for Winograd: ${JSON.stringify(winograd)}`);
+      assertEqual(standard?.winograd, 2, 'standard');
+      const name = { 2: '(16 planes), 2^5 px', 4: '(36 planes), 2^3 px' }[winograd.size];
+      if (products) assertEqual(products.name, `f32 1x1 16 > 32 ${name}`, 'products');
+      else assert(winograd.ms > ms, 'expected the tile of the products');
+      assertEqual(
+        seen,
+        seen.toSorted((a, b) => a - b),
+        'progress',
+      );
+    },
+  },
+  {
+    name: "wrong products of Winograd's filtering are rejected",
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const spoil = replaceInCode('var value = sum;', 'var value = sum; if (at == 3u) { value.y += 1.0; }');
+      const { classes: tuned, rejected } = await tuneWith(context, [conv({ relu: false })], {
+        build: (problem, options) => {
+          const kernel = conv2d(problem, options);
+          return problem.planes ? spoil(kernel) : kernel;
+        },
+      });
+      assertEqual(
+        rejected.map(({ winograd }) => winograd),
+        [4, 2],
+        'rejected sizes',
+      );
+      for (const { reason } of rejected) assert(/wrong in \d+ of/.test(reason), reason);
+      assertEqual([tuned.length, tuned[0].winograd], [1, undefined], 'what is left');
     },
   },
   {
@@ -314,7 +368,7 @@ const tests: GpuTest[] = [
         assert(report.stored !== undefined, 'nothing was stored');
         assertEqual(
           Object.keys(report.table.entries),
-          report.classes.map(({ name }) => name),
+          report.classes.flatMap(({ name, products }) => (products ? [name, products.name] : [name])),
           'table',
         );
         const made = watchBuffers(context.device);
@@ -357,6 +411,32 @@ const tests: GpuTest[] = [
         for (const name of ['P', 'T', 'B'] as const) {
           assertClose(after[name], before[name], 1e-5, `${name} after tuning`);
           assertClose(again[name], before[name], 1e-5, `${name} with stored tiles`);
+        }
+      });
+    },
+  },
+  {
+    name: 'stored times choose between plain convolutions and Winograd, with the same maps',
+    async run(context) {
+      await withPrivateCache(async () => {
+        const { adapter } = await openDevice({ device: context.device });
+        const key = tuningKey(adapter, 'f32');
+        const image = noise(64, 32);
+        const size = { width: 64, height: 32 };
+        const run = async (ms: number) => {
+          // A class at this size; all others stay as they are by default.
+          const entry = { tile: direct(8, 8), ms: 1, gflops: 1, winograd: { size: 2, ms } } as const;
+          await storeEntries(key, { 'f32 3x3 64 > 64, 2^7 px': entry });
+          const detector = await createDetector(context);
+          const maps = await detector.maps(image, { size });
+          const { weights } = detector.memory;
+          detector.dispose();
+          return { maps, weights };
+        };
+        const [plain, transformed] = [await run(2), await run(0.5)];
+        assert(plain.weights !== transformed.weights, `${plain.weights} bytes of weights either way`);
+        for (const name of ['P', 'T', 'B'] as const) {
+          assertClose(transformed.maps[name], plain.maps[name], 1e-5, name);
         }
       });
     },

@@ -82,7 +82,7 @@ export function fakeServices({
     classes: [],
     unmeasured: [],
     rejected: [],
-    table: { version: 1, key: 'key', entries: {} },
+    table: { version: 2, key: 'key', entries: {} },
     stored: undefined,
   }),
   create,

@@ -26,6 +26,21 @@ const report: TuningReport = {
       gflops: 99.94,
       standard: undefined,
     },
+    {
+      name: 'f32 3x3 256 > 256, 2^9 px',
+      layers: 3,
+      tile: { kind: 'direct', pixels: 8, channels: 8 },
+      ms: 4,
+      gflops: 100,
+      winograd: { size: 4, ms: 1 },
+      products: {
+        name: 'f32 1x1 256 > 256 (36 planes), 2^5 px',
+        tile: standard.tile,
+        ms: 0.5,
+        gflops: 90,
+      },
+      standard: { tile: { kind: 'direct', pixels: 8, channels: 8 }, ms: 1.5, winograd: 2 },
+    },
   ],
   unmeasured: ['f32 3x3 512 > 64, 2^9 px'],
   rejected: [
@@ -34,8 +49,9 @@ const report: TuningReport = {
       tile: standard.tile,
       reason: 'the shader was refused\n   1 | line',
     },
+    { name: 'f32 3x3 512 > 64, 2^9 px', tile: standard.tile, winograd: 2, reason: 'its output is wrong' },
   ],
-  table: { version: 1, key: 'the key', entries: {} },
+  table: { version: 2, key: 'the key', entries: {} },
   stored: '/cache/table.json',
 };
 
@@ -51,15 +67,17 @@ test('prints a table, a summary, and where the tiles are kept', async () => {
   expect(await run('tune')).toBe(0);
   expect(stdout.text()).toBe(
     [
-      'class                     tile          layers    ms  GFLOP/s   gain     default',
-      'f32 3x3 64 > 64, 2^13 px  64x64x16 8x8       4  1.50     1235  2.00x  direct 8x4',
-      'f32 1x1 256 > 64, 2^9 px  direct 4x8         1  2.00     99.9      -       fails',
-      '2 of 3 classes of layers measured: together 6.0 ms, 2.00 times as fast as with the default tiles.',
+      'class                      tile               layers    ms  GFLOP/s   gain            default',
+      'f32 3x3 64 > 64, 2^13 px   64x64x16 8x8            4  1.50     1235  2.00x         direct 8x4',
+      'f32 1x1 256 > 64, 2^9 px   direct 4x8              1  2.00     99.9      -              fails',
+      'f32 3x3 256 > 256, 2^9 px  F(4,3) direct 8x4       3  1.00      400  1.50x  F(2,3) direct 8x8',
+      '3 of 4 classes of layers measured: together 9.0 ms, 1.83 times as fast as by default.',
       '',
     ].join('\n'),
   );
   expect(stderr.text()).toContain('Kept in /cache/table.json');
   expect(stderr.text()).toContain('direct 8x4 was left out: the shader was refused\n');
+  expect(stderr.text()).toContain('F(2,3) direct 8x4 was left out: its output is wrong\n');
   expect(calls.disposed).toBe(1);
   const { onProgress, signal, ...rest } = calls.tune[0].options;
   expect([calls.tune[0].size, rest]).toEqual([undefined, { budgetMs: undefined }]);
@@ -89,7 +107,7 @@ describe('JSON', () => {
   test('to standard output, and nothing else goes there', async () => {
     const { run, stdout } = setUp();
     expect(await run('tune --json - --quiet')).toBe(0);
-    expect(JSON.parse(stdout.text()).classes).toHaveLength(2);
+    expect(JSON.parse(stdout.text()).classes).toHaveLength(3);
   });
 });
 

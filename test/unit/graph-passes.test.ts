@@ -125,6 +125,25 @@ describe('what the fusions leave', () => {
     expect(fuse(fullGraph(false), ['packMask']).outputs).toEqual(['P', 'mask']);
   });
 
+  it('winograd: the convolutions that the rule chooses, at the size it is asked for', () => {
+    const asked: string[] = [];
+    const form = fuse(graph, [...allFusions, 'winograd'], {
+      size: { width: 320, height: 320 },
+      choose: ({ label, outChannels, outHeight, outWidth }) => {
+        asked.push(`${label} ${outChannels} ${outWidth}x${outHeight}`);
+        return outChannels === 128 && outHeight === 40 ? 2 : undefined;
+      },
+    });
+    expect(asked).toContain('backbone.layer1.0.conv1 64 80x80');
+    expect(count(form, 'winogradInput')).toBe(3);
+    expect(count(form, 'winogradOutput')).toBe(3);
+    const products = form.layers.filter((layer) => layer.op === 'conv2d' && layer.planes === 16);
+    expect(products.length).toBe(3);
+    // A shortcut is fused where its convolution stays plain.
+    expect(form.layers.filter(({ name }) => name.endsWith('+shortcut')).length).toBe(2);
+    expect(fuse(graph, ['winograd'], { size, choose: () => undefined })).toEqual(fuse(graph, []));
+  });
+
   it('never fuse away a stage that is wanted', () => {
     const stages = ['C2', 'C3', 'C4', 'C5', 'P5', 'P4', 'P3', 'P2', 'fuse', 'stem', 'in2'];
     const small = smallGraph(true);

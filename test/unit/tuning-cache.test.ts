@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import { loadEntries, storeEntries, type TableStore } from '../../src/tuning/cache.ts';
-import { findTile, readTable, type TuningEntries } from '../../src/tuning/table.ts';
+import { findTile, findWinograd, readTable, type TuningEntries } from '../../src/tuning/table.ts';
 import { databaseStore } from '../../src/tuning/table-database.ts';
 import { browserName, runtimeName, tuningKey } from '../../src/tuning/tuning-key.ts';
 import { libraryVersion } from '../../src/version.ts';
@@ -31,12 +31,12 @@ const workgroup: Tile = {
   channels: 8,
 };
 const entries: TuningEntries = {
-  'f32 3x3 64 > 64, 2^13 px': { tile: workgroup, ms: 0.25, gflops: 1900 },
+  'f32 3x3 64 > 64, 2^13 px': { tile: workgroup, ms: 0.25, gflops: 1900, winograd: { size: 4, ms: 0.2 } },
   'f32 3x3 64 > 64, 2^15 px': { tile: direct, ms: 1, gflops: 1800 },
 };
 const adapter = { vendor: 'maker', architecture: 'arch', device: '0x1', description: 'Adapter One' };
 const key = tuningKey(adapter, 'f32');
-const table = { version: 1, key: 'key', entries };
+const table = { version: 2, key: 'key', entries };
 
 const limits = {
   maxComputeInvocationsPerWorkgroup: 256,
@@ -68,9 +68,9 @@ describe('readTable', () => {
     ['null', null],
     ['a number', 7],
     ['a list', [table]],
-    ['another version', { ...table, version: 2 }],
+    ['another version', { ...table, version: 1 }],
     ['another key', { ...table, key: 'other' }],
-    ['no entries', { version: 1, key: 'key' }],
+    ['no entries', { version: 2, key: 'key' }],
     ['a list of entries', { ...table, entries: [] }],
   ])('refuses %s', (_, value) => {
     expect(readTable(value, 'key')).toBeUndefined();
@@ -92,6 +92,9 @@ describe('readTable', () => {
     ['a block that threads do not divide', { ...good, tile: { ...workgroup, blockPixels: 60 } }],
     ['no depth', { ...good, tile: { ...workgroup, blockDepth: 0 } }],
     ['a depth that fills no vector', { ...good, tile: { ...workgroup, blockDepth: 6 } }],
+    ['an unknown size of Winograd', { ...good, winograd: { size: 3, ms: 1 } }],
+    ['no time for Winograd', { ...good, winograd: { size: 2 } }],
+    ['a list for Winograd', { ...good, winograd: [2, 1] }],
     ['a huge block', { ...good, tile: { ...workgroup, blockChannels: 4096 } }],
   ])('leaves out an entry with %s', (_, entry) => {
     const found = readTable({ ...table, entries: { bad: entry, good } }, 'key');
@@ -116,6 +119,25 @@ describe('findTile', () => {
       'f32 3x3 64 > 64, 2^13 px': { tile: { ...workgroup, blockDepth: 48 }, ms: 1, gflops: 1 },
     };
     expect(findTile(misfit, conv(80), 'f32', limits)).toBeUndefined();
+  });
+});
+
+describe('findWinograd', () => {
+  const at = (ms: number, side: number) =>
+    findWinograd({ 'f32 3x3 64 > 64, 2^13 px': { ...good, winograd: { size: 2, ms } } }, conv(side), 'f32');
+  const good = { tile: direct, ms: 1, gflops: 1 };
+
+  test('is the size where it was faster, for the class and its neighbours', () => {
+    expect([at(0.9, 80), at(0.9, 128), at(0.9, 64)]).toEqual([2, 2, 2]);
+    expect([at(1.1, 80), at(1, 80)]).toEqual(['direct', 'direct']);
+    expect([at(0.9, 40), at(0.9, 160)]).toEqual([undefined, undefined]);
+  });
+
+  test('is unknown where no Winograd was measured, or in f16', () => {
+    expect(findWinograd({ 'f32 3x3 64 > 64, 2^13 px': good }, conv(80), 'f32')).toBeUndefined();
+    expect(findWinograd(entries, conv(80), 'f16')).toBeUndefined();
+    // The nearest class that knows.
+    expect(findWinograd(entries, conv(128), 'f32')).toBe(4);
   });
 });
 

@@ -7,6 +7,7 @@ import { candidates, neighbours, type TileTarget } from '../../src/tuning/candid
 import { defaultTile } from '../../src/tuning/default-table.ts';
 import { layerClass, sizeClass } from '../../src/tuning/layer-class.ts';
 import { tileFits } from '../../src/tuning/tile-fits.ts';
+import { productsOf } from '../../src/tuning/winograd-steps.ts';
 import { groupByClass, withFewerRows } from '../../src/tuning/work.ts';
 
 /** The least that WebGPU promises. */
@@ -172,6 +173,8 @@ describe('classes of layers', () => {
     expect(layerClass(conv(64, 128, 20, { upsampledBy: 8 }), 'f32')).toBe(
       layerClass(conv(64, 128, 20, { upsampledBy: 4 }), 'f32'),
     );
+    const products = productsOf(conv(64, 128, 80), 4);
+    expect(layerClass(products, 'f32')).toBe('f32 1x1 64 > 128 (36 planes), 2^9 px');
     const stem = conv(4, 64, 320);
     expect(layerClass({ ...stem, sources: [{ ...stem.sources[0], usedChannels: 3 }] }, 'f32')).toBe(
       'f32 3x3 3 > 64, 2^17 px',
@@ -217,6 +220,12 @@ describe('fewer rows', () => {
     const flops = 2 * 1600 * 576 * 64;
     expect(withFewerRows(problem, flops / 4).outHeight).toBe(8);
     expect(withFewerRows(problem, 1).outHeight).toBe(4);
+  });
+
+  test("whole tiles of Winograd's filtering, at least one", () => {
+    const flops = 2 * 1600 * 576 * 64;
+    expect(withFewerRows(conv(64, 64, 40), (flops * 11) / 40).outHeight).toBe(8);
+    expect(withFewerRows(conv(64, 64, 40), 1).outHeight).toBe(4);
   });
 
   test('not where there are few already', () => {

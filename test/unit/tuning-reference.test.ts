@@ -48,6 +48,23 @@ function expectClose(actual: Float64Array, expected: Float64Array) {
 }
 
 describe('expectedValue', () => {
+  test('planes, each a product of matrices with weights of its own', () => {
+    const conv: Conv2d = {
+      ...bare,
+      sources: [{ height: 4, width: 6, channels: 8, kernel: 1, stride: 1, padding: 0 }],
+      planes: 3,
+    };
+    const [source0, weights] = [numbers(3 * 24 * 8), numbers(3 * 8 * 8)];
+    const expected = new Float64Array(3 * 24 * 8);
+    for (let i = 0; i < expected.length; i++) {
+      const [plane, out] = [Math.floor(i / (24 * 8)), i % 8];
+      for (let c = 0; c < 8; c++) {
+        expected[i] += source0[i - out + c] * weights[plane * 64 + c * 8 + out];
+      }
+    }
+    expectClose(allValues(conv, 3, { source0, weights }), expected);
+  });
+
   test('two sources, strides, an unused channel, bias, residuals, ReLU', () => {
     const conv: Conv2d = {
       ...bare,

@@ -12,7 +12,7 @@ import { fuseStemPool } from './fuse-stem-pool.ts';
 import { fuseUpsampleAdd } from './fuse-upsample-add.ts';
 import { mergeHeads } from './merge-heads.ts';
 import { packMask } from './pack-mask.ts';
-import { winograd } from './winograd.ts';
+import { type WinogradRule, winograd } from './winograd.ts';
 
 export const fusions = {
   mergeHeads,
@@ -41,7 +41,9 @@ export function chooseFusions({ software }: { software: boolean }, precision: Pr
   return order.filter((name) => name !== 'fuseStemPool' && (name !== 'winograd' || precision === 'f32'));
 }
 
-/** Applies the named fusions, by default {@link allFusions}. */
-export function fuse(graph: Graph, names: readonly Fusion[] = allFusions): Graph {
-  return order.filter((name) => names.includes(name)).reduce((fused, name) => fusions[name](fused), graph);
+/** Applies the named fusions, by default {@link allFusions}; `rule` says what `winograd` does. */
+export function fuse(graph: Graph, names: readonly Fusion[] = allFusions, rule?: WinogradRule): Graph {
+  return order
+    .filter((name) => names.includes(name))
+    .reduce((fused, name) => (name === 'winograd' ? winograd(fused, rule) : fusions[name](fused)), graph);
 }

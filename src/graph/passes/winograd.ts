@@ -4,33 +4,61 @@
  * eight times those of the plain sum in F(4,3), so it is for f32 only.
  */
 
+import type { Conv2d } from '../../kernels/conv2d-shape.ts';
 import { type WinogradSize, winogradPlanes, winogradWeights } from '../../kernels/winograd.ts';
+import { inferShapes } from '../infer-shapes.ts';
 import type { ConvLayer, Graph, Layer } from '../layers.ts';
+import { convShape } from '../plan.ts';
 import { replaceLayers } from './rewrite.ts';
+
+/** Which convolutions are transformed at a size of the network's input, and how; undefined: not at all. */
+export interface WinogradRule {
+  size: { width: number; height: number };
+  choose: (conv: Conv2d) => WinogradSize | undefined;
+}
 
 /** From so many channels on the maps are so small that tiles of 4x4 would be mostly border. */
 const smallMapChannels = 512;
 
-export function winograd(graph: Graph): Graph {
-  return replaceLayers(graph, (layer) => (isCandidate(layer) ? transformed(layer) : [layer]));
-}
+/** The size where nothing was measured. */
+export const defaultWinogradSize = ({ outChannels }: Pick<Conv2d, 'outChannels'>): WinogradSize =>
+  outChannels >= smallMapChannels ? 2 : 4;
 
-function isCandidate(layer: Layer): layer is ConvLayer {
-  if (layer.op !== 'conv2d' || layer.sources.length !== 1 || layer.upsampledBy || layer.planes) return false;
-  const [{ kernel, stride, padding }] = layer.sources;
+/** True for a convolution that can be transformed. */
+export function suitsWinograd({
+  sources,
+  upsampledBy,
+  planes,
+}: Pick<ConvLayer, 'upsampledBy' | 'planes'> & {
+  sources: readonly { kernel: number; stride: number; padding: number }[];
+}): boolean {
+  if (sources.length !== 1 || upsampledBy || planes) return false;
+  const [{ kernel, stride, padding }] = sources;
   return kernel === 3 && stride === 1 && padding === 1;
 }
 
-function transformed(layer: ConvLayer): Layer[] {
+/** Without a rule all convolutions that can be are transformed, by the default size. */
+export function winograd(graph: Graph, rule?: WinogradRule): Graph {
+  const shapes = rule && inferShapes(graph, rule.size);
+  const sizeOf = (layer: ConvLayer): WinogradSize | undefined =>
+    rule ? rule.choose(convShape(layer, (tensor) => shapes!.get(tensor)!)) : defaultWinogradSize(layer);
+  return replaceLayers(graph, (layer) => {
+    if (layer.op !== 'conv2d' || !suitsWinograd(layer)) return [layer];
+    const size = sizeOf(layer);
+    return size === undefined ? [layer] : transformed(layer, size);
+  });
+}
+
+function transformed(layer: ConvLayer, size: WinogradSize): Layer[] {
   const { name, output, residuals, outChannels, bias, relu, parameters } = layer;
   const input = layer.sources[0].tensor;
-  const size: WinogradSize = outChannels >= smallMapChannels ? 2 : 4;
   const [tiles, products] = [`${name}.tiles`, `${name}.products`];
   return [
     { op: 'winogradInput', name: tiles, input, output: tiles, size },
     {
       op: 'conv2d',
-      name: products,
+      // Names its weights, which are others for each size.
+      name: `${name}.F(${size},3)`,
       output: products,
       sources: [{ tensor: tiles, kernel: 1, stride: 1, padding: 0 }],
       residuals: [],

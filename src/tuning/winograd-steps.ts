@@ -1,0 +1,99 @@
+/**
+ * @file The dispatches of a Winograd convolution as tuning binds them. Its weights are made on the device from the
+ * made-up ones of the plain convolution, so that both must give the same output.
+ */
+
+import type { conv2d } from '../kernels/conv2d.ts';
+import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import { declare, type Kernel, traffic } from '../kernels/kernel.ts';
+import type { Tile } from '../kernels/tile.ts';
+import { type Precision, unroll, wgsl } from '../kernels/wgsl.ts';
+import { type WinogradSize, winogradMatrices, winogradPlanes, winogradTiles } from '../kernels/winograd.ts';
+import { winogradInput } from '../kernels/winograd-input.ts';
+import { winogradOutput } from '../kernels/winograd-output.ts';
+
+/** Kernels with the buffers that they get in place of those of their bindings' names. */
+export interface WinogradSteps {
+  /** Dispatched once. */
+  weights: Kernel;
+  input: Kernel;
+  products: Kernel;
+  output: Kernel;
+}
+
+export const stepBuffers: Record<keyof WinogradSteps, Record<string, string>> = {
+  weights: { transformed: 'winogradWeights' },
+  input: { source: 'source0', output: 'tiles' },
+  products: { source0: 'tiles', weights: 'winogradWeights', output: 'products' },
+  output: {},
+};
+
+/** The products between the transforms of a 3x3 convolution of stride 1, as a convolution. */
+export function productsOf(conv: Conv2d, size: WinogradSize): Conv2d {
+  const { channels } = conv.sources[0];
+  const tiles = winogradTiles(size, { height: conv.outHeight, width: conv.outWidth });
+  return {
+    label: `${conv.label}.F(${size},3)`,
+    sources: [{ ...tiles, channels, kernel: 1, stride: 1, padding: 0 }],
+    outHeight: tiles.height,
+    outWidth: tiles.width,
+    outChannels: conv.outChannels,
+    bias: false,
+    residuals: [],
+    relu: false,
+    planes: winogradPlanes(size),
+  };
+}
+
+/** All steps; `tile` is that of the products. */
+export function winogradSteps(
+  conv: Conv2d,
+  size: WinogradSize,
+  tile: Tile,
+  { precision, build }: { precision: Precision; build: typeof conv2d },
+): WinogradSteps {
+  const [{ height, width, channels }] = conv.sources;
+  const { label } = conv;
+  return {
+    weights: weightsKernel(size, channels, conv.outChannels),
+    input: winogradInput({ label, height, width, channels, size }, { precision }),
+    products: build(productsOf(conv, size), { tile, precision }),
+    output: winogradOutput({ ...conv, size }, { precision }),
+  };
+}
+
+/** G g G^T of every filter: `weights` `[3, 3, in, out]` to `transformed` `[plane, in, out]`, f32. */
+function weightsKernel(size: WinogradSize, inChannels: number, outChannels: number): Kernel {
+  const { G } = winogradMatrices[size];
+  const side = size + 2;
+  const filters = inChannels * outChannels;
+  const shape = { filters, columns: Math.min(Math.ceil(filters / 64), 65_535) };
+  const { bindings, declarations } = declare(
+    [
+      { name: 'weights', access: 'read', bytes: 4 * 9 * filters, type: 'f32' },
+      { name: 'transformed', access: 'read_write', bytes: 4 * side * side * filters, type: 'f32' },
+    ],
+    shape,
+  );
+  const row = (i: number, name: (k: number) => string) =>
+    [0, 1, 2].map((k) => `${G[i][k]} * ${name(k)}`).join(' + ');
+  const code = wgsl`${declarations}
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let filter_index = id.y * shape.columns * 64u + id.x;
+  if (filter_index >= shape.filters) { return; }
+  ${unroll(9, (tap) => `let g${Math.floor(tap / 3)}_${tap % 3} = weights[${tap}u * shape.filters + filter_index];`)}
+  ${unroll(side, (i) => unroll(3, (x) => `let e${i}_${x} = ${row(i, (k) => `g${k}_${x}`)};`))}
+  ${unroll(side, (i) => unroll(side, (j) => `transformed[${i * side + j}u * shape.filters + filter_index] = ${row(j, (k) => `e${i}_${k}`)};`))}
+}
+`;
+  return {
+    label: `tuning: weights of F(${size},3)`,
+    code,
+    bindings,
+    shape,
+    dispatch: [shape.columns, Math.ceil(filters / (64 * shape.columns)), 1],
+    flops: filters * (3 * side + side * side) * 6,
+    bytes: traffic(bindings),
+  };
+}
