@@ -29,6 +29,7 @@ export {
   tileWorkgroupBytes,
   type WorkgroupTile,
 } from './tile.ts';
+export * from './training/index.ts';
 export { type UpsampleAdd, upsampleAdd } from './upsample-add.ts';
 export { type UpsampleConcat, upsampleConcat } from './upsample-concat.ts';
 export type { Precision } from './wgsl.ts';

@@ -88,6 +88,8 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
       { kind: 'classes', scale: 8 },
     ],
   }),
+  'conv2d-batch': conv(direct, { ...full, batch: 3 }),
+  'conv2d-fractional-stride': conv(workgroup, { batch: 3 }, [{ fractionalStride: 2 }]),
   'max-pool': (precision, size) => maxPool({ label: 'pool', ...size, channels: 64 }, { precision }),
   'stem-pool': (precision, size) => stemPool({ label: 'stem', ...size, outChannels: 64 }, { precision }),
   'winograd-input': (precision, size) =>
