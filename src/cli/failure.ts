@@ -3,7 +3,14 @@
 import { DBNetError, type DBNetErrorCode } from '../errors.ts';
 
 /** What the program ends with. */
-export const EXIT = { done: 0, someFailed: 1, wrongUsage: 2, interrupted: 130, brokenPipe: 141 } as const;
+export const EXIT = {
+  done: 0,
+  someFailed: 1,
+  wrongUsage: 2,
+  interrupted: 130,
+  brokenPipe: 141,
+  terminated: 143,
+} as const;
 
 /** The command line asks for something that cannot be; nothing has been computed. */
 export class UsageError extends Error {

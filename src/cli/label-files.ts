@@ -32,17 +32,23 @@ const LABEL_NAME = /^gt_(.+)\.txt$/i;
 /**
  * Reads labels: a folder of `gt_<image>.txt`, or a JSON file.
  *
+ * @param prefix What the names of the options that state the paths begin with.
  * @throws UsageError where a path is not what it should be; DBNetError `invalid-labels`.
  */
-export function readEvalSet(imagesPath: string, labelsPath: string, cwd: string): EvalSet {
+export function readEvalSet(
+  imagesPath: string,
+  labelsPath: string,
+  cwd: string,
+  prefix: '--' | '--eval-' = '--',
+): EvalSet {
   const images = resolve(cwd, imagesPath);
   const labels = resolve(cwd, labelsPath);
-  if (!isFolder(images)) throw new UsageError(`--images expects a folder; ${imagesPath} is none.`);
+  if (!isFolder(images)) throw new UsageError(`${prefix}images expects a folder; ${imagesPath} is none.`);
   if (isFolder(labels)) return readTextSet(images, labels, labelsPath);
-  if (!existsSync(labels)) throw new UsageError(`--labels: ${labelsPath} does not exist.`);
+  if (!existsSync(labels)) throw new UsageError(`${prefix}labels: ${labelsPath} does not exist.`);
   if (/\.txt$/i.test(labels)) {
     throw new UsageError(
-      `--labels expects a folder of gt_<image>.txt, or a JSON file; ${labelsPath} is one text file.`,
+      `${prefix}labels expects a folder of gt_<image>.txt, or a JSON file; ${labelsPath} is one text file.`,
     );
   }
   return readJsonSet(images, labels, labelsPath);

@@ -4,6 +4,7 @@
 import process from 'node:process';
 import { TextDetector } from '../detector/detector.ts';
 import { acquireGpu } from '../platform/gpu.ts';
+import { Trainer } from '../training/trainer.ts';
 import { EXIT } from './failure.ts';
 import { createImageCodec } from './image-codec.ts';
 import { runProgram } from './program.ts';
@@ -11,15 +12,23 @@ import { Interruption, type OutputStream } from './services.ts';
 
 const controller = new AbortController();
 
-process.on('SIGINT', () => {
+/** A second signal within this time is the same one: `npm run` passes Ctrl-C on, which we get from the terminal too. */
+const SAME_SIGNAL = 500;
+let interrupted = Number.NEGATIVE_INFINITY;
+
+function interrupt(message: string, exitStatus: number): void {
+  if (performance.now() - interrupted < SAME_SIGNAL) return;
+  interrupted = performance.now();
   // The second time nobody wants to wait for the current step to end.
   if (controller.signal.aborted) {
     // The bar switches line wrapping off while it is shown.
     if (process.stderr.isTTY) process.stderr.write('\x1b[?7h\n');
-    process.exit(EXIT.interrupted);
+    process.exit(exitStatus);
   }
-  controller.abort(new Interruption('Interrupted.', EXIT.interrupted));
-});
+  controller.abort(new Interruption(message, exitStatus));
+}
+process.on('SIGINT', () => interrupt('Interrupted.', EXIT.interrupted));
+process.on('SIGTERM', () => interrupt('Terminated.', EXIT.terminated));
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (controller.signal.aborted) return;
@@ -37,6 +46,10 @@ const status = await runProgram(process.argv.slice(2), {
   createDetector: async (options) => {
     const { gpu } = await acquireGpu();
     return TextDetector.create({ ...options, gpu });
+  },
+  createTrainer: async (options) => {
+    const { gpu } = await acquireGpu();
+    return Trainer.create({ ...options, gpu });
   },
   codec: createImageCodec(),
   stdout: process.stdout,

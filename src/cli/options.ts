@@ -196,7 +196,8 @@ export function parseSeconds(text: string): number {
   return seconds * 1000;
 }
 
-function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+/** A whole number, for an option. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= least && value <= most)) {
@@ -207,7 +208,8 @@ function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: stri
   };
 }
 
-function between(least: number, most: number): (text: string) => number {
+/** A number in a range, for an option. */
+export function between(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = toNumber(text);
     if (!(value >= least && value <= most)) {
@@ -220,6 +222,15 @@ function between(least: number, most: number): (text: string) => number {
 function atLeastZero(text: string): number {
   const value = toNumber(text);
   if (!(value >= 0)) throw new InvalidArgumentError('Expected a number, 0 or more.');
+  return value;
+}
+
+/** A number above zero, for an option. */
+export function positive(text: string): number {
+  const value = toNumber(text);
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
+    throw new InvalidArgumentError('Expected a number, more than 0.');
+  }
   return value;
 }
 

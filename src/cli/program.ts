@@ -14,10 +14,12 @@ import {
 } from './options.ts';
 import { packageVersion } from './package-files.ts';
 import { Interruption, type Services } from './services.ts';
+import { runTrain } from './train.ts';
+import { addTrainOptions, type TrainArguments } from './training/options.ts';
 import { runTune, type TuneArguments } from './tune.ts';
 
 const EXIT_STATUS_HELP = `
-Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted.`;
+Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 terminated.`;
 
 const DETECT_HELP = `
 One image: --overlay and --maps name a file or an existing folder. Several images: a folder, which is made.
@@ -36,6 +38,15 @@ const TUNE_HELP = `
 Measures which tiles make the network's layers the fastest on this adapter and keeps them in the cache folder;
 detect, eval and the library then use them. Every candidate's output is checked before its time counts.
 JSON: one line {adapter, software, precision, classes: [{name, layers, tile, ms, gflops, standard}], ...}.
+${EXIT_STATUS_HELP}`;
+
+const TRAIN_HELP = `
+Labels as for eval. The same command with --resume goes on: a run that was killed loses the steps since its last
+checkpoint and nothing else, and ends with the weights of one that was not, bit for bit on the same adapter.
+Ctrl-C finishes the step and writes a checkpoint; a second one leaves at once.
+Beside --out FILE.safetensors lie FILE.state.safetensors (the checkpoint), FILE.log.jsonl and FILE.loss.png.
+Log: {step, loss, parts, gradientNorm, learningRate, pixels, timings} per step, {step, evaluation} per evaluation.
+F is that of the ICDAR 2015 protocol (IoU above 0.5).
 ${EXIT_STATUS_HELP}`;
 
 const LABEL_MAPS_HELP = `
@@ -129,6 +140,13 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
   addModelOptions(evaluate)
     .addHelpText('after', EVAL_HELP)
     .action(async () => end(await runEval(evaluate.opts<EvalArguments>(), services)));
+
+  const train = program
+    .command('train')
+    .description('train the network, or fine-tune it, on labelled images');
+  addTrainOptions(train)
+    .addHelpText('after', TRAIN_HELP)
+    .action(async () => end(await runTrain(train.opts<TrainArguments>(), services)));
 
   const tune = program
     .command('tune')

@@ -7,11 +7,14 @@ import type { OutputStream } from './services.ts';
 /** Without a terminal: no more than one line in this time, milliseconds. */
 const LINE_INTERVAL = 10_000;
 
+/** How far the work is; `detail` says more than the stage's name. */
+export type ShownProgress = Omit<Progress, 'stage'> & { stage: string; detail?: string };
+
 /** Shows how far the work is, and keeps other messages apart from it. */
 export interface ProgressView {
   /** Names the work that the next reports are about. */
   start(label: string): void;
-  report(progress: Progress): void;
+  report(progress: ShownProgress): void;
   /** Takes the bar away, so that something can be printed. */
   clear(): void;
   /** Prints a line for people. Says nothing when quiet. */
@@ -43,7 +46,7 @@ export function createProgressView(stderr: OutputStream, now: () => number, quie
 }
 
 interface Display {
-  report(label: string, progress: Progress): void;
+  report(label: string, progress: ShownProgress): void;
   clear(): void;
 }
 
@@ -63,8 +66,9 @@ function showBar(stream: OutputStream): Display {
   };
   let bar: SingleBar | undefined;
   return {
-    report(label, { stage, done, total }) {
-      const payload = { label, detail: describeStage({ stage, done, total }) };
+    report(label, progress) {
+      const { done, total } = progress;
+      const payload = { label, detail: describeStage(progress) };
       if (bar === undefined) {
         bar = new SingleBar(options);
         bar.start(Math.max(1, total), done, payload);
@@ -95,8 +99,8 @@ function showLines(stream: OutputStream, now: () => number): Display {
   };
 }
 
-function describeStage({ stage, done, total }: Progress): string {
-  if (stage !== 'weights') return stage;
+function describeStage({ stage, done, total, detail }: ShownProgress): string {
+  if (detail !== undefined || stage !== 'weights') return detail ?? stage;
   const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
   return total > 0 ? `${megabytes(done)} of ${megabytes(total)} MB` : `${megabytes(done)} MB`;
 }

@@ -12,6 +12,8 @@ import type {
   TuneOptions,
   TuningReport,
 } from '../detector/types.ts';
+import type { Trainer } from '../training/trainer.ts';
+import type { TrainerOptions } from '../training/types.ts';
 
 /** What the commands use of a `TextDetector`. */
 export interface Detector {
@@ -21,6 +23,12 @@ export interface Detector {
   tune(size?: SizeOption, options?: TuneOptions): Promise<TuningReport>;
   dispose(): void;
 }
+
+/** What `train` uses of a `Trainer`. */
+export type TrainerLike = Pick<
+  Trainer,
+  'adapter' | 'software' | 'steps' | 'step' | 'save' | 'saveState' | 'dispose'
+>;
 
 /** How pictures are read and written. */
 export interface ImageCodec {
@@ -45,6 +53,8 @@ export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: 
 export interface Services {
   /** Opens the detector on the best adapter there is. */
   createDetector(options: Omit<CreateOptions, 'gpu' | 'device'>): Promise<Detector>;
+  /** Opens a trainer on the same adapter. */
+  createTrainer(options: Omit<TrainerOptions, 'gpu' | 'device'>): Promise<TrainerLike>;
   codec: ImageCodec;
   stdout: OutputStream;
   stderr: OutputStream;

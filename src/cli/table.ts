@@ -159,10 +159,13 @@ export function tuningSummary({ classes, unmeasured }: Pick<TuningReport, 'class
 
 /** What computes, honestly: a software adapter is the CPU. */
 export function adapterLine({ adapter, software }: Pick<DetectorInfo, 'adapter' | 'software'>): string {
-  const { vendor, architecture, device, description } = adapter;
-  const name =
-    description || [vendor, architecture].filter(Boolean).join(' ') || device || 'an unnamed adapter';
+  const name = adapterName(adapter);
   return software
     ? `No GPU found: computing on the CPU with ${name}; expect it to be many times slower than a GPU.`
     : `Computing on ${name}.`;
+}
+
+/** What an adapter is called. */
+export function adapterName({ vendor, architecture, device, description }: DetectorInfo['adapter']): string {
+  return description || [vendor, architecture].filter(Boolean).join(' ') || device || 'an unnamed adapter';
 }

@@ -15,6 +15,8 @@ export interface RunState {
   /** Steps done. */
   step: number;
   settings: Required<TrainingSettings>;
+  /** What the caller wants kept with it, as JSON. */
+  note?: unknown;
 }
 
 /** Prefixes of a state's further tensors. What begins with `training.` is ignored by the detector. */

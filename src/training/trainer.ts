@@ -7,7 +7,7 @@ import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import { dbResNet18, parameterShapes } from '../graph/dbnet.ts';
 import { parts } from '../kernels/training/db-loss-shape.ts';
-import { assertNotLost, openDevice } from '../runtime/gpu-context.ts';
+import { type AdapterDescription, assertNotLost, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
 import { makeBatch } from './batch.ts';
@@ -52,6 +52,8 @@ export class Trainer {
   readonly settings: Readonly<Required<TrainingSettings>>;
   /** True where the adapter computes on the CPU. */
   readonly software: boolean;
+  /** What computes, as WebGPU describes it. */
+  readonly adapter: Readonly<AdapterDescription>;
   readonly #engine: TrainingEngine;
   readonly #optimizer: Optimizer;
   readonly #metadata: Readonly<Record<string, string>>;
@@ -72,6 +74,7 @@ export class Trainer {
     this.#engine = engine;
     this.settings = settings;
     this.software = engine.context.software;
+    this.adapter = engine.context.adapter;
     this.#optimizer = resolveOptimizer(settings.optimizer);
     this.#metadata = file.metadata;
     this.#k = file.k;
@@ -215,12 +218,13 @@ export class Trainer {
   /**
    * Everything that the next step depends on, for `create({ resume })`: bit for bit the same as if it had never
    * stopped, on the same adapter. `TextDetector` loads it too.
+   * @param note what else is to be kept in it, as JSON (metadata `training`, key `note`); a resumed trainer ignores it
    * @throws DBNetError `training-diverged` if it has, `disposed`, `device-lost`.
    */
-  saveState(): Promise<Uint8Array> {
+  saveState(note?: unknown): Promise<Uint8Array> {
     return this.#turn(() => {
       if (this.#diverged) throw this.#diverged;
-      const state = { step: this.#step, settings: this.settings };
+      const state = { step: this.#step, settings: this.settings, note };
       return stateFile(this.#engine.arrays, this.#metadata, state);
     });
   }

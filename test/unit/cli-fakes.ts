@@ -57,6 +57,8 @@ export interface FakeOptions {
   /** What `tune()` gives; may throw. */
   tuning?: () => TuningReport;
   create?: () => void;
+  /** What `createTrainer()` gives. */
+  trainer?: Services['createTrainer'];
   codec?: Services['codec'];
 }
 
@@ -86,6 +88,7 @@ export function fakeServices({
     stored: undefined,
   }),
   create,
+  trainer = () => Promise.reject(new Error('no trainer was expected')),
   codec = createImageCodec(),
 }: FakeOptions) {
   const calls: Calls = { create: [], detect: [], maps: [], tune: [], disposed: 0 };
@@ -137,6 +140,7 @@ export function fakeServices({
       create?.();
       return detector;
     },
+    createTrainer: trainer,
     codec,
     stdout,
     stderr,

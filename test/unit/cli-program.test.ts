@@ -33,6 +33,10 @@ describe('help and version', () => {
     ['--help', /Usage: dbnet-webgpu .*Commands:.*detect.*eval.*Exit status/s],
     ['detect --help', /<images\.\.\.>.*--overlay.*--maps.*--ignore-orientation.*--weights.*--box-threshold/s],
     ['eval --help', /--images.*--labels.*--short-side.*gt_<image>\.txt/s],
+    [
+      'train --help',
+      /--images.*--labels.*--init.*--steps.*--eval-every.*--out.*--resume.*\.state\.safetensors/s,
+    ],
     ['label-maps --help', /\[image\].*--labels.*--size.*--out.*--shrink-ratio.*--distance.*gt_<image>\.txt/s],
     ['--version', /^\d+\.\d+\.\d+\S*\n$/],
   ])('%s goes to stdout, status 0', async (line, text) => {
