@@ -19,17 +19,27 @@ export function labelsAsJson(photos: readonly Photo[]): string {
 }
 
 /**
+ * Reads labels into `waiting`.
+ * @returns the names of their photos.
+ * @throws DBNetError `invalid-labels`.
+ */
+export function readLabels(text: string, file: string, waiting: Waiting): string[] {
+  const images = parseJsonLabels(text, file);
+  for (const entry of images) waiting.set(nameOf(entry.image), entry);
+  return images.map(({ image }) => nameOf(image));
+}
+
+/**
  * Gives the photos their labels, by file name; those of photos that are not open are kept in `waiting`.
  * @returns a sentence on what was done.
  * @throws DBNetError `invalid-labels`; Error for labels of another size.
  */
 export function applyLabels(text: string, file: string, model: Model, waiting: Waiting): string {
-  const images = parseJsonLabels(text, file);
-  for (const entry of images) waiting.set(nameOf(entry.image), entry);
+  const names = readLabels(text, file, waiting);
   const given = model.photos.filter((photo) => takeLabels(photo, model, waiting));
-  const missing = images.map(({ image }) => nameOf(image)).filter((name) => waiting.has(name));
+  const missing = names.filter((name) => waiting.has(name));
   const rest = missing.length === 0 ? '' : ` Open the others and they get theirs: ${missing.join(', ')}.`;
-  return `${file}: labels for ${given.length} of ${plural(images.length, 'photo')}.${rest}`;
+  return `${file}: labels for ${given.length} of ${plural(names.length, 'photo')}.${rest}`;
 }
 
 /** Gives a photo the labels that wait for it, if any do. */

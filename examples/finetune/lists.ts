@@ -48,6 +48,7 @@ export function renderLabels(model: Model): void {
   empty.textContent = model.photo
     ? 'None yet. Drag a box around each text; a photo with some labels should have all of them.'
     : 'The outlines of texts, as JSON: load a file, or draw some.';
+  find('example-labels').hidden = labels.length > 0 || !model.photo?.isExample;
   reconcile<Label, LabelItem>(
     find('labels'),
     labels,

@@ -2,11 +2,11 @@
 
 import { renderComparison } from './comparison.ts';
 import { download, find, make, plural } from './dom.ts';
-import { applyLabels, labelsAsJson, takeLabels, type Waiting } from './labels-file.ts';
+import { applyLabels, labelsAsJson, readLabels, takeLabels, type Waiting } from './labels-file.ts';
 import { renderLabels, renderPhotos } from './lists.ts';
 import { LossPlot } from './loss-plot.ts';
 import { type Label, Model, type Photo } from './model.ts';
-import { examples, openExample, openPhoto } from './photos.ts';
+import { examples, loadExampleLabels, openExample, openPhoto } from './photos.ts';
 import { renderRun } from './run-panel.ts';
 import { describeAdapter, readSettings } from './settings-form.ts';
 import { Stage } from './stage.ts';
@@ -18,12 +18,18 @@ const plot = new LossPlot();
 const waiting: Waiting = new Map();
 const run = new TrainingRun(model, () => renderRun(run));
 
-model.onChange(render);
+// However many changes a frame brings, such as a drag or fast steps: the stage itself follows at once.
+let scheduled = false;
+model.onChange(() => {
+  if (!scheduled) requestAnimationFrame(render);
+  scheduled = true;
+});
 render();
 renderRun(run);
 void attempt(describeAdapter);
 
 function render(): void {
+  scheduled = false;
   const { photo } = model;
   find('empty').hidden = photo !== undefined;
   find<HTMLButtonElement>('undo').disabled = !photo || photo.past.length === 0;
@@ -128,6 +134,13 @@ onClick('reset', () => run.reset());
 onClick('undo', () => model.undo());
 onClick('redo', () => model.redo());
 onClick('suggest', suggest);
+onClick('example-labels', async () => {
+  const { photo } = model;
+  if (!photo) return;
+  const labels: Waiting = new Map();
+  readLabels(await loadExampleLabels(), 'labels.json', labels);
+  takeLabels(photo, model, labels);
+});
 onClick('download', async () =>
   download('db-resnet18-finetuned.safetensors', await run.save(), 'application/octet-stream'),
 );
@@ -149,6 +162,11 @@ for (const id of ['files', 'labels-file']) {
     void attempt(() => openFiles(files));
   });
 }
+
+addEventListener('beforeunload', (event) => {
+  // The browser asks first.
+  if (run.hasTrainer || model.photos.some(({ past }) => past.length > 0)) event.preventDefault();
+});
 
 for (const address of examples) {
   const name = address.slice(address.lastIndexOf('/') + 1);

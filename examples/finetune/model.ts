@@ -25,6 +25,8 @@ export interface Photo {
   image: ImageData;
   /** Address of the file, for showing it. */
   url: string;
+  /** True for a photo of the project, for which there are labels. */
+  isExample?: boolean;
   labels: readonly Label[];
   /** Labels as they were, for undo and redo. */
   past: (readonly Label[])[];

@@ -4,6 +4,7 @@ import type { Photo } from './model.ts';
 
 /** Addresses relative to the page. */
 export const examples = ['../sign.jpg', '../shop.jpg', '../walkway.jpg'];
+const exampleLabels = '../labels.json';
 
 /**
  * Decodes a photo, upright as the browser shows it.
@@ -23,9 +24,18 @@ export async function openPhoto(name: string, file: Blob): Promise<Photo> {
   return { name, image, url: URL.createObjectURL(file), labels: [], past: [], future: [] };
 }
 
-/** @throws Error that says what the server answered. */
-export async function openExample(address: string): Promise<Photo> {
+/** A file beside the page. @throws Error that says what the server answered. */
+async function load(address: string): Promise<Response> {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`${address}: the server answered ${response.status}`);
-  return openPhoto(address.slice(address.lastIndexOf('/') + 1), await response.blob());
+  return response;
 }
+
+/** @throws Error as `load()` and `openPhoto()`. */
+export async function openExample(address: string): Promise<Photo> {
+  const file = await (await load(address)).blob();
+  return { ...(await openPhoto(address.slice(address.lastIndexOf('/') + 1), file)), isExample: true };
+}
+
+/** The labels of all examples, as JSON. */
+export const loadExampleLabels = async (): Promise<string> => (await load(exampleLabels)).text();

@@ -25,6 +25,7 @@ export function renderRun(run: TrainingRun): void {
   button('stop', atWork || phase === 'paused');
   button('reset', phase === 'paused' || phase === 'done');
   button('download', results.length > 0 && phase !== 'busy');
+  find('locked').hidden = phase !== 'paused' && phase !== 'done';
   lockSettings(run.hasTrainer || atWork);
   const progress = find<HTMLProgressElement>('progress');
   progress.hidden = !atWork;
