@@ -18,16 +18,21 @@ export function renderComparison({ labelled }: Model, cropSize: number | undefin
   );
   find('comparison-note').textContent =
     `On the ${seen.length === 1 ? 'photo' : `${seen.length} photos`} that you labelled, which is what was trained on, ` +
-    `seen with a longest side of ${cropSize} pixels. A label counts as found from an overlap (IoU) of 0.5.`;
+    `seen with a longest side of ${cropSize} pixels. Found is a label that a region overlaps with an IoU above 0.5.`;
 }
 
 function row(title: string, name: string, photos: readonly Photo[], regions: (photo: Photo) => Point[][]) {
-  const counts = sumCounts(photos.map((photo) => matchImage(photo.labels, regions(photo))));
+  const images = photos.map((photo) => matchImage(photo.labels, regions(photo)));
+  const counts = sumCounts(images);
+  const pairs = images.flatMap((image) => image.pairs);
   const cells = [
     `${counts.matched} of ${counts.labels}`,
     String(counts.detections - counts.matched),
+    pairs.length === 0 ? '–' : (sum(pairs.map(({ iou }) => iou)) / pairs.length).toFixed(2),
     rates(counts).f.toFixed(2),
   ];
   const head = make('th', { scope: 'row' }, make('i', { className: `swatch ${name}` }), title);
   return make('tr', {}, head, ...cells.map((cell) => make('td', {}, cell)));
 }
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -4,7 +4,7 @@ import type { Photo, ProbabilityMap } from './model.ts';
 
 /** RGBA at P = 0, and at P = 1. */
 const night = [8, 11, 28, 150];
-const glow = [255, 176, 32, 120];
+const glow = [255, 190, 40, 150];
 
 /** What was painted last, by canvas. */
 const painted = new WeakMap<HTMLCanvasElement, ProbabilityMap>();

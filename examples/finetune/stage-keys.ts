@@ -30,6 +30,8 @@ function withControl({ key, shiftKey }: KeyboardEvent, model: Model): (() => voi
 function plain({ key, shiftKey }: KeyboardEvent, model: Model, stage: Stage): (() => void) | undefined {
   const photo = model.photo!;
   const { label, selected, corner } = model;
+  const zoom = stage.zoom.key(key);
+  if (zoom) return zoom;
   if (key === 'b') return () => stage.use('box');
   if (key === 'p') return () => stage.use('polygon');
   if (key === 'Escape') {

@@ -6,6 +6,7 @@ import { add, distance, inside, moved, rectangle, withCorner } from './edit.ts';
 import { paintMap } from './heat-map.ts';
 import type { Label, Model, Photo } from './model.ts';
 import { stageKeys } from './stage-keys.ts';
+import { Zoom } from './zoom.ts';
 
 export type Tool = 'box' | 'polygon';
 
@@ -19,6 +20,7 @@ type Drag =
   | { kind: 'corner'; from: Point; label: Label; corner: number };
 
 export class Stage {
+  readonly zoom = new Zoom();
   readonly #model: Model;
   readonly #svg = find<SVGSVGElement>('overlay');
   readonly #picture = find('picture');
@@ -187,6 +189,7 @@ export class Stage {
     if (!photo) return;
     const { width, height } = photo.image;
     if (this.#image.getAttribute('src') !== photo.url) {
+      this.zoom.reset();
       this.#image.src = photo.url;
       this.#image.alt = photo.name;
     }
