@@ -1,5 +1,6 @@
 /** @file The page: connects what it shows, what it knows, and the run. */
 
+import { matchImage } from '../../src/eval/icdar.ts';
 import { renderComparison } from './comparison.ts';
 import { download, find, make, plural } from './dom.ts';
 import { applyLabels, labelsAsJson, readLabels, takeLabels, type Waiting } from './labels-file.ts';
@@ -35,7 +36,7 @@ function render(): void {
   find<HTMLButtonElement>('undo').disabled = !photo || photo.past.length === 0;
   find<HTMLButtonElement>('redo').disabled = !photo || photo.future.length === 0;
   find<HTMLButtonElement>('suggest').disabled = !photo;
-  find<HTMLButtonElement>('export-labels').disabled = model.labelled.length === 0;
+  find<HTMLButtonElement>('export-labels').disabled = withLabels().length === 0;
   find('hint').textContent = hint();
   const tag = find('map-tag');
   tag.hidden = !photo?.map;
@@ -46,13 +47,17 @@ function render(): void {
   plot.render(run.results);
 }
 
+const withLabels = (): Photo[] => model.photos.filter(({ labels }) => labels.length > 0);
+
 function hint(): string {
   const { photo, photos, labelled } = model;
   if (!photo) return '';
-  if (labelled.length === 0) return 'Drag a box around each text. Click it to move it or its corners.';
+  if (withLabels().length === 0) return 'Drag a box around each text. Click it to move it or its corners.';
   const left = photos.length - labelled.length;
   const unused =
-    left === 0 ? '' : ` ${plural(left, 'photo')} without labels ${left === 1 ? 'is' : 'are'} left out.`;
+    left === 0
+      ? ''
+      : ` ${plural(left, 'photo')} without a readable text ${left === 1 ? 'is' : 'are'} left out.`;
   return `${plural(labelled.length, 'photo')} to train on.${unused}`;
 }
 
@@ -62,7 +67,7 @@ async function attempt(work: () => unknown): Promise<void> {
   try {
     await work();
   } catch (error) {
-    find('error-text').textContent = error instanceof Error ? error.message : String(error);
+    find('error-text').textContent = messageOf(error);
     find('error').hidden = false;
   }
 }
@@ -70,8 +75,8 @@ async function attempt(work: () => unknown): Promise<void> {
 const onClick = (id: string, work: () => unknown) =>
   find(id).addEventListener('click', () => void attempt(work));
 
-/** Adds what can be opened, then says what cannot. */
-async function addAll(opening: readonly (() => Promise<Photo>)[]): Promise<void> {
+/** Adds what can be opened, and gives what is to be said of the rest. */
+async function addAll(opening: readonly (() => Promise<Photo>)[]): Promise<string[]> {
   const problems: string[] = [];
   for (const open of opening) {
     try {
@@ -85,20 +90,33 @@ async function addAll(opening: readonly (() => Promise<Photo>)[]): Promise<void>
       model.add(photo);
       takeLabels(photo, model, waiting);
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(messageOf(error));
     }
   }
   stage.focus();
+  return problems;
+}
+
+/** All that went wrong, as one message. */
+function throwAll(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(problems.join('\n'));
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Label files and photos may come together. */
 async function openFiles(files: readonly File[]): Promise<void> {
   const isLabels = ({ name }: File) => name.toLowerCase().endsWith('.json');
-  await addAll(files.filter((file) => !isLabels(file)).map((file) => () => openPhoto(file.name, file)));
+  const photos = files.filter((file) => !isLabels(file));
+  const problems = await addAll(photos.map((file) => () => openPhoto(file.name, file)));
   for (const file of files.filter(isLabels)) {
-    find('notice').textContent = applyLabels(await file.text(), file.name, model, waiting);
+    try {
+      find('notice').textContent = applyLabels(await file.text(), file.name, model, waiting);
+    } catch (error) {
+      problems.push(messageOf(error));
+    }
   }
+  throwAll(problems);
 }
 
 /** Labels where the weights find text that is not labelled yet. */
@@ -106,11 +124,14 @@ async function suggest(): Promise<void> {
   const { photo } = model;
   if (!photo) return;
   const found = await run.suggest(photo, readSettings());
-  const added = found.map((points): Label => ({ points, text: '', ignore: false }));
+  const { pairs } = matchImage(photo.labels, found);
+  const added = found
+    .filter((_, i) => !pairs.some(({ detection }) => detection === i))
+    .map((points): Label => ({ points, text: '', ignore: false }));
   if (added.length > 0) model.edit([...photo.labels, ...added], photo);
   find('notice').textContent =
     added.length === 0
-      ? 'The weights find no text at this crop size.'
+      ? 'The weights find no text that is not labelled yet, at this crop size.'
       : `${plural(added.length, 'label')} suggested: correct them, and add what is missing.`;
 }
 
@@ -144,7 +165,7 @@ onClick('example-labels', async () => {
 onClick('download', async () =>
   download('db-resnet18-finetuned.safetensors', await run.save(), 'application/octet-stream'),
 );
-onClick('export-labels', () => download('labels.json', labelsAsJson(model.labelled), 'application/json'));
+onClick('export-labels', () => download('labels.json', labelsAsJson(withLabels()), 'application/json'));
 onClick('error-close', () => {});
 for (const [button, input] of [
   ['choose', 'files'],
@@ -171,7 +192,10 @@ addEventListener('beforeunload', (event) => {
 for (const address of examples) {
   const name = address.slice(address.lastIndexOf('/') + 1);
   const button = make('button', { type: 'button' }, make('img', { src: address, alt: '' }), name);
-  button.addEventListener('click', () => void attempt(() => addAll([() => openExample(address)])));
+  button.addEventListener(
+    'click',
+    () => void attempt(async () => throwAll(await addAll([() => openExample(address)]))),
+  );
   find('examples').append(button);
 }
 

@@ -53,9 +53,9 @@ export class Model {
     return this.selected === undefined ? undefined : this.photo?.labels[this.selected];
   }
 
-  /** Photos that are trained on. One without labels is left out: it may have texts that nobody marked. */
+  /** Photos that are trained on: those with a text. One without labels may have texts that nobody marked. */
   get labelled(): Photo[] {
-    return this.photos.filter(({ labels }) => labels.length > 0);
+    return this.photos.filter(({ labels }) => labels.some(({ ignore }) => !ignore));
   }
 
   onChange(listener: () => void): void {
