@@ -47,7 +47,9 @@ function render(): void {
   plot.render(run.results);
 }
 
-const withLabels = (): Photo[] => model.photos.filter(({ labels }) => labels.length > 0);
+function withLabels(): Photo[] {
+  return model.photos.filter(({ labels }) => labels.length > 0);
+}
 
 function hint(): string {
   const { photo, photos, labelled } = model;
@@ -102,7 +104,9 @@ function throwAll(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(problems.join('\n'));
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 /** Label files and photos may come together. */
 async function openFiles(files: readonly File[]): Promise<void> {
