@@ -6,18 +6,18 @@ import { download, find, make, plural } from './dom.ts';
 import { applyLabels, labelsAsJson, readLabels, takeLabels, type Waiting } from './labels-file.ts';
 import { renderLabels, renderPhotos } from './lists.ts';
 import { LossPlot } from './loss-plot.ts';
-import { type Label, Model, type Photo } from './model.ts';
+import { type Label, Model, nothingToLearn, type Photo } from './model.ts';
 import { examples, loadExampleLabels, openExample, openPhoto } from './photos.ts';
 import { renderRun } from './run-panel.ts';
 import { describeAdapter, readSettings } from './settings-form.ts';
 import { Stage } from './stage.ts';
-import { nothingToLearn, TrainingRun } from './training-run.ts';
+import { TrainingRun } from './training-run.ts';
 
 const model = new Model();
 const stage = new Stage(model);
 const plot = new LossPlot();
 const waiting: Waiting = new Map();
-const run = new TrainingRun(model, () => renderRun(run));
+const run = new TrainingRun(model, renderRunning);
 
 // However many changes a frame brings, such as a drag or fast steps: the stage itself follows at once.
 let scheduled = false;
@@ -26,7 +26,6 @@ model.onChange(() => {
   scheduled = true;
 });
 render();
-renderRun(run);
 void attempt(describeAdapter);
 
 function render(): void {
@@ -35,7 +34,6 @@ function render(): void {
   find('empty').hidden = photo !== undefined;
   find<HTMLButtonElement>('undo').disabled = !photo || photo.past.length === 0;
   find<HTMLButtonElement>('redo').disabled = !photo || photo.future.length === 0;
-  find<HTMLButtonElement>('suggest').disabled = !photo;
   find<HTMLButtonElement>('export-labels').disabled = withLabels().length === 0;
   find('hint').textContent = hint();
   const tag = find('map-tag');
@@ -45,6 +43,13 @@ function render(): void {
   renderLabels(model);
   renderComparison(model, run.cropSize);
   plot.render(run.results);
+  renderRunning();
+}
+
+/** What follows the run alone, which reports more often than anything else changes. */
+function renderRunning(): void {
+  renderRun(run);
+  find<HTMLButtonElement>('suggest').disabled = !model.photo || run.atWork;
 }
 
 function withLabels(): Photo[] {

@@ -142,3 +142,12 @@ export class Model {
     this.preview(labels, photo);
   }
 }
+
+/** Why training cannot begin, and what to do. Empty if it can. */
+export function nothingToLearn({ photos, labelled }: Model): string {
+  if (photos.length === 0) return 'There is no photo yet: add one, or try an example.';
+  if (labelled.length > 0) return '';
+  return photos.some(({ labels }) => labels.length > 0)
+    ? "Every label is marked as don't care, so there is nothing to learn from: mark a text that can be read."
+    : 'There is no label yet: drag a box around a text in the photo.';
+}

@@ -1,6 +1,6 @@
 /** @file Buttons, progress and status of a run. */
 
-import { find } from './dom.ts';
+import { find, plural } from './dom.ts';
 import { short } from './loss-plot.ts';
 import { lockSettings } from './settings-form.ts';
 import type { Phase, TrainingRun } from './training-run.ts';
@@ -15,11 +15,10 @@ const primary: Readonly<Record<Phase, string>> = {
 };
 
 export function renderRun(run: TrainingRun): void {
-  const { phase, results, activity } = run;
+  const { phase, results, activity, atWork } = run;
   const button = (id: string, enabled: boolean) => {
     find<HTMLButtonElement>(id).disabled = !enabled;
   };
-  const atWork = phase === 'busy' || phase === 'running' || phase === 'pausing';
   find('train').textContent = primary[phase];
   button('train', phase !== 'busy' && phase !== 'pausing');
   button('stop', atWork || phase === 'paused');
@@ -41,7 +40,9 @@ function status({ phase, results, activity, goal, warning }: TrainingRun): strin
   if (!last) return `${activity.text} …`;
   if (phase === 'done' || phase === 'paused') {
     const where =
-      phase === 'done' ? `${results.length} steps done` : `Paused at step ${results.length} of ${goal}`;
+      phase === 'done'
+        ? `${plural(results.length, 'step')} done`
+        : `Paused at step ${results.length} of ${goal}`;
     return `${where}. Loss ${short(first.loss)} → ${short(last.loss)}.${warning}`;
   }
   // The first step compiles.

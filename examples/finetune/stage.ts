@@ -1,17 +1,17 @@
 /** @file The photo and what lies over it: labels to be drawn and dragged, regions that were found. */
 
 import type { Point } from 'dbnet-webgpu';
-import { draw, find } from './dom.ts';
+import { find } from './dom.ts';
 import { add, distance, inside, moved, rectangle, withCorner } from './edit.ts';
 import { paintMap } from './heat-map.ts';
 import type { Label, Model, Photo } from './model.ts';
+import { drawDraggedBox, drawFound, drawHandles, drawLabels, drawOpenPolygon, handle } from './outlines.ts';
 import { stageKeys } from './stage-keys.ts';
 import { Zoom } from './zoom.ts';
 
 export type Tool = 'box' | 'polygon';
 
-/** Screen pixels: a handle's radius, what still hits it, and a click that is no drag. */
-const handle = { radius: 5, reach: 12 };
+/** Screen pixels: up to here a drag is a click. */
 const slack = 4;
 
 type Drag =
@@ -197,60 +197,18 @@ export class Stage {
     this.#svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     this.#svg.style.setProperty('--pixel', `${this.scale}px`);
     paintMap(this.#map, photo);
-    const outlines = (regions: Point[][] | undefined, name: string) =>
-      draw(
-        'g',
-        { class: name },
-        ...(regions ?? []).map((points) => draw('polygon', { points: list(points) })),
-      );
     this.#svg.replaceChildren(
-      outlines(photo.before, 'before'),
-      outlines(photo.after, 'after'),
-      draw('g', { class: 'labels' }, ...photo.labels.map((label, i) => this.#drawLabel(label, i))),
-      ...this.#drawHandles(),
+      drawFound(photo.before, 'before'),
+      drawFound(photo.after, 'after'),
+      drawLabels(photo.labels, this.#model.selected),
+      ...drawHandles(this.#model, this.scale),
       ...this.#drawUnfinished(),
     );
   }
 
-  #drawLabel({ points, ignore }: Label, index: number): SVGElement {
-    const selected = index === this.#model.selected;
-    const name = `label${ignore ? ' ignore' : ''}${selected ? ' selected' : ''}`;
-    return draw('polygon', { points: list(points), class: name, 'data-label': index });
-  }
-
-  #drawHandles(): SVGElement[] {
-    const { label, selected, corner } = this.#model;
-    if (!label || selected === undefined) return [];
-    return label.points.flatMap(([cx, cy], i) => [
-      draw('circle', {
-        cx,
-        cy,
-        r: handle.radius * this.scale,
-        class: i === corner ? 'handle chosen' : 'handle',
-      }),
-      draw('circle', {
-        cx,
-        cy,
-        r: handle.reach * this.scale,
-        class: 'reach',
-        'data-label': selected,
-        'data-corner': i,
-      }),
-    ]);
-  }
-
   #drawUnfinished(): SVGElement[] {
     const pointer = this.#pointer;
-    if (this.#drag?.kind === 'draw' && pointer) {
-      return [draw('polygon', { points: list(rectangle(this.#drag.from, pointer)), class: 'draft' })];
-    }
-    if (!this.drafting) return [];
-    const [cx, cy] = this.#draft[0];
-    return [
-      draw('polyline', { points: list(pointer ? [...this.#draft, pointer] : this.#draft), class: 'draft' }),
-      draw('circle', { cx, cy, r: handle.radius * this.scale, class: 'handle' }),
-    ];
+    if (this.#drag?.kind === 'draw' && pointer) return drawDraggedBox(rectangle(this.#drag.from, pointer));
+    return this.drafting ? drawOpenPolygon(this.#draft, pointer, this.scale) : [];
   }
 }
-
-const list = (points: readonly Point[]): string => points.map((point) => point.join()).join(' ');

@@ -1,9 +1,9 @@
 /** @file A run of training: steps until the goal, pauses, and looks at the photos with the weights before and after. */
 
-import { TextDetector } from 'dbnet-webgpu';
 import { type StepResult, Trainer } from 'dbnet-webgpu/train';
 import { shownPart } from './heat-map.ts';
-import type { Model, Photo } from './model.ts';
+import { findText, lookAtMap } from './looks.ts';
+import { type Model, nothingToLearn, type Photo } from './model.ts';
 import type { RunSettings } from './settings-form.ts';
 
 /** `busy` is everything before the first and after the last step. */
@@ -11,6 +11,8 @@ export type Phase = 'idle' | 'busy' | 'running' | 'pausing' | 'paused' | 'done';
 
 /** With random crops the map of a photo is looked at every so many steps; otherwise training gives it anyway. */
 const lookEvery = 10;
+/** Milliseconds. */
+const mapsEvery = 100;
 
 export class TrainingRun {
   phase: Phase = 'idle';
@@ -27,10 +29,15 @@ export class TrainingRun {
   #abort = new AbortController();
   /** Photos taken so far; the next batch begins there. */
   #taken = 0;
+  #mapsKept = 0;
 
   constructor(model: Model, changed: () => void) {
     this.#model = model;
     this.#changed = changed;
+  }
+
+  get atWork(): boolean {
+    return this.phase === 'busy' || this.phase === 'running' || this.phase === 'pausing';
   }
 
   get hasTrainer(): boolean {
@@ -107,7 +114,7 @@ export class TrainingRun {
       this.#enter('busy');
       const weights = this.#trainer ? await this.#trainer.save() : settings.trainer.weights!;
       const side = settings.trainer.cropSize ?? 640;
-      await this.#detect(weights, side, [photo], 'Looking for text', (_, regions) => {
+      await this.#look(weights, side, [photo], 'Looking for text', (_, regions) => {
         found = regions;
       });
     });
@@ -154,7 +161,7 @@ export class TrainingRun {
     this.#taken += photos.length;
     this.results.push(result);
     if (options.augment === false) await this.#keepMaps(photos, result.step - 1);
-    else if (number % lookEvery === 0 && this.#model.photo) await this.#lookAtMap(this.#model.photo);
+    else if (number % lookEvery === 0) await this.#lookAtMap();
     this.#progress(`Step ${number} of ${this.goal}`, number / this.goal);
     this.#model.changed();
   }
@@ -167,8 +174,11 @@ export class TrainingRun {
     return Array.from({ length: count }, (_, i) => labelled[(this.#taken + i) % labelled.length]);
   }
 
-  /** The step has computed P of its photos: showing it costs a copy. */
+  /** The step has computed P of its photos: showing it costs a copy, which fast steps are spared. */
   async #keepMaps(photos: readonly Photo[], step: number): Promise<void> {
+    const now = performance.now();
+    if (now - this.#mapsKept < mapsEvery && this.results.length < this.goal) return;
+    this.#mapsKept = now;
     const { P, width: side } = await this.#trainer!.maps();
     for (const [i, photo] of photos.entries()) {
       const crop = P.subarray(i * side * side, (i + 1) * side * side);
@@ -176,14 +186,11 @@ export class TrainingRun {
     }
   }
 
-  async #lookAtMap(photo: Photo): Promise<void> {
-    const detector = await TextDetector.create({ weights: await this.save() });
-    try {
-      const size = bySide(this.cropSize!);
-      photo.map = { ...(await detector.maps(photo.image, { size })), step: this.results.length };
-    } finally {
-      detector.dispose();
-    }
+  async #lookAtMap(): Promise<void> {
+    const { photo } = this.#model;
+    if (!photo) return;
+    const map = await lookAtMap(await this.save(), this.cropSize!, photo, this.#abort.signal);
+    photo.map = { ...map, step: this.results.length };
   }
 
   async #lookBefore(): Promise<void> {
@@ -191,7 +198,7 @@ export class TrainingRun {
     if (photos.length === 0) return;
     this.#enter('busy');
     const text = 'Looking at the photos with the first weights';
-    await this.#detect(this.#firstWeights!, this.cropSize!, photos, text, (photo, regions) => {
+    await this.#look(this.#firstWeights!, this.cropSize!, photos, text, (photo, regions) => {
       photo.before = regions;
     });
   }
@@ -203,40 +210,28 @@ export class TrainingRun {
     const shownFirst = [...this.#model.photos].sort(
       (a, b) => Number(this.#model.isShown(b)) - Number(this.#model.isShown(a)),
     );
-    await this.#detect(await this.save(), this.cropSize!, shownFirst, text, (photo, regions) => {
+    await this.#look(await this.save(), this.cropSize!, shownFirst, text, (photo, regions) => {
       photo.after = regions;
     });
     this.#enter(end);
   }
 
-  async #detect(
+  async #look(
     weights: NonNullable<RunSettings['trainer']['weights']>,
     side: number,
     photos: readonly Photo[],
     text: string,
-    found: (photo: Photo, regions: NonNullable<Photo['before']>) => void,
+    keep: (photo: Photo, regions: NonNullable<Photo['before']>) => void,
   ): Promise<void> {
-    const { signal } = this.#abort;
     this.#progress(text, 0);
-    const detector = await TextDetector.create({ weights, signal });
-    try {
-      for (const [i, photo] of photos.entries()) {
-        const { regions } = await detector.detect(photo.image, {
-          size: bySide(side),
-          signal,
-          onProgress: ({ stage, done, total }) => {
-            if (stage === 'network') this.#progress(text, (i + done / total) / photos.length);
-          },
-        });
-        found(
-          photo,
-          regions.map(({ points }) => points),
-        );
+    await findText(weights, side, photos, {
+      signal: this.#abort.signal,
+      onProgress: (share) => this.#progress(text, share),
+      onFound: (photo, regions) => {
+        keep(photo, regions);
         this.#model.changed();
-      }
-    } finally {
-      detector.dispose();
-    }
+      },
+    });
   }
 
   /** However it ends, the run is in a phase from which one can go on. */
@@ -269,16 +264,4 @@ export class TrainingRun {
     this.activity = { text, share };
     this.#changed();
   }
-}
-
-/** The longest side as long as a crop's. */
-const bySide = (side: number) => ({ shortSide: side, maxLongSide: side });
-
-/** Why training cannot begin, and what to do. Empty if it can. */
-export function nothingToLearn({ photos, labelled }: Model): string {
-  if (photos.length === 0) return 'There is no photo yet: add one, or try an example.';
-  if (labelled.length > 0) return '';
-  return photos.some(({ labels }) => labels.length > 0)
-    ? "Every label is marked as don't care, so there is nothing to learn from: mark a text that can be read."
-    : 'There is no label yet: drag a box around a text in the photo.';
 }

@@ -170,6 +170,24 @@ describe('the fine-tuning page', () => {
     expect(names.filter((name) => differs(name) === isStatistic(name))).toEqual([]);
   });
 
+  it('trains on, pauses, resumes and stops', async () => {
+    const status = (pattern: string) =>
+      page.waitForFunction(`/${pattern}/.test(document.getElementById("status").textContent)`, patience);
+    // More than any device takes before the next click.
+    await fill('steps', 1_000_000);
+    await page.click('#train');
+    await status('^Step \\d+ of 1000002');
+    expect(await text('#train')).toBe('Pause');
+    await page.click('#train');
+    await status('^Paused at step \\d+ of 1000002');
+    expect(await text('#train')).toBe('Resume');
+    await page.click('#train');
+    await status('^Step \\d+ of 1000002');
+    await page.click('#stop');
+    await status('^\\d+ steps done');
+    expect(await text('#train')).toBe('Train on');
+  });
+
   it('starts over', async () => {
     await page.click('#reset');
     await page.waitForSelector('#comparison[hidden]');

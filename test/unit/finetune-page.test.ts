@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { inside, moved, rectangle } from '../../examples/finetune/edit.ts';
 import { shownPart } from '../../examples/finetune/heat-map.ts';
 import { applyLabels, labelsAsJson, type Waiting } from '../../examples/finetune/labels-file.ts';
-import { Model, type Photo } from '../../examples/finetune/model.ts';
+import { Model, nothingToLearn, type Photo } from '../../examples/finetune/model.ts';
 import type { Point } from '../../src/postprocess/types.ts';
 import { augment } from '../../src/training/augment.ts';
 import { Random } from '../../src/training/random.ts';
@@ -108,11 +108,16 @@ describe('labels', () => {
 
   it('are trained on where one of them can be read', () => {
     const model = new Model();
+    expect(nothingToLearn(model)).toMatch(/no photo/);
     for (const name of ['a.jpg', 'b.jpg', 'c.jpg']) model.add(photo(name));
-    model.addLabel(square);
+    expect(nothingToLearn(model)).toMatch(/no label/);
     model.show(1);
     model.addLabel(square);
     model.changeLabel(0, { ignore: true });
+    expect(nothingToLearn(model)).toMatch(/don't care/);
+    model.show(2);
+    model.addLabel(square);
+    expect(nothingToLearn(model)).toBe('');
     expect(model.labelled.map(({ name }) => name)).toEqual(['c.jpg']);
   });
 });
