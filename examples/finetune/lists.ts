@@ -60,12 +60,7 @@ export function renderLabels(model: Model): void {
       pick.addEventListener('click', () => model.select(index));
       ignore.addEventListener('change', () => model.changeLabel(index, { ignore: ignore.checked }));
       remove.addEventListener('click', () => model.removeLabel(index));
-      const choice = make(
-        'label',
-        { title: 'Illegible: neither text nor background' },
-        ignore,
-        " don't care",
-      );
+      const choice = make('label', { title: 'Illegible: neither text nor background' }, ignore, "don't care");
       return Object.assign(make('li', {}, pick, choice, remove), { parts: { pick, ignore } });
     },
     (item, label, index) => {

@@ -1,10 +1,14 @@
 /** @file The parts of the fine-tuning page that need no page. */
 
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { inside, moved, rectangle } from '../../examples/finetune/edit.ts';
 import { shownPart } from '../../examples/finetune/heat-map.ts';
 import { applyLabels, labelsAsJson, type Waiting } from '../../examples/finetune/labels-file.ts';
 import { Model, nothingToLearn, type Photo } from '../../examples/finetune/model.ts';
+import { parseJsonLabels } from '../../src/eval/labels.ts';
 import type { Point } from '../../src/postprocess/types.ts';
 import { augment } from '../../src/training/augment.ts';
 import { Random } from '../../src/training/random.ts';
@@ -79,6 +83,19 @@ describe('labels', () => {
     expect(applyLabels(text, 'labels.json', other, waiting)).toMatch(/1 of 2 photos.*others.*b\.jpg/);
     expect(other.photos[0].labels).toEqual([{ points: square, text: '', ignore: true }]);
     expect([...waiting.keys()]).toEqual(['b.jpg']);
+  });
+
+  it('of the examples are for these photos', async () => {
+    const folder = new URL('../../examples/', import.meta.url);
+    const images = parseJsonLabels(await readFile(new URL('labels.json', folder), 'utf8'), 'labels.json');
+    expect(images).toHaveLength(3);
+    for (const { image, width, height, polygons } of images) {
+      const stored = await sharp(fileURLToPath(new URL(image, folder))).metadata();
+      expect([width, height], image).toEqual([stored.width, stored.height]);
+      const size = { width: stored.width, height: stored.height };
+      for (const point of polygons.flatMap(({ points }) => points))
+        expect(inside(point, size)).toEqual(point);
+    }
   });
 
   it('of another size are refused', () => {
