@@ -18,10 +18,13 @@ const LIBRARY = {
   index: 'src/index.ts',
   postprocess: 'src/postprocess/index.ts',
   labels: 'src/labels/index.ts',
+  train: 'src/training/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',
 };
 const CLI = 'src/cli/main.ts';
+/** The script of examples/finetune/index.html; not part of the package. */
+const EXAMPLE = 'examples/finetune/main.ts';
 
 /** What the command line asks for by name when it is missing. */
 const OPTIONAL_PEERS = ['webgpu', 'sharp', '@sparticuz/chromium'];
@@ -47,11 +50,15 @@ const buildLibrary = () =>
     packages: 'external',
   });
 
-/** One file with everything, for a page without a bundler. */
+/** Files with everything in them, for a page without a bundler: a detector, a trainer, and the example's script. */
 const buildForPages = () =>
   build({
     ...common,
-    entryPoints: { 'dbnet-webgpu.min': LIBRARY.index },
+    entryPoints: {
+      'dbnet-webgpu.min': LIBRARY.index,
+      'dbnet-webgpu-train.min': LIBRARY.train,
+      finetune: EXAMPLE,
+    },
     minify: true,
     // Licences of bundled dependencies that their sources state.
     legalComments: 'eof',
@@ -92,7 +99,7 @@ async function buildTypes() {
 
 async function main() {
   const onlyCli = process.argv.includes('--cli');
-  const missing = [...(onlyCli ? [] : Object.values(LIBRARY)), CLI].filter(
+  const missing = [...(onlyCli ? [] : [...Object.values(LIBRARY), EXAMPLE]), CLI].filter(
     (path) => !existsSync(join(root, path)),
   );
   if (missing.length > 0) throw new Error(`entry points are missing: ${missing.join(', ')}`);
