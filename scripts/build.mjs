@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { lazyTuner, tunerEntry, tunerFile } from './lazy-tuner.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -50,15 +51,17 @@ const buildLibrary = () =>
     packages: 'external',
   });
 
-/** Files with everything in them, for a page without a bundler: a detector, a trainer, and the example's script. */
+/** Files for a page without a bundler: a detector, the tuner that it may load, a trainer, and the example's script. */
 const buildForPages = () =>
   build({
     ...common,
     entryPoints: {
       'dbnet-webgpu.min': LIBRARY.index,
+      [tunerFile.replace(/\.js$/, '')]: tunerEntry,
       'dbnet-webgpu-train.min': LIBRARY.train,
       finetune: EXAMPLE,
     },
+    plugins: [lazyTuner],
     minify: true,
     // Licences of bundled dependencies that their sources state.
     legalComments: 'eof',

@@ -39,9 +39,20 @@ export type DBNetErrorCode =
   /** A loss or a gradient was not finite. */
   | 'training-diverged';
 
-/** The error class of the package. */
+/** What marks an error as one of this package, whichever of its bundles it comes from. */
+const brand = Symbol.for('dbnet-webgpu.DBNetError');
+
+/**
+ * The error class of the package. A page may load several of its bundles, each with a class of its own: `instanceof`
+ * knows the errors of all.
+ */
 export class DBNetError extends Error {
   readonly code: DBNetErrorCode;
+  readonly [brand] = true;
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
+  }
 
   constructor(code: DBNetErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import sharp from 'sharp';
+import { lazyTuner } from '../../scripts/lazy-tuner.mjs';
 import { readNetwork } from './network.ts';
 import { writeOnnx } from './onnx.ts';
 import type { Setup } from './page/harness.ts';
@@ -88,7 +89,7 @@ const browserBuild = {
 
 /** A contender's code as an application would ship it: one minified file. */
 async function bundleCode(entry: string): Promise<Uint8Array> {
-  const { outputFiles } = await build({ ...browserBuild, entryPoints: [entry] });
+  const { outputFiles } = await build({ ...browserBuild, entryPoints: [entry], plugins: [lazyTuner] });
   return outputFiles[0].contents;
 }
 
