@@ -145,7 +145,7 @@ export function assertNotLost(context: GpuContext): void {
   if (context.lost) {
     throw new DBNetError(
       'device-lost',
-      `the GPU device was lost (${context.lost.reason}): create a new detector`,
+      `the GPU device was lost (${context.lost.reason}): create a new detector or trainer`,
     );
   }
 }

@@ -6,6 +6,7 @@ export { augment } from './augment.ts';
 export type { AugmentOptions } from './augment-options.ts';
 export type { LossOption } from './loss.ts';
 export type { Optimizer, OptimizerOptions } from './optimizer.ts';
+export { Random } from './random.ts';
 export { Trainer } from './trainer.ts';
 export type {
   BatchMaps,

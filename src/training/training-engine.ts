@@ -7,7 +7,7 @@ import { DBNetError } from '../errors.ts';
 import { chooseTile } from '../graph/choose-tile.ts';
 import type { Entry } from '../graph/dbnet.ts';
 import type { BatchNormMode } from '../kernels/training/batch-norm-shape.ts';
-import { type DbLoss, parts } from '../kernels/training/db-loss-shape.ts';
+import { type DbLoss, parts, pixelLimit } from '../kernels/training/db-loss-shape.ts';
 import { f32Bits, verdict } from '../kernels/training/optimizer-shape.ts';
 import { Arena } from '../runtime/arena.ts';
 import { bufferUsage, ConstantStore } from '../runtime/constants.ts';
@@ -224,6 +224,13 @@ export class TrainingEngine {
     if (known) return known;
     const { cropSize } = this.#options;
     const { context } = this;
+    if (count * cropSize ** 2 >= pixelLimit) {
+      throw new DBNetError(
+        'limit-exceeded',
+        `expected a batch of less than ${pixelLimit} pixels, found ${count} crops of ${cropSize}x${cropSize}: the loss counts ` +
+          `pixels in f32; at most ${Math.ceil(pixelLimit / cropSize ** 2) - 1} such crops fit`,
+      );
+    }
     const planned = this.#plan(count, cropSize);
     const demand = (batch: number, side: number): Demand => ({
       buffers: this.#plan(batch, side).bufferSizes,

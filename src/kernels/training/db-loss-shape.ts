@@ -11,7 +11,7 @@
 
 export interface DbLossShape {
   label: string;
-  /** Pixels of all images together, below 2^24: counts are kept as f32. */
+  /** Pixels of all images together, below {@link pixelLimit}. */
   pixels: number;
   loss: DbLoss;
 }
@@ -26,6 +26,9 @@ export interface DbLoss {
   /** Steepness of the binarization, paper eq. 2. */
   k: number;
 }
+
+/** Counts are kept as f32, which knows every whole number below this. */
+export const pixelLimit = 2 ** 24;
 
 /** Added to denominators, as in the authors' code. */
 export const lossEpsilon = 1e-6;
