@@ -1,7 +1,7 @@
 /**
  * @file `npm run check:training`: that training works, not only that its gradients are right. Three checks on pictures
  * drawn here: random weights learn a handful of pictures by heart; the shipped weights learn a kind of text that they
- * are bad at, judged on pictures they have not seen; a run repeats and resumes bit for bit. About 10 minutes on a
+ * are bad at, judged on pictures they have not seen; a run repeats and resumes bit for bit. About 13 minutes on a
  * software adapter of two cores. Exit status 1 if one fails.
  */
 
