@@ -4,9 +4,9 @@ import { invalid } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { labelMaps } from '../labels/label-maps.ts';
 import type { LabelMapsOptions, LabelPolygon } from '../labels/types.ts';
-import { augment, type TextPolygon } from './augment.ts';
-import type { AugmentOptions } from './augment-options.ts';
-import { Random } from './random.ts';
+import { augment, type TextPolygon } from './augmentation/augment.ts';
+import type { AugmentOptions } from './augmentation/augment-options.ts';
+import { Random } from './augmentation/random.ts';
 import { readPixels } from './read-pixels.ts';
 import type { TrainingSample } from './types.ts';
 

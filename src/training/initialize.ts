@@ -1,7 +1,7 @@
 /** @file Random weights to start training from, by the rules of the authors' code. */
 
 import { invalid } from '../describe.ts';
-import { Random } from './random.ts';
+import { Random } from './augmentation/random.ts';
 
 /**
  * Initial values for every parameter of a DB-ResNet-18, as the authors' `backbones/resnet.py` (which is

@@ -2,7 +2,7 @@
 
 import { invalid } from '../describe.ts';
 import { resolveLabelOptions } from '../labels/options.ts';
-import { withDefaults } from './augment-options.ts';
+import { withDefaults } from './augmentation/augment-options.ts';
 import { resolveLoss } from './loss.ts';
 import { resolveOptimizer } from './optimizer.ts';
 import type { TrainingSettings } from './types.ts';

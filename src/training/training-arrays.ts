@@ -9,7 +9,7 @@ import { checked, type GpuContext } from '../runtime/gpu-context.ts';
 import type { Externals } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
 import type { Optimizer } from './optimizer.ts';
-import { type Layout, pack, parameterLayout, statisticsLayout, unpack } from './parameter-layout.ts';
+import { type Layout, pack, parameterLayout, statisticsLayout, unpack } from './plan/parameter-layout.ts';
 import {
   batchStatistics,
   beforeUpdate,
@@ -17,7 +17,7 @@ import {
   parameter,
   resources,
   runningStatistics,
-} from './resources.ts';
+} from './plan/resources.ts';
 
 /** A tensor as PyTorch shapes it. */
 export interface NamedTensor {

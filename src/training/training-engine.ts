@@ -19,16 +19,16 @@ import { Pace, type RunOptions, run } from '../runtime/run.ts';
 import type { Batch } from './batch.ts';
 import { type Demand, doesNotFit } from './memory.ts';
 import { learningRateAt, type Optimizer } from './optimizer.ts';
-import { rates } from './record-optimizer.ts';
-import { resources } from './resources.ts';
-import { TrainingArrays } from './training-arrays.ts';
+import { rates } from './plan/record-optimizer.ts';
+import { resources } from './plan/resources.ts';
 import {
   type TrainingPlan,
   type TrainingPlanOptions,
   trainingOutputs,
   trainingPlan,
-} from './training-plan.ts';
-import { trainingThreads } from './training-threads.ts';
+} from './plan/training-plan.ts';
+import { trainingThreads } from './plan/training-threads.ts';
+import { TrainingArrays } from './training-arrays.ts';
 
 export interface EngineOptions {
   entries: readonly Entry[];

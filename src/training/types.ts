@@ -2,8 +2,8 @@
 
 import type { ImageSource, InputRecipe, WeightsSource } from '../detector/types.ts';
 import type { LabelMapOptions } from '../labels/types.ts';
-import type { TextPolygon } from './augment.ts';
-import type { AugmentOptions } from './augment-options.ts';
+import type { TextPolygon } from './augmentation/augment.ts';
+import type { AugmentOptions } from './augmentation/augment-options.ts';
 import type { LossOption } from './loss.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { matchImage } from '../../src/eval/icdar.ts';
 import type { Point } from '../../src/postprocess/types.ts';
-import { augment } from '../../src/training/augment.ts';
-import type { AugmentOptions } from '../../src/training/augment-options.ts';
-import { clipPolygon } from '../../src/training/clip-polygon.ts';
-import { Random } from '../../src/training/random.ts';
-import type { Picture } from '../../src/training/resample.ts';
+import { augment } from '../../src/training/augmentation/augment.ts';
+import type { AugmentOptions } from '../../src/training/augmentation/augment-options.ts';
+import { clipPolygon } from '../../src/training/augmentation/clip-polygon.ts';
+import { Random } from '../../src/training/augmentation/random.ts';
+import type { Picture } from '../../src/training/augmentation/resample.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 /** Corners of an upright box. */

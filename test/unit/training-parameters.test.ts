@@ -9,7 +9,7 @@ import {
   slotAlignment,
   statisticsLayout,
   unpack,
-} from '../../src/training/parameter-layout.ts';
+} from '../../src/training/plan/parameter-layout.ts';
 import { seededRandom } from '../helpers/random.ts';
 
 const entries = dbResNet18({ thresholdHead: true });

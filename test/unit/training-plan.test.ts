@@ -5,8 +5,8 @@ import { chooseTile } from '../../src/graph/choose-tile.ts';
 import { dbResNet18 } from '../../src/graph/dbnet.ts';
 import { resolveLoss } from '../../src/training/loss.ts';
 import { resolveOptimizer } from '../../src/training/optimizer.ts';
-import { parameterLayout, statisticsLayout } from '../../src/training/parameter-layout.ts';
-import { type TrainingPlanOptions, trainingPlan } from '../../src/training/training-plan.ts';
+import { parameterLayout, statisticsLayout } from '../../src/training/plan/parameter-layout.ts';
+import { type TrainingPlanOptions, trainingPlan } from '../../src/training/plan/training-plan.ts';
 
 const entries = dbResNet18({ thresholdHead: true });
 

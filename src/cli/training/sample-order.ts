@@ -1,6 +1,6 @@
 /** @file Which samples a step takes. Nothing of it is saved: seed and step decide, so a resumed run draws the same. */
 
-import { Random } from '../../training/random.ts';
+import { Random } from '../../training/augmentation/random.ts';
 
 /** Draws samples epoch by epoch: each sample once per epoch, in an order of the epoch's own. */
 export class SampleOrder {

@@ -1,7 +1,7 @@
 /** @file Cuts polygons to a rectangle, by Clipper2; from its module alone, for the size of bundles (see `unclip.ts`). */
 
 import { RectClip64 } from 'clipper2-ts/dist/RectClip.js';
-import type { Point } from '../postprocess/types.ts';
+import type { Point } from '../../postprocess/types.ts';
 import { bounds } from './crop-area.ts';
 
 /** Clipper computes in whole numbers; this many make a pixel. */

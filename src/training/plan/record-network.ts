@@ -1,16 +1,16 @@
 /** @file The network in training, layer by layer, from the same list that inference starts from; forwards and back. */
 
-import type { ConvEntry, Entry, HeadEntry } from '../graph/dbnet.ts';
-import { maxPool } from '../kernels/max-pool.ts';
-import type { BatchNormMode } from '../kernels/training/batch-norm-shape.ts';
-import { blocksToImage, imageToBlocks } from '../kernels/training/blocks-to-image.ts';
-import { maxPoolBackward } from '../kernels/training/max-pool-backward.ts';
-import { pixelSums } from '../kernels/training/pixel-sums.ts';
-import { repeatVector } from '../kernels/training/repeat-vector.ts';
-import { sumSlices } from '../kernels/training/sum-slices.ts';
-import { upsampleBackward } from '../kernels/training/upsample-backward.ts';
-import { upsampleAdd } from '../kernels/upsample-add.ts';
-import { upsampleConcat } from '../kernels/upsample-concat.ts';
+import type { ConvEntry, Entry, HeadEntry } from '../../graph/dbnet.ts';
+import { maxPool } from '../../kernels/max-pool.ts';
+import type { BatchNormMode } from '../../kernels/training/batch-norm-shape.ts';
+import { blocksToImage, imageToBlocks } from '../../kernels/training/blocks-to-image.ts';
+import { maxPoolBackward } from '../../kernels/training/max-pool-backward.ts';
+import { pixelSums } from '../../kernels/training/pixel-sums.ts';
+import { repeatVector } from '../../kernels/training/repeat-vector.ts';
+import { sumSlices } from '../../kernels/training/sum-slices.ts';
+import { upsampleBackward } from '../../kernels/training/upsample-backward.ts';
+import { upsampleAdd } from '../../kernels/upsample-add.ts';
+import { upsampleConcat } from '../../kernels/upsample-concat.ts';
 import { recordBatchNorm } from './record-batch-norm.ts';
 import { recordConvolution, type TrainingChoice } from './record-convolution.ts';
 import type { Recorder } from './recorder.ts';

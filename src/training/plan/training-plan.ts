@@ -1,10 +1,10 @@
 /** @file A whole training step as a plan: pixels in, loss and changed parameters out. Plain data, no device. */
 
-import type { Entry } from '../graph/dbnet.ts';
-import type { Plan } from '../graph/plan.ts';
-import type { DbLoss } from '../kernels/training/db-loss-shape.ts';
-import { normalizePixels } from '../kernels/training/normalize-pixels.ts';
-import type { Optimizer } from './optimizer.ts';
+import type { Entry } from '../../graph/dbnet.ts';
+import type { Plan } from '../../graph/plan.ts';
+import type { DbLoss } from '../../kernels/training/db-loss-shape.ts';
+import { normalizePixels } from '../../kernels/training/normalize-pixels.ts';
+import type { Optimizer } from '../optimizer.ts';
 import { lossTensor, recordLoss } from './record-loss.ts';
 import { type NetworkOptions, recordNetwork } from './record-network.ts';
 import { recordOptimizer, verdictTensor } from './record-optimizer.ts';

@@ -1,15 +1,21 @@
 /** @file The loss in training: its parts, and its gradient by the logits. */
 
-import { dbLossGradient } from '../kernels/training/db-loss-gradient.ts';
-import { dbLossParts } from '../kernels/training/db-loss-parts.ts';
-import { type DbLoss, lossSlices, minedMaps, mining, partCount } from '../kernels/training/db-loss-shape.ts';
-import { dbLossTerms, dbLossTotals, sumCount } from '../kernels/training/db-loss-terms.ts';
+import { dbLossGradient } from '../../kernels/training/db-loss-gradient.ts';
+import { dbLossParts } from '../../kernels/training/db-loss-parts.ts';
+import {
+  type DbLoss,
+  lossSlices,
+  minedMaps,
+  mining,
+  partCount,
+} from '../../kernels/training/db-loss-shape.ts';
+import { dbLossTerms, dbLossTotals, sumCount } from '../../kernels/training/db-loss-terms.ts';
 import {
   digitShifts,
   minedSums,
   miningHistogram,
   miningSelect,
-} from '../kernels/training/hard-negative-mining.ts';
+} from '../../kernels/training/hard-negative-mining.ts';
 import type { Recorder } from './recorder.ts';
 import { resources } from './resources.ts';
 

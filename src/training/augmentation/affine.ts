@@ -1,6 +1,6 @@
 /** @file Affine maps of the plane, composed so that a picture is sampled only once. */
 
-import type { Point } from '../postprocess/types.ts';
+import type { Point } from '../../postprocess/types.ts';
 
 /** `[a, b, c, d, e, f]`: x' = a x + b y + c, y' = d x + e y + f. */
 export type Affine = readonly [a: number, b: number, c: number, d: number, e: number, f: number];

@@ -1,9 +1,9 @@
 /** @file The end of a training step: the verdict on the gradient, the optimizer, and the moving averages. */
 
-import { gradientVerdict, normSlices, sumOfSquares } from '../kernels/training/gradient-norm.ts';
-import { verdict } from '../kernels/training/optimizer-shape.ts';
-import { adamWStep, copyIfFinite, movingAverage, sgdStep } from '../kernels/training/optimizer-step.ts';
-import type { Optimizer } from './optimizer.ts';
+import { gradientVerdict, normSlices, sumOfSquares } from '../../kernels/training/gradient-norm.ts';
+import { verdict } from '../../kernels/training/optimizer-shape.ts';
+import { adamWStep, copyIfFinite, movingAverage, sgdStep } from '../../kernels/training/optimizer-step.ts';
+import type { Optimizer } from '../optimizer.ts';
 import { lossTensor } from './record-loss.ts';
 import type { Recorder } from './recorder.ts';
 import { beforeUpdate, resources } from './resources.ts';

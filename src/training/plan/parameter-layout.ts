@@ -3,7 +3,7 @@
  * forward kernels read it. PyTorch's layouts come in and go out.
  */
 
-import type { Entry } from '../graph/dbnet.ts';
+import type { Entry } from '../../graph/dbnet.ts';
 
 /** Some parameters that stand together, bound as one. */
 export interface Slot {

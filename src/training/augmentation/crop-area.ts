@@ -1,6 +1,6 @@
 /** @file Random crops whose borders run between texts (as in EAST, X. Zhou et al. 2017, and the authors' code). */
 
-import type { Point } from '../postprocess/types.ts';
+import type { Point } from '../../postprocess/types.ts';
 import type { Random } from './random.ts';
 
 /** A rectangle of whole pixels. */

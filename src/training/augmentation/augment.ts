@@ -1,8 +1,8 @@
 /** @file A photo and its labels turned into a training crop: mirrored, turned, cropped between texts, brought to size. */
 
-import { describe, invalid } from '../describe.ts';
-import { DBNetError } from '../errors.ts';
-import type { Point } from '../postprocess/types.ts';
+import { describe, invalid } from '../../describe.ts';
+import { DBNetError } from '../../errors.ts';
+import type { Point } from '../../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';
 import { type AugmentOptions, withDefaults } from './augment-options.ts';
 import { clipPolygon } from './clip-polygon.ts';

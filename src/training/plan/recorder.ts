@@ -4,9 +4,9 @@
  * reverse. The result is a plan as of the graph: plain data.
  */
 
-import { packLives } from '../graph/assign-buffers.ts';
-import type { Plan, PlanStep } from '../graph/plan.ts';
-import type { Kernel } from '../kernels/kernel.ts';
+import { packLives } from '../../graph/assign-buffers.ts';
+import type { Plan, PlanStep } from '../../graph/plan.ts';
+import type { Kernel } from '../../kernels/kernel.ts';
 
 export class Recorder {
   readonly #steps: PlanStep[] = [];

@@ -1,10 +1,14 @@
 /** @file Batch norm in training: statistics, forwards, and back. */
 
-import { batchNormBackward, batchNormSums, reluBackward } from '../kernels/training/batch-norm-backward.ts';
-import { batchNormForward } from '../kernels/training/batch-norm-forward.ts';
-import { type BatchNormMode, pixelSlices } from '../kernels/training/batch-norm-shape.ts';
-import { batchNormCombine, batchNormStatistics } from '../kernels/training/batch-norm-statistics.ts';
-import { sumSlices } from '../kernels/training/sum-slices.ts';
+import {
+  batchNormBackward,
+  batchNormSums,
+  reluBackward,
+} from '../../kernels/training/batch-norm-backward.ts';
+import { batchNormForward } from '../../kernels/training/batch-norm-forward.ts';
+import { type BatchNormMode, pixelSlices } from '../../kernels/training/batch-norm-shape.ts';
+import { batchNormCombine, batchNormStatistics } from '../../kernels/training/batch-norm-statistics.ts';
+import { sumSlices } from '../../kernels/training/sum-slices.ts';
 import type { Recorder } from './recorder.ts';
 import { batchStatistics, gradientOf, parameter, runningStatistics } from './resources.ts';
 

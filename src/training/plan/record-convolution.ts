@@ -1,15 +1,15 @@
 /** @file A convolution in training: forwards, the gradient of its weights, the gradient of its input. */
 
-import { conv2d } from '../kernels/conv2d.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
-import type { Tile } from '../kernels/tile.ts';
+import { conv2d } from '../../kernels/conv2d.ts';
+import type { Conv2d } from '../../kernels/conv2d-shape.ts';
+import type { Tile } from '../../kernels/tile.ts';
 import {
   type Conv2dWeightGradient,
   conv2dWeightGradient,
   weightGradientThreads,
-} from '../kernels/training/conv2d-weight-gradient.ts';
-import { sumSlices } from '../kernels/training/sum-slices.ts';
-import { transposeWeights } from '../kernels/training/transpose-weights.ts';
+} from '../../kernels/training/conv2d-weight-gradient.ts';
+import { sumSlices } from '../../kernels/training/sum-slices.ts';
+import { transposeWeights } from '../../kernels/training/transpose-weights.ts';
 import type { Recorder } from './recorder.ts';
 import { gradientOf, parameter } from './resources.ts';
 
