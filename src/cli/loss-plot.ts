@@ -132,9 +132,11 @@ function drawCurve(
 ): string {
   const raw = thin(points, MAX_RAW).map(([step, loss]) => `M${at(x, step)} ${at(y, loss)}h0`);
   const line = smooth.map(([step, loss]) => `${at(x, step)} ${at(y, loss)}`).join('L');
+  // Few points would hardly be seen, many would hide the line.
+  const opacity = Math.min(0.6, Math.max(0.16, 20 / raw.length)).toFixed(2);
   return (
     `<g fill="none" stroke="${colour}" stroke-linecap="round" stroke-linejoin="round">` +
-    `<path d="${raw.join('')}" stroke-width="3" stroke-opacity=".16"/>` +
+    `<path d="${raw.join('')}" stroke-width="3" stroke-opacity="${opacity}"/>` +
     `<path d="M${line}h0" stroke-width="${index === 0 ? 2.6 : 1.8}"/></g>`
   );
 }

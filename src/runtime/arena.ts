@@ -56,7 +56,9 @@ export class Arena {
     });
   }
 
+  /** Frees all buffers. The next `reserve` makes new ones. */
   destroy(): void {
     for (const buffer of this.#buffers.splice(0)) buffer.destroy();
+    this.generation++;
   }
 }

@@ -55,7 +55,13 @@ export class Program {
   ): Promise<Program> {
     const { context, arena, constants, pipelines } = device;
     checkDispatches(plan, context.device.limits.maxComputeWorkgroupsPerDimension);
-    await checked(context, 'allocating the activation buffers', () => arena.reserve(plan.bufferSizes));
+    await checked(context, 'allocating the activation buffers', () => arena.reserve(plan.bufferSizes)).catch(
+      (error) => {
+        // What could not be had must not be taken for memory by the next, smaller size.
+        arena.destroy();
+        throw error;
+      },
+    );
     let done = 0;
     const compiling = Promise.all(
       plan.steps.map(async ({ kernel }) => {
@@ -107,6 +113,8 @@ export class Program {
   /** The steps to dispatch, with bind groups made anew only where something they hold has changed. */
   steps(externals: Externals): readonly Step[] {
     const { arena } = this.#device;
+    // They are there, unless another program's did not fit.
+    arena.reserve(this.plan.bufferSizes);
     const stale = this.#generation !== arena.generation;
     const isNew = ({ kind, name }: Resource) =>
       kind === 'external' && externals.get(name) !== this.#externals.get(name);

@@ -224,6 +224,19 @@ const tests: GpuTest[] = [
     },
   },
   {
+    name: 'a program gets new buffers where the arena was emptied, as after a size that did not fit',
+    async run({ device }) {
+      const own = await open(device);
+      const program = await Program.build(planOf(8), own);
+      const pixels = greyImage(8, 7);
+      const given = upload(device, pixels, 8);
+      own.arena.destroy();
+      assertEqual(own.arena.bytes, 0, 'bytes of an empty arena');
+      await runAll(own.context, program, given);
+      assertClose(await sumOf(device, program, 8), expectedSum(pixels, 8), 1e-4, 'the sum');
+    },
+  },
+  {
     name: 'a long frame is cut into submits with progress between them',
     async run({ device }) {
       const opened = await open(device);
