@@ -62,6 +62,29 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
   const pixelLoads = Math.ceil((tile.blockPixels * depth) / threads);
   const weightLoads = Math.ceil((tile.blockDepth * blockVectors) / threads);
   const pitch = tile.blockPixels + 1;
+  const unrolled = tile.unroll ?? 1;
+  /** The products of one slice of 4 input channels. */
+  const slice = (k: string) => `${unroll(vectors, (v) =>
+    [0, 1, 2, 3]
+      .map(
+        (r) =>
+          `let w${v}_${r} = block_weights[(${k} * 4u + ${r}u) * ${blockVectors}u + column + ${v * columns}u];`,
+      )
+      .join(' '),
+  )}
+        ${unroll(
+          tile.pixels,
+          (p) => `{ let value = block_pixels[${k} * ${pitch}u + row + ${p * rows}u];
+        ${unroll(vectors, (v) =>
+          multiplyAdd(
+            `sum${p}_${v}`,
+            'value',
+            [0, 1, 2, 3].map((r) => `w${v}_${r}`),
+            4,
+            precision,
+          ),
+        )} }`,
+        )}`;
   const guard = (load: number, total: number, text: string) =>
     (load + 1) * threads <= total ? text : `if (thread + ${load * threads}u < ${total}u) { ${text} }`;
   return wgsl`
@@ -107,28 +130,8 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
         ),
       )}
       workgroupBarrier();
-      for (var k = 0u; k < ${depth}u; k++) {
-        ${unroll(vectors, (v) =>
-          [0, 1, 2, 3]
-            .map(
-              (r) =>
-                `let w${v}_${r} = block_weights[(k * 4u + ${r}u) * ${blockVectors}u + column + ${v * columns}u];`,
-            )
-            .join(' '),
-        )}
-        ${unroll(
-          tile.pixels,
-          (p) => `{ let value = block_pixels[k * ${pitch}u + row + ${p * rows}u];
-        ${unroll(vectors, (v) =>
-          multiplyAdd(
-            `sum${p}_${v}`,
-            'value',
-            [0, 1, 2, 3].map((r) => `w${v}_${r}`),
-            4,
-            precision,
-          ),
-        )} }`,
-        )}
+      for (var k = 0u; k < ${depth}u; k${unrolled === 1 ? '++' : ` += ${unrolled}u`}) {
+        ${unrolled === 1 ? slice('k') : unroll(unrolled, (u) => `{ let slice = k + ${u}u; ${slice('slice')} }`)}
       }
     }
   }

@@ -26,15 +26,17 @@ export interface WorkgroupTile {
   pixels: number;
   /** A multiple of 4. */
   channels: number;
+  /** How many of the block's slices of 4 input channels stand unrolled in the text; divides their number. Default: 1. */
+  unroll?: number;
 }
 
 export type Tile = DirectTile | WorkgroupTile;
 
-/** Short name of a tile, for labels and tables: `direct 8x4`, `64x64x16 8x8`. */
+/** Short name of a tile, for labels and tables: `direct 8x4`, `64x64x16 8x8`, unrolled `64x64x16 8x8 u4`. */
 export function tileName(tile: Tile): string {
   return tile.kind === 'direct'
     ? `direct ${tile.pixels}x${tile.channels}`
-    : `${tile.blockPixels}x${tile.blockChannels}x${tile.blockDepth} ${tile.pixels}x${tile.channels}`;
+    : `${tile.blockPixels}x${tile.blockChannels}x${tile.blockDepth} ${tile.pixels}x${tile.channels}${(tile.unroll ?? 1) > 1 ? ` u${tile.unroll}` : ''}`;
 }
 
 /** Threads of a workgroup. */

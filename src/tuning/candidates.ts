@@ -53,6 +53,9 @@ const threadShapes = [
 /** Input channels that go through workgroup memory at a time, the likeliest first. */
 const depths = [16, 8, 32] as const;
 
+/** Slices of 4 input channels that are unrolled: it helps some compilers and fills the instruction cache of others. */
+const unrolls = [1, 2, 4] as const;
+
 /** Fewer leave most of a GPU's vector units idle, more need more registers than there are. */
 const threadRange = [32, 256] as const;
 
@@ -79,13 +82,25 @@ export function candidates(conv: Conv2d, { precision, limits, software }: TileTa
   return tiles.filter((tile) => tileFits(conv, tile, precision, limits));
 }
 
-/** Tiles of the menu that differ from `tile` in one respect: the block, the depth, or the share of a thread. */
+/** Tiles that differ from `tile` in one respect: the block, the depth, the share of a thread, or how far it is unrolled. */
 export function neighbours(conv: Conv2d, tile: Tile, { precision, limits }: TileTarget): Tile[] {
   const near: Tile[] =
     tile.kind === 'direct'
       ? directMenu.filter((other) => (other.pixels === tile.pixels) !== (other.channels === tile.channels))
-      : workgroupMenu.filter((other) => differences(tile, other) === 1);
+      : [
+          ...workgroupMenu
+            .filter((other) => differences(tile, other) === 1)
+            .map((other) => unrolled(other, tile.unroll ?? 1)),
+          ...unrolls
+            .filter((unroll) => unroll !== (tile.unroll ?? 1))
+            .map((unroll) => unrolled(tile, unroll)),
+        ].filter(({ unroll = 1, blockDepth }) => (blockDepth / 4) % unroll === 0);
   return near.filter((other) => tileFits(conv, other, precision, limits));
+}
+
+/** The tile with so many slices unrolled; 1, the default, is left out, so that equal tiles look alike. */
+function unrolled({ unroll: _, ...tile }: WorkgroupTile, unroll: number): WorkgroupTile {
+  return unroll === 1 ? tile : { ...tile, unroll };
 }
 
 function differences(a: WorkgroupTile, b: WorkgroupTile): number {

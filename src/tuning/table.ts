@@ -98,12 +98,14 @@ const maxSums = 256;
 /** A tile from storage, or undefined if it is none that the kernels can be made with. */
 function readTile(value: unknown): Tile | undefined {
   if (!isObject(value)) return undefined;
-  const { kind, pixels, channels, blockPixels, blockChannels, blockDepth } = value;
+  const { kind, pixels, channels, blockPixels, blockChannels, blockDepth, unroll } = value;
   if (!isMultiple(pixels, 1) || !isMultiple(channels, 4) || pixels * channels > maxSums) return undefined;
   if (kind === 'direct') return { kind, pixels, channels };
   if (kind !== 'workgroup' || !isMultiple(blockDepth, 4)) return undefined;
   if (!isMultiple(blockPixels, pixels) || !isMultiple(blockChannels, channels)) return undefined;
-  return { kind, blockPixels, blockChannels, blockDepth, pixels, channels };
+  const tile = { kind, blockPixels, blockChannels, blockDepth, pixels, channels } as const;
+  if (unroll === undefined) return tile;
+  return isMultiple(unroll, 1) && (blockDepth / 4) % unroll === 0 ? { ...tile, unroll } : undefined;
 }
 
 /** What an entry says of Winograd, which may be nothing; undefined if it is something else. */

@@ -34,6 +34,9 @@ const menu: readonly Tile[] = [
   // More threads than vectors to load: of the weights, of the pixels.
   workgroup(64, 32, 8, 4, 4),
   workgroup(16, 64, 8, 4, 4),
+  // Slices of the block unrolled: some, all.
+  { ...workgroup(32, 32, 16, 4, 4), unroll: 2 },
+  { ...workgroup(32, 32, 16, 4, 4), unroll: 4 },
 ];
 
 const small = workgroup(16, 32, 8, 2, 4);

@@ -80,6 +80,7 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'conv2d-direct-partial-channels': conv(direct, { outChannels: 20 }),
   'conv2d-direct-upsampled-by-4': conv(direct, { upsampledBy: 4 }),
   'conv2d-workgroup': conv(workgroup, full),
+  'conv2d-workgroup-unrolled': conv({ ...workgroup, unroll: 2 }),
   'conv2d-workgroup-upsampled-by-2': conv(workgroup, { upsampledBy: 2 }),
   'conv2d-residuals-scaled': conv(direct, {
     residuals: [

@@ -91,6 +91,7 @@ describe('readTable', () => {
     ['more sums than any device has registers for', { ...good, tile: { ...direct, pixels: 128 } }],
     ['a block that threads do not divide', { ...good, tile: { ...workgroup, blockPixels: 60 } }],
     ['no depth', { ...good, tile: { ...workgroup, blockDepth: 0 } }],
+    ['an unrolling that does not divide the depth', { ...good, tile: { ...workgroup, unroll: 3 } }],
     ['a depth that fills no vector', { ...good, tile: { ...workgroup, blockDepth: 6 } }],
     ['an unknown size of Winograd', { ...good, winograd: { size: 3, ms: 1 } }],
     ['no time for Winograd', { ...good, winograd: { size: 2 } }],

@@ -100,7 +100,7 @@ describe('neighbours', () => {
   const start = candidates(conv(64, 128, 80), gpu)[0];
   const near = neighbours(conv(64, 128, 80), start, gpu);
 
-  test('differ in one respect only: block, depth, or share of a thread', () => {
+  test('differ in one respect only: block, depth, share of a thread, or unrolling', () => {
     expect(names(near)).toEqual([
       '64x64x16 4x8',
       '64x64x16 8x4',
@@ -110,7 +110,14 @@ describe('neighbours', () => {
       '128x64x16 8x8',
       '64x32x16 8x8',
       '64x128x16 8x8',
+      '64x64x16 8x8 u2',
+      '64x64x16 8x8 u4',
     ]);
+    // A depth of 8 is two slices: they cannot be unrolled by 4.
+    const unrolled = neighbours(conv(64, 128, 80), { ...(start as WorkgroupTile), unroll: 4 }, gpu);
+    expect(names(unrolled)).toContain('128x64x16 8x8 u4');
+    expect(names(unrolled)).toContain('64x64x16 8x8');
+    expect(names(unrolled).filter((name) => name.startsWith('64x64x8'))).toEqual([]);
   });
 
   test('of direct tiles are direct', () => {
