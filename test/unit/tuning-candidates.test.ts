@@ -2,7 +2,13 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
-import { type Tile, tileName, tileThreads, tileWorkgroupBytes } from '../../src/kernels/tile.ts';
+import {
+  type Tile,
+  tileName,
+  tileThreads,
+  tileWorkgroupBytes,
+  type WorkgroupTile,
+} from '../../src/kernels/tile.ts';
 import { candidates, neighbours, type TileTarget } from '../../src/tuning/candidates.ts';
 import { defaultTile } from '../../src/tuning/default-table.ts';
 import { layerClass, sizeClass } from '../../src/tuning/layer-class.ts';
