@@ -11,7 +11,7 @@ import { directCode } from './conv2d-direct.ts';
 import { epilogueBindings, storeCode } from './conv2d-epilogue.ts';
 import { type Conv2d, classCount, multiplyAdds, weightRows } from './conv2d-shape.ts';
 import { workgroupCode } from './conv2d-workgroup.ts';
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, workgroupGrid } from './kernel.ts';
 import { type Tile, tileName } from './tile.ts';
 import { elementBytes, header, type Precision } from './wgsl.ts';
 
@@ -69,10 +69,8 @@ function convShape({ outHeight, outWidth, outChannels, sources }: Conv2d): Recor
 function tileGrid({ outHeight, outWidth, outChannels }: Conv2d, tile: Tile): [number, number] {
   const pixels = outHeight * outWidth;
   if (tile.kind === 'direct') {
-    const groups = Math.ceil((Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels)) / 64);
-    // One dimension takes 65,535 workgroups; what is more goes into rows.
-    const rows = Math.ceil(groups / 65535);
-    return [Math.ceil(groups / rows), rows];
+    const threads = Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels);
+    return workgroupGrid(Math.ceil(threads / 64));
   }
   return [Math.ceil(pixels / tile.blockPixels), Math.ceil(outChannels / tile.blockChannels)];
 }

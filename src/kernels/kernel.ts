@@ -29,6 +29,12 @@ export interface Kernel {
   bytes: number;
 }
 
+/** So many workgroups in x and y: one dimension takes 65,535, what is more goes into rows. */
+export function workgroupGrid(workgroups: number): [x: number, y: number] {
+  const rows = Math.ceil(workgroups / 65535);
+  return [Math.ceil(workgroups / rows), rows];
+}
+
 /** Sum of what the bindings hold, for {@link Kernel.bytes}. */
 export function traffic(bindings: readonly Binding[]): number {
   return bindings.reduce((sum, binding) => sum + binding.bytes, 0);

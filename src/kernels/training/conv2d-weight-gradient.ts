@@ -4,7 +4,7 @@
  * its slice of the output's rows; `sumSlices` adds the slices up. No atomics, so that sums come in a fixed order.
  */
 
-import { declare, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, workgroupGrid } from '../kernel.ts';
 import { unroll, wgsl } from '../wgsl.ts';
 
 export interface Conv2dWeightGradient {
@@ -127,14 +127,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   ${sums((i, k, j) => `output[output_at + ${4 * i + k}u * out_vectors + ${j}u] = sum${i}${k}_${j};`)}
 }
 `;
-  const groups = Math.ceil((weightGradientThreads(conv) * slices) / 64);
-  const rows = Math.ceil(groups / 65535);
   return {
     label: conv.label,
     code,
     bindings,
     shape,
-    dispatch: [Math.ceil(groups / rows), rows, 1],
+    dispatch: [...workgroupGrid(Math.ceil((weightGradientThreads(conv) * slices) / 64)), 1],
     flops: 2 * batch * outHeight * outWidth * kernel ** 2 * channels * outChannels,
     bytes: traffic(typed),
   };

@@ -1,6 +1,6 @@
 /** @file What kernels share that do one thing per vec4, whatever the tensor's shape: the index and the grid. */
 
-import { declare, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, workgroupGrid } from '../kernel.ts';
 import { wgsl } from '../wgsl.ts';
 
 /** Threads of a workgroup. */
@@ -23,9 +23,6 @@ export function perItem(options: {
   const { label, items, typed, functions = '', body, flops } = options;
   const shape = { items, ...options.shape };
   const { bindings, declarations } = declare(typed, shape);
-  const groups = Math.ceil(items / threads);
-  // One dimension takes 65,535 workgroups; what is more goes into rows.
-  const rows = Math.ceil(groups / 65535);
   return {
     label,
     code: wgsl`${declarations}
@@ -39,7 +36,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 `,
     bindings,
     shape,
-    dispatch: [Math.ceil(groups / rows), rows, 1],
+    dispatch: [...workgroupGrid(Math.ceil(items / threads)), 1],
     flops: flops * items,
     bytes: traffic(typed),
   };
