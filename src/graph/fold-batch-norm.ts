@@ -4,14 +4,12 @@
  */
 
 import type { DbHeadWeights } from '../kernels/db-head.ts';
+import { batchNormEpsilon } from '../kernels/training/batch-norm-shape.ts';
 import type { ConvEntry, Entry, HeadEntry } from './dbnet.ts';
 import type { ConvParameters, Graph, Layer } from './layers.ts';
 
 /** Where parameters come from: `[...]` as numbers, by name. */
 export type ParameterSource = (name: string) => ArrayLike<number>;
-
-/** Epsilon of PyTorch's BatchNorm2d. */
-const epsilon = 1e-5;
 
 /** The graph of a network whose parameters come from `source`. `k` is the steepness of the binarization. */
 export function foldBatchNorm(entries: readonly Entry[], source: ParameterSource, k: number): Graph {
@@ -61,7 +59,7 @@ function normScaleShift(
   const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map((part) =>
     source(`${prefix}.${part}`),
   );
-  const scale = Float64Array.from(gamma, (g, i) => g / Math.sqrt(variance[i] + epsilon));
+  const scale = Float64Array.from(gamma, (g, i) => g / Math.sqrt(variance[i] + batchNormEpsilon));
   return { scale, shift: scale.map((s, i) => beta[i] - s * mean[i]) };
 }
 

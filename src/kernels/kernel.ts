@@ -29,6 +29,9 @@ export interface Kernel {
   bytes: number;
 }
 
+/** An f32 as the bits that a shape, which holds u32, carries. */
+export const f32Bits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0];
+
 /** So many workgroups in x and y: one dimension takes 65,535, what is more goes into rows. */
 export function workgroupGrid(workgroups: number): [x: number, y: number] {
   const rows = Math.ceil(workgroups / 65535);

@@ -40,6 +40,19 @@ export class ReadbackPool {
     return mapRead(this.#context, buffer, bytes);
   }
 
+  /** A copy of the first `bytes` bytes of a buffer, once the commands issued so far are done. */
+  async read(source: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    const staging = this.acquire(bytes);
+    try {
+      const encoder = this.#context.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(source, 0, staging, 0, bytes);
+      this.#context.device.queue.submit([encoder.finish()]);
+      return (await this.map(staging, bytes)).slice(0);
+    } finally {
+      this.release(staging);
+    }
+  }
+
   /** Gives a buffer back, mapped or not. */
   release(buffer: GPUBuffer): void {
     if (!this.#all.has(buffer)) return;

@@ -42,15 +42,9 @@ export async function makeBatch(samples: readonly TrainingSample[], options: Bat
   const pixels = new Uint8Array(count * area * 4);
   const targets = batchTargets(count, cropSize, cropSize);
   const pictures = await Promise.all(samples.map(({ image }) => readPixels(image)));
-  for (const [index, picture] of pictures.entries()) {
-    const polygons = checkPolygons(samples[index].polygons, index, picture);
-    const crop = augment(picture, polygons, new Random(seed, step, index), {
-      ...options.augment,
-      cropSize,
-    });
-    pixels.set(crop.data, index * area * 4);
-    targets.draw(index, crop.polygons, options.labels);
-  }
+  pictures.forEach((picture, index) => {
+    checkPolygons(samples[index].polygons, index, picture);
+  });
   const isText = ({ ignore }: TextPolygon) => !ignore;
   if (!samples.some((sample) => sample.polygons.some(isText))) {
     throw new DBNetError(
@@ -58,6 +52,14 @@ export async function makeBatch(samples: readonly TrainingSample[], options: Bat
       `none of the ${count} samples of this batch has a text that is not to be ignored, so there is nothing to learn ` +
         'from: batches may hold images without text, but need one with',
     );
+  }
+  for (const [index, picture] of pictures.entries()) {
+    const crop = augment(picture, samples[index].polygons, new Random(seed, step, index), {
+      ...options.augment,
+      cropSize,
+    });
+    pixels.set(crop.data, index * area * 4);
+    targets.draw(index, crop.polygons, options.labels);
   }
   return { count, pixels, targets: targets.data };
 }
@@ -87,7 +89,7 @@ function checkPolygons(
   polygons: readonly TextPolygon[],
   index: number,
   { width, height }: { width: number; height: number },
-): readonly TextPolygon[] {
+): void {
   if (!Array.isArray(polygons))
     throw invalid(`samples[${index}].polygons`, 'an array of { points }', polygons);
   const outside = polygons.findIndex(
@@ -103,5 +105,4 @@ function checkPolygons(
         `with the corner (${polygons[outside].points[0].join(', ')}), all outside: are its labels those of another size?`,
     );
   }
-  return polygons;
 }

@@ -62,7 +62,6 @@ export class Trainer {
   readonly #start: number;
   #step: number;
   #diverged: DBNetError | undefined;
-  #lastCount = 0;
   #disposed = false;
 
   private constructor(
@@ -164,7 +163,6 @@ export class Trainer {
       if (!finite) throw this.#diverge(loss[parts.total], gradientNorm);
       const learningRate = learningRateAt(this.#optimizer, this.#step);
       this.#step++;
-      this.#lastCount = batch.count;
       const end = performance.now();
       return {
         step: this.#step,
@@ -188,8 +186,9 @@ export class Trainer {
    */
   maps(): Promise<BatchMaps> {
     return this.#turn(async () => {
-      const logits = await this.#engine.readLogits(this.#lastCount);
-      if (!logits) throw invalid('maps()', 'a step before it', 'none');
+      const last = await this.#engine.readLogits();
+      if (!last) throw invalid('maps()', 'a step before it', 'none');
+      const { logits, count } = last;
       const half = logits.length / 2;
       const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
       const P = logits.slice(0, half).map(sigmoid);
@@ -199,7 +198,7 @@ export class Trainer {
         P,
         T,
         B: P.map((p, i) => sigmoid(this.#k * (p - T[i]))),
-        count: this.#lastCount,
+        count,
         width: cropSize,
         height: cropSize,
       };

@@ -124,15 +124,8 @@ export class TrainingArrays {
   /** Reads an array as PyTorch's tensors. The moments have the names and shapes of the parameters. */
   async read(name: KeptArray | 'gradients'): Promise<Map<string, NamedTensor>> {
     const buffer = this.#buffers.get(name)!;
-    const staging = this.#readback.acquire(buffer.size);
-    try {
-      const encoder = this.#context.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
-      this.#context.device.queue.submit([encoder.finish()]);
-      return unpack(this.#layoutOf(name), new Float32Array(await this.#readback.map(staging, buffer.size)));
-    } finally {
-      this.#readback.release(staging);
-    }
+    const flat = new Float32Array(await this.#readback.read(buffer, buffer.size));
+    return unpack(this.#layoutOf(name), flat);
   }
 
   /** Replaces an array by PyTorch's tensors. */

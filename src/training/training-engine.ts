@@ -6,9 +6,10 @@
 import { DBNetError } from '../errors.ts';
 import { chooseTile } from '../graph/choose-tile.ts';
 import type { Entry } from '../graph/dbnet.ts';
+import { f32Bits } from '../kernels/kernel.ts';
 import type { BatchNormMode } from '../kernels/training/batch-norm-shape.ts';
 import { type DbLoss, parts, pixelLimit } from '../kernels/training/db-loss-shape.ts';
-import { f32Bits, verdict } from '../kernels/training/optimizer-shape.ts';
+import { verdict } from '../kernels/training/optimizer-shape.ts';
 import { Arena } from '../runtime/arena.ts';
 import { bufferUsage, ConstantStore } from '../runtime/constants.ts';
 import { checked, type GpuContext } from '../runtime/gpu-context.ts';
@@ -74,6 +75,8 @@ export class TrainingEngine {
   readonly #readback: ReadbackPool;
   readonly #pace: Pace;
   readonly #programs = new Map<number, Built>();
+  /** What ran last, while its activations are there. */
+  #last: { program: Program; count: number } | undefined;
 
   private constructor(context: GpuContext, options: EngineOptions, arrays: TrainingArrays) {
     this.context = context;
@@ -139,6 +142,7 @@ export class TrainingEngine {
         });
       });
       const numbers = new Float32Array(await this.#readback.map(staging, bytes)).slice();
+      this.#last = { program, count };
       const judged = outputs[0].bytes / 4;
       onProgress?.('step', program.flops, program.flops);
       return {
@@ -151,20 +155,15 @@ export class TrainingEngine {
     }
   }
 
-  /** The logits of the last step with `count` images, `[2, count, height, width]`: of P, of T. */
-  async readLogits(count: number): Promise<Float32Array<ArrayBuffer> | undefined> {
-    const program = this.#programs.get(count)?.program;
-    if (!program) return undefined;
+  /**
+   * The logits of the last step, `[2, count, height, width]`: of P, of T. Undefined if there was none, or if its buffers
+   * have made room for another batch size since.
+   */
+  async readLogits(): Promise<{ logits: Float32Array<ArrayBuffer>; count: number } | undefined> {
+    if (!this.#last) return undefined;
+    const { program, count } = this.#last;
     const { buffer, bytes } = program.tensor(trainingOutputs.logits);
-    const staging = this.#readback.acquire(bytes);
-    try {
-      const encoder = this.context.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
-      this.context.device.queue.submit([encoder.finish()]);
-      return new Float32Array(await this.#readback.map(staging, bytes)).slice();
-    } finally {
-      this.#readback.release(staging);
-    }
+    return { logits: new Float32Array(await this.#readback.read(buffer, bytes)), count };
   }
 
   destroy(): void {
@@ -241,6 +240,8 @@ export class TrainingEngine {
     if (Math.max(...planned.bufferSizes) > limit) {
       throw new DBNetError('limit-exceeded', doesNotFit({ count, cropSize, demand, limit }));
     }
+    // Building may replace the buffers that hold its activations.
+    this.#last = undefined;
     const device = {
       context,
       pipelines: this.#pipelines,

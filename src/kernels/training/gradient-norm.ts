@@ -1,10 +1,10 @@
 /** @file The norm of the whole gradient, and what follows from it: clipping, or no step at all. */
 
-import { declare, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
+import { declare, f32Bits, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
 import { wgsl } from '../wgsl.ts';
 import { partCount, parts } from './db-loss-shape.ts';
 import { floats, vectors } from './elementwise.ts';
-import { f32Bits, finiteFunction, verdict } from './optimizer-shape.ts';
+import { finiteFunction, verdict } from './optimizer-shape.ts';
 
 const threads = 64;
 

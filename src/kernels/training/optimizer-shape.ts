@@ -3,9 +3,6 @@
  * Rates and the like are f32 in the uniform `shape`, as bits, so that they change without a new pipeline.
  */
 
-/** An f32 as the bits that a uniform of u32 carries. */
-export const f32Bits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0];
-
 /** WGSL: true for what is neither infinite nor NaN; by its bits, since compilers may assume that there is no NaN. */
 export const finiteFunction = `
 fn finite(value: f32) -> bool { return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u; }`;

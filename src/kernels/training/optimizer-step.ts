@@ -3,9 +3,9 @@
  * Rates stand in the uniform: change them by name with `Program.setShape`.
  */
 
-import type { Kernel } from '../kernel.ts';
+import { f32Bits, type Kernel } from '../kernel.ts';
 import { floats, perItem, vectors } from './elementwise.ts';
-import { f32Bits, verdict } from './optimizer-shape.ts';
+import { verdict } from './optimizer-shape.ts';
 
 /** Options of stochastic gradient descent that do not change from step to step. */
 export interface Sgd {

@@ -1,9 +1,8 @@
 /** @file Optimizers, clipping and moving averages against plain loops in f64 over several steps; what is not finite changes nothing. */
 
-import type { Kernel } from '../../../src/kernels/kernel.ts';
+import { f32Bits, type Kernel } from '../../../src/kernels/kernel.ts';
 import { partCount } from '../../../src/kernels/training/db-loss-shape.ts';
 import { gradientVerdict, normSlices, sumOfSquares } from '../../../src/kernels/training/gradient-norm.ts';
-import { f32Bits } from '../../../src/kernels/training/optimizer-shape.ts';
 import {
   adamWStep,
   copyIfFinite,
