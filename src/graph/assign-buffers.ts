@@ -1,10 +1,10 @@
 /**
- * @file Liveness: which tensors can share a buffer. A tensor lives from the layer that writes it to the last that
+ * @file Liveness: which tensors can share a buffer. A tensor lives from the operation that writes it to the last that
  * reads it; two tensors share a buffer if their lives do not touch. WebGPU forbids reading and writing one buffer
  * in one dispatch even on disjoint ranges, so a buffer holds one tensor at a time.
  */
 
-import { type Graph, layerInputs, layerOutputs } from './layers.ts';
+import { inputsOf, type Network, outputsOf } from './graph.ts';
 
 export interface BufferAssignment {
   /** Bytes of each buffer. */
@@ -17,14 +17,13 @@ export interface BufferAssignment {
  * Assigns tensors to buffers, the largest first, each to the first buffer that is free for its whole life.
  * The input lives from the start, outputs to the end.
  */
-export function assignBuffers(graph: Graph, bytesOf: (tensor: string) => number): BufferAssignment {
-  const lives = new Map<string, Life>([[graph.input, { from: -1, to: -1 }]]);
-  graph.layers.forEach((layer, index) => {
-    for (const tensor of layerOutputs(layer)) lives.set(tensor, { from: index, to: index });
-    for (const tensor of layerInputs(layer)) lives.get(tensor)!.to = index;
+export function assignBuffers({ input, operations, outputs }: Network, bytesOf: (tensor: string) => number): BufferAssignment {
+  const lives = new Map<string, Life>([[input, { from: -1, to: -1 }]]);
+  operations.forEach((operation, index) => {
+    for (const tensor of outputsOf(operation)) lives.set(tensor, { from: index, to: index });
+    for (const tensor of inputsOf(operation)) lives.get(tensor)!.to = index;
   });
-  for (const tensor of graph.outputs) lives.get(tensor)!.to = graph.layers.length;
-
+  for (const tensor of outputs) lives.get(tensor)!.to = operations.length;
   return packLives(lives, bytesOf);
 }
 

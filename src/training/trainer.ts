@@ -4,9 +4,11 @@ import { invalid } from '../describe.ts';
 import { readRecipe } from '../detector/recipe.ts';
 import { Turns } from '../detector/turns.ts';
 import { DBNetError } from '../errors.ts';
-import { readCheckpoint } from '../graph/checkpoint.ts';
-import { dbResNet18, parameterShapes } from '../graph/dbnet.ts';
+import { type Graph, parameterShapes } from '../graph/graph.ts';
 import { parts } from '../kernels/training/db-loss-shape.ts';
+import { readCheckpoint } from '../models/checkpoint.ts';
+import { dbNet } from '../models/dbnet.ts';
+import { resNet18 } from '../models/resnet.ts';
 import { type AdapterDescription, assertNotLost, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
@@ -96,16 +98,14 @@ export class Trainer {
     const settings = state
       ? sameSettings(state.settings, given)
       : resolveSettings({ batchNorm: init === 'random' ? 'batch' : 'frozen', ...given });
-    const entries = dbResNet18({ thresholdHead: true });
     const metadata = file?.metadata ?? freshMetadata;
     const recipe = readRecipe(metadata, input);
-    const parameters = file ? trainable(file) : randomParameters(settings.seed);
+    const graph = file ? trainable(file) : randomGraph(settings.seed);
     const context = await openDevice({ gpu, device });
     try {
       signal?.throwIfAborted();
       const engine = await TrainingEngine.create(context, {
-        entries,
-        source: parameters,
+        graph,
         input: recipe.input,
         loss: resolveLoss(settings.loss, recipe.k),
         optimizer: resolveOptimizer(settings.optimizer),
@@ -315,20 +315,21 @@ async function load(
 }
 
 /** @throws DBNetError `missing-threshold-head`, `incompatible-weights`. */
-function trainable(file: Safetensors): (name: string) => ArrayLike<number> {
-  const checkpoint = readCheckpoint(file);
-  if (!checkpoint.hasThresholdHead) {
+function trainable(file: Safetensors): Graph {
+  const { graph } = readCheckpoint(file);
+  if (graph.outputs.length < 3) {
     throw new DBNetError(
       'missing-threshold-head',
       "training needs both heads, but these weights have no 'decoder.thresh.*' tensors: use weights with both",
     );
   }
-  return checkpoint.source;
+  return graph;
 }
 
-function randomParameters(seed: number): (name: string) => ArrayLike<number> {
-  const values = initialize(parameterShapes(dbResNet18({ thresholdHead: true })), seed);
-  return (name) => values.get(name)!;
+function randomGraph(seed: number): Graph {
+  const network = dbNet(resNet18());
+  const values = initialize(parameterShapes(network), seed);
+  return { ...network, parameters: (name) => values.get(name)! };
 }
 
 /** Metadata that states an input recipe which the caller gave instead. */

@@ -3,7 +3,7 @@
  * statistics, each one flat array in the order of the layouts.
  */
 
-import type { Entry } from '../graph/dbnet.ts';
+import type { Graph, Network } from '../graph/graph.ts';
 import { bufferUsage } from '../runtime/constants.ts';
 import { checked, type GpuContext } from '../runtime/gpu-context.ts';
 import type { Externals } from '../runtime/program.ts';
@@ -39,10 +39,10 @@ export class TrainingArrays {
   /** The weights before the last update. */
   readonly #backups = new Map<(typeof weightArrays)[number], GPUBuffer>();
 
-  private constructor(context: GpuContext, entries: readonly Entry[]) {
+  private constructor(context: GpuContext, network: Network) {
     this.#context = context;
     this.#readback = new ReadbackPool(context);
-    this.layouts = { parameters: parameterLayout(entries), statistics: statisticsLayout(entries) };
+    this.layouts = { parameters: parameterLayout(network), statistics: statisticsLayout(network) };
   }
 
   /**
@@ -51,13 +51,12 @@ export class TrainingArrays {
    */
   static async create(
     context: GpuContext,
-    entries: readonly Entry[],
+    graph: Graph,
     optimizer: Optimizer,
-    source: (name: string) => ArrayLike<number>,
   ): Promise<TrainingArrays> {
-    const arrays = new TrainingArrays(context, entries);
+    const arrays = new TrainingArrays(context, graph);
     const { parameters, statistics } = arrays.layouts;
-    const packed = pack(parameters, source);
+    const packed = pack(parameters, graph.parameters);
     await checked(context, 'allocating the parameters and the state of the optimizer', () => {
       const names = ['parameters', 'gradients', 'firstMoments'] as const;
       for (const name of names) arrays.#allocate(name, parameters.count);
@@ -74,7 +73,7 @@ export class TrainingArrays {
         arrays.#backups.set(name, context.device.createBuffer({ label: beforeUpdate(name), size, usage }));
       }
       arrays.#write('parameters', packed);
-      arrays.#write('running', pack(statistics, source));
+      arrays.#write('running', pack(statistics, graph.parameters));
     }).catch((error) => {
       arrays.destroy();
       throw error;

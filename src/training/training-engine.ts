@@ -4,8 +4,8 @@
  */
 
 import { DBNetError } from '../errors.ts';
-import { chooseTile } from '../graph/choose-tile.ts';
-import type { Entry } from '../graph/dbnet.ts';
+import { chooseTile } from '../graph/choose-kernels.ts';
+import type { Graph } from '../graph/graph.ts';
 import { f32Bits } from '../kernels/kernel.ts';
 import type { BatchNormMode } from '../kernels/training/batch-norm-shape.ts';
 import { type DbLoss, parts, pixelLimit } from '../kernels/training/db-loss-shape.ts';
@@ -32,8 +32,7 @@ import { trainingThreads } from './plan/training-threads.ts';
 import { TrainingArrays } from './training-arrays.ts';
 
 export interface EngineOptions {
-  entries: readonly Entry[];
-  source: (name: string) => ArrayLike<number>;
+  graph: Graph;
   input: TrainingPlanOptions['input'];
   loss: DbLoss;
   optimizer: Optimizer;
@@ -91,8 +90,8 @@ export class TrainingEngine {
 
   /** @throws DBNetError `gpu-error` if the parameters and the optimizer's state do not fit. */
   static async create(context: GpuContext, options: EngineOptions): Promise<TrainingEngine> {
-    const { entries, optimizer, source } = options;
-    const arrays = await TrainingArrays.create(context, entries, optimizer, source);
+    const { graph, optimizer } = options;
+    const arrays = await TrainingArrays.create(context, graph, optimizer);
     return new TrainingEngine(context, options, arrays);
   }
 
@@ -203,9 +202,9 @@ export class TrainingEngine {
   }
 
   #plan(batch: number, cropSize: number): TrainingPlan {
-    const { entries, input, loss, optimizer, batchNorm } = this.#options;
+    const { graph, input, loss, optimizer, batchNorm } = this.#options;
     const { parameters, statistics } = this.arrays.layouts;
-    return trainingPlan(entries, {
+    return trainingPlan(graph, {
       batch,
       height: cropSize,
       width: cropSize,

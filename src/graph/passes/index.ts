@@ -3,8 +3,7 @@
  * must run. The graph without any of them is the oracle that they are tested against.
  */
 
-import type { Precision } from '../../kernels/wgsl.ts';
-import type { Graph } from '../layers.ts';
+import type { Graph } from '../graph.ts';
 import { composeNeck } from './compose-neck.ts';
 import { convolveBeforeUpsampling } from './convolve-before-upsampling.ts';
 import { fuseShortcut } from './fuse-shortcut.ts';
@@ -14,12 +13,12 @@ import { mergeHeads } from './merge-heads.ts';
 import { packMask } from './pack-mask.ts';
 import { type WinogradRule, winograd } from './winograd.ts';
 
-export const fusions = {
+/** Those that save work or traffic everywhere. */
+const fusions = {
   mergeHeads,
   composeNeck,
   convolveBeforeUpsampling,
   fuseUpsampleAdd,
-  winograd,
   fuseShortcut,
   fuseStemPool,
   packMask,
@@ -27,23 +26,15 @@ export const fusions = {
 
 export type Fusion = keyof typeof fusions;
 
-const order = Object.keys(fusions) as Fusion[];
-
-/** The fusions that save work or traffic everywhere, in order. Winograd trades one for the other and is apart. */
-export const allFusions: readonly Fusion[] = order.filter((name) => name !== 'winograd');
+export const allFusions = Object.keys(fusions) as readonly Fusion[];
 
 /**
- * The fusions that pay on an adapter. A software adapter is bound by arithmetic, so Winograd pays at every size; it
- * has no memory traffic to save in the stem, and takes longer to compile that kernel's barriers than it gains.
+ * Applies the named fusions, and where there is a rule Winograd's filtering, which trades work for traffic: after the
+ * fusions that make convolutions, before the one that gives them a second source.
  */
-export function chooseFusions({ software }: { software: boolean }, precision: Precision): readonly Fusion[] {
-  if (!software) return allFusions;
-  return order.filter((name) => name !== 'fuseStemPool' && (name !== 'winograd' || precision === 'f32'));
-}
-
-/** Applies the named fusions, by default {@link allFusions}; `rule` says what `winograd` does. */
 export function fuse(graph: Graph, names: readonly Fusion[] = allFusions, rule?: WinogradRule): Graph {
-  return order
-    .filter((name) => names.includes(name))
-    .reduce((fused, name) => (name === 'winograd' ? winograd(fused, rule) : fusions[name](fused)), graph);
+  const apply = (fused: Graph, name: Fusion) => (names.includes(name) ? fusions[name](fused) : fused);
+  const last = allFusions.indexOf('fuseShortcut');
+  const made = allFusions.slice(0, last).reduce(apply, graph);
+  return allFusions.slice(last).reduce(apply, rule ? winograd(made, rule) : made);
 }

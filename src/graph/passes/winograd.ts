@@ -5,68 +5,58 @@
  */
 
 import type { Conv2d } from '../../kernels/conv2d-shape.ts';
-import { type WinogradSize, winogradPlanes, winogradWeights } from '../../kernels/winograd.ts';
-import { inferShapes } from '../infer-shapes.ts';
-import type { ConvLayer, Graph, Layer } from '../layers.ts';
-import { convShape } from '../plan.ts';
-import { replaceLayers } from './rewrite.ts';
+import { type WinogradSize, winogradWeights } from '../../kernels/winograd.ts';
+import type { Graph } from '../graph.ts';
+import { inferShapes, type Size } from '../infer-shapes.ts';
+import { type Conv2dOperation, convolutionOf } from '../operations/conv2d.ts';
+import type { Operation } from '../operations/index.ts';
+import { type Derive, replaceOperations } from './rewrite.ts';
 
-/** Which convolutions are transformed at a size of the network's input, and how; undefined: not at all. */
+/** True for a convolution that can be transformed. */
+export const suitsWinograd = ({
+  sources,
+}: {
+  sources: readonly { kernel: number; stride: number; padding: number }[];
+}): boolean =>
+  sources.length === 1 && sources[0].kernel === 3 && sources[0].stride === 1 && sources[0].padding === 1;
+
+/** Which convolutions are transformed at a size of the image, and with which tiles; undefined: not at all. */
 export interface WinogradRule {
-  size: { width: number; height: number };
+  size: Size;
   choose: (conv: Conv2d) => WinogradSize | undefined;
 }
 
-/** From so many channels on the maps are so small that tiles of 4x4 would be mostly border. */
-const smallMapChannels = 512;
-
-/** The size where nothing was measured. */
-export const defaultWinogradSize = ({ outChannels }: Pick<Conv2d, 'outChannels'>): WinogradSize =>
-  outChannels >= smallMapChannels ? 2 : 4;
-
-/** True for a convolution that can be transformed. */
-export function suitsWinograd({
-  sources,
-  upsampledBy,
-  planes,
-}: Pick<ConvLayer, 'upsampledBy' | 'planes'> & {
-  sources: readonly { kernel: number; stride: number; padding: number }[];
-}): boolean {
-  if (sources.length !== 1 || upsampledBy || planes) return false;
-  const [{ kernel, stride, padding }] = sources;
-  return kernel === 3 && stride === 1 && padding === 1;
-}
-
-/** Without a rule all convolutions that can be are transformed, by the default size. */
-export function winograd(graph: Graph, rule?: WinogradRule): Graph {
-  const shapes = rule && inferShapes(graph, rule.size);
-  const sizeOf = (layer: ConvLayer): WinogradSize | undefined =>
-    rule ? rule.choose(convShape(layer, (tensor) => shapes!.get(tensor)!)) : defaultWinogradSize(layer);
-  return replaceLayers(graph, (layer) => {
-    if (layer.op !== 'conv2d' || !suitsWinograd(layer)) return [layer];
-    const size = sizeOf(layer);
-    return size === undefined ? [layer] : transformed(layer, size);
+export function winograd(graph: Graph, { size, choose }: WinogradRule): Graph {
+  const shapes = inferShapes(graph, size);
+  return replaceOperations(graph, (operation, derive) => {
+    if (operation.op !== 'conv2d' || !suitsWinograd(operation)) return [operation];
+    const tileSize = choose(convolutionOf(operation, (tensor) => shapes.get(tensor)!));
+    return tileSize === undefined ? [operation] : transformed(operation, tileSize, graph, derive);
   });
 }
 
-function transformed(layer: ConvLayer, size: WinogradSize): Layer[] {
-  const { name, output, residuals, outChannels, bias, relu, parameters } = layer;
-  const input = layer.sources[0].tensor;
+function transformed(
+  operation: Conv2dOperation,
+  size: WinogradSize,
+  { parameters }: Graph,
+  derive: Derive,
+): Operation[] {
+  const { name, output, residuals, outChannels, bias, relu } = operation;
+  const [{ tensor: input, weight, inChannels }] = operation.sources;
   const [tiles, products] = [`${name}.tiles`, `${name}.products`];
+  // Its weights are others for each size.
+  const transform = `F(${size},3)`;
   return [
     { op: 'winogradInput', name: tiles, input, output: tiles, size },
     {
-      op: 'conv2d',
-      // Names its weights, which are others for each size.
-      name: `${name}.F(${size},3)`,
+      op: 'winogradProducts',
+      name: `${name}.${transform}`,
+      input: tiles,
       output: products,
-      sources: [{ tensor: tiles, kernel: 1, stride: 1, padding: 0 }],
-      residuals: [],
+      weight: derive(`${weight} ${transform}`, () => winogradWeights(parameters(weight), size)),
+      inChannels,
       outChannels,
-      bias: false,
-      relu: false,
-      planes: winogradPlanes(size),
-      parameters: () => ({ weights: [winogradWeights(parameters().weights[0], size)] }),
+      size,
     },
     {
       op: 'winogradOutput',
@@ -75,11 +65,10 @@ function transformed(layer: ConvLayer, size: WinogradSize): Layer[] {
       output,
       like: input,
       size,
-      residuals,
       outChannels,
       bias,
+      residuals,
       relu,
-      parameters,
     },
   ];
 }

@@ -3,7 +3,9 @@
  * forward kernels read it. PyTorch's layouts come in and go out.
  */
 
-import type { Entry } from '../../graph/dbnet.ts';
+import type { Network } from '../../graph/graph.ts';
+import { trained } from '../operations/index.ts';
+import { type ParameterPlace, type SlotParameters, statisticsSlot } from '../operations/operation.ts';
 
 /** Some parameters that stand together, bound as one. */
 export interface Slot {
@@ -13,14 +15,10 @@ export interface Slot {
   count: number;
 }
 
-/** One parameter as PyTorch names and shapes it. */
-export interface Parameter {
-  name: string;
-  shape: readonly number[];
+/** One parameter with its place in the flat array. */
+export interface Parameter extends ParameterPlace {
   /** First element in the flat array. */
   offset: number;
-  /** For each element in PyTorch's order, where it stands behind `offset`. */
-  place: (index: number) => number;
 }
 
 export interface Layout {
@@ -34,89 +32,33 @@ export interface Layout {
 /** Buffers are bound at multiples of 256 bytes. */
 export const slotAlignment = 64;
 
-class LayoutBuilder {
-  readonly slots = new Map<string, Slot>();
-  readonly parameters: Parameter[] = [];
-  #end = 0;
-
-  /** A slot of `count` elements that holds parameters one after the other. */
-  add(name: string, count: number, parameters: readonly Omit<Parameter, 'offset'>[]): void {
-    let offset = this.#end;
-    this.slots.set(name, { offset, count });
+function layOut(all: readonly SlotParameters[]): Layout {
+  const slots = new Map<string, Slot>();
+  const placed: Parameter[] = [];
+  let end = 0;
+  for (const { name, count, parameters } of all) {
+    let offset = end;
+    slots.set(name, { offset, count });
     for (const parameter of parameters) {
-      this.parameters.push({ ...parameter, offset });
+      placed.push({ ...parameter, offset });
       offset += parameter.shape.reduce((product, side) => product * side, 1);
     }
-    this.#end += Math.ceil(count / slotAlignment) * slotAlignment;
+    end += Math.ceil(count / slotAlignment) * slotAlignment;
   }
-
-  finish(): Layout {
-    return { slots: this.slots, parameters: this.parameters, count: this.#end };
-  }
+  return { slots, parameters: placed, count: end };
 }
-
-const inOrder = (index: number): number => index;
-
-/** The two vectors of a norm, as PyTorch names them. */
-const pair = (prefix: string, names: readonly [string, string], channels: number) =>
-  names.map((name) => ({ name: `${prefix}.${name}`, shape: [channels], place: inOrder }));
 
 /** Layout of what is trained: weights, biases, and scale and shift of the norms. */
-export function parameterLayout(entries: readonly Entry[]): Layout {
-  const layout = new LayoutBuilder();
-  const norm = (prefix: string, channels: number) =>
-    layout.add(prefix, 2 * channels, pair(prefix, ['weight', 'bias'], channels));
-  for (const entry of entries) {
-    if (entry.op === 'conv2d') {
-      const { weight, inChannels, outChannels, kernel } = entry;
-      const area = kernel * kernel;
-      // The image has 4 channels stored.
-      const stored = Math.ceil(inChannels / 4) * 4;
-      // [out, in, kernel, kernel] to [tap, in, out].
-      const place = (index: number) => {
-        const tap = index % area;
-        const channel = Math.floor(index / area) % inChannels;
-        return (tap * stored + channel) * outChannels + Math.floor(index / (area * inChannels));
-      };
-      const shape = [outChannels, inChannels, kernel, kernel];
-      layout.add(weight, area * stored * outChannels, [{ name: weight, shape, place }]);
-      if (entry.norm) norm(entry.norm, outChannels);
-    } else if (entry.op === 'dbHead') {
-      const { channels } = entry;
-      for (const { prefix } of entry.heads) {
-        for (const [part, outChannels] of [
-          [3, channels],
-          [6, 1],
-        ] as const) {
-          // [in, out, 2, 2] to [in, tap, out]: a transposed convolution is one 1x1 convolution to all four taps.
-          const place = (index: number) => {
-            const out = Math.floor(index / 4) % outChannels;
-            return (Math.floor(index / (4 * outChannels)) * 4 + (index % 4)) * outChannels + out;
-          };
-          const weight = `${prefix}.${part}.weight`;
-          const bias = `${prefix}.${part}.bias`;
-          const shape = [channels, outChannels, 2, 2];
-          layout.add(weight, channels * outChannels * 4, [{ name: weight, shape, place }]);
-          layout.add(bias, outChannels, [{ name: bias, shape: [outChannels], place: inOrder }]);
-          if (part === 3) norm(`${prefix}.4`, channels);
-        }
-      }
-    }
-  }
-  return layout.finish();
-}
+export const parameterLayout = ({ operations }: Network): Layout =>
+  layOut(operations.flatMap((operation) => trained(operation).slots?.(operation) ?? []));
 
 /** Layout of the running mean and variance of each norm, under the norm's prefix. */
-export function statisticsLayout(entries: readonly Entry[]): Layout {
-  const layout = new LayoutBuilder();
-  const norm = (prefix: string, channels: number) =>
-    layout.add(prefix, 2 * channels, pair(prefix, ['running_mean', 'running_var'], channels));
-  for (const entry of entries) {
-    if (entry.op === 'conv2d' && entry.norm) norm(entry.norm, entry.outChannels);
-    if (entry.op === 'dbHead') for (const { prefix } of entry.heads) norm(`${prefix}.4`, entry.channels);
-  }
-  return layout.finish();
-}
+export const statisticsLayout = ({ operations }: Network): Layout =>
+  layOut(
+    operations
+      .flatMap((operation) => trained(operation).norms?.(operation) ?? [])
+      .map(([prefix, channels]) => statisticsSlot(prefix, channels)),
+  );
 
 /** PyTorch's tensors as one flat array. */
 export function pack(

@@ -10,8 +10,8 @@ import {
 } from '../../kernels/training/conv2d-weight-gradient.ts';
 import { sumSlices } from '../../kernels/training/sum-slices.ts';
 import { transposeWeights } from '../../kernels/training/transpose-weights.ts';
-import type { Recorder } from './recorder.ts';
-import { gradientOf, parameter } from './resources.ts';
+import type { Recorder } from '../plan/recorder.ts';
+import { gradientOf, parameter } from '../plan/resources.ts';
 
 /** How kernels are cut into work on this adapter. */
 export interface TrainingChoice {

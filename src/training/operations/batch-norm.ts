@@ -9,8 +9,8 @@ import { batchNormForward } from '../../kernels/training/batch-norm-forward.ts';
 import { type BatchNormMode, pixelSlices } from '../../kernels/training/batch-norm-shape.ts';
 import { batchNormCombine, batchNormStatistics } from '../../kernels/training/batch-norm-statistics.ts';
 import { sumSlices } from '../../kernels/training/sum-slices.ts';
-import type { Recorder } from './recorder.ts';
-import { batchStatistics, gradientOf, parameter, runningStatistics } from './resources.ts';
+import type { Recorder } from '../plan/recorder.ts';
+import { batchStatistics, gradientOf, parameter, runningStatistics } from '../plan/resources.ts';
 
 export interface BatchNorm {
   /** Name of the output. */

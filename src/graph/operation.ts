@@ -1,0 +1,102 @@
+/**
+ * @file What an operation is: a record (plain JSON that names its tensors and parameters) and its kind, all that the
+ * rest of the house knows of such records. A new operation is a file in `operations/` and a line in its table.
+ */
+
+import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Kernel } from '../kernels/kernel.ts';
+import type { Tile } from '../kernels/tile.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import type { WinogradSize } from '../kernels/winograd.ts';
+import type { Fields } from './fields.ts';
+
+/** `planes` images `[height, width, channels]`; more than one plane only for class images and Winograd's tiles. */
+export interface TensorShape {
+  height: number;
+  width: number;
+  channels: number;
+  planes: number;
+  /** `f32` and `u32` are stored as such whatever the precision: the maps (B depends on small differences) and masks. */
+  storage?: 'f32' | 'u32';
+}
+
+/** Number of elements of a tensor. */
+export const elementCount = ({ height, width, channels, planes }: TensorShape): number =>
+  height * width * channels * planes;
+
+export type ShapeOf = (tensor: string) => TensorShape;
+
+/** Where parameters come from: their values, flat in PyTorch's order, by name. */
+export type ParameterSource = (name: string) => ArrayLike<number>;
+
+/** Parameters that are computed from others when they are read, one at a time. */
+export type DerivedParameters = Readonly<Record<string, () => ArrayLike<number>>>;
+
+/** What every record has. */
+export interface OperationRecord {
+  op: string;
+  /** Unique in a network; labels and constants are named by it. */
+  name: string;
+}
+
+/**
+ * What a binding of a kernel holds.
+ * `tensor`: an activation in one of the plan's buffers; `constant`: weights, the same for all sizes;
+ * `external`: what the caller provides for each run.
+ */
+export interface Resource {
+  kind: 'tensor' | 'constant' | 'external';
+  name: string;
+}
+
+export interface PlanStep {
+  kernel: Kernel;
+  /** One per binding of the kernel but the last, its shape. */
+  resources: readonly Resource[];
+}
+
+/** Values that stay on the device. */
+export interface Constant {
+  name: string;
+  /** Type in which it is stored. */
+  precision: Precision;
+  /** Computes the values; called once per device. */
+  data: () => Float32Array<ArrayBuffer>;
+}
+
+/** How kernels are chosen for an adapter. */
+export interface KernelChoice {
+  precision: Precision;
+  /** The tile for a convolution. */
+  tile(conv: Conv2d): Tile;
+  /** Winograd's size for a 3x3 convolution of stride 1; undefined: the plain one is faster. */
+  winograd(conv: Conv2d): WinogradSize | undefined;
+  /** Feature pixels per thread of the DB head. */
+  headPixels: number;
+}
+
+export interface OperationKind<O extends OperationRecord> {
+  /** The tensors that it reads. */
+  inputs(operation: O): readonly string[];
+  /** The tensors that it writes. */
+  outputs(operation: O): readonly string[];
+  /** The shape of each output. */
+  shapes(operation: O, shapeOf: ShapeOf): readonly TensorShape[];
+  /** Names and shapes of its parameters, as PyTorch has them. */
+  parameters?(operation: O): readonly (readonly [name: string, shape: readonly number[]])[];
+  /** The same operation with its batch norms in its weights and biases; itself where it has none. */
+  foldBatchNorm?(operation: O, source: ParameterSource): { operation: O; derived: DerivedParameters };
+  /** What its kernel needs of its parameters; independent of sizes. */
+  constants?(operation: O, source: ParameterSource, precision: Precision): readonly Constant[];
+  lower(operation: O, shapeOf: ShapeOf, choice: KernelChoice): PlanStep;
+  /** What its members may be in a file, where anything may stand. Absent: only passes make such operations. */
+  fields?: Fields<O>;
+}
+
+/** Resources of kind `tensor`. */
+export const tensors = (...names: readonly string[]): Resource[] =>
+  names.map((name) => ({ kind: 'tensor', name }));
+
+/** Resources of kind `constant`. */
+export const constants = (...names: readonly string[]): Resource[] =>
+  names.map((name) => ({ kind: 'constant', name }));

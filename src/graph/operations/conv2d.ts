@@ -1,0 +1,183 @@
+/** @file A convolution with what follows it in a network: batch norm, residuals, activation. */
+
+import { conv2d as conv2dKernel } from '../../kernels/conv2d.ts';
+import type { Conv2d, Residual as KernelResidual } from '../../kernels/conv2d-shape.ts';
+import { packConvWeights } from '../../kernels/conv2d-weights.ts';
+import { boolean, oneOf, whole } from '../../check.ts';
+import { foldBias, normParameters, normScaleShift } from '../batch-norm.ts';
+import { channelCount, list, name, optional, record } from '../fields.ts';
+import {
+  type Constant,
+  constants,
+  type OperationKind,
+  type ParameterSource,
+  type ShapeOf,
+  tensors,
+} from '../operation.ts';
+
+/** A tensor that is summed over, and the window that slides over it. */
+export interface ConvSource {
+  tensor: string;
+  /** Parameter `[outChannels, inChannels, kernel, kernel]`. */
+  weight: string;
+  inChannels: number;
+  kernel: number;
+  stride: number;
+  /** Zeros on each side. */
+  padding: number;
+}
+
+/** A tensor that is added; `upsampled`: smaller, nearest-upsampled; `classes`: class images of `upsampledConv2d`. */
+export interface Residual {
+  tensor: string;
+  kind: 'same' | 'upsampled' | 'classes';
+}
+
+/** What follows the sums of a convolution. */
+export interface Epilogue {
+  name: string;
+  output: string;
+  outChannels: number;
+  /** Parameter `[outChannels]`. */
+  bias?: string;
+  residuals: readonly Residual[];
+  relu: boolean;
+}
+
+/** `relu(norm(sum of convolutions + bias) + residuals)`. */
+export interface Conv2dOperation extends Epilogue {
+  op: 'conv2d';
+  /** More than one where a projection shortcut was fused. */
+  sources: readonly ConvSource[];
+  /** Prefix of the batch norm's parameters. */
+  norm?: string;
+}
+
+export const conv2d: OperationKind<Conv2dOperation> = {
+  inputs: ({ sources, residuals }) => [...sources, ...residuals].map(({ tensor }) => tensor),
+  outputs: ({ output }) => [output],
+  shapes({ sources: [{ tensor, kernel, stride, padding }], outChannels }, shapeOf) {
+    const { height, width } = shapeOf(tensor);
+    const side = (size: number) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
+    return [{ height: side(height), width: side(width), channels: outChannels, planes: 1 }];
+  },
+  parameters: ({ sources, outChannels, bias, norm }) => [
+    ...sources.map(
+      ({ weight, inChannels, kernel }) => [weight, [outChannels, inChannels, kernel, kernel]] as const,
+    ),
+    ...(bias ? [[bias, [outChannels]] as const] : []),
+    ...(norm ? normParameters(norm, outChannels) : []),
+  ],
+  foldBatchNorm(operation, source) {
+    const { norm, bias, outChannels } = operation;
+    if (!norm) return { operation, derived: {} };
+    const folded = (name: string) => `${name} * ${norm}`;
+    const scaled = (name: string) => () => {
+      const { scale } = normScaleShift(norm, source);
+      const weights = Float64Array.from(source(name));
+      const perOutput = weights.length / outChannels;
+      for (let i = 0; i < weights.length; i++) weights[i] *= scale[Math.floor(i / perOutput)];
+      return weights;
+    };
+    return {
+      operation: {
+        ...operation,
+        norm: undefined,
+        bias: `${norm}, folded`,
+        sources: operation.sources.map((source) => ({ ...source, weight: folded(source.weight) })),
+      },
+      derived: {
+        [`${norm}, folded`]: () => foldBias(norm, source, bias),
+        ...Object.fromEntries(operation.sources.map(({ weight }) => [folded(weight), scaled(weight)])),
+      },
+    };
+  },
+  constants: (operation, source, precision) => [
+    {
+      name: `${operation.name}.weights`,
+      precision,
+      data: () =>
+        packConvWeights(
+          convolutionOf(operation, () => noSize),
+          operation.sources.map(({ weight }) => source(weight)),
+        ),
+    },
+    ...biasConstant(operation, source),
+  ],
+  lower(operation, shapeOf, choice) {
+    const conv = convolutionOf(operation, shapeOf);
+    const { name, sources, bias, residuals, output } = operation;
+    return {
+      kernel: conv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
+      resources: [
+        ...tensors(...sources.map(({ tensor }) => tensor)),
+        ...constants(`${name}.weights`, ...(bias ? [`${name}.bias`] : [])),
+        ...tensors(...residuals.map(({ tensor }) => tensor), output),
+      ],
+    };
+  },
+  fields: {
+    name,
+    output: name,
+    sources: list(
+      record<ConvSource>({
+        tensor: name,
+        weight: name,
+        inChannels: channelCount,
+        kernel: whole(1, 31),
+        stride: whole(1, 8),
+        padding: whole(0, 15),
+      }),
+      { from: 1, to: 2 },
+    ),
+    outChannels: channelCount,
+    bias: optional(name),
+    norm: optional(name),
+    residuals: list(record<Residual>({ tensor: name, kind: oneOf('same', 'upsampled') }), { to: 2 }),
+    relu: boolean,
+  },
+};
+
+/** The convolution at given sizes, as its kernel wants it. */
+export function convolutionOf(operation: Conv2dOperation, shapeOf: ShapeOf): Conv2d {
+  return {
+    ...epilogueOf(operation, shapeOf),
+    sources: operation.sources.map((source) => {
+      const { height, width } = shapeOf(source.tensor);
+      return { height, width, ...windowOf(source) };
+    }),
+  };
+}
+
+/** Packed weights do not depend on it. */
+const noSize = { height: 0, width: 0, channels: 0, planes: 1 };
+
+/** Channels are stored in whole vectors of 4. */
+const windowOf = ({ inChannels, kernel, stride, padding }: ConvSource) => ({
+  channels: Math.ceil(inChannels / 4) * 4,
+  usedChannels: inChannels,
+  kernel,
+  stride,
+  padding,
+});
+
+/** The bias of an epilogue, if there is one, as a constant. */
+export const biasConstant = ({ name, bias }: Epilogue, source: ParameterSource): Constant[] =>
+  bias ? [{ name: `${name}.bias`, precision: 'f32', data: () => Float32Array.from(source(bias)) }] : [];
+
+/** The epilogue at given sizes, as kernels want it. */
+export function epilogueOf({ name, output, outChannels, bias, residuals, relu }: Epilogue, shapeOf: ShapeOf) {
+  const { height, width } = shapeOf(output);
+  return {
+    label: name,
+    outHeight: height,
+    outWidth: width,
+    outChannels,
+    bias: bias !== undefined,
+    residuals: residuals.map(
+      ({ tensor, kind }): KernelResidual =>
+        kind === 'same' ? { kind } : { kind, scale: width / shapeOf(tensor).width },
+    ),
+    relu,
+  };
+}
