@@ -1,6 +1,6 @@
 /** @file The public face: an image in, regions of text out. */
 
-import { invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import type { Precision } from '../kernels/wgsl.ts';

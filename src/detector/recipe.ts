@@ -3,7 +3,8 @@
  * A mix-up of these changes the accuracy silently, so they are read from the file and checked.
  */
 
-import { describe, invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
+import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import type { RegionOptions } from '../postprocess/types.ts';
 import type { CreateOptions, InputRecipe } from './types.ts';

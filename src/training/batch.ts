@@ -1,6 +1,6 @@
 /** @file From samples to what a step uploads: crops as bytes, label maps as targets. */
 
-import { invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import { labelMaps } from '../labels/label-maps.ts';
 import type { LabelMapsOptions, LabelPolygon } from '../labels/types.ts';

@@ -1,6 +1,6 @@
 /** @file Random weights to start training from, by the rules of the authors' code. */
 
-import { invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
 import { Random } from './augmentation/random.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** @file The two losses by name: of the authors' code, and of the paper. */
 
-import { invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
 import type { DbLoss } from '../kernels/training/db-loss-shape.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** @file Optimizers and the schedule of their learning rate: options, defaults, and what they come to at a step. */
 
-import { invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
 
 interface Common {
   /** Learning rate before the schedule. */

@@ -1,6 +1,6 @@
 /** @file Settings of a training run: defaults, checks, and whether those of a resumed run are the same. */
 
-import { invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
 import { resolveLabelOptions } from '../labels/options.ts';
 import { withDefaults } from './augmentation/augment-options.ts';
 import { resolveLoss } from './loss.ts';

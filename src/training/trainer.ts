@@ -1,6 +1,6 @@
 /** @file The public face of training: samples in, a smaller loss and weights out. */
 
-import { invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
 import { readRecipe } from '../detector/recipe.ts';
 import { Turns } from '../detector/turns.ts';
 import { DBNetError } from '../errors.ts';

@@ -1,6 +1,6 @@
 /** @file What augmentation does, and the authors' numbers for it. */
 
-import { invalid } from '../../describe.ts';
+import { invalid } from '../../check.ts';
 
 /** What `augment` does; every part can be switched off. */
 export interface AugmentOptions {

@@ -1,6 +1,7 @@
 /** @file A photo and its labels turned into a training crop: mirrored, turned, cropped between texts, brought to size. */
 
-import { describe, invalid } from '../../describe.ts';
+import { invalid } from '../../check.ts';
+import { describe } from '../../describe.ts';
 import { DBNetError } from '../../errors.ts';
 import type { Point } from '../../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';

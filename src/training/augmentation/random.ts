@@ -3,7 +3,7 @@
  * run draws what the uninterrupted one would have drawn.
  */
 
-import { invalid } from '../../describe.ts';
+import { invalid } from '../../check.ts';
 
 /**
  * A generator of random numbers: sfc32 (C. Doty-Humphrey, PractRand), its state filled from the keys through the
