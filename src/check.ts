@@ -83,10 +83,8 @@ export function kind<T>(expected: string, is: (value: unknown) => boolean): Kind
 /** A value that is checked elsewhere. */
 export const anything = kind<never>('anything', () => true);
 export const boolean = kind<boolean>('a boolean', (value) => typeof value === 'boolean');
-export const callback = kind<(...args: never[]) => unknown>(
-  'a function',
-  (value) => typeof value === 'function',
-);
+/** Of whichever parameters. */
+export const callback = kind<never>('a function', (value) => typeof value === 'function');
 export const object = kind<Record<string, unknown>>(
   'an object',
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -109,10 +107,10 @@ export function can(value: unknown, method: string): value is object {
 }
 
 /** One of some strings or numbers. */
-export function oneOf<const T extends string | number>(...values: T[]): Kind<T> {
+export function oneOf<const T extends readonly (string | number)[]>(...values: T): Kind<T[number]> {
   const names = values.map((value) => (typeof value === 'string' ? `'${value}'` : value));
   return kind([names.slice(0, -1).join(', '), ...names.slice(-1)].join(' or '), (value) =>
-    values.includes(value as T),
+    values.includes(value as T[number]),
   );
 }
 
