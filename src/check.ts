@@ -45,31 +45,29 @@ export function checkOptions<T>(options: unknown, kinds: Kinds<T>): Partial<T> {
   return checkMembers('options', 'Option ', options, kinds);
 }
 
-/** `checkOptions` for an object of another name. @throws DBNetError of the code */
-export function checkRecord<T>(
-  name: string,
-  value: unknown,
-  kinds: Kinds<T>,
-  code?: DBNetErrorCode,
-): Partial<T> {
-  return checkMembers(name, `${name}.`, value, kinds, code);
+/** `checkOptions` for an object of another name. @throws DBNetError `invalid-argument` */
+export function checkRecord<T>(name: string, value: unknown, kinds: Kinds<T>): Partial<T> {
+  return checkMembers(name, `${name}.`, value, kinds);
 }
 
-function checkMembers<T>(
-  name: string,
-  prefix: string,
-  value: unknown,
-  kinds: Kinds<T>,
-  code?: DBNetErrorCode,
-): Partial<T> {
-  const members = check(name, value, object, code);
+/** An object that has to have all of its members, and no others. @throws DBNetError `invalid-argument` */
+export function checkComplete<T>(name: string, value: unknown, kinds: Kinds<T>): T {
+  const given = checkRecord(name, value, kinds);
+  for (const key of Object.keys(kinds) as (keyof T & string)[]) {
+    check(`${name}.${key}`, given[key], kinds[key]);
+  }
+  return given as T;
+}
+
+function checkMembers<T>(name: string, prefix: string, value: unknown, kinds: Kinds<T>): Partial<T> {
+  const members = check(name, value, object);
   const known = Object.keys(kinds) as (keyof T & string)[];
   const unknown = Object.keys(members).find((key) => !Object.hasOwn(kinds, key));
-  if (unknown !== undefined) throw mismatch(name, `none but ${known.join(', ')}`, quote(unknown), code);
+  if (unknown !== undefined) throw mismatch(name, `none but ${known.join(', ')}`, quote(unknown));
   const given: Partial<T> = {};
   for (const key of known) {
     const member = members[key];
-    if (member !== undefined) given[key] = check(prefix + key, member, kinds[key], code);
+    if (member !== undefined) given[key] = check(prefix + key, member, kinds[key]);
   }
   return given;
 }

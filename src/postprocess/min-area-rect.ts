@@ -3,7 +3,7 @@
  * (H. Freeman, R. Shapira 1975); the rotating calipers (G. Toussaint 1983) visit all edges in linear time.
  */
 
-import { atLeast, check, checkRecord, finite, type Kinds, tuple, typedArrayName } from '../check.ts';
+import { atLeast, check, checkComplete, finite, type Kinds, tuple, typedArrayName } from '../check.ts';
 import { checkFlatPoints, type FlatPoints, type Point } from '../geometry/points.ts';
 
 export type { FlatPoints };
@@ -162,7 +162,7 @@ const rectKinds: Kinds<RotatedRect> = {
 
 /** @throws DBNetError `invalid-argument` */
 export function checkRect(rect: RotatedRect): void {
-  checkRecord('rect', rect, rectKinds);
+  checkComplete('rect', rect, rectKinds);
 }
 
 /**
