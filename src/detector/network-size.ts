@@ -1,6 +1,6 @@
 /** @file The size at which the network runs. */
 
-import { invalid } from '../describe.ts';
+import { invalid } from '../check.ts';
 import type { SizeOption } from './types.ts';
 
 interface Size {
