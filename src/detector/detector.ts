@@ -12,8 +12,8 @@ import {
   positive,
 } from '../check.ts';
 import { DBNetError } from '../errors.ts';
-import { readCheckpoint } from '../graph/checkpoint.ts';
 import type { Precision } from '../kernels/wgsl.ts';
+import { readCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
 import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
@@ -83,22 +83,22 @@ export class TextDetector {
     });
     const file = parseSafetensors(bytes);
     const recipe = readRecipe(file.metadata, input);
-    const checkpoint = readCheckpoint(file);
+    const { graph, parameterCount } = readCheckpoint(file, { k: recipe.k });
     const context = await openDevice({ gpu, device });
     try {
       signal?.throwIfAborted();
       const chosen = await choosePrecision(precision, context);
       const tiles = new TileChoice(context, chosen);
       if (tune !== 'off') await tiles.load();
-      const engine = await Engine.create(context, checkpoint, recipe, tiles);
+      const engine = await Engine.create(context, graph, recipe, tiles);
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,
         precision: chosen,
         weights: {
           architecture: recipe.architecture,
-          parameters: checkpoint.parameters,
-          hasThresholdHead: checkpoint.hasThresholdHead,
+          parameters: parameterCount,
+          hasThresholdHead: graph.outputs.length === 3,
           input: recipe.input,
           metadata: { ...file.metadata },
         },

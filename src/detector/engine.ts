@@ -4,13 +4,13 @@
  */
 
 import { DBNetError } from '../errors.ts';
-import type { Checkpoint } from '../graph/checkpoint.ts';
-import { chooseHeadPixels } from '../graph/choose-tile.ts';
-import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
-import type { Graph } from '../graph/layers.ts';
-import { chooseFusions, fuse } from '../graph/passes/index.ts';
-import { defaultWinogradSize, type WinogradRule } from '../graph/passes/winograd.ts';
-import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
+import { chooseFusions, chooseHeadPixels, winogradSize } from '../graph/choose-kernels.ts';
+import { type Graph, probabilityAlone } from '../graph/graph.ts';
+import type { KernelChoice } from '../graph/operation.ts';
+import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
+import { fuse } from '../graph/passes/index.ts';
+import type { WinogradRule } from '../graph/passes/winograd.ts';
+import { constantsOf, type Plan, plan } from '../graph/plan.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import { f32Bits } from '../kernels/kernel.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
@@ -26,7 +26,6 @@ import type { TileChoice, TuningReport } from '../tuning/tile-choice.ts';
 import { convolutions } from '../tuning/work.ts';
 import type { ReadyImage } from './image.ts';
 import { ImageUpload } from './image-upload.ts';
-import { networkSize } from './network-size.ts';
 import type { Recipe } from './recipe.ts';
 import { Turns } from './turns.ts';
 import type { OnProgress, Timings, TuneOptions } from './types.ts';
@@ -111,22 +110,12 @@ export class Engine {
    * Folds and uploads the weights.
    * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
    */
-  static async create(
-    context: GpuContext,
-    checkpoint: Checkpoint,
-    recipe: Recipe,
-    tiles: TileChoice,
-  ): Promise<Engine> {
-    const graphOf = (thresholdHead: boolean) =>
-      foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
-    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, tiles);
+  static async create(context: GpuContext, graph: Graph, recipe: Recipe, tiles: TileChoice): Promise<Engine> {
+    const graphs = { P: foldBatchNorm(probabilityAlone(graph)), PTB: foldBatchNorm(graph) };
+    const engine = new Engine(context, graphs, recipe, tiles);
     try {
       await checked(context, 'uploading the weights', () => {
-        // Those of a size that was tuned may differ from these; then its program uploads what is missing.
-        const size = networkSize({ width: 1, height: 1 }, undefined, recipe.shortSide);
-        for (const outputs of ['P', 'PTB'] as const) {
-          engine.#constants.upload(engine.#plan(size, outputs, 4).constants);
-        }
+        for (const constants of engine.#allConstants()) engine.#constants.upload(constants);
       });
     } catch (error) {
       engine.#destroy();
@@ -186,8 +175,7 @@ export class Engine {
         this.#programs.clear();
         for (const program of old) program.destroy();
         // Winograd's weights and plain ones are not both needed.
-        const plans = (['P', 'PTB'] as const).map((outputs) => this.#plan(size, outputs, 4));
-        this.#constants.keepOnly(new Set(plans.flatMap(({ constants }) => [...constants.keys()])));
+        this.#constants.keepOnly(new Set(this.#allConstants().flatMap((constants) => [...constants.keys()])));
         return tuned.report;
       } catch (error) {
         throw this.#translate(error);
@@ -315,25 +303,25 @@ export class Engine {
 
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
   #convolutions(size: Size): Conv2d[] {
-    const form = (outputs: Outputs, choose: WinogradRule['choose']) =>
-      this.#graph(size, outputs, { size, choose });
+    const plain = () => undefined;
     const forms = [
-      form('P', () => undefined),
-      form('PTB', () => undefined),
-      form('P', defaultWinogradSize),
-      form('PTB', defaultWinogradSize),
+      this.#graph('P', plain),
+      this.#graph('PTB', plain),
+      this.#graph('P', winogradSize),
+      this.#graph('PTB', winogradSize),
     ];
     return convolutions(forms, size, this.#choice.precision);
   }
 
-  /** The fused graph. Which convolutions are Winograd's depends on the size. */
-  #graph(
-    size: Size,
-    outputs: Outputs,
-    rule: WinogradRule = { size, choose: (conv) => this.#tiles.winograd(conv) },
-  ): Graph {
-    const names = chooseFusions(this.context, this.#choice.precision);
-    return fuse(this.#graphs[outputs], [...names, 'winograd'], rule);
+  /** The fused graph. */
+  #graph(outputs: Outputs, rule: WinogradRule = (operation) => this.#tiles.winograd(operation)): Graph {
+    return fuse(this.#graphs[outputs], chooseFusions(this.context), rule);
+  }
+
+  /** The weights in the forms in which kernels read them, for P alone and for all maps. */
+  #allConstants() {
+    const { precision } = this.#choice;
+    return (['P', 'PTB'] as const).map((outputs) => constantsOf(this.#graph(outputs), precision));
   }
 
   /** Room for a map that stays on the GPU. */
@@ -354,7 +342,7 @@ export class Engine {
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
-    return plan(this.#graph(size, outputs), size, { source, ...this.#recipe.input }, this.#choice);
+    return plan(this.#graph(outputs), size, { source, ...this.#recipe.input }, this.#choice);
   }
 
   async #program(

@@ -17,7 +17,10 @@ export interface BufferAssignment {
  * Assigns tensors to buffers, the largest first, each to the first buffer that is free for its whole life.
  * The input lives from the start, outputs to the end.
  */
-export function assignBuffers({ input, operations, outputs }: Network, bytesOf: (tensor: string) => number): BufferAssignment {
+export function assignBuffers(
+  { input, operations, outputs }: Network,
+  bytesOf: (tensor: string) => number,
+): BufferAssignment {
   const lives = new Map<string, Life>([[input, { from: -1, to: -1 }]]);
   operations.forEach((operation, index) => {
     for (const tensor of outputsOf(operation)) lives.set(tensor, { from: index, to: index });

@@ -24,11 +24,7 @@ export function normScaleShift(
 }
 
 /** `scale * bias + shift`; a bias that is not there is zero. */
-export const foldBias = (
-  prefix: string,
-  source: ParameterSource,
-  bias: string | undefined,
-): Float64Array => {
+export const foldBias = (prefix: string, source: ParameterSource, bias: string | undefined): Float64Array => {
   const { scale, shift } = normScaleShift(prefix, source);
   const before = bias && source(bias);
   return before ? shift.map((value, i) => before[i] * scale[i] + value) : shift;

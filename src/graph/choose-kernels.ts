@@ -6,7 +6,6 @@ import type { Tile, WorkgroupTile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { allFusions, type Fusion } from './passes/index.ts';
-import { suitsWinograd } from './passes/winograd.ts';
 
 /** What is known of an adapter: whether its shaders run on the CPU. */
 export interface Adapter {
@@ -43,19 +42,20 @@ export function chooseTile(conv: Conv2d, { software }: Adapter): Tile {
 /** From so many channels on the maps are so small that Winograd's tiles of 4x4 would be mostly border. */
 const smallMapChannels = 512;
 
-/** Winograd's tiles for a convolution where they are wanted; undefined where the filtering is not possible. */
-export const winogradSize = (conv: Pick<Conv2d, 'sources' | 'outChannels'>): WinogradSize | undefined =>
-  suitsWinograd(conv) ? (conv.outChannels >= smallMapChannels ? 2 : 4) : undefined;
+/** Winograd's tiles for a convolution where the filtering pays. */
+export const winogradSize = ({ outChannels }: { outChannels: number }): WinogradSize =>
+  outChannels >= smallMapChannels ? 2 : 4;
 
 /**
- * The default for Winograd's filtering: a software adapter is bound by arithmetic, so that it pays at every size; on
- * GPUs it is off, since nobody has measured it there. Its errors are about eight times those of the plain sum: f32 only.
+ * The default rule for Winograd's filtering: a software adapter is bound by arithmetic, so that it pays at every size;
+ * on GPUs it is off, since nobody has measured it there. Its errors are about eight times those of the plain sum: f32
+ * only.
  */
 export const chooseWinograd = (
-  conv: Conv2d,
+  convolution: { outChannels: number },
   { software }: Adapter,
   precision: Precision,
-): WinogradSize | undefined => (software && precision === 'f32' ? winogradSize(conv) : undefined);
+): WinogradSize | undefined => (software && precision === 'f32' ? winogradSize(convolution) : undefined);
 
 /** Feature pixels per thread of the DB head. */
 export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 2);

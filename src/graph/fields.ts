@@ -1,6 +1,6 @@
 /** @file What the members of an operation's record may be, where it comes from a file. */
 
-import { kind, type Kind, whole } from '../check.ts';
+import { type Kind, kind, whole } from '../check.ts';
 
 /** The kind of each member of a record but `op`. */
 export type Fields<O> = { readonly [Key in Exclude<keyof O, 'op'>]-?: Kind<O[Key]> };

@@ -111,7 +111,12 @@ function checkSizes(network: Network): void {
     for (const map of network.outputs) {
       const { width, height } = shapes.get(map)!;
       if (width === size.width && height === size.height) continue;
-      throw mismatch(`network, map '${map}'`, 'the size of the image', `${width}x${height} of ${size.width}x${size.height}`, code);
+      throw mismatch(
+        `network, map '${map}'`,
+        'the size of the image',
+        `${width}x${height} of ${size.width}x${size.height}`,
+        code,
+      );
     }
   }
 }

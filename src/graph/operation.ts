@@ -7,7 +7,6 @@ import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import type { WinogradSize } from '../kernels/winograd.ts';
 import type { Fields } from './fields.ts';
 
 /** `planes` images `[height, width, channels]`; more than one plane only for class images and Winograd's tiles. */
@@ -69,8 +68,6 @@ export interface KernelChoice {
   precision: Precision;
   /** The tile for a convolution. */
   tile(conv: Conv2d): Tile;
-  /** Winograd's size for a 3x3 convolution of stride 1; undefined: the plain one is faster. */
-  winograd(conv: Conv2d): WinogradSize | undefined;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
 }

@@ -96,7 +96,7 @@ export function multiplyAdds(conv: Conv2d): number {
 }
 
 /** Planes of the output: images of a batch, or 4 or 9 class images for a convolution on an upsampled source, or 1. */
-export function classCount(conv: Conv2d): number {
+export function classCount(conv: Pick<Conv2d, 'planes' | 'batch' | 'upsampledBy'>): number {
   const planes = conv.planes ?? conv.batch;
   if (planes !== undefined) return planes;
   return conv.upsampledBy ? upsampleClasses(conv.upsampledBy).length ** 2 : 1;

@@ -85,8 +85,7 @@ function checkShapes(architecture: string, expected: Shapes, found: Shapes): voi
       .map(([word, tensors]) => `${tensors.length} ${word}: ${list(tensors)}`);
     throw new DBNetError(
       'incompatible-weights',
-      `expected the ${expected.size} tensors of a ${architecture}; found ` +
-        `${wrong.join('; ')}`,
+      `expected the ${expected.size} tensors of a ${architecture}; found ` + `${wrong.join('; ')}`,
     );
   }
 }

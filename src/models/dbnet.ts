@@ -46,7 +46,13 @@ export function dbNet(
   const smooth = (level: number) =>
     conv(`p${level}`, `P${level}`, names.smooth(level), [neck, neck / 4], { relu: false });
   const top = (level: number) =>
-    ({ op: 'upsampleAdd', name: `P${level}`, output: `P${level}`, lateral: `in${level}`, top: `P${level + 1}` }) as const;
+    ({
+      op: 'upsampleAdd',
+      name: `P${level}`,
+      output: `P${level}`,
+      lateral: `in${level}`,
+      top: `P${level + 1}`,
+    }) as const;
   const headConv = (output: string, prefix: string) =>
     conv(output, 'fuse', `${prefix}.0.weight`, [neck, head], { norm: `${prefix}.1` });
   const tail = (prefix: string): Head => ({

@@ -58,7 +58,12 @@ function residualLayer(
 export const shortcut = (path: string): string => `${path}.shortcut`;
 
 /** The shortcut of a block that changes size or channels: a 1x1 convolution with batch norm. */
-export const projection = (path: string, input: string, channels: readonly [number, number], stride: number) =>
+export const projection = (
+  path: string,
+  input: string,
+  channels: readonly [number, number],
+  stride: number,
+) =>
   conv(shortcut(path), input, `${path}.downsample.0.weight`, channels, {
     kernel: 1,
     stride,

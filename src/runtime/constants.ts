@@ -1,6 +1,6 @@
 /** @file Values that stay on the device, uploaded once and shared by all programs: the weights. */
 
-import type { Constant } from '../graph/plan.ts';
+import type { Constant } from '../graph/operation.ts';
 import { toHalf } from '../kernels/half.ts';
 import type { GpuContext } from './gpu-context.ts';
 

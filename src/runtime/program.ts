@@ -1,7 +1,8 @@
 /** @file A recorded program: a plan with its pipelines, buffers and bind groups, ready to be replayed. */
 
 import { DBNetError } from '../errors.ts';
-import type { Plan, Resource } from '../graph/plan.ts';
+import type { Resource } from '../graph/operation.ts';
+import type { Plan } from '../graph/plan.ts';
 import type { Arena } from './arena.ts';
 import { bufferUsage, type ConstantStore } from './constants.ts';
 import { checked, type GpuContext } from './gpu-context.ts';

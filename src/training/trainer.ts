@@ -19,7 +19,6 @@ import { parts } from '../kernels/training/db-loss-shape.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { dbNet } from '../models/dbnet.ts';
 import { resNet18 } from '../models/resnet.ts';
-import { type AdapterDescription, assertNotLost, openDevice } from '../runtime/gpu-context.ts';
 import { type AdapterDescription, assertNotLost, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';

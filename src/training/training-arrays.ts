@@ -49,11 +49,7 @@ export class TrainingArrays {
    * Allocates what `optimizer` needs, all zero, and uploads parameters and statistics.
    * @throws DBNetError `gpu-error` if memory is out.
    */
-  static async create(
-    context: GpuContext,
-    graph: Graph,
-    optimizer: Optimizer,
-  ): Promise<TrainingArrays> {
+  static async create(context: GpuContext, graph: Graph, optimizer: Optimizer): Promise<TrainingArrays> {
     const arrays = new TrainingArrays(context, graph);
     const { parameters, statistics } = arrays.layouts;
     const packed = pack(parameters, graph.parameters);

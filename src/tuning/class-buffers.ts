@@ -33,7 +33,7 @@ export function winogradSizesFor(
   limits: GPUSupportedLimits,
 ): readonly WinogradSize[] {
   // Rounding errors grow too much in f16.
-  if (precision !== 'f32' || !suitsWinograd(conv)) return [];
+  if (precision !== 'f32' || !suitsWinograd(conv) || conv.upsampledBy || conv.planes) return [];
   return winogradSizes.filter((size) => {
     const steps = winogradSteps(conv, size, tile, { precision, build: conv2d });
     return Object.values(steps).every((kernel) => fitsMemory(kernel, limits));

@@ -3,7 +3,7 @@
  * family, else the rule of `chooseTile`. So tuning is optional.
  */
 
-import { chooseTile } from '../graph/choose-tile.ts';
+import { chooseTile } from '../graph/choose-kernels.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { AdapterDescription } from '../runtime/gpu-context.ts';

@@ -7,8 +7,13 @@ import { type Conv2d, type ConvSource, classCount } from '../kernels/conv2d-shap
 import type { Precision } from '../kernels/wgsl.ts';
 
 /** Windows and channels: what the shader's code depends on. `f32 3x3 64 > 128`, `f32 3x3 128 + 1x1/2 64 > 128`. */
-export function layerFamily(conv: Conv2d, precision: Precision): string {
-  const source = ({ kernel, stride, channels, usedChannels = channels }: ConvSource) =>
+export function layerFamily(
+  conv: Pick<Conv2d, 'outChannels' | 'upsampledBy' | 'planes' | 'batch'> & {
+    sources: readonly Pick<ConvSource, 'kernel' | 'stride' | 'channels' | 'usedChannels'>[];
+  },
+  precision: Precision,
+): string {
+  const source = ({ kernel, stride, channels, usedChannels = channels }: (typeof conv.sources)[number]) =>
     `${kernel}x${kernel}${stride === 1 ? '' : `/${stride}`} ${usedChannels}`;
   const count = classCount(conv);
   const planes = count === 1 ? '' : ` (${count} ${conv.planes ? 'planes' : 'classes'})`;

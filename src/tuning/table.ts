@@ -1,10 +1,11 @@
 /** @file The tuning table: plain JSON that says which tile was the fastest for which class of layers. */
 
+import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { layerClass, sizeClass } from './layer-class.ts';
+import { layerClass, layerFamily, sizeClass } from './layer-class.ts';
 import { type TileLimits, tileFits } from './tile-fits.ts';
 
 /** What was measured for a class: the tile, milliseconds of one layer, and 1e9 floating-point operations a second. */
@@ -52,14 +53,20 @@ export function findTile(
 
 /**
  * Whether Winograd's filtering was the faster way to compute a convolution, and of which size; `direct` where it was
- * not, undefined where nothing was measured. The class of twice or half as many pixels counts as for tiles.
+ * not, undefined where nothing was measured. Weights are on the device in one form, whatever the size: the largest
+ * size that was measured decides.
  */
 export function findWinograd(
   entries: TuningEntries,
-  conv: Conv2d,
+  { sources, outChannels }: Pick<Conv2dOperation, 'sources' | 'outChannels'>,
   precision: Precision,
 ): WinogradSize | 'direct' | undefined {
-  const entry = nearEntries(entries, conv, precision).find(({ winograd }) => winograd);
+  const windows = sources.map(({ kernel, stride, inChannels: channels }) => ({ kernel, stride, channels }));
+  const family = `${layerFamily({ sources: windows, outChannels }, precision)}, `;
+  const [entry] = Object.entries(entries)
+    .filter(([name, { winograd }]) => winograd && name.startsWith(family))
+    .map(([, entry]) => entry)
+    .sort((a, b) => b.ms - a.ms);
   return entry && (isWinogradFaster(entry) ? entry.winograd.size : 'direct');
 }
 

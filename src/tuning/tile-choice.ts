@@ -3,8 +3,8 @@
  * measured on this device, else as by default. The autotuner itself is loaded when it is first used.
  */
 
-import { chooseFusions } from '../graph/passes/index.ts';
-import { defaultWinogradSize } from '../graph/passes/winograd.ts';
+import { chooseWinograd } from '../graph/choose-kernels.ts';
+import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
@@ -53,17 +53,16 @@ export class TileChoice {
     return defaultTile(conv, { precision: this.precision, limits: device.limits, software }, adapter);
   }
 
-  /** Winograd's size for a 3x3 convolution of stride 1, or undefined where the plain one is faster. */
-  winograd(conv: Conv2d): WinogradSize | undefined {
-    const found = findWinograd(this.#entries, conv, this.precision);
-    if (found === undefined) return this.standardWinograd(conv);
+  /** Winograd's tiles for a convolution, or undefined where the plain one is faster. */
+  winograd(operation: Conv2dOperation): WinogradSize | undefined {
+    const found = findWinograd(this.#entries, operation, this.precision);
+    if (found === undefined) return this.standardWinograd(operation);
     return found === 'direct' ? undefined : found;
   }
 
-  /** Winograd's size where nothing was measured. */
-  standardWinograd(conv: Conv2d): WinogradSize | undefined {
-    const used = chooseFusions(this.#context, this.precision).includes('winograd');
-    return used ? defaultWinogradSize(conv) : undefined;
+  /** Winograd's tiles where nothing was measured. */
+  standardWinograd(convolution: { outChannels: number }): WinogradSize | undefined {
+    return chooseWinograd(convolution, this.#context, this.precision);
   }
 
   /** True if something was measured for at least one of the convolutions' classes. */

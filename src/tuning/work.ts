@@ -1,9 +1,11 @@
 /** @file What there is to tune: the classes of a network's convolutions, the most expensive first. */
 
-import { inferShapes, type TensorShape } from '../graph/infer-shapes.ts';
-import type { Graph } from '../graph/layers.ts';
+import type { Graph } from '../graph/graph.ts';
+import { inferShapes } from '../graph/infer-shapes.ts';
+import type { TensorShape } from '../graph/operation.ts';
+import { convolutionOf } from '../graph/operations/conv2d.ts';
+import { upsampledConvolutionOf } from '../graph/operations/upsampled-conv2d.ts';
 import { suitsWinograd } from '../graph/passes/winograd.ts';
-import { convShape } from '../graph/plan.ts';
 import { type Conv2d, multiplyAdds } from '../kernels/conv2d-shape.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { layerClass } from './layer-class.ts';
@@ -40,10 +42,13 @@ export function convolutions(
 function convolutionsOf(graph: Graph, size: { width: number; height: number }): Conv2d[] {
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
-  return graph.layers.flatMap((layer) =>
+  return graph.operations.flatMap((operation) => {
     // The products of Winograd's filtering are measured with the convolution that they stand for.
-    layer.op === 'conv2d' && !layer.planes ? [convShape(layer, shapeOf)] : [],
-  );
+    if (operation.op === 'conv2d') return [convolutionOf(operation, shapeOf)];
+    return operation.op === 'upsampledConv2d'
+      ? [upsampledConvolutionOf(operation, shapeOf(operation.input))]
+      : [];
+  });
 }
 
 /** Groups convolutions by class, the most floating-point operations first. */
@@ -68,7 +73,7 @@ export function withFewerRows(conv: Conv2d, maxFlops: number): Conv2d {
   const step = Math.max(
     1,
     // Whole tiles of either Winograd size.
-    suitsWinograd(conv) ? 4 : 1,
+    suitsWinograd(conv) && !conv.upsampledBy ? 4 : 1,
     ...conv.residuals.map((residual) => (residual.kind === 'same' ? 1 : residual.scale)),
   );
   const rowsThatFit = conv.outHeight * (maxFlops / (2 * multiplyAdds(conv)));

@@ -5,14 +5,14 @@
 
 import { ImageUpload } from '../../src/detector/image-upload.ts';
 import { readRecipe } from '../../src/detector/recipe.ts';
-import { readCheckpoint } from '../../src/graph/checkpoint.ts';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import { elementCount } from '../../src/graph/infer-shapes.ts';
-import type { Graph } from '../../src/graph/layers.ts';
+import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import { type Graph, probabilityAlone } from '../../src/graph/graph.ts';
+import { elementCount } from '../../src/graph/operation.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
 import { plan } from '../../src/graph/plan.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
+import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { Arena } from '../../src/runtime/arena.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
 import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
@@ -64,8 +64,8 @@ async function check(
       parseSafetensors(await fixture(name)),
     ),
   );
-  const checkpoint = readCheckpoint(weights);
   const recipe = readRecipe(weights.metadata);
+  const checkpoint = readCheckpoint(weights, { k: recipe.k });
   const device = {
     context,
     pipelines: new PipelineCache(context),
@@ -76,8 +76,6 @@ async function check(
   const [height, width] = file.tensors.get('image')!.shape;
   const size = { height, width };
   const image = { kind: 'pixels' as const, data: file.bytes('image').slice(), ...size, channels: 3 as const };
-  const unfused = (thresholdHead: boolean): Graph =>
-    foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
 
   /** Runs a graph on the image; gives a function that reads a tensor. */
   const compute = async (graph: Graph) => {
@@ -117,7 +115,7 @@ async function check(
   };
 
   // As outputs the stages live to the end, so that no later tensor takes their buffers.
-  const plain = unfused(true);
+  const plain = foldBatchNorm(checkpoint.graph);
   const staged = await compute({ ...plain, outputs: [...plain.outputs, ...stages] });
   for (const name of stages) {
     const expected = channelsLast(file.float32(name), file.tensors.get(name)!.shape[0]);
@@ -133,7 +131,7 @@ async function check(
     (value, i) => value > maskThreshold !== (((words[i >> 5] >>> (i & 31)) & 1) === 1),
   );
   if (wrong !== -1) failures.push(`mask: bit ${wrong} is wrong`);
-  const alone = await compute(fuse(unfused(false)));
+  const alone = await compute(fuse(foldBatchNorm(probabilityAlone(checkpoint.graph))));
   compareMap('P alone', 'P', await alone('P'));
 
   device.arena.destroy();

@@ -1,6 +1,6 @@
 /** @file The runtime on a device: pipelines, memory, recorded programs, replay, readback, errors. */
 
-import type { Graph } from '../../src/graph/layers.ts';
+import type { Graph } from '../../src/graph/graph.ts';
 import { externals, type Plan, plan } from '../../src/graph/plan.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
@@ -28,8 +28,9 @@ import type { GpuTest } from './suite.ts';
 
 /** A network of two layers: the image plus its own pooled and upsampled form. */
 const graph: Graph = {
+  parameters: () => new Float32Array(),
   input: 'image',
-  layers: [
+  operations: [
     { op: 'maxPool', name: 'pool', output: 'pool', input: 'image' },
     { op: 'upsampleAdd', name: 'sum', output: 'sum', lateral: 'image', top: 'pool' },
   ],
@@ -166,8 +167,8 @@ const tests: GpuTest[] = [
         return randomFloats(64, 1);
       };
       const all = new Map([
-        ['single', { precision: 'f32' as const, data }],
-        ['half', { precision: 'f16' as const, data }],
+        ['single', { name: 'single', precision: 'f32' as const, data }],
+        ['half', { name: 'half', precision: 'f16' as const, data }],
       ]);
       constants.upload(all);
       const buffer = constants.get('single');

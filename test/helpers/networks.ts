@@ -1,18 +1,23 @@
 /** @file Networks for tests: DB-ResNet-18 without weights, and one with few channels and random weights. */
 
-import { dbResNet18, type Entry, parameterShapes } from '../../src/graph/dbnet.ts';
-import { foldBatchNorm, type ParameterSource } from '../../src/graph/fold-batch-norm.ts';
-import type { Graph } from '../../src/graph/layers.ts';
-import { type KernelChoice, type Plan, type PlanInput, plan } from '../../src/graph/plan.ts';
+import { type Graph, type Network, parameterShapes } from '../../src/graph/graph.ts';
+import type { KernelChoice, ParameterSource } from '../../src/graph/operation.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
+import { type Plan, type PlanInput, plan } from '../../src/graph/plan.ts';
+import { dbNet } from '../../src/models/dbnet.ts';
+import { resNet18 } from '../../src/models/resnet.ts';
 import { randomFloats } from '../gpu/assert.ts';
 
 const noParameters: ParameterSource = (name) => {
   throw new Error(`'${name}' was read, though nothing is computed here`);
 };
 
-/** The whole network, for whatever needs no numbers. */
+/** DB-ResNet-18, as wide as in the paper. */
+export const fullNetwork = (thresholdHead = true): Network => dbNet(resNet18(), { thresholdHead });
+
+/** The whole network, norms folded, for whatever needs no numbers. */
 export const fullGraph = (thresholdHead: boolean): Graph =>
-  foldBatchNorm(dbResNet18({ thresholdHead }), noParameters, 50);
+  foldBatchNorm({ ...fullNetwork(thresholdHead), parameters: noParameters });
 
 const input: PlanInput = { source: 3, channelOrder: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] };
 
@@ -29,23 +34,15 @@ export const planOf = (
     ...choice,
   });
 
-/** Every number of channels but the image's divided by this. */
-const shrink = 16;
-
-/** The network's entries with 4 to 32 channels instead of 64 to 512. */
-export const smallEntries = (thresholdHead: boolean): Entry[] =>
-  dbResNet18({ thresholdHead }).map((entry): Entry => {
-    if (entry.op === 'dbHead') return { ...entry, channels: entry.channels / shrink };
-    if (entry.op !== 'conv2d') return entry;
-    const inChannels = entry.inChannels === 3 ? 3 : entry.inChannels / shrink;
-    return { ...entry, inChannels, outChannels: entry.outChannels / shrink };
-  });
+/** The network with 4 to 32 channels instead of 64 to 512. */
+export const smallNetwork = (thresholdHead: boolean, k?: number): Network =>
+  dbNet(resNet18(4), { neck: 16, head: 4, thresholdHead, k });
 
 /** Seeded random parameters: weights that neither die out nor explode, variances above zero. */
-export function randomParameters(entries: readonly Entry[], seed: number): ParameterSource {
+export function randomParameters(network: Network, seed: number): ParameterSource {
   const values = new Map<string, Float32Array>();
   let next = seed;
-  for (const [name, shape] of parameterShapes(entries)) {
+  for (const [name, shape] of parameterShapes(network)) {
     const count = shape.reduce((product, side) => product * side, 1);
     const spread = shape.length === 4 ? 2 / Math.sqrt(count / shape[0]) : 0.5;
     const [low, high] = name.endsWith('running_var') ? [0.5, 1.5] : [-spread, spread];
@@ -54,8 +51,8 @@ export function randomParameters(entries: readonly Entry[], seed: number): Param
   return (name) => values.get(name)!;
 }
 
-/** The small network with random parameters. */
+/** The small network with random parameters, norms folded. */
 export function smallGraph(thresholdHead: boolean, seed = 1): Graph {
-  const entries = smallEntries(thresholdHead);
-  return foldBatchNorm(entries, randomParameters(entries, seed), 5);
+  const network = smallNetwork(thresholdHead, 5);
+  return foldBatchNorm({ ...network, parameters: randomParameters(network, seed) });
 }

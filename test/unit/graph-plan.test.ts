@@ -1,14 +1,14 @@
 /** @file Lowering: every plan binds what its kernels declare, within what every device can do. */
 
 import { describe, expect, it } from 'vitest';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
-import { dbResNet18 } from '../../src/graph/dbnet.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { Graph } from '../../src/graph/layers.ts';
+import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import type { Resource } from '../../src/graph/operation.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
-import type { Plan, Resource } from '../../src/graph/plan.ts';
+import type { Plan } from '../../src/graph/plan.ts';
 import { elementBytes } from '../../src/kernels/wgsl.ts';
-import { fullGraph, planOf, randomParameters } from '../helpers/networks.ts';
+import { fullGraph, fullNetwork, planOf, randomParameters } from '../helpers/networks.ts';
 
 const graphs: Record<string, Graph> = {
   'P, T, B': fullGraph(true),
@@ -111,8 +111,8 @@ describe('plan', () => {
   });
 
   it('makes constants of the bytes that the kernels bind', () => {
-    const entries = dbResNet18({ thresholdHead: true });
-    const graph = foldBatchNorm(entries, randomParameters(entries, 1), 50);
+    const network = fullNetwork();
+    const graph = foldBatchNorm({ ...network, parameters: randomParameters(network, 1) });
     for (const form of [graph, fuse(graph)]) {
       const { steps, constants } = planOf(form, { width: 32, height: 32 }, { precision: 'f16' });
       for (const { kernel, resources } of steps) {

@@ -1,7 +1,7 @@
 /** @file Tile arithmetic and the choice of a tile, with plain numbers. */
 
 import { describe, expect, it } from 'vitest';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
+import { chooseTile } from '../../src/graph/choose-kernels.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
 import { fitsWorkgroupTile } from '../../src/kernels/conv2d-workgroup.ts';

@@ -1,9 +1,9 @@
 /** @file A convolution with what follows it in a network: batch norm, residuals, activation. */
 
+import { boolean, oneOf, whole } from '../../check.ts';
 import { conv2d as conv2dKernel } from '../../kernels/conv2d.ts';
 import type { Conv2d, Residual as KernelResidual } from '../../kernels/conv2d-shape.ts';
 import { packConvWeights } from '../../kernels/conv2d-weights.ts';
-import { boolean, oneOf, whole } from '../../check.ts';
 import { foldBias, normParameters, normScaleShift } from '../batch-norm.ts';
 import { channelCount, list, name, optional, record } from '../fields.ts';
 import {

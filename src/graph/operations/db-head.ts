@@ -3,8 +3,8 @@
  * them and a sigmoid behind; then the differentiable binarization (paper, eq. 2).
  */
 
-import { dbHead as dbHeadKernel, packDbHead } from '../../kernels/db-head.ts';
 import { kind } from '../../check.ts';
+import { dbHead as dbHeadKernel, packDbHead } from '../../kernels/db-head.ts';
 import { foldBias, normParameters, normScaleShift } from '../batch-norm.ts';
 import { channelCount, list, name, optional, record } from '../fields.ts';
 import { constants, type DerivedParameters, type OperationKind, tensors } from '../operation.ts';
@@ -33,6 +33,8 @@ export interface DbHeadOperation {
   /** Of P; of P and T. */
   heads: readonly Head[];
 }
+
+const nothing = kind<undefined>('nothing', (value) => value === undefined);
 
 export const dbHead: OperationKind<DbHeadOperation> = {
   inputs: ({ features }) => features,
@@ -122,8 +124,6 @@ export const dbHead: OperationKind<DbHeadOperation> = {
     ),
   },
 };
-
-const nothing = kind<undefined>('nothing', (value) => value === undefined);
 
 /** Those of P alone and of both heads differ. */
 const constantNames = ({ name, heads }: DbHeadOperation): [string, string] => {

@@ -1,8 +1,8 @@
 /** @file The two ways in which a pyramid joins its levels: upsampling and adding, upsampling and concatenating. Nearest. */
 
+import { whole } from '../../check.ts';
 import { upsampleAdd as addKernel } from '../../kernels/upsample-add.ts';
 import { upsampleConcat as concatKernel } from '../../kernels/upsample-concat.ts';
-import { whole } from '../../check.ts';
 import { list, name } from '../fields.ts';
 import { type OperationKind, tensors } from '../operation.ts';
 

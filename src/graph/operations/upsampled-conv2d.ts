@@ -31,12 +31,15 @@ export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
     {
       name: `${operation.name}.weights`,
       precision,
-      data: () => packConvWeights(convolutionOf(operation, { height: 0, width: 0 }), [source(operation.weight)]),
+      data: () =>
+        packConvWeights(upsampledConvolutionOf(operation, { height: 0, width: 0 }), [
+          source(operation.weight),
+        ]),
     },
   ],
   lower(operation, shapeOf, choice) {
     const { name, input, output } = operation;
-    const conv = convolutionOf(operation, shapeOf(input));
+    const conv = upsampledConvolutionOf(operation, shapeOf(input));
     return {
       kernel: conv2d(conv, { tile: choice.tile(conv), precision: choice.precision }),
       resources: [...tensors(input), ...constants(`${name}.weights`), ...tensors(output)],
@@ -44,7 +47,8 @@ export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
   },
 };
 
-const convolutionOf = (
+/** The convolution at the input's size, as its kernel wants it. */
+export const upsampledConvolutionOf = (
   { name, inChannels, outChannels, scale }: UpsampledConv2dOperation,
   { height, width }: { height: number; width: number },
 ): Conv2d => ({

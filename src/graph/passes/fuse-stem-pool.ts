@@ -20,8 +20,6 @@ export function fuseStemPool(graph: Graph): Graph {
     if (operation === stem) return [];
     if (operation !== pool) return [operation];
     const { output } = pool;
-    return [
-      { op: 'stemPool', name: `${name}+pool`, input: graph.input, output, weight, bias, outChannels },
-    ];
+    return [{ op: 'stemPool', name: `${name}+pool`, input: graph.input, output, weight, bias, outChannels }];
   });
 }

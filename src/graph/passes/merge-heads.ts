@@ -16,8 +16,7 @@ export function mergeHeads(graph: Graph): Graph {
   if (!head.features.every((tensor) => isReadOnce(graph, tensor))) return graph;
   const output = `${first.output}+${second.output}`;
   return replaceOperations(graph, (operation, derive) => {
-    const both = (a: string, b: string) =>
-      derive(`${a} & ${b}`, () => concat(parameters(a), parameters(b)));
+    const both = (a: string, b: string) => derive(`${a} & ${b}`, () => concat(parameters(a), parameters(b)));
     if (operation === second) return [];
     if (operation === head) return [{ ...head, features: [output] }];
     if (operation !== first) return [operation];

@@ -4,11 +4,9 @@
  * eight times those of the plain sum in F(4,3), so it is for f32 only.
  */
 
-import type { Conv2d } from '../../kernels/conv2d-shape.ts';
 import { type WinogradSize, winogradWeights } from '../../kernels/winograd.ts';
 import type { Graph } from '../graph.ts';
-import { inferShapes, type Size } from '../infer-shapes.ts';
-import { type Conv2dOperation, convolutionOf } from '../operations/conv2d.ts';
+import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
 import { type Derive, replaceOperations } from './rewrite.ts';
 
@@ -20,20 +18,16 @@ export const suitsWinograd = ({
 }): boolean =>
   sources.length === 1 && sources[0].kernel === 3 && sources[0].stride === 1 && sources[0].padding === 1;
 
-/** Which convolutions are transformed at a size of the image, and with which tiles; undefined: not at all. */
-export interface WinogradRule {
-  size: Size;
-  choose: (conv: Conv2d) => WinogradSize | undefined;
-}
+/** Which convolutions are transformed, and with which tiles; undefined: not at all. */
+export type WinogradRule = (operation: Conv2dOperation) => WinogradSize | undefined;
 
-export function winograd(graph: Graph, { size, choose }: WinogradRule): Graph {
-  const shapes = inferShapes(graph, size);
-  return replaceOperations(graph, (operation, derive) => {
+/** Transforms those of the convolutions that can be which the rule names a size for. */
+export const winograd = (graph: Graph, rule: WinogradRule): Graph =>
+  replaceOperations(graph, (operation, derive) => {
     if (operation.op !== 'conv2d' || !suitsWinograd(operation)) return [operation];
-    const tileSize = choose(convolutionOf(operation, (tensor) => shapes.get(tensor)!));
-    return tileSize === undefined ? [operation] : transformed(operation, tileSize, graph, derive);
+    const size = rule(operation);
+    return size === undefined ? [operation] : transformed(operation, size, graph, derive);
   });
-}
 
 function transformed(
   operation: Conv2dOperation,

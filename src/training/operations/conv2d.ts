@@ -31,12 +31,32 @@ export const conv2d: TrainedOperation<Conv2dOperation> = {
     const inputGradient = input !== 'image';
     recordConvolution(
       recorder,
-      { output: convolved, input, weight, batch, height, width, channels, outChannels, kernel, stride, inputGradient },
+      {
+        output: convolved,
+        input,
+        weight,
+        batch,
+        height,
+        width,
+        channels,
+        outChannels,
+        kernel,
+        stride,
+        inputGradient,
+      },
       choice,
     );
     if (norm !== undefined) {
       const residual = residuals[0]?.tensor;
-      recordBatchNorm(recorder, { output, input: convolved, norm, channels: outChannels, mode, relu, residual });
+      recordBatchNorm(recorder, {
+        output,
+        input: convolved,
+        norm,
+        channels: outChannels,
+        mode,
+        relu,
+        residual,
+      });
     }
   },
 };

@@ -12,7 +12,13 @@ import type { Recorder } from '../plan/recorder.ts';
 import { gradientOf, parameter } from '../plan/resources.ts';
 import { recordBatchNorm } from './batch-norm.ts';
 import { recordConvolution } from './convolution.ts';
-import { inOrder, normSlot, type SlotParameters, type TrainedOperation, type TrainingContext } from './operation.ts';
+import {
+  inOrder,
+  normSlot,
+  type SlotParameters,
+  type TrainedOperation,
+  type TrainingContext,
+} from './operation.ts';
 
 /** The tensor of the logits. */
 export const logits = 'logits';

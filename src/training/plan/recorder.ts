@@ -5,7 +5,8 @@
  */
 
 import { packLives } from '../../graph/assign-buffers.ts';
-import type { Plan, PlanStep } from '../../graph/plan.ts';
+import type { PlanStep } from '../../graph/operation.ts';
+import type { Plan } from '../../graph/plan.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
 
 export class Recorder {

@@ -1,9 +1,9 @@
 /** @file A whole training step against PyTorch (f64): loss, the gradient of every parameter, and what the update leaves. */
 
 import { readRecipe } from '../../../src/detector/recipe.ts';
-import { readCheckpoint } from '../../../src/graph/checkpoint.ts';
-import { chooseTile } from '../../../src/graph/choose-tile.ts';
+import { chooseTile } from '../../../src/graph/choose-kernels.ts';
 import { parts } from '../../../src/kernels/training/db-loss-shape.ts';
+import { readCheckpoint } from '../../../src/models/checkpoint.ts';
 import { openDevice } from '../../../src/runtime/gpu-context.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
 import { resolveLoss } from '../../../src/training/loss.ts';
@@ -34,20 +34,19 @@ const pytorch: GpuTest = {
         parseSafetensors(await fixture(name)),
       ),
     );
-    const checkpoint = readCheckpoint(weights);
+    const { graph } = readCheckpoint(weights);
     const recipe = readRecipe(weights.metadata);
-    const entries = checkpoint.entries({ thresholdHead: true });
     // As the fixture was made: the last layers near 0, so that the loss is not saturated.
-    const source = (name: string) => {
-      const values = Float32Array.from(checkpoint.source(name));
+    const parameters = (name: string) => {
+      const values = Float32Array.from(graph.parameters(name));
       if (/\.6\.weight$/.test(name)) return values.map((value) => value * 0.01);
       return /\.6\.bias$/.test(name) ? values.map(() => 0) : values;
     };
     const optimizer = resolveOptimizer({ kind: 'sgd', learningRate: 0 });
-    const arrays = await TrainingArrays.create(context, entries, optimizer, source);
+    const arrays = await TrainingArrays.create(context, { ...graph, parameters }, optimizer);
     const [batch, height, width] = file.tensors.get('images')!.shape;
     const pixels = batch * height * width;
-    const plan = trainingPlan(entries, {
+    const plan = trainingPlan(graph, {
       batch,
       height,
       width,
@@ -109,7 +108,7 @@ const pytorch: GpuTest = {
     }
     // With a learning rate of 0 the parameters stay, bit for bit, through packing and unpacking.
     for (const [name, { data }] of await arrays.read('parameters')) {
-      assertClose(data, source(name), 0, name);
+      assertClose(data, parameters(name), 0, name);
     }
     arrays.destroy();
   },
