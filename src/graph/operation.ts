@@ -3,6 +3,7 @@
  * rest of the house knows of such records. A new operation is a file in `operations/` and a line in its table.
  */
 
+import { mismatch } from '../check.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
@@ -77,7 +78,7 @@ export interface OperationKind<O extends OperationRecord> {
   inputs(operation: O): readonly string[];
   /** The tensors that it writes. */
   outputs(operation: O): readonly string[];
-  /** The shape of each output. */
+  /** The shape of each output. @throws DBNetError `incompatible-weights` where the inputs do not fit. */
   shapes(operation: O, shapeOf: ShapeOf): readonly TensorShape[];
   /** Names and shapes of its parameters, as PyTorch has them. */
   parameters?(operation: O): readonly (readonly [name: string, shape: readonly number[]])[];
@@ -89,6 +90,15 @@ export interface OperationKind<O extends OperationRecord> {
   /** What its members may be in a file, where anything may stand. Absent: only passes make such operations. */
   fields?: Fields<O>;
 }
+
+/** @throws DBNetError `incompatible-weights` that names the operation. */
+export function expectFit({ name }: OperationRecord, fits: boolean, expected: string): void {
+  if (!fits) throw mismatch(`network, operation '${name}'`, expected, 'others', 'incompatible-weights');
+}
+
+/** Whether a tensor holds so many channels, which are stored in whole vectors of 4. */
+export const holds = ({ channels, planes }: TensorShape, wanted: number): boolean =>
+  planes === 1 && Math.ceil(channels / 4) === Math.ceil(wanted / 4);
 
 /** Resources of kind `tensor`. */
 export const tensors = (...names: readonly string[]): Resource[] =>

@@ -9,9 +9,12 @@ import { channelCount, list, name, optional, record } from '../fields.ts';
 import {
   type Constant,
   constants,
+  expectFit,
+  holds,
   type OperationKind,
   type ParameterSource,
   type ShapeOf,
+  type TensorShape,
   tensors,
 } from '../operation.ts';
 
@@ -56,10 +59,33 @@ export interface Conv2dOperation extends Epilogue {
 export const conv2d: OperationKind<Conv2dOperation> = {
   inputs: ({ sources, residuals }) => [...sources, ...residuals].map(({ tensor }) => tensor),
   outputs: ({ output }) => [output],
-  shapes({ sources: [{ tensor, kernel, stride, padding }], outChannels }, shapeOf) {
-    const { height, width } = shapeOf(tensor);
-    const side = (size: number) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
-    return [{ height: side(height), width: side(width), channels: outChannels, planes: 1 }];
+  shapes(operation, shapeOf) {
+    const { sources, residuals, outChannels } = operation;
+    const sizes = sources.map(({ tensor, kernel, stride, padding, inChannels }) => {
+      const shape = shapeOf(tensor);
+      expectFit(
+        operation,
+        holds(shape, inChannels),
+        `sources with the channels of the weights (${inChannels})`,
+      );
+      const side = (size: number) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
+      return { height: side(shape.height), width: side(shape.width) };
+    });
+    const [size] = sizes;
+    expectFit(
+      operation,
+      sizes.every((other) => isSame(size, other)),
+      'sources that give the same size',
+    );
+    const fits = residuals.every(({ tensor, kind }) => {
+      const { height, width, channels } = shapeOf(tensor);
+      const scale = kind === 'same' ? 1 : size.width / width;
+      const isUpsampled =
+        Number.isInteger(scale) && isSame(size, { height: height * scale, width: width * scale });
+      return channels === outChannels && isUpsampled;
+    });
+    expectFit(operation, fits, 'residuals of the size of the output');
+    return [{ ...size, channels: outChannels, planes: 1 }];
   },
   parameters: ({ sources, outChannels, bias, norm }) => [
     ...sources.map(
@@ -137,6 +163,9 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     relu: boolean,
   },
 };
+
+const isSame = (a: Pick<TensorShape, 'height' | 'width'>, b: typeof a): boolean =>
+  a.height === b.height && a.width === b.width;
 
 /** The convolution at given sizes, as its kernel wants it. */
 export function convolutionOf(operation: Conv2dOperation, shapeOf: ShapeOf): Conv2d {

@@ -7,7 +7,14 @@ import { kind } from '../../check.ts';
 import { dbHead as dbHeadKernel, packDbHead } from '../../kernels/db-head.ts';
 import { foldBias, normParameters, normScaleShift } from '../batch-norm.ts';
 import { channelCount, list, name, optional, record } from '../fields.ts';
-import { constants, type DerivedParameters, type OperationKind, tensors } from '../operation.ts';
+import {
+  constants,
+  type DerivedParameters,
+  expectFit,
+  holds,
+  type OperationKind,
+  tensors,
+} from '../operation.ts';
 
 /** Parameters of one head, as PyTorch's `ConvTranspose2d` has them: `[in, out, 2, 2]`. */
 export interface Head {
@@ -39,7 +46,19 @@ const nothing = kind<undefined>('nothing', (value) => value === undefined);
 export const dbHead: OperationKind<DbHeadOperation> = {
   inputs: ({ features }) => features,
   outputs: ({ outputs, mask }) => (mask === undefined ? outputs : [...outputs, mask]),
-  shapes({ outputs, features, mask }, shapeOf) {
+  shapes(operation, shapeOf) {
+    const { outputs, features, heads, channels, mask } = operation;
+    const stored = (channels * heads.length) / features.length;
+    expectFit(
+      operation,
+      outputs.length === (heads.length === 1 ? 1 : 3),
+      'P of one head, or P, T and B of two',
+    );
+    expectFit(
+      operation,
+      features.every((tensor) => holds(shapeOf(tensor), stored)),
+      'features for each head',
+    );
     const { height, width } = shapeOf(features[0]);
     const map = { height: 4 * height, width: 4 * width, channels: 1, planes: 1, storage: 'f32' } as const;
     return [

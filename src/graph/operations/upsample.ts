@@ -4,7 +4,7 @@ import { whole } from '../../check.ts';
 import { upsampleAdd as addKernel } from '../../kernels/upsample-add.ts';
 import { upsampleConcat as concatKernel } from '../../kernels/upsample-concat.ts';
 import { list, name } from '../fields.ts';
-import { type OperationKind, tensors } from '../operation.ts';
+import { expectFit, holds, type OperationKind, tensors } from '../operation.ts';
 
 export interface UpsampleAddOperation {
   op: 'upsampleAdd';
@@ -18,7 +18,13 @@ export interface UpsampleAddOperation {
 export const upsampleAdd: OperationKind<UpsampleAddOperation> = {
   inputs: ({ lateral, top }) => [lateral, top],
   outputs: ({ output }) => [output],
-  shapes: ({ lateral }, shapeOf) => [shapeOf(lateral)],
+  shapes(operation, shapeOf) {
+    const [lateral, top] = [operation.lateral, operation.top].map(shapeOf);
+    const fits =
+      lateral.height === 2 * top.height && lateral.width === 2 * top.width && holds(lateral, top.channels);
+    expectFit(operation, fits, 'a top of half the size of the lateral tensor and as many channels');
+    return [lateral];
+  },
   lower: ({ name: label, lateral, top, output }, shapeOf, choice) => ({
     kernel: addKernel({ label, ...shapeOf(output) }, choice),
     resources: tensors(lateral, top, output),
@@ -39,11 +45,17 @@ export interface UpsampleConcatOperation {
 export const upsampleConcat: OperationKind<UpsampleConcatOperation> = {
   inputs: ({ inputs }) => inputs,
   outputs: ({ output }) => [output],
-  shapes({ inputs, scales }, shapeOf) {
-    const { height, width, channels } = shapeOf(inputs[0]);
-    return [
-      { height: height * scales[0], width: width * scales[0], channels: channels * inputs.length, planes: 1 },
-    ];
+  shapes(operation, shapeOf) {
+    const { inputs, scales } = operation;
+    const shapes = inputs.map(shapeOf);
+    const { channels } = shapes[0];
+    const [height, width] = [shapes[0].height * scales[0], shapes[0].width * scales[0]];
+    const fits = shapes.every(
+      (shape, i) =>
+        shape.height * scales[i] === height && shape.width * scales[i] === width && holds(shape, channels),
+    );
+    expectFit(operation, fits, 'inputs of the same channels, and a scale for each that makes them as large');
+    return [{ height, width, channels: channels * inputs.length, planes: 1 }];
   },
   lower({ name: label, inputs, output, scales }, shapeOf, choice) {
     const { height, width } = shapeOf(output);
