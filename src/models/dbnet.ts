@@ -24,6 +24,15 @@ export const authors: Names = {
   concatenation: [5, 4, 3, 2],
 };
 
+/** open-mmlab/mmocr since 1.0. */
+export const mmocr: Names = {
+  lateral: (level) => `neck.lateral_convs.${level - 2}.conv.weight`,
+  smooth: (level) => `neck.smooth_convs.${level - 2}.conv.weight`,
+  probability: 'det_head.binarize',
+  threshold: 'det_head.threshold',
+  concatenation: [2, 3, 4, 5],
+};
+
 export interface DbNetOptions {
   names?: Names;
   /** Channels of the neck; each level gives a quarter of them to the heads. */

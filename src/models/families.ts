@@ -1,7 +1,7 @@
 /** @file The networks that are known, and by which tensors a file is recognised as one of them. */
 
 import type { Network } from '../graph/graph.ts';
-import { authors, dbNet, type Names } from './dbnet.ts';
+import { authors, dbNet, mmocr, type Names } from './dbnet.ts';
 import { type Backbone, resNet18 } from './resnet.ts';
 
 /** Shapes of a file's tensors by name. */
@@ -16,9 +16,10 @@ export interface Family {
   network: (shapes: Shapes, k: number) => Network;
 }
 
-/** Families in the order in which they are tried; the first stands for files that are of none. */
-export const families: readonly [Family, ...Family[]] = [
-  family('DB-ResNet-18', ['backbone.layer1.0.conv2.weight', 'decoder.in5.weight'], resNet18, authors),
+/** Families in the order in which they are tried; the last stands for files that are of none. */
+export const families: readonly Family[] = [
+  family("DB-ResNet-18 with MMOCR's names", ['neck.lateral_convs.0.conv.weight'], resNet18, mmocr),
+  family("DB-ResNet-18 with the authors' names", ['decoder.in5.weight'], resNet18, authors),
 ];
 
 /** A DBNet whose widths are read off its tensors; where one is missing, the paper's are expected. */
@@ -32,7 +33,7 @@ function family(
     name,
     tensors,
     network(shapes, k) {
-      const outputs = (tensor: string) => shapes.get(tensor)?.[0];
+      const outputs = (tensor: string) => shapes.get(tensor)?.[0] || undefined;
       return dbNet(backbone(outputs('backbone.conv1.weight')), {
         names,
         neck: outputs(names.lateral(5)),
