@@ -51,7 +51,8 @@ function networkOf(
   if (metadata.network !== undefined) {
     return { architecture: metadata.architecture ?? 'network', network: readNetwork(metadata.network) };
   }
-  const family = families.find(({ tensors }) => tensors.every((name) => shapes.has(name))) ?? families.at(-1)!;
+  const family =
+    families.find(({ tensors }) => tensors.every((name) => shapes.has(name))) ?? families.at(-1)!;
   return { architecture: family.name, network: family.network(shapes, k) };
 }
 

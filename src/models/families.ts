@@ -3,6 +3,7 @@
 import type { Network } from '../graph/graph.ts';
 import { authors, dbNet, mmocr, type Names } from './dbnet.ts';
 import { type Backbone, resNet18 } from './resnet.ts';
+import { resNet50 } from './resnet50.ts';
 
 /** Shapes of a file's tensors by name. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
@@ -18,6 +19,12 @@ export interface Family {
 
 /** Families in the order in which they are tried; the last stands for files that are of none. */
 export const families: readonly Family[] = [
+  family(
+    "DB-ResNet-50 with MMOCR's names",
+    ['backbone.layer1.0.conv3.weight', 'neck.lateral_convs.0.conv.weight'],
+    resNet50,
+    mmocr,
+  ),
   family("DB-ResNet-18 with MMOCR's names", ['neck.lateral_convs.0.conv.weight'], resNet18, mmocr),
   family("DB-ResNet-18 with the authors' names", ['decoder.in5.weight'], resNet18, authors),
 ];

@@ -4,6 +4,7 @@ import conv2d from './conv2d.suite.ts';
 import dbHead from './db-head.suite.ts';
 import detector from './detector.suite.ts';
 import layers from './layers.suite.ts';
+import models from './models.suite.ts';
 import network from './network.suite.ts';
 import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
@@ -27,6 +28,7 @@ export const suites: GpuSuite[] = [
   { name: 'layers', tests: layers },
   { name: 'db-head', tests: dbHead },
   { name: 'network', tests: network },
+  { name: 'models', tests: models },
   { name: 'detector', tests: detector },
   { name: 'scores', tests: scores },
   { name: 'tuning', tests: tuning },

@@ -28,6 +28,6 @@ const agrees = (name: string, what: string): GpuTest => ({
   },
 });
 
-const tests: GpuTest[] = [];
+const tests: GpuTest[] = [agrees('db-resnet50', "MMOCR's DB-ResNet-50")];
 
 export default tests;
