@@ -11,13 +11,25 @@ export const elementBytes = (precision: Precision): number => (precision === 'f1
 
 /**
  * WGSL with `#if ${condition} ... #elif ${condition} ... #else ... #endif`.
- * Lines left blank by a condition are removed, so that a snapshot shows what is compiled.
+ * Lines left blank by a condition are removed and the others are indented, whatever was put in, so that a snapshot or
+ * a compiler's message shows a shader that reads like one.
  */
 export function wgsl(strings: TemplateStringsArray, ...values: (string | number | boolean)[]): string {
-  return `${preprocess(strings, ...values)
-    .replace(/[ \t]+$/gm, '')
-    .replace(/\n(\s*\n)+/g, '\n')
-    .trim()}\n`;
+  return indented(preprocess(strings, ...values));
+}
+
+/** The lines that are not blank, indented by the brackets that are open before them. */
+function indented(text: string): string {
+  let depth = 0;
+  let result = '';
+  for (const line of text.split('\n').map((line) => line.trim())) {
+    if (line === '') continue;
+    const opened = (part: string) => part.split(/[{(]/).length - part.split(/[})]/).length;
+    const closing = opened(/^[})]*/.exec(line)![0]);
+    result += `${'  '.repeat(depth + closing)}${line}\n`;
+    depth += opened(line.replace(/\/\/.*/, ''));
+  }
+  return result;
 }
 
 /** `text(0)`, `text(1)`, ... one per line: a loop unrolled in the text, so that its arrays become registers. */
