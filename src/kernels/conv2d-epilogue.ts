@@ -2,7 +2,7 @@
 
 import { type Conv2d, type Residual, upsampleClasses } from './conv2d-shape.ts';
 import type { TypedBinding } from './kernel.ts';
-import { elementBytes, type Precision, unroll, wgsl } from './wgsl.ts';
+import { elementBytes, type Precision, wgsl } from './wgsl.ts';
 
 export type Epilogue = Pick<
   Conv2d,
@@ -52,7 +52,7 @@ fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
   let y = pixel / shape.out_width;
   let x = pixel % shape.out_width;
   #endif
-  ${unroll(conv.residuals.length, (i) => `value += vec4<f32>(residual${i}[${residualIndex(conv.residuals[i])}]);`)}
+  ${conv.residuals.map((residual, i) => `value += vec4<f32>(residual${i}[${residualIndex(residual)}]);`).join('\n')}
   #if ${conv.relu}
   value = max(value, vec4<f32>());
   #endif

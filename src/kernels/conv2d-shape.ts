@@ -187,18 +187,19 @@ export function place({ fractionalStride = 1 }: ConvSource, window: string, size
 }
 
 /**
- * Statements that add `value` (a vec4 of input channels) times four rows of weights to an accumulator.
- * In f16 the four products are summed in f16 and the sum is added in f32.
+ * Statements that add `value` (a vec4 of input channels) times rows of weights, `${row}_0`, `${row}_1`, ..., to `sum`.
+ * In f16 the products are summed in f16 and the sum is added in f32.
  */
 export function multiplyAdd(
   sum: string,
   value: string,
-  rows: readonly string[],
-  used: number,
+  row: string,
   precision: Precision,
+  /** Input channels that carry data. */
+  used = 4,
 ): string {
-  const terms = rows.slice(0, used).map((row, k) => `${value}.${'xyzw'[k]} * ${row}`);
+  const terms = [...'xyzw'].slice(0, used).map((channel, k) => `${value}.${channel} * ${row}_${k}`);
   return precision === 'f16'
     ? `${sum} += vec4<f32>(${terms.join(' + ')});`
-    : terms.map((term) => `${sum} += ${term};`).join(' ');
+    : terms.map((term) => `${sum} += ${term};`).join('\n');
 }

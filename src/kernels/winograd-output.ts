@@ -3,8 +3,15 @@
 import { epilogueBindings, storeCode } from './conv2d-epilogue.ts';
 import type { Conv2d } from './conv2d-shape.ts';
 import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
-import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
-import { combine, type WinogradSize, winogradMatrices, winogradPlanes, winogradTiles } from './winograd.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
+import {
+  combine,
+  multiplyLeft,
+  type WinogradSize,
+  winogradMatrices,
+  winogradPlanes,
+  winogradTiles,
+} from './winograd.ts';
 
 export interface WinogradOutput
   extends Pick<Conv2d, 'label' | 'outHeight' | 'outWidth' | 'outChannels' | 'bias' | 'residuals' | 'relu'> {
@@ -43,9 +50,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let tile = id.y * columns + id.x / shape.out_vectors;
   let plane = rows * columns * shape.out_vectors;
   let at = tile * shape.out_vectors + channel;
-  ${unroll(side, (i) => unroll(side, (j) => `let d${i}_${j} = vec4<f32>(products[${i * side + j}u * plane + at]);`))}
-  ${unroll(size, (i) => unroll(side, (j) => `let e${i}_${j} = ${combine(AT[i], (k) => `d${k}_${j}`)};`))}
-  var sums = array<vec4<f32>, ${size * size}>(${Array.from({ length: size * size }, (_, i) => combine(AT[i % size], (k) => `e${Math.floor(i / size)}_${k}`)).join(', ')});
+  #for i in 0..${side}
+  #for j in 0..${side}
+  let d{i}_{j} = vec4<f32>(products[({i}u * ${side}u + {j}u) * plane + at]);
+  #end
+  #end
+  // e = A^T M, and Y = e A.
+  ${multiplyLeft('e', AT, 'd', side)}
+  var sums = array<vec4<f32>, ${size * size}>(
+    #for i in 0..${size}
+    ${AT.map((row) => `${combine(row, (k) => `e{i}_${k}`)},`).join('\n')}
+    #end
+  );
   for (var i = 0u; i < ${size * size}u; i++) {
     let y = id.y * ${size}u + i / ${size}u;
     let x = id.x / shape.out_vectors * ${size}u + i % ${size}u;

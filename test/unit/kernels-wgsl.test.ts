@@ -168,4 +168,39 @@ after ${7}
     expect(text(false, true)).toBe('before\ntwo\nafter 7\n');
     expect(text(false, false)).toBe('before\nthree\nafter 7\n');
   });
+
+  it('unrolls loops, one in another, with conditions around and within them', () => {
+    const text = (rows: number, columns: number, declared: boolean) => wgsl`
+#for r in 0..${rows}
+#if ${declared}
+var row{r} = 0;
+#endif
+#for c in 1..${columns}
+sum{r}_{c} += row{r} * {c}u;
+#end
+#end
+`;
+    expect(text(2, 3, true)).toBe(
+      'var row0 = 0;\nsum0_1 += row0 * 1u;\nsum0_2 += row0 * 2u;\n' +
+        'var row1 = 0;\nsum1_1 += row1 * 1u;\nsum1_2 += row1 * 2u;\n',
+    );
+    expect(text(1, 1, false)).toBe('');
+    expect(text(0, 3, true)).toBe('');
+  });
+
+  it('indents what is put in by the brackets around it', () => {
+    const inner = wgsl`
+      if (b) { c(); // ) { not code
+        } else {
+          d(
+            e,
+          );
+      }`;
+    expect(wgsl`fn main() {
+${inner}
+f();
+}`).toBe(
+      'fn main() {\n  if (b) { c(); // ) { not code\n  } else {\n    d(\n      e,\n    );\n  }\n  f();\n}\n',
+    );
+  });
 });

@@ -56,19 +56,42 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         for (var c = 0u; c < vectors; c++) {
           let value0 = select(vec4<f32>(), source0[base0 + c], inside0);
           let value1 = select(vec4<f32>(), source0[base1 + c], inside1);
-          let w0_0 = weights[weight + 0u]; let w0_1 = weights[weight + row_1 + 0u]; let w0_2 = weights[weight + row_2 + 0u]; let w0_3 = weights[weight + row_3 + 0u];
-          let w1_0 = weights[weight + 1u]; let w1_1 = weights[weight + row_1 + 1u]; let w1_2 = weights[weight + row_2 + 1u]; let w1_3 = weights[weight + row_3 + 1u];
-          sum0_0 += value0.x * w0_0; sum0_0 += value0.y * w0_1; sum0_0 += value0.z * w0_2; sum0_0 += value0.w * w0_3;
-          sum0_1 += value0.x * w1_0; sum0_1 += value0.y * w1_1; sum0_1 += value0.z * w1_2; sum0_1 += value0.w * w1_3;
-          sum1_0 += value1.x * w0_0; sum1_0 += value1.y * w0_1; sum1_0 += value1.z * w0_2; sum1_0 += value1.w * w0_3;
-          sum1_1 += value1.x * w1_0; sum1_1 += value1.y * w1_1; sum1_1 += value1.z * w1_2; sum1_1 += value1.w * w1_3;
+          let w0_0 = weights[weight + 0u];
+          let w0_1 = weights[weight + row_1 + 0u];
+          let w0_2 = weights[weight + row_2 + 0u];
+          let w0_3 = weights[weight + row_3 + 0u];
+          let w1_0 = weights[weight + 1u];
+          let w1_1 = weights[weight + row_1 + 1u];
+          let w1_2 = weights[weight + row_2 + 1u];
+          let w1_3 = weights[weight + row_3 + 1u];
+          sum0_0 += value0.x * w0_0;
+          sum0_0 += value0.y * w0_1;
+          sum0_0 += value0.z * w0_2;
+          sum0_0 += value0.w * w0_3;
+          sum0_1 += value0.x * w1_0;
+          sum0_1 += value0.y * w1_1;
+          sum0_1 += value0.z * w1_2;
+          sum0_1 += value0.w * w1_3;
+          sum1_0 += value1.x * w0_0;
+          sum1_0 += value1.y * w0_1;
+          sum1_0 += value1.z * w0_2;
+          sum1_0 += value1.w * w0_3;
+          sum1_1 += value1.x * w1_0;
+          sum1_1 += value1.y * w1_1;
+          sum1_1 += value1.z * w1_2;
+          sum1_1 += value1.w * w1_3;
           weight += 4u * row_1;
         }
       }
     }
   }
   // A loop, since the epilogue is long and would be compiled as often as there are sums.
-  var sums = array<vec4<f32>, 4>(sum0_0, sum0_1, sum1_0, sum1_1);
+  var sums = array<vec4<f32>, 4>(
+    sum0_0,
+    sum0_1,
+    sum1_0,
+    sum1_1,
+  );
   for (var i = 0u; i < 4u; i++) {
     let pixel = first + i / 2u;
     let vector = channel + i % 2u;

@@ -22,22 +22,23 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let tile = id.y * columns + id.x / shape.out_vectors;
   let plane = rows * columns * shape.out_vectors;
   let at = tile * shape.out_vectors + channel;
-  let d0_0 = vec4<f32>(products[0u * plane + at]);
-  let d0_1 = vec4<f32>(products[1u * plane + at]);
-  let d0_2 = vec4<f32>(products[2u * plane + at]);
-  let d0_3 = vec4<f32>(products[3u * plane + at]);
-  let d1_0 = vec4<f32>(products[4u * plane + at]);
-  let d1_1 = vec4<f32>(products[5u * plane + at]);
-  let d1_2 = vec4<f32>(products[6u * plane + at]);
-  let d1_3 = vec4<f32>(products[7u * plane + at]);
-  let d2_0 = vec4<f32>(products[8u * plane + at]);
-  let d2_1 = vec4<f32>(products[9u * plane + at]);
-  let d2_2 = vec4<f32>(products[10u * plane + at]);
-  let d2_3 = vec4<f32>(products[11u * plane + at]);
-  let d3_0 = vec4<f32>(products[12u * plane + at]);
-  let d3_1 = vec4<f32>(products[13u * plane + at]);
-  let d3_2 = vec4<f32>(products[14u * plane + at]);
-  let d3_3 = vec4<f32>(products[15u * plane + at]);
+  let d0_0 = vec4<f32>(products[(0u * 4u + 0u) * plane + at]);
+  let d0_1 = vec4<f32>(products[(0u * 4u + 1u) * plane + at]);
+  let d0_2 = vec4<f32>(products[(0u * 4u + 2u) * plane + at]);
+  let d0_3 = vec4<f32>(products[(0u * 4u + 3u) * plane + at]);
+  let d1_0 = vec4<f32>(products[(1u * 4u + 0u) * plane + at]);
+  let d1_1 = vec4<f32>(products[(1u * 4u + 1u) * plane + at]);
+  let d1_2 = vec4<f32>(products[(1u * 4u + 2u) * plane + at]);
+  let d1_3 = vec4<f32>(products[(1u * 4u + 3u) * plane + at]);
+  let d2_0 = vec4<f32>(products[(2u * 4u + 0u) * plane + at]);
+  let d2_1 = vec4<f32>(products[(2u * 4u + 1u) * plane + at]);
+  let d2_2 = vec4<f32>(products[(2u * 4u + 2u) * plane + at]);
+  let d2_3 = vec4<f32>(products[(2u * 4u + 3u) * plane + at]);
+  let d3_0 = vec4<f32>(products[(3u * 4u + 0u) * plane + at]);
+  let d3_1 = vec4<f32>(products[(3u * 4u + 1u) * plane + at]);
+  let d3_2 = vec4<f32>(products[(3u * 4u + 2u) * plane + at]);
+  let d3_3 = vec4<f32>(products[(3u * 4u + 3u) * plane + at]);
+  // e = A^T M, and Y = e A.
   let e0_0 = d0_0 + d1_0 + d2_0;
   let e0_1 = d0_1 + d1_1 + d2_1;
   let e0_2 = d0_2 + d1_2 + d2_2;
@@ -46,7 +47,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let e1_1 = d1_1 - d2_1 - d3_1;
   let e1_2 = d1_2 - d2_2 - d3_2;
   let e1_3 = d1_3 - d2_3 - d3_3;
-  var sums = array<vec4<f32>, 4>(e0_0 + e0_1 + e0_2, e0_1 - e0_2 - e0_3, e1_0 + e1_1 + e1_2, e1_1 - e1_2 - e1_3);
+  var sums = array<vec4<f32>, 4>(
+    e0_0 + e0_1 + e0_2,
+    e0_1 - e0_2 - e0_3,
+    e1_0 + e1_1 + e1_2,
+    e1_1 - e1_2 - e1_3,
+  );
   for (var i = 0u; i < 4u; i++) {
     let y = id.y * 2u + i / 2u;
     let x = id.x / shape.out_vectors * 2u + i % 2u;
