@@ -6,7 +6,7 @@ import { inferShapes, type TensorShape } from '../../src/graph/infer-shapes.ts';
 import type { Graph, Layer } from '../../src/graph/layers.ts';
 import { type Fusion, fuse } from '../../src/graph/passes/index.ts';
 import { convShape, type KernelChoice, type PlanInput, type PlanStep, plan } from '../../src/graph/plan.ts';
-import { dbHead } from '../../src/kernels/db-head.ts';
+import { dbHead, maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import type { GpuContext } from '../../src/runtime/gpu-context.ts';
@@ -207,9 +207,8 @@ function layerCase(
 
 /** The mask's threshold is set for each frame; here once. */
 function withThreshold(kernel: Kernel): Kernel {
-  if (!('threshold_bits' in kernel.shape)) return kernel;
-  const [bits] = new Uint32Array(Float32Array.of(maskThreshold).buffer);
-  return { ...kernel, shape: { ...kernel.shape, threshold_bits: bits } };
+  const uniforms = maskUniforms({ of: 'P', threshold: maskThreshold });
+  return 'mask_threshold' in kernel.shape ? { ...kernel, shape: { ...kernel.shape, ...uniforms } } : kernel;
 }
 
 /** A case whose variants all bind the same data: the plan's kernel, and others. */

@@ -6,7 +6,7 @@
  */
 
 import { multiplyAdd } from './conv2d-shape.ts';
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { declare, f32, type Kernel, type TypedBinding, traffic, type Uniforms } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface DbHead {
@@ -75,12 +75,17 @@ export function packDbHead(
   return { weights, bias };
 }
 
+/** The mask is 1 where the map `of` is above `threshold`: what the shape of {@link dbHead} says of it. */
+export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: number }): Uniforms => ({
+  mask_threshold: f32(threshold),
+  mask_of_binary: of === 'B' ? 1 : 0,
+});
+
 /**
  * The fused DB kernel.
  * Bindings: `features0` (P's, or both), `features1` (T's, where it has a tensor of its own), `weights`, `bias`
  * ({@link packDbHead}), then the maps `probability`, `threshold`, `binary`: f32, row-major `[4 height, 4 width]`, and
- * `mask`. The mask's threshold stands in the shape as `threshold_bits` (an f32, bit by bit); `mask_of_binary` is 1
- * where B is compared with it instead of P.
+ * `mask`, whose threshold changes with {@link maskUniforms}.
  */
 export function dbHead(
   { label, height, width, channels, outputs, merged, mask, k }: DbHead,
@@ -101,7 +106,7 @@ export function dbHead(
     bytes: total * 16 * 4,
     type: 'vec2<f32>',
   });
-  const shape = { height, width, ...(mask ? { threshold_bits: 0, mask_of_binary: 0 } : {}) };
+  const shape = { height, width, ...(mask ? maskUniforms({ of: 'P', threshold: 0 }) : {}) };
   const typed: TypedBinding[] = [
     ...Array.from({ length: merged ? 1 : heads }, (_, i) => ({
       name: `features${i}`,
@@ -227,7 +232,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
       #else
       let compared = p;
       #endif
-      let above = vec4<u32>(compared > vec4<f32>(bitcast<f32>(shape.threshold_bits)));
+      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
       let word = (thread * ${pixels}u + {p}u) / 8u * 2u;
       let bit = (pixel{p} % 8u) * 4u + (position % 2u) * 2u;
       atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);

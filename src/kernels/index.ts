@@ -16,8 +16,8 @@ export {
 } from './conv2d-shape.ts';
 export { packConvWeights } from './conv2d-weights.ts';
 export { fitsWorkgroupTile } from './conv2d-workgroup.ts';
-export { type DbHead, type DbHeadWeights, dbHead, packDbHead } from './db-head.ts';
-export type { Binding, Kernel } from './kernel.ts';
+export { type DbHead, type DbHeadWeights, dbHead, maskUniforms, packDbHead } from './db-head.ts';
+export { type Binding, type F32, f32, type Kernel, type Uniforms, uniformWords } from './kernel.ts';
 export { type MaxPool, maxPool } from './max-pool.ts';
 export { type Preprocess, preprocess, resizeTable } from './preprocess.ts';
 export { type SpanSums, type SummedBy, spanSums } from './span-sums.ts';

@@ -12,6 +12,7 @@ import { elementCount } from '../../src/graph/infer-shapes.ts';
 import type { Graph } from '../../src/graph/layers.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
 import { plan } from '../../src/graph/plan.ts';
+import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { Arena } from '../../src/runtime/arena.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
@@ -88,7 +89,7 @@ async function check(
       { precision, tile: (conv) => chooseTile(conv, context), headPixels: 4 },
     );
     const program = await Program.build(planned, device);
-    program.setShape('threshold_bits', new Uint32Array(Float32Array.of(maskThreshold).buffer)[0]);
+    program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));
     for (const i of planned.bufferSizes.keys()) poison(gpuDevice, device.arena.get(i));
     await run(context, program.steps(upload.upload(image, size)), {
       pace: new Pace(context),

@@ -6,7 +6,7 @@ enable f16;
 @group(0) @binding(4) var<storage, read_write> threshold: array<vec2<f32>>;
 @group(0) @binding(5) var<storage, read_write> binary: array<vec2<f32>>;
 @group(0) @binding(6) var<storage, read_write> mask: array<u32>;
-struct Shape { height: u32, width: u32, threshold_bits: u32, mask_of_binary: u32 }
+struct Shape { height: u32, width: u32, mask_threshold: f32, mask_of_binary: u32 }
 @group(0) @binding(7) var<uniform> shape: Shape;
 // Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case.
 fn sigmoid(x: vec4<f32>) -> vec4<f32> {
@@ -156,7 +156,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
       binary[upper] = b.xy;
       binary[lower] = b.zw;
       let compared = select(p, b, shape.mask_of_binary == 1u);
-      let above = vec4<u32>(compared > vec4<f32>(bitcast<f32>(shape.threshold_bits)));
+      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
       let word = (thread * 2u + 0u) / 8u * 2u;
       let bit = (pixel0 % 8u) * 4u + (position % 2u) * 2u;
       atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
@@ -176,7 +176,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
       binary[upper] = b.xy;
       binary[lower] = b.zw;
       let compared = select(p, b, shape.mask_of_binary == 1u);
-      let above = vec4<u32>(compared > vec4<f32>(bitcast<f32>(shape.threshold_bits)));
+      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
       let word = (thread * 2u + 1u) / 8u * 2u;
       let bit = (pixel1 % 8u) * 4u + (position % 2u) * 2u;
       atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
