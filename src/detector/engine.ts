@@ -11,7 +11,7 @@ import type { Graph } from '../graph/layers.ts';
 import { chooseFusions, fuse } from '../graph/passes/index.ts';
 import { defaultWinogradSize, type WinogradRule } from '../graph/passes/winograd.ts';
 import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
@@ -311,7 +311,7 @@ export class Engine {
   }
 
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
-  #convolutions(size: Size): Conv2d[] {
+  #convolutions(size: Size): Convolution[] {
     const form = (outputs: Outputs, choose: WinogradRule['choose']) =>
       this.#graph(size, outputs, { size, choose });
     const forms = [

@@ -1,8 +1,8 @@
 /** @file Which tile a convolution gets where nothing was measured: a pure function of shape and adapter. */
 
-import { type Conv2d, classCount } from '../kernels/conv2d-shape.ts';
 import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
 import type { Tile, WorkgroupTile } from '../kernels/tile.ts';
+import type { Gemm } from '../kernels/tile-loop.ts';
 
 /** Tiles for GPUs, the largest first: more reuse, fewer workgroups. 64 threads each. */
 const gpuTiles: readonly WorkgroupTile[] = [
@@ -18,13 +18,11 @@ const enoughWorkgroups = 128;
  * The default tile. Software adapters get direct register tiles, GPUs the largest workgroup tile that still gives
  * enough workgroups; the stem, whose 4 channels fill no block, is direct everywhere.
  */
-export function chooseTile(conv: Conv2d, { software }: { software: boolean }): Tile {
+export function chooseTile(gemm: Gemm, { software }: { software: boolean }): Tile {
   if (software) return { kind: 'direct', pixels: 8, channels: 8 };
-  const fitting = gpuTiles.filter((tile) => fitsWorkgroupTile(conv, tile));
+  const fitting = gpuTiles.filter((tile) => fitsWorkgroupTile(gemm, tile));
   const workgroups = ({ blockPixels, blockChannels }: WorkgroupTile) =>
-    Math.ceil((conv.outHeight * conv.outWidth) / blockPixels) *
-    (conv.outChannels / blockChannels) *
-    classCount(conv);
+    Math.ceil(gemm.pixels / blockPixels) * (gemm.outChannels / blockChannels) * gemm.planes;
   return (
     fitting.find((tile) => workgroups(tile) >= enoughWorkgroups) ??
     fitting.at(-1) ?? { kind: 'direct', pixels: 4, channels: 8 }

@@ -1,6 +1,6 @@
 /** @file Sizes of all tensors of a graph for a given input size. */
 
-import { upsampleClasses } from '../kernels/conv2d-shape.ts';
+import { upsampleClasses } from '../kernels/upsample-classes.ts';
 import { winogradPlanes, winogradTiles } from '../kernels/winograd.ts';
 import { type Graph, type Layer, layerOutputs } from './layers.ts';
 

@@ -3,9 +3,9 @@
  * Still plain data; the runtime turns a plan into pipelines, buffers and bind groups.
  */
 
-import { conv2d } from '../kernels/conv2d.ts';
-import type { Conv2d, Residual } from '../kernels/conv2d-shape.ts';
-import { packConvWeights } from '../kernels/conv2d-weights.ts';
+import { type Conv2d, packBias, packConvWeights } from '../kernels/conv2d.ts';
+import type { Residual } from '../kernels/conv2d-epilogue.ts';
+import { type Convolution, convolution } from '../kernels/convolution.ts';
 import { dbHead, packDbHead } from '../kernels/db-head.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { maxPool } from '../kernels/max-pool.ts';
@@ -14,9 +14,11 @@ import { stemPool } from '../kernels/stem-pool.ts';
 import type { Tile } from '../kernels/tile.ts';
 import { upsampleAdd } from '../kernels/upsample-add.ts';
 import { upsampleConcat } from '../kernels/upsample-concat.ts';
+import { packUpsampledConvWeights } from '../kernels/upsampled-conv2d.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
-import { winogradOutput } from '../kernels/winograd-output.ts';
+import { type WinogradOutput, winogradOutput } from '../kernels/winograd-output.ts';
+import { packWinogradWeights } from '../kernels/winograd-products.ts';
 import { assignBuffers } from './assign-buffers.ts';
 import { elementCount, inferShapes, type TensorShape } from './infer-shapes.ts';
 import {
@@ -70,7 +72,7 @@ export interface GraphPlan extends Plan {
 export interface KernelChoice {
   precision: Precision;
   /** The tile for a convolution. */
-  tile: (conv: Conv2d) => Tile;
+  tile: (conv: Convolution) => Tile;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
 }
@@ -169,38 +171,53 @@ function residualShapes(
   );
 }
 
-/** The shape of a convolution layer, as the kernel wants it. */
-export function convShape(layer: ConvLayer, shapeOf: (tensor: string) => TensorShape): Conv2d {
+/** Channels that carry data: only the image has fewer than it is stored with. */
+const channelsOf = ({ channels }: TensorShape): number => (channels === 4 ? 3 : channels);
+
+/** A plain convolution layer, as the kernel wants it. */
+export function conv2dOf(layer: ConvLayer, shapeOf: (tensor: string) => TensorShape): Conv2d {
   const { height, width } = shapeOf(layer.output);
   return {
     label: layer.name,
-    sources: layer.sources.map(({ tensor, ...window }) => {
-      const shape = shapeOf(tensor);
-      // Only the image has fewer than 4 meaningful channels.
-      const usedChannels = shape.channels === 4 ? 3 : shape.channels;
-      return { height: shape.height, width: shape.width, channels: shape.channels, usedChannels, ...window };
+    sources: layer.sources.map(({ tensor, kernel, stride, padding }) => {
+      const { height, width } = shapeOf(tensor);
+      const channels = channelsOf(shapeOf(tensor));
+      return { height, width, channels, kernel, stride, padding: { top: padding, left: padding } };
     }),
     outHeight: height,
     outWidth: width,
     outChannels: layer.outChannels,
     bias: layer.bias,
     residuals: residualShapes(layer, shapeOf),
-    relu: layer.relu,
-    upsampledBy: layer.upsampledBy,
-    planes: layer.planes,
+    activation: layer.relu ? 'relu' : 'none',
   };
+}
+
+/** A convolution layer, as its kernel wants it. */
+export function convolutionOf(layer: ConvLayer, shapeOf: (tensor: string) => TensorShape): Convolution {
+  const { name: label, outChannels, upsampledBy, planes } = layer;
+  const { height, width, channels } = shapeOf(layer.sources[0].tensor);
+  if (upsampledBy) return { label, height, width, channels, outChannels, scale: upsampledBy };
+  return planes ? { label, height, width, channels, outChannels, planes } : conv2dOf(layer, shapeOf);
+}
+
+/** The weights of a convolution, as its kernel binds them. */
+function packWeights(conv: Convolution, weights: readonly Float64Array[]): Float32Array<ArrayBuffer> {
+  if ('sources' in conv) return packConvWeights(conv, weights);
+  return 'scale' in conv ? packUpsampledConvWeights(conv, weights[0]) : packWinogradWeights(conv, weights[0]);
 }
 
 /** Names the constants of a convolution and says how they are made: weights, then the bias if there is one. */
 function convConstants(
   { name, parameters }: Pick<ConvLayer, 'name' | 'parameters'>,
-  conv: Conv2d,
+  conv: Convolution,
   { precision }: KernelChoice,
   constants: Map<string, Constant>,
 ): Resource[] {
-  constants.set(`${name}.weights`, { precision, data: () => packConvWeights(conv, parameters().weights) });
+  constants.set(`${name}.weights`, { precision, data: () => packWeights(conv, parameters().weights) });
   const weights: Resource = { kind: 'constant', name: `${name}.weights` };
-  return conv.bias ? [weights, biasConstant({ name, parameters }, constants)] : [weights];
+  const biased = 'bias' in conv && conv.bias;
+  return biased ? [weights, biasConstant({ name, parameters }, constants)] : [weights];
 }
 
 /** Names the bias of a convolution and says how it is made. */
@@ -208,7 +225,7 @@ function biasConstant(
   { name, parameters }: Pick<ConvLayer, 'name' | 'parameters'>,
   constants: Map<string, Constant>,
 ): Resource {
-  constants.set(`${name}.bias`, { precision: 'f32', data: () => Float32Array.from(parameters().bias!) });
+  constants.set(`${name}.bias`, { precision: 'f32', data: () => packBias(parameters().bias!) });
   return { kind: 'constant', name: `${name}.bias` };
 }
 
@@ -221,7 +238,10 @@ function lowerWinogradOutput(
   const { height, width } = shapeOf(layer.output);
   const { name, size, outChannels, bias, relu } = layer;
   const residuals = residualShapes(layer, shapeOf);
-  const form = { label: name, outHeight: height, outWidth: width, outChannels, bias, residuals, relu, size };
+  const activation = relu ? 'relu' : 'none';
+  const form: WinogradOutput = {
+    ...{ label: name, outHeight: height, outWidth: width, outChannels, bias, residuals, activation, size },
+  };
   return {
     kernel: winogradOutput(form, choice),
     resources: [
@@ -239,16 +259,16 @@ function lowerStem(
   choice: KernelChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
-  const { height, width, channels } = shapeOf(layer.input);
+  const { height, width } = shapeOf(layer.input);
   const conv: Conv2d = {
     label: layer.name,
-    sources: [{ height, width, channels, usedChannels: 3, kernel: 7, stride: 2, padding: 3 }],
+    sources: [{ height, width, channels: 3, kernel: 7, stride: 2, padding: { top: 3, left: 3 } }],
     outHeight: height / 2,
     outWidth: width / 2,
     outChannels: layer.outChannels,
     bias: true,
     residuals: [],
-    relu: true,
+    activation: 'relu',
   };
   return {
     kernel: stemPool({ label: layer.name, height, width, outChannels: layer.outChannels }, choice),
@@ -266,9 +286,9 @@ function lowerConv(
   choice: KernelChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
-  const conv = convShape(layer, shapeOf);
+  const conv = convolutionOf(layer, shapeOf);
   return {
-    kernel: conv2d(conv, { tile: choice.tile(conv), precision: choice.precision }),
+    kernel: convolution(conv, { tile: choice.tile(conv), precision: choice.precision }),
     resources: [
       ...layer.sources.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
       ...convConstants(layer, conv, choice, constants),

@@ -5,16 +5,20 @@
  * numbered over pixels and channels together, so that small maps leave none idle.
  */
 
-import { type Conv2d, multiplyAdd, place, walk } from './conv2d-shape.ts';
+import { vectorsOf } from './kernel.ts';
 import type { DirectTile } from './tile.ts';
+import { type LoopSource, multiplyAdd, place, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
-export function directCode(conv: Conv2d, tile: DirectTile, precision: Precision): string {
+export function directCode(loop: TileLoop, tile: DirectTile, precision: Precision): string {
+  const { planes, sources, outChannels, bias, residuals } = loop;
   const vectors = tile.channels / 4;
   const sums = tile.pixels * vectors;
-  const partial = conv.outChannels % tile.channels !== 0;
+  const partial = vectorsOf(outChannels) % vectors !== 0;
   const exists = (pixel: string, vector: string) =>
     partial ? `${pixel} < pixels && ${vector} < shape.out_vectors` : `${pixel} < pixels`;
+  const store = (pixel: string, vector: string, sum: string) =>
+    `store(${[pixel, vector, ...(planes ? [planes.name] : []), sum].join(', ')});`;
   return wgsl`
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -23,7 +27,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let tiles = (pixels + ${tile.pixels - 1}u) / ${tile.pixels}u;
   let first = (item % tiles) * ${tile.pixels}u;
   let channel = (item / tiles) * ${vectors}u;
-  let plane = id.z;
+  #if ${planes !== undefined}
+  let ${planes?.name ?? ''} = id.z;
+  #endif
   if (channel >= shape.out_vectors) { return; }
   #for p in 0..${tile.pixels}
   let pixel{p} = min(first + {p}u, pixels - 1u);
@@ -34,9 +40,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   #end
   #end
 
-  ${conv.sources.map((_, s) => sourceLoop(conv, s, tile, precision)).join('')}
+  ${sources.map((source, s) => sourceLoop(source, s, loop, tile, precision)).join('')}
 
-  #if ${conv.bias || conv.residuals.length > 0}
+  #if ${bias || residuals.length > 0}
   // A loop, since the epilogue is long and would be compiled as often as there are sums.
   var sums = array<vec4<f32>, ${sums}>(
     #for p in 0..${tile.pixels}
@@ -48,12 +54,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   for (var i = 0u; i < ${sums}u; i++) {
     let pixel = first + i / ${vectors}u;
     let vector = channel + i % ${vectors}u;
-    if (${exists('pixel', 'vector')}) { store(pixel, vector, plane, sums[i]); }
+    if (${exists('pixel', 'vector')}) { ${store('pixel', 'vector', 'sums[i]')} }
   }
   #else
   #for p in 0..${tile.pixels}
   #for v in 0..${vectors}
-  if (${exists('first + {p}u', 'channel + {v}u')}) { store(pixel{p}, channel + {v}u, plane, sum{p}_{v}); }
+  if (${exists('first + {p}u', 'channel + {v}u')}) { ${store('pixel{p}', 'channel + {v}u', 'sum{p}_{v}')} }
   #end
   #end
   #endif
@@ -62,19 +68,22 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 }
 
 /** Adds what one source contributes to the sums. */
-function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Precision): string {
-  const source = conv.sources[index];
-  const { channels, usedChannels = 4, stride } = source;
-  const { prologue, kernelHeight, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(
-    conv,
-    index,
-  );
+function sourceLoop(
+  source: LoopSource,
+  index: number,
+  { planes }: TileLoop,
+  tile: DirectTile,
+  precision: Precision,
+): string {
+  const { channels, stride, fractionalStride = 1, prologue = '' } = source;
+  const { kernelHeight, kernelWidth, top, left, weightStart, planar } = source;
+  const planeStart = planar ? `${planes?.name} * height * width * vectors + ` : '';
   const vectors = tile.channels / 4;
-  const used = Math.min(usedChannels, 4);
-  const row = place(source, 'row{p}', 'height');
-  const column = place(source, 'column{p}', 'width');
+  const used = Math.min(channels, 4);
+  const row = place(fractionalStride, 'row{p}', 'height');
+  const column = place(fractionalStride, 'column{p}', 'width');
   // The image is one vector deep: known, the innermost loop is gone.
-  const depth = channels === 4 ? '1u' : 'vectors';
+  const depth = channels <= 4 ? '1u' : 'vectors';
   return wgsl`
   {
     ${prologue}
@@ -90,13 +99,13 @@ function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Pr
     for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
       // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
       #for p in 0..${tile.pixels}
-      let row{p} = y{p} * ${stride}u + tap_y - ${paddingY};
+      let row{p} = y{p} * ${stride}u + tap_y - ${top};
       #end
       for (var tap_x = 0u; tap_x < ${kernelWidth}; tap_x++) {
         #for p in 0..${tile.pixels}
-        let column{p} = x{p} * ${stride}u + tap_x - ${paddingX};
+        let column{p} = x{p} * ${stride}u + tap_x - ${left};
         let inside{p} = ${row.inside} & ${column.inside};
-        let base{p} = select(0u, ${sourceStart}(${row.index} * width + ${column.index}) * vectors, inside{p});
+        let base{p} = select(0u, ${planeStart}(${row.index} * width + ${column.index}) * vectors, inside{p});
         #end
         for (var c = 0u; c < ${depth}; c++) {
           #for p in 0..${tile.pixels}

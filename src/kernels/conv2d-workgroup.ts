@@ -4,19 +4,16 @@
  * Needs input channels that are a multiple of `blockDepth` and output channels that are one of `blockChannels`.
  */
 
-import { type Conv2d, multiplyAdd, place, walk } from './conv2d-shape.ts';
 import { tileThreads, type WorkgroupTile } from './tile.ts';
+import { type Gemm, type LoopSource, multiplyAdd, place, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
-/** True where the tile fits the convolution's channels. */
-export function fitsWorkgroupTile(conv: Conv2d, tile: WorkgroupTile): boolean {
-  return (
-    conv.outChannels % tile.blockChannels === 0 &&
-    conv.sources.every(({ channels }) => channels % tile.blockDepth === 0)
-  );
-}
+/** True where the tile fits the channels. */
+export const fitsWorkgroupTile = ({ outChannels, channels }: Gemm, tile: WorkgroupTile): boolean =>
+  outChannels % tile.blockChannels === 0 && channels.every((count) => count % tile.blockDepth === 0);
 
-export function workgroupCode(conv: Conv2d, tile: WorkgroupTile, precision: Precision): string {
+export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Precision): string {
+  const { planes, sources } = loop;
   const vectors = tile.channels / 4;
   const columns = tile.blockChannels / tile.channels;
   const rows = tile.blockPixels / tile.pixels;
@@ -29,7 +26,9 @@ var<workgroup> block_weights: array<vec4<${precision}>, ${(tile.blockDepth * til
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = group.x * ${tile.blockPixels}u;
   let channel = group.y * ${tile.blockChannels / 4}u;
-  let plane = group.z;
+  #if ${planes !== undefined}
+  let ${planes?.name ?? ''} = group.z;
+  #endif
   // This thread computes pixels row, row + ${rows}, ... and vectors of channels column, column + ${columns}, ...
   let row = thread / ${columns}u;
   let column = thread % ${columns}u;
@@ -39,14 +38,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   #end
   #end
 
-  ${conv.sources.map((_, s) => sourceLoop(conv, s, tile, precision)).join('')}
+  ${sources.map((source, s) => sourceLoop(source, s, loop, tile, precision)).join('')}
 
   #for p in 0..${tile.pixels}
   {
     let pixel = first + row + {p}u * ${rows}u;
     if (pixel < shape.out_height * shape.out_width) {
       #for v in 0..${vectors}
-      store(pixel, channel + column + {v}u * ${columns}u, plane, sum{p}_{v});
+      store(pixel, channel + column + {v}u * ${columns}u, ${planes ? `${planes.name}, ` : ''}sum{p}_{v});
       #end
     }
   }
@@ -56,10 +55,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 /** Adds what one source contributes to the sums. */
-function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision: Precision): string {
-  const source = conv.sources[index];
-  const { stride } = source;
-  const { prologue, taps, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(conv, index);
+function sourceLoop(
+  source: LoopSource,
+  index: number,
+  { planes }: TileLoop,
+  tile: WorkgroupTile,
+  precision: Precision,
+): string {
+  const { stride, fractionalStride = 1, prologue = '' } = source;
+  const { taps, kernelWidth, top, left, weightStart, planar } = source;
+  const planeStart = planar ? `${planes?.name} * height * width * vectors + ` : '';
   const threads = tileThreads(tile);
   const vectors = tile.channels / 4;
   const blockVectors = tile.blockChannels / 4;
@@ -69,8 +74,8 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
   const pixelVectors = tile.blockPixels * depth;
   const pitch = tile.blockPixels + 1;
   const unroll = tile.unroll ?? 1;
-  const sourceRow = place(source, 'row{l}', 'height');
-  const sourceColumn = place(source, 'column{l}', 'width');
+  const sourceRow = place(fractionalStride, 'row{l}', 'height');
+  const sourceColumn = place(fractionalStride, 'column{l}', 'width');
   const loadPixels = `block_pixels[(slot{l} % ${depth}u) * ${pitch}u + slot{l} / ${depth}u] = select(vec4<${precision}>(), source${index}[base{l} + c], inside{l});`;
   const slot = `(thread + {l}u * ${threads}u)`;
   const loadWeights = `block_weights[thread + {l}u * ${threads}u] = weights[weight + (c * 4u + ${slot} / ${blockVectors}u) * out_vectors + ${slot} % ${blockVectors}u];`;
@@ -92,10 +97,10 @@ function sourceLoop(conv: Conv2d, index: number, tile: WorkgroupTile, precision:
     for (var tap = 0u; tap < ${taps}; tap++) {
       // Where the tap falls in the source; above or left of it the subtraction wraps around.
       #for l in 0..${Math.ceil(pixelVectors / threads)}
-      let row{l} = y{l} * ${stride}u + tap / ${kernelWidth} - ${paddingY};
-      let column{l} = x{l} * ${stride}u + tap % ${kernelWidth} - ${paddingX};
+      let row{l} = y{l} * ${stride}u + tap / ${kernelWidth} - ${top};
+      let column{l} = x{l} * ${stride}u + tap % ${kernelWidth} - ${left};
       let inside{l} = ${sourceRow.inside} & ${sourceColumn.inside} & (y{l} < shape.out_height);
-      let base{l} = select(0u, ${sourceStart}(${sourceRow.index} * width + ${sourceColumn.index}) * vectors + slot{l} % ${depth}u, inside{l});
+      let base{l} = select(0u, ${planeStart}(${sourceRow.index} * width + ${sourceColumn.index}) * vectors + slot{l} % ${depth}u, inside{l});
       #end
       let weight = ${weightStart} + tap * 4u * vectors * out_vectors + channel;
       for (var c = 0u; c < vectors; c += ${depth}u) {

@@ -5,8 +5,8 @@
  * and then the differentiable binarization B = 1 / (1 + exp(-k (P - T))), paper eq. 2. Batch norm is folded in.
  */
 
-import { multiplyAdd } from './conv2d-shape.ts';
 import { declare, f32, type Kernel, type TypedBinding, traffic, type Uniforms } from './kernel.ts';
+import { multiplyAdd } from './tile-loop.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface DbHead {

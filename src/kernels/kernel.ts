@@ -51,6 +51,9 @@ export function uniformWords(uniforms: Uniforms): Uint32Array<ArrayBuffer> {
   return words;
 }
 
+/** Vectors of four that hold so many channels; the lanes that are left over are zero. */
+export const vectorsOf = (channels: number): number => Math.ceil(channels / 4);
+
 /** So many workgroups in x and y: one dimension takes 65,535, what is more goes into rows. */
 export function workgroupGrid(workgroups: number): [x: number, y: number] {
   const rows = Math.ceil(workgroups / 65535);

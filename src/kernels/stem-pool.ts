@@ -4,13 +4,13 @@
  * from there, so that the largest tensor of the network (a quarter of the image's pixels, 64 channels) never exists.
  */
 
-import { multiplyAdd } from './conv2d-shape.ts';
 import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { multiplyAdd } from './tile-loop.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface StemPool {
   label: string;
-  /** Size of the image `[height, width, 4]`, multiples of 4; its fourth channel is skipped. */
+  /** Size of the image of 3 channels, multiples of 4. */
   height: number;
   width: number;
   /** A multiple of 8. */

@@ -8,7 +8,7 @@ export interface UpsampleConcat {
   /** Size of the output; a multiple of every scale. */
   height: number;
   width: number;
-  /** Channels of each source, a multiple of 4. The output has this times the number of sources. */
+  /** Channels of each source, a multiple of 4, so that they stand side by side without gaps. The output has this times the number of sources. */
   channels: number;
   /** How much smaller each source is, in the order of concatenation (the paper's p5, p4, p3, p2: 8, 4, 2, 1). */
   scales: readonly number[];

@@ -1,6 +1,6 @@
 /** @file The input transform of a Winograd convolution: V = B^T d B for every tile and channel. NHWC, f32 sums. */
 
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 import {
   combine,
@@ -15,7 +15,6 @@ export interface WinogradInput {
   label: string;
   height: number;
   width: number;
-  /** A multiple of 4. */
   channels: number;
   size: WinogradSize;
 }
@@ -28,12 +27,13 @@ export function winogradInput(
   const { BT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height, width });
-  const values = tiles.height * tiles.width * channels;
+  const vectors = vectorsOf(channels);
+  const values = tiles.height * tiles.width * 4 * vectors;
   const type = `vec4<${precision}>`;
   const element = elementBytes(precision);
-  const shape = { height, width, vectors: channels / 4 };
+  const shape = { height, width, vectors };
   const typed: TypedBinding[] = [
-    { name: 'source', access: 'read', bytes: height * width * channels * element, type },
+    { name: 'source', access: 'read', bytes: height * width * 4 * vectors * element, type },
     { name: 'output', access: 'read_write', bytes: winogradPlanes(size) * values * element, type },
   ];
   const { bindings, declarations } = declare(typed, shape);
@@ -72,7 +72,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     code,
     bindings,
     shape,
-    dispatch: [Math.ceil((tiles.width * (channels / 4)) / 64), tiles.height, 1],
+    dispatch: [Math.ceil((tiles.width * vectors) / 64), tiles.height, 1],
     // Two passes of additions over the tile; most rows have four terms at most.
     flops: values * side * side * 6,
     bytes: traffic(typed),

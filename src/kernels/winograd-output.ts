@@ -1,8 +1,7 @@
 /** @file The output transform of a Winograd convolution: Y = A^T M A, then the epilogue of the convolution. NHWC. */
 
-import { epilogueBindings, storeCode } from './conv2d-epilogue.ts';
-import type { Conv2d } from './conv2d-shape.ts';
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { type Epilogue, epilogueBindings, storeCode } from './conv2d-epilogue.ts';
+import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 import {
   combine,
@@ -13,8 +12,8 @@ import {
   winogradTiles,
 } from './winograd.ts';
 
-export interface WinogradOutput
-  extends Pick<Conv2d, 'label' | 'outHeight' | 'outWidth' | 'outChannels' | 'bias' | 'residuals' | 'relu'> {
+export interface WinogradOutput extends Epilogue {
+  label: string;
   size: WinogradSize;
 }
 
@@ -27,8 +26,9 @@ export function winogradOutput(form: WinogradOutput, { precision }: { precision:
   const { AT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height: outHeight, width: outWidth });
-  const values = tiles.height * tiles.width * outChannels;
-  const shape = { out_height: outHeight, out_width: outWidth, out_vectors: outChannels / 4 };
+  const vectors = vectorsOf(outChannels);
+  const values = tiles.height * tiles.width * 4 * vectors;
+  const shape = { out_height: outHeight, out_width: outWidth, out_vectors: vectors };
   const typed: TypedBinding[] = [
     {
       name: 'products',
@@ -36,7 +36,7 @@ export function winogradOutput(form: WinogradOutput, { precision }: { precision:
       bytes: winogradPlanes(size) * values * elementBytes(precision),
       type: `vec4<${precision}>`,
     },
-    ...epilogueBindings(form, 1, precision),
+    ...epilogueBindings(form, precision),
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
@@ -65,7 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var i = 0u; i < ${size * size}u; i++) {
     let y = id.y * ${size}u + i / ${size}u;
     let x = id.x / shape.out_vectors * ${size}u + i % ${size}u;
-    if (y < shape.out_height && x < shape.out_width) { store(y * shape.out_width + x, channel, 0u, sums[i]); }
+    if (y < shape.out_height && x < shape.out_width) { store(y * shape.out_width + x, channel, sums[i]); }
   }
 }
 `;
@@ -74,7 +74,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     code,
     bindings,
     shape,
-    dispatch: [Math.ceil((tiles.width * (outChannels / 4)) / 64), tiles.height, 1],
+    dispatch: [Math.ceil((tiles.width * vectors) / 64), tiles.height, 1],
     flops: values * (side + size) * size * 6,
     bytes: traffic(typed),
   };

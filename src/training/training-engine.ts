@@ -6,6 +6,7 @@
 import { DBNetError } from '../errors.ts';
 import { chooseTile } from '../graph/choose-tile.ts';
 import type { Entry } from '../graph/dbnet.ts';
+import { gemmOf } from '../kernels/convolution.ts';
 import type { BatchNormMode } from '../kernels/training/batch-norm-shape.ts';
 import { type DbLoss, parts, pixelLimit } from '../kernels/training/db-loss-shape.ts';
 import { verdict } from '../kernels/training/optimizer-shape.ts';
@@ -203,7 +204,10 @@ export class TrainingEngine {
       loss,
       optimizer,
       counts: { parameters: parameters.count, statistics: statistics.count },
-      choice: { tile: (conv) => chooseTile(conv, this.context), threads: trainingThreads(this.context) },
+      choice: {
+        tile: (conv) => chooseTile(gemmOf(conv), this.context),
+        threads: trainingThreads(this.context),
+      },
     });
   }
 

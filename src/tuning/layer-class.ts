@@ -3,24 +3,25 @@
  * images, and about as many pixels. What the epilogue adds costs little and does not count.
  */
 
-import { type Conv2d, type ConvSource, classCount } from '../kernels/conv2d-shape.ts';
+import type { ConvSource } from '../kernels/conv2d.ts';
+import { type Convolution, gemmOf } from '../kernels/convolution.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 
 /** Windows and channels: what the shader's code depends on. `f32 3x3 64 > 128`, `f32 3x3 128 + 1x1/2 64 > 128`. */
-export function layerFamily(conv: Conv2d, precision: Precision): string {
-  const source = ({ kernel, stride, channels, usedChannels = channels }: ConvSource) =>
-    `${kernel}x${kernel}${stride === 1 ? '' : `/${stride}`} ${usedChannels}`;
-  const count = classCount(conv);
-  const planes = count === 1 ? '' : ` (${count} ${conv.planes ? 'planes' : 'classes'})`;
-  return `${precision} ${conv.sources.map(source).join(' + ')} > ${conv.outChannels}${planes}`;
+export function layerFamily(conv: Convolution, precision: Precision): string {
+  const source = ({ kernel, stride, channels }: ConvSource) =>
+    `${kernel}x${kernel}${stride === 1 ? '' : `/${stride}`} ${channels}`;
+  if ('sources' in conv) return `${precision} ${conv.sources.map(source).join(' + ')} > ${conv.outChannels}`;
+  const { planes } = gemmOf(conv);
+  return 'scale' in conv
+    ? `${precision} 3x3 ${conv.channels} > ${conv.outChannels} (${planes} classes)`
+    : `${precision} 1x1 ${conv.channels} > ${conv.outChannels} (${planes} planes)`;
 }
 
 /** The power of two that is nearest to the number of output pixels, as its exponent: about 13 for 80x80. */
-export function sizeClass({ outHeight, outWidth }: Pick<Conv2d, 'outHeight' | 'outWidth'>): number {
-  return Math.round(Math.log2(outHeight * outWidth));
-}
+export const sizeClass = (conv: Convolution): number => Math.round(Math.log2(gemmOf(conv).pixels));
 
 /** The name of a class in tuning tables: `f32 3x3 64 > 64, 2^13 px`. */
-export function layerClass(conv: Conv2d, precision: Precision, size: number = sizeClass(conv)): string {
+export function layerClass(conv: Convolution, precision: Precision, size: number = sizeClass(conv)): string {
   return `${layerFamily(conv, precision)}, 2^${size} px`;
 }

@@ -1,6 +1,6 @@
 /** @file The tuning table: plain JSON that says which tile was the fastest for which class of layers. */
 
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import { type Convolution, gemmOf } from '../kernels/convolution.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -42,12 +42,13 @@ export const tableVersion = 2;
  */
 export function findTile(
   entries: Tiles,
-  conv: Conv2d,
+  conv: Convolution,
   precision: Precision,
   limits: TileLimits,
 ): Tile | undefined {
-  return nearEntries(entries, conv, precision).find(({ tile }) => tileFits(conv, tile, precision, limits))
-    ?.tile;
+  return nearEntries(entries, conv, precision).find(({ tile }) =>
+    tileFits(gemmOf(conv), tile, precision, limits),
+  )?.tile;
 }
 
 /**
@@ -56,7 +57,7 @@ export function findTile(
  */
 export function findWinograd(
   entries: TuningEntries,
-  conv: Conv2d,
+  conv: Convolution,
   precision: Precision,
 ): WinogradSize | 'direct' | undefined {
   const entry = nearEntries(entries, conv, precision).find(({ winograd }) => winograd);
@@ -69,7 +70,7 @@ export const isWinogradFaster = <T extends Pick<TuningEntry, 'ms' | 'winograd'>>
   (entry.winograd?.ms ?? Number.POSITIVE_INFINITY) < entry.ms;
 
 /** The entries of a convolution's class and of its neighbours, the nearest first. */
-function nearEntries<T>(entries: Readonly<Record<string, T>>, conv: Conv2d, precision: Precision): T[] {
+function nearEntries<T>(entries: Readonly<Record<string, T>>, conv: Convolution, precision: Precision): T[] {
   const size = sizeClass(conv);
   return [size, size + 1, size - 1].flatMap((near) => entries[layerClass(conv, precision, near)] ?? []);
 }

@@ -3,8 +3,8 @@
  * made-up ones of the plain convolution, so that both must give the same output.
  */
 
-import type { conv2d } from '../kernels/conv2d.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Conv2d } from '../kernels/conv2d.ts';
+import type { convolution } from '../kernels/convolution.ts';
 import { declare, type Kernel, traffic } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import { type Precision, wgsl } from '../kernels/wgsl.ts';
@@ -18,6 +18,7 @@ import {
 } from '../kernels/winograd.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
 import { winogradOutput } from '../kernels/winograd-output.ts';
+import type { WinogradProducts } from '../kernels/winograd-products.ts';
 
 /** Kernels with the buffers that they get in place of those of their bindings' names. */
 export interface WinogradSteps {
@@ -35,20 +36,14 @@ export const stepBuffers: Record<keyof WinogradSteps, Record<string, string>> = 
   output: {},
 };
 
-/** The products between the transforms of a 3x3 convolution of stride 1, as a convolution. */
-export function productsOf(conv: Conv2d, size: WinogradSize): Conv2d {
-  const { channels } = conv.sources[0];
-  const tiles = winogradTiles(size, { height: conv.outHeight, width: conv.outWidth });
+/** The products between the transforms of a 3x3 convolution of stride 1. */
+export function productsOf(conv: Conv2d, size: WinogradSize): WinogradProducts {
   return {
     label: `${conv.label}.F(${size},3)`,
-    sources: [{ ...tiles, channels, kernel: 1, stride: 1, padding: 0 }],
-    outHeight: tiles.height,
-    outWidth: tiles.width,
-    outChannels: conv.outChannels,
-    bias: false,
-    residuals: [],
-    relu: false,
     planes: winogradPlanes(size),
+    ...winogradTiles(size, { height: conv.outHeight, width: conv.outWidth }),
+    channels: conv.sources[0].channels,
+    outChannels: conv.outChannels,
   };
 }
 
@@ -57,7 +52,7 @@ export function winogradSteps(
   conv: Conv2d,
   size: WinogradSize,
   tile: Tile,
-  { precision, build }: { precision: Precision; build: typeof conv2d },
+  { precision, build }: { precision: Precision; build: typeof convolution },
 ): WinogradSteps {
   const [{ height, width, channels }] = conv.sources;
   const { label } = conv;

@@ -12,6 +12,7 @@ import { elementCount } from '../../src/graph/infer-shapes.ts';
 import type { Graph } from '../../src/graph/layers.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
 import { plan } from '../../src/graph/plan.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
 import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { Arena } from '../../src/runtime/arena.ts';
@@ -86,7 +87,7 @@ async function check(
       graph,
       size,
       { source: 3, ...recipe.input },
-      { precision, tile: (conv) => chooseTile(conv, context), headPixels: 4 },
+      { precision, tile: (conv) => chooseTile(gemmOf(conv), context), headPixels: 4 },
     );
     const program = await Program.build(planned, device);
     program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));

@@ -12,7 +12,7 @@ import type {
   StemPoolLayer,
   WinogradOutputLayer,
 } from '../../src/graph/layers.ts';
-import { upsampleClasses } from '../../src/kernels/conv2d-shape.ts';
+import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
 import { maxPool3x3 } from '../gpu/references/max-pool.ts';
@@ -87,6 +87,7 @@ function runConv(
       const source = shapeOf(tensor);
       return {
         ...window,
+        padding: { top: window.padding, left: window.padding },
         values: upsampleNearest(get(tensor), source, scale),
         height: source.height * scale,
         width: source.width * scale,
@@ -105,7 +106,7 @@ function runConv(
       if (kind === 'classes') return gatherClasses(get(tensor), { height, width, channels }, factor);
       return upsampleNearest(get(tensor), { height, width, channels }, factor);
     }),
-    relu: layer.relu,
+    activation: layer.relu ? 'relu' : 'none',
   });
   return layer.upsampledBy ? classImages(values, full, layer.upsampledBy) : values;
 }
@@ -178,7 +179,7 @@ function runStem(
   { height, width }: TensorShape,
 ): Tensor {
   const { weights, bias } = parameters();
-  const window = { kernel: 7, stride: 2, padding: 3 };
+  const window = { kernel: 7, stride: 2, padding: { top: 3, left: 3 } };
   const [outHeight, outWidth] = [height / 2, width / 2];
   const { values } = convolve({
     sources: [{ ...window, values: image, height, width, channels: 4, weights: weights[0], inChannels: 3 }],
@@ -186,7 +187,7 @@ function runStem(
     outWidth,
     outChannels,
     bias,
-    relu: true,
+    activation: 'relu',
   });
   return maxPool3x3(values, outHeight, outWidth, outChannels);
 }

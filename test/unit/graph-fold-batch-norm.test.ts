@@ -36,7 +36,7 @@ const convolved = (weights: ArrayLike<number>, bias?: ArrayLike<number>) =>
         inChannels: 4,
         kernel: 3,
         stride: 1,
-        padding: 1,
+        padding: { top: 1, left: 1 },
       },
     ],
     outHeight: 5,

@@ -4,8 +4,8 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d, ConvSource } from '../../src/kernels/conv2d-shape.ts';
 import { type DbHead, dbHead } from '../../src/kernels/db-head.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
@@ -15,9 +15,11 @@ import { stemPool } from '../../src/kernels/stem-pool.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import { upsampleAdd } from '../../src/kernels/upsample-add.ts';
 import { upsampleConcat } from '../../src/kernels/upsample-concat.ts';
+import { upsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
 import { type Precision, wgsl } from '../../src/kernels/wgsl.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
+import { winogradProducts } from '../../src/kernels/winograd-products.ts';
 
 interface Size {
   height: number;
@@ -46,7 +48,7 @@ const conv =
           channels: 64,
           kernel: 3,
           stride: 1,
-          padding: 1,
+          padding: { top: 1, left: 1 },
           ...source,
         })),
         outHeight: size.height,
@@ -54,12 +56,14 @@ const conv =
         outChannels: 64,
         bias: false,
         residuals: [],
-        relu: false,
+        activation: 'none',
         ...rest,
       },
       { tile, precision },
     );
-const full: Partial<Conv2d> = { bias: true, residuals: [{ kind: 'same' }], relu: true };
+const full: Partial<Conv2d> = { bias: true, residuals: [{ kind: 'same' }], activation: 'relu' };
+const upsampled = (tile: Tile, scale: number) => (precision: Precision, size: Size) =>
+  upsampledConv2d({ label: 'classes', ...size, channels: 64, outChannels: 64, scale }, { tile, precision });
 const pixels = (rest: Pick<Preprocess, 'source' | 'channelOrder'>) => (precision: Precision, size: Size) =>
   preprocess(
     { label: 'preprocess', ...size, mean: [122.5, 116, 104.25], std: [255, 255, 255], ...rest },
@@ -71,17 +75,25 @@ const tail = (rest: Pick<DbHead, 'outputs' | 'merged' | 'mask'>) => (precision: 
 const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'conv2d-direct': conv(direct, full),
   'conv2d-direct-7x7-rgb': conv(direct, {}, [
-    { channels: 4, usedChannels: 3, kernel: 7, stride: 2, padding: 3 },
+    { channels: 3, kernel: 7, stride: 2, padding: { top: 3, left: 3 } },
   ]),
-  'conv2d-direct-two-sources': conv(direct, { bias: true, relu: true }, [
+  'conv2d-direct-two-sources': conv(direct, { bias: true, activation: 'relu' }, [
     {},
-    { channels: 32, kernel: 1, stride: 2, padding: 0 },
+    { channels: 32, kernel: 1, stride: 2, padding: { top: 0, left: 0 } },
   ]),
   'conv2d-direct-partial-channels': conv(direct, { outChannels: 20 }),
-  'conv2d-direct-upsampled-by-4': conv(direct, { upsampledBy: 4 }),
+  'upsampled-conv2d-direct': upsampled(direct, 4),
   'conv2d-workgroup': conv(workgroup, full),
   'conv2d-workgroup-unrolled': conv({ ...workgroup, unroll: 2 }),
-  'conv2d-workgroup-upsampled-by-2': conv(workgroup, { upsampledBy: 2 }),
+  'upsampled-conv2d-workgroup': upsampled(workgroup, 2),
+  'winograd-products': (precision, size) =>
+    winogradProducts(
+      { label: 'products', planes: 36, ...size, channels: 64, outChannels: 64 },
+      { tile: direct, precision },
+    ),
+  'conv2d-activations': conv(direct, { outChannels: 18, activation: 'gelu' }, [
+    { channels: 6, kernel: 2, padding: { top: 0, left: 0 } },
+  ]),
   'conv2d-residuals-scaled': conv(direct, {
     residuals: [
       { kind: 'upsampled', scale: 2 },
@@ -104,7 +116,7 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
         outChannels: 64,
         bias: true,
         residuals: [{ kind: 'same' }],
-        relu: true,
+        activation: 'relu',
         size: 2,
       },
       { precision },

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseTile } from '../../src/graph/choose-tile.ts';
 import { dbResNet18 } from '../../src/graph/dbnet.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
 import { resolveLoss } from '../../src/training/loss.ts';
 import { resolveOptimizer } from '../../src/training/optimizer.ts';
 import { parameterLayout, statisticsLayout } from '../../src/training/plan/parameter-layout.ts';
@@ -23,7 +24,7 @@ const planOf = (options: Partial<TrainingPlanOptions> = {}, software = false) =>
       parameters: parameterLayout(entries).count,
       statistics: statisticsLayout(entries).count,
     },
-    choice: { tile: (conv) => chooseTile(conv, { software }), threads: software ? 512 : 32768 },
+    choice: { tile: (conv) => chooseTile(gemmOf(conv), { software }), threads: software ? 512 : 32768 },
     ...options,
   });
 

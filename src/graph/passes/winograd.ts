@@ -4,11 +4,11 @@
  * eight times those of the plain sum in F(4,3), so it is for f32 only.
  */
 
-import type { Conv2d } from '../../kernels/conv2d-shape.ts';
+import type { Conv2d } from '../../kernels/conv2d.ts';
 import { type WinogradSize, winogradPlanes, winogradWeights } from '../../kernels/winograd.ts';
 import { inferShapes } from '../infer-shapes.ts';
 import type { ConvLayer, Graph, Layer } from '../layers.ts';
-import { convShape } from '../plan.ts';
+import { conv2dOf } from '../plan.ts';
 import { replaceLayers } from './rewrite.ts';
 
 /** Which convolutions are transformed at a size of the network's input, and how; undefined: not at all. */
@@ -25,25 +25,25 @@ export const defaultWinogradSize = ({ outChannels }: Pick<Conv2d, 'outChannels'>
   outChannels >= smallMapChannels ? 2 : 4;
 
 /** True for a convolution that can be transformed. */
-export function suitsWinograd({
-  sources,
-  upsampledBy,
-  planes,
-}: Pick<ConvLayer, 'upsampledBy' | 'planes'> & {
-  sources: readonly { kernel: number; stride: number; padding: number }[];
-}): boolean {
-  if (sources.length !== 1 || upsampledBy || planes) return false;
+export function suitsWinograd({ sources }: Conv2d): boolean {
+  if (sources.length !== 1) return false;
   const [{ kernel, stride, padding }] = sources;
-  return kernel === 3 && stride === 1 && padding === 1;
+  return kernel === 3 && stride === 1 && padding.top === 1 && padding.left === 1;
+}
+
+/** True for a layer that is such a convolution. */
+function isTransformable({ sources, upsampledBy, planes }: ConvLayer): boolean {
+  const [{ kernel, stride, padding }] = sources;
+  return sources.length === 1 && !upsampledBy && !planes && kernel === 3 && stride === 1 && padding === 1;
 }
 
 /** Without a rule all convolutions that can be are transformed, by the default size. */
 export function winograd(graph: Graph, rule?: WinogradRule): Graph {
   const shapes = rule && inferShapes(graph, rule.size);
   const sizeOf = (layer: ConvLayer): WinogradSize | undefined =>
-    rule ? rule.choose(convShape(layer, (tensor) => shapes!.get(tensor)!)) : defaultWinogradSize(layer);
+    rule ? rule.choose(conv2dOf(layer, (tensor) => shapes!.get(tensor)!)) : defaultWinogradSize(layer);
   return replaceLayers(graph, (layer) => {
-    if (layer.op !== 'conv2d' || !suitsWinograd(layer)) return [layer];
+    if (layer.op !== 'conv2d' || !isTransformable(layer)) return [layer];
     const size = sizeOf(layer);
     return size === undefined ? [layer] : transformed(layer, size);
   });

@@ -3,6 +3,7 @@
 import { readRecipe } from '../../../src/detector/recipe.ts';
 import { readCheckpoint } from '../../../src/graph/checkpoint.ts';
 import { chooseTile } from '../../../src/graph/choose-tile.ts';
+import { gemmOf } from '../../../src/kernels/convolution.ts';
 import { parts } from '../../../src/kernels/training/db-loss-shape.ts';
 import { openDevice } from '../../../src/runtime/gpu-context.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
@@ -53,7 +54,7 @@ const pytorch: GpuTest = {
       width,
       batchNorm: 'batch',
       // Few threads are asked for, so that some gradients are sliced and some are not.
-      choice: { tile: (conv) => chooseTile(conv, context), threads: 512 },
+      choice: { tile: (conv) => chooseTile(gemmOf(conv), context), threads: 512 },
       input: recipe.input,
       loss: resolveLoss('authors', recipe.k),
       optimizer,

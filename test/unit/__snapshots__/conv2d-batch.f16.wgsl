@@ -6,8 +6,8 @@ enable f16;
 @group(0) @binding(4) var<storage, read_write> output: array<vec4<f16>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
 @group(0) @binding(5) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
-  let at = (plane * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
+fn store(pixel: u32, channel: u32, image: u32, sum: vec4<f32>) {
+  let at = (image * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
   var value = sum;
   value += bias[channel];
   value += vec4<f32>(residual0[at]);
@@ -21,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let tiles = (pixels + 1u) / 2u;
   let first = (item % tiles) * 2u;
   let channel = (item / tiles) * 2u;
-  let plane = id.z;
+  let image = id.z;
   if (channel >= shape.out_vectors) { return; }
   let pixel0 = min(first + 0u, pixels - 1u);
   let y0 = pixel0 / shape.out_width;
@@ -50,10 +50,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
       for (var tap_x = 0u; tap_x < 3u; tap_x++) {
         let column0 = x0 * 1u + tap_x - 1u;
         let inside0 = (row0 < height) & (column0 < width);
-        let base0 = select(0u, plane * height * width * vectors + (row0 * width + column0) * vectors, inside0);
+        let base0 = select(0u, image * height * width * vectors + (row0 * width + column0) * vectors, inside0);
         let column1 = x1 * 1u + tap_x - 1u;
         let inside1 = (row1 < height) & (column1 < width);
-        let base1 = select(0u, plane * height * width * vectors + (row1 * width + column1) * vectors, inside1);
+        let base1 = select(0u, image * height * width * vectors + (row1 * width + column1) * vectors, inside1);
         for (var c = 0u; c < vectors; c++) {
           let value0 = select(vec4<f16>(), source0[base0 + c], inside0);
           let value1 = select(vec4<f16>(), source0[base1 + c], inside1);
@@ -84,6 +84,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   for (var i = 0u; i < 4u; i++) {
     let pixel = first + i / 2u;
     let vector = channel + i % 2u;
-    if (pixel < pixels) { store(pixel, vector, plane, sums[i]); }
+    if (pixel < pixels) { store(pixel, vector, image, sums[i]); }
   }
 }

@@ -3,10 +3,10 @@
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
 @group(0) @binding(3) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
+fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   let at = pixel * shape.out_vectors + channel;
   var value = sum;
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<f32>(value);
+  output[at] = vec4<f32>(value);
 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -15,7 +15,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let tiles = (pixels + 1u) / 2u;
   let first = (item % tiles) * 2u;
   let channel = (item / tiles) * 2u;
-  let plane = id.z;
   if (channel >= shape.out_vectors) { return; }
   let pixel0 = min(first + 0u, pixels - 1u);
   let y0 = pixel0 / shape.out_width;
@@ -74,8 +73,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
       }
     }
   }
-  if (first + 0u < pixels) { store(pixel0, channel + 0u, plane, sum0_0); }
-  if (first + 0u < pixels) { store(pixel0, channel + 1u, plane, sum0_1); }
-  if (first + 1u < pixels) { store(pixel1, channel + 0u, plane, sum1_0); }
-  if (first + 1u < pixels) { store(pixel1, channel + 1u, plane, sum1_1); }
+  if (first + 0u < pixels) { store(pixel0, channel + 0u, sum0_0); }
+  if (first + 0u < pixels) { store(pixel0, channel + 1u, sum0_1); }
+  if (first + 1u < pixels) { store(pixel1, channel + 0u, sum1_0); }
+  if (first + 1u < pixels) { store(pixel1, channel + 1u, sum1_1); }
 }

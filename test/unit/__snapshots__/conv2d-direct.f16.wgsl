@@ -6,13 +6,13 @@ enable f16;
 @group(0) @binding(4) var<storage, read_write> output: array<vec4<f16>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
 @group(0) @binding(5) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
+fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   let at = pixel * shape.out_vectors + channel;
   var value = sum;
   value += bias[channel];
   value += vec4<f32>(residual0[at]);
   value = max(value, vec4<f32>());
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<f16>(value);
+  output[at] = vec4<f16>(value);
 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -21,7 +21,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let tiles = (pixels + 1u) / 2u;
   let first = (item % tiles) * 2u;
   let channel = (item / tiles) * 2u;
-  let plane = id.z;
   if (channel >= shape.out_vectors) { return; }
   let pixel0 = min(first + 0u, pixels - 1u);
   let y0 = pixel0 / shape.out_width;
@@ -84,6 +83,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   for (var i = 0u; i < 4u; i++) {
     let pixel = first + i / 2u;
     let vector = channel + i % 2u;
-    if (pixel < pixels) { store(pixel, vector, plane, sums[i]); }
+    if (pixel < pixels) { store(pixel, vector, sums[i]); }
   }
 }

@@ -4,8 +4,8 @@ enable f16;
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f16>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
 @group(0) @binding(3) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
-  let at = (plane * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
+fn store(pixel: u32, channel: u32, image: u32, sum: vec4<f32>) {
+  let at = (image * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
   var value = sum;
   output[at] = vec4<f16>(value);
 }
@@ -16,7 +16,7 @@ var<workgroup> block_weights: array<vec4<f16>, 128>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = group.x * 32u;
   let channel = group.y * 8u;
-  let plane = group.z;
+  let image = group.z;
   // This thread computes pixels row, row + 8, ... and vectors of channels column, column + 8, ...
   let row = thread / 8u;
   let column = thread % 8u;
@@ -44,11 +44,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       let row0 = y0 * 1u + tap / 3u - 1u;
       let column0 = x0 * 1u + tap % 3u - 1u;
       let inside0 = ((row0 & 1u) == 0u) & ((row0 >> 1u) < height) & ((column0 & 1u) == 0u) & ((column0 >> 1u) < width) & (y0 < shape.out_height);
-      let base0 = select(0u, plane * height * width * vectors + ((row0 >> 1u) * width + (column0 >> 1u)) * vectors + slot0 % 4u, inside0);
+      let base0 = select(0u, image * height * width * vectors + ((row0 >> 1u) * width + (column0 >> 1u)) * vectors + slot0 % 4u, inside0);
       let row1 = y1 * 1u + tap / 3u - 1u;
       let column1 = x1 * 1u + tap % 3u - 1u;
       let inside1 = ((row1 & 1u) == 0u) & ((row1 >> 1u) < height) & ((column1 & 1u) == 0u) & ((column1 >> 1u) < width) & (y1 < shape.out_height);
-      let base1 = select(0u, plane * height * width * vectors + ((row1 >> 1u) * width + (column1 >> 1u)) * vectors + slot1 % 4u, inside1);
+      let base1 = select(0u, image * height * width * vectors + ((row1 >> 1u) * width + (column1 >> 1u)) * vectors + slot1 % 4u, inside1);
       let weight = 0u + tap * 4u * vectors * out_vectors + channel;
       for (var c = 0u; c < vectors; c += 4u) {
         workgroupBarrier();
@@ -88,25 +88,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   {
     let pixel = first + row + 0u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum0_0);
+      store(pixel, channel + column + 0u * 8u, image, sum0_0);
     }
   }
   {
     let pixel = first + row + 1u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum1_0);
+      store(pixel, channel + column + 0u * 8u, image, sum1_0);
     }
   }
   {
     let pixel = first + row + 2u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum2_0);
+      store(pixel, channel + column + 0u * 8u, image, sum2_0);
     }
   }
   {
     let pixel = first + row + 3u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum3_0);
+      store(pixel, channel + column + 0u * 8u, image, sum3_0);
     }
   }
 }

@@ -7,7 +7,7 @@ enable f16;
 @group(0) @binding(5) var<storage, read_write> output: array<vec4<f16>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
 @group(0) @binding(6) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
+fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   let at = pixel * shape.out_vectors + channel;
   var value = sum;
   let y = pixel / shape.out_width;
@@ -15,7 +15,7 @@ fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
   value += vec4<f32>(residual0[((y / 2u) * (shape.out_width / 2u) + x / 2u) * shape.out_vectors + channel]);
   value += vec4<f32>(residual1[(((y % 2u) * 2u + (x % 2u)) * (shape.out_height / 2u) * (shape.out_width / 2u) + (y / 2u) * (shape.out_width / 2u) + x / 2u) * shape.out_vectors + channel]);
   value += vec4<f32>(residual2[((select(select(1u, 0u, y % 8u == 0u), 2u, y % 8u == 7u) * 3u + select(select(1u, 0u, x % 8u == 0u), 2u, x % 8u == 7u)) * (shape.out_height / 8u) * (shape.out_width / 8u) + (y / 8u) * (shape.out_width / 8u) + x / 8u) * shape.out_vectors + channel]);
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<f16>(value);
+  output[at] = vec4<f16>(value);
 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -24,7 +24,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let tiles = (pixels + 1u) / 2u;
   let first = (item % tiles) * 2u;
   let channel = (item / tiles) * 2u;
-  let plane = id.z;
   if (channel >= shape.out_vectors) { return; }
   let pixel0 = min(first + 0u, pixels - 1u);
   let y0 = pixel0 / shape.out_width;
@@ -87,6 +86,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   for (var i = 0u; i < 4u; i++) {
     let pixel = first + i / 2u;
     let vector = channel + i % 2u;
-    if (pixel < pixels) { store(pixel, vector, plane, sums[i]); }
+    if (pixel < pixels) { store(pixel, vector, sums[i]); }
   }
 }

@@ -3,10 +3,10 @@
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
 @group(0) @binding(3) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
+fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   let at = pixel * shape.out_vectors + channel;
   var value = sum;
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<f32>(value);
+  output[at] = vec4<f32>(value);
 }
 // Blocks of 4 input channels one after the other, each padded by one against bank conflicts; and their weights.
 var<workgroup> block_pixels: array<vec4<f32>, 132>;
@@ -15,7 +15,6 @@ var<workgroup> block_weights: array<vec4<f32>, 128>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = group.x * 32u;
   let channel = group.y * 8u;
-  let plane = group.z;
   // This thread computes pixels row, row + 8, ... and vectors of channels column, column + 8, ...
   let row = thread / 8u;
   let column = thread % 8u;
@@ -134,25 +133,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   {
     let pixel = first + row + 0u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum0_0);
+      store(pixel, channel + column + 0u * 8u, sum0_0);
     }
   }
   {
     let pixel = first + row + 1u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum1_0);
+      store(pixel, channel + column + 0u * 8u, sum1_0);
     }
   }
   {
     let pixel = first + row + 2u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum2_0);
+      store(pixel, channel + column + 0u * 8u, sum2_0);
     }
   }
   {
     let pixel = first + row + 3u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum3_0);
+      store(pixel, channel + column + 0u * 8u, sum3_0);
     }
   }
 }

@@ -5,13 +5,13 @@ enable f16;
 @group(0) @binding(3) var<storage, read_write> output: array<vec4<f16>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32 }
 @group(0) @binding(4) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
+fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   let at = pixel * shape.out_vectors + channel;
   var value = sum;
   value += bias[channel];
   value += vec4<f32>(residual0[at]);
   value = max(value, vec4<f32>());
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<f16>(value);
+  output[at] = vec4<f16>(value);
 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -56,6 +56,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var i = 0u; i < 4u; i++) {
     let y = id.y * 2u + i / 2u;
     let x = id.x / shape.out_vectors * 2u + i % 2u;
-    if (y < shape.out_height && x < shape.out_width) { store(y * shape.out_width + x, channel, 0u, sums[i]); }
+    if (y < shape.out_height && x < shape.out_width) { store(y * shape.out_width + x, channel, sums[i]); }
   }
 }

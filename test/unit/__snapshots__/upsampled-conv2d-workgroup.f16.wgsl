@@ -1,21 +1,22 @@
-@group(0) @binding(0) var<storage, read> source0: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;
+enable f16;
+@group(0) @binding(0) var<storage, read> source0: array<vec4<f16>>;
+@group(0) @binding(1) var<storage, read> weights: array<vec4<f16>>;
+@group(0) @binding(2) var<storage, read_write> output: array<vec4<f16>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
 @group(0) @binding(3) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
-  let at = pixel * shape.out_vectors + channel;
+fn store(pixel: u32, channel: u32, class_image: u32, sum: vec4<f32>) {
+  let at = (class_image * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
   var value = sum;
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<f32>(value);
+  output[at] = vec4<f16>(value);
 }
 // Blocks of 4 input channels one after the other, each padded by one against bank conflicts; and their weights.
-var<workgroup> block_pixels: array<vec4<f32>, 132>;
-var<workgroup> block_weights: array<vec4<f32>, 128>;
+var<workgroup> block_pixels: array<vec4<f16>, 132>;
+var<workgroup> block_weights: array<vec4<f16>, 128>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = group.x * 32u;
   let channel = group.y * 8u;
-  let plane = group.z;
+  let class_image = group.z;
   // This thread computes pixels row, row + 8, ... and vectors of channels column, column + 8, ...
   let row = thread / 8u;
   let column = thread % 8u;
@@ -27,12 +28,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var taps_of_class = array<u32, 2>(2u, 2u);
     var padding_of_class = array<u32, 2>(1u, 0u);
     var start_of_class = array<u32, 4>(0u, 4u, 8u, 12u);
-    let kernel_width = taps_of_class[plane % 2u];
-    let kernel_height = taps_of_class[plane / 2u];
+    let kernel_width = taps_of_class[class_image % 2u];
+    let kernel_height = taps_of_class[class_image / 2u];
     let taps = kernel_height * kernel_width;
-    let padding_y = padding_of_class[plane / 2u];
-    let padding_x = padding_of_class[plane % 2u];
-    let weight_start = start_of_class[plane] * 4u * shape.vectors0 * shape.out_vectors;
+    let padding_y = padding_of_class[class_image / 2u];
+    let padding_x = padding_of_class[class_image % 2u];
+    let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out_vectors;
     // Uniforms are read once: some compilers load them again wherever they stand.
     let height = shape.height0;
     let width = shape.width0;
@@ -60,8 +61,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       let weight = weight_start + tap * 4u * vectors * out_vectors + channel;
       for (var c = 0u; c < vectors; c += 4u) {
         workgroupBarrier();
-        block_pixels[(slot0 % 4u) * 33u + slot0 / 4u] = select(vec4<f32>(), source0[base0 + c], inside0);
-        block_pixels[(slot1 % 4u) * 33u + slot1 / 4u] = select(vec4<f32>(), source0[base1 + c], inside1);
+        block_pixels[(slot0 % 4u) * 33u + slot0 / 4u] = select(vec4<f16>(), source0[base0 + c], inside0);
+        block_pixels[(slot1 % 4u) * 33u + slot1 / 4u] = select(vec4<f16>(), source0[base1 + c], inside1);
         block_weights[thread + 0u * 64u] = weights[weight + (c * 4u + (thread + 0u * 64u) / 8u) * out_vectors + (thread + 0u * 64u) % 8u];
         block_weights[thread + 1u * 64u] = weights[weight + (c * 4u + (thread + 1u * 64u) / 8u) * out_vectors + (thread + 1u * 64u) % 8u];
         workgroupBarrier();
@@ -74,31 +75,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let w0_3 = block_weights[(slice * 4u + 3u) * 8u + column + 0u * 8u];
             {
               let value = block_pixels[slice * 33u + row + 0u * 8u];
-              sum0_0 += value.x * w0_0;
-              sum0_0 += value.y * w0_1;
-              sum0_0 += value.z * w0_2;
-              sum0_0 += value.w * w0_3;
+              sum0_0 += vec4<f32>(value.x * w0_0 + value.y * w0_1 + value.z * w0_2 + value.w * w0_3);
             }
             {
               let value = block_pixels[slice * 33u + row + 1u * 8u];
-              sum1_0 += value.x * w0_0;
-              sum1_0 += value.y * w0_1;
-              sum1_0 += value.z * w0_2;
-              sum1_0 += value.w * w0_3;
+              sum1_0 += vec4<f32>(value.x * w0_0 + value.y * w0_1 + value.z * w0_2 + value.w * w0_3);
             }
             {
               let value = block_pixels[slice * 33u + row + 2u * 8u];
-              sum2_0 += value.x * w0_0;
-              sum2_0 += value.y * w0_1;
-              sum2_0 += value.z * w0_2;
-              sum2_0 += value.w * w0_3;
+              sum2_0 += vec4<f32>(value.x * w0_0 + value.y * w0_1 + value.z * w0_2 + value.w * w0_3);
             }
             {
               let value = block_pixels[slice * 33u + row + 3u * 8u];
-              sum3_0 += value.x * w0_0;
-              sum3_0 += value.y * w0_1;
-              sum3_0 += value.z * w0_2;
-              sum3_0 += value.w * w0_3;
+              sum3_0 += vec4<f32>(value.x * w0_0 + value.y * w0_1 + value.z * w0_2 + value.w * w0_3);
             }
           }
         }
@@ -108,25 +97,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   {
     let pixel = first + row + 0u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum0_0);
+      store(pixel, channel + column + 0u * 8u, class_image, sum0_0);
     }
   }
   {
     let pixel = first + row + 1u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum1_0);
+      store(pixel, channel + column + 0u * 8u, class_image, sum1_0);
     }
   }
   {
     let pixel = first + row + 2u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum2_0);
+      store(pixel, channel + column + 0u * 8u, class_image, sum2_0);
     }
   }
   {
     let pixel = first + row + 3u * 8u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, plane, sum3_0);
+      store(pixel, channel + column + 0u * 8u, class_image, sum3_0);
     }
   }
 }

@@ -3,10 +3,10 @@
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;
 struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
 @group(0) @binding(3) var<uniform> shape: Shape;
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
-  let at = pixel * shape.out_vectors + channel;
+fn store(pixel: u32, channel: u32, class_image: u32, sum: vec4<f32>) {
+  let at = (class_image * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
   var value = sum;
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<f32>(value);
+  output[at] = vec4<f32>(value);
 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -15,7 +15,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let tiles = (pixels + 1u) / 2u;
   let first = (item % tiles) * 2u;
   let channel = (item / tiles) * 2u;
-  let plane = id.z;
+  let class_image = id.z;
   if (channel >= shape.out_vectors) { return; }
   let pixel0 = min(first + 0u, pixels - 1u);
   let y0 = pixel0 / shape.out_width;
@@ -31,12 +31,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     var taps_of_class = array<u32, 3>(2u, 1u, 2u);
     var padding_of_class = array<u32, 3>(1u, 0u, 0u);
     var start_of_class = array<u32, 9>(0u, 4u, 6u, 10u, 12u, 13u, 15u, 19u, 21u);
-    let kernel_width = taps_of_class[plane % 3u];
-    let kernel_height = taps_of_class[plane / 3u];
+    let kernel_width = taps_of_class[class_image % 3u];
+    let kernel_height = taps_of_class[class_image / 3u];
     let taps = kernel_height * kernel_width;
-    let padding_y = padding_of_class[plane / 3u];
-    let padding_x = padding_of_class[plane % 3u];
-    let weight_start = start_of_class[plane] * 4u * shape.vectors0 * shape.out_vectors;
+    let padding_y = padding_of_class[class_image / 3u];
+    let padding_x = padding_of_class[class_image % 3u];
+    let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out_vectors;
     // Uniforms are read once: some compilers load them again wherever they stand.
     let height = shape.height0;
     let width = shape.width0;
@@ -89,8 +89,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
       }
     }
   }
-  if (first + 0u < pixels) { store(pixel0, channel + 0u, plane, sum0_0); }
-  if (first + 0u < pixels) { store(pixel0, channel + 1u, plane, sum0_1); }
-  if (first + 1u < pixels) { store(pixel1, channel + 0u, plane, sum1_0); }
-  if (first + 1u < pixels) { store(pixel1, channel + 1u, plane, sum1_1); }
+  if (first + 0u < pixels) { store(pixel0, channel + 0u, class_image, sum0_0); }
+  if (first + 0u < pixels) { store(pixel0, channel + 1u, class_image, sum0_1); }
+  if (first + 1u < pixels) { store(pixel1, channel + 0u, class_image, sum1_0); }
+  if (first + 1u < pixels) { store(pixel1, channel + 1u, class_image, sum1_1); }
 }
