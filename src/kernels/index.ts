@@ -4,11 +4,22 @@
  */
 
 export type { Activation } from './activation.ts';
+export {
+  type ChannelGate,
+  type ChannelSums,
+  channelGate,
+  channelSums,
+  type GateWeights,
+  gateSlices,
+  packGate,
+  scaleChannels,
+} from './channel-gate.ts';
 export { type Conv2d, type ConvSource, conv2d, packBias, packConvWeights } from './conv2d.ts';
 export type { Residual } from './conv2d-epilogue.ts';
 export { fitsWorkgroupTile } from './conv2d-workgroup.ts';
 export { type Convolution, convolution, gemmOf, multiplyAdds } from './convolution.ts';
 export { type DbHead, type DbHeadWeights, dbHead, maskUniforms, packDbHead } from './db-head.ts';
+export { type DepthwiseConv2d, depthwiseConv2d, packDepthwiseWeights } from './depthwise-conv2d.ts';
 export { type Binding, type F32, f32, type Kernel, type Uniforms, uniformWords } from './kernel.ts';
 export { type MaxPool, maxPool } from './max-pool.ts';
 export { type Preprocess, preprocess, resizeTable } from './preprocess.ts';

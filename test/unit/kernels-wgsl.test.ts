@@ -4,9 +4,11 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { channelGate, channelSums, scaleChannels } from '../../src/kernels/channel-gate.ts';
 import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { type DbHead, dbHead } from '../../src/kernels/db-head.ts';
+import { depthwiseConv2d } from '../../src/kernels/depthwise-conv2d.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
 import { type Preprocess, preprocess } from '../../src/kernels/preprocess.ts';
@@ -103,6 +105,18 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   }),
   'conv2d-batch': conv(direct, { ...full, batch: 3 }),
   'conv2d-fractional-stride': conv(workgroup, { batch: 3 }, [{ fractionalStride: 2 }]),
+  'depthwise-conv2d': (precision, { height, width }) =>
+    depthwiseConv2d(
+      {
+        ...{ label: 'depthwise', height, width, outHeight: height / 2, outWidth: width / 2, channels: 18 },
+        ...{ kernel: 5, stride: 2, padding: { top: 1, left: 1 }, bias: true, activation: 'hardswish' },
+      },
+      { precision },
+    ),
+  'channel-sums': (precision, { height, width }) =>
+    channelSums({ label: 'sums', pixels: height * width, channels: 18 }, { precision }),
+  'scale-channels': (precision, { height, width }) =>
+    scaleChannels({ label: 'scale', pixels: height * width, channels: 18, shortcut: true }, { precision }),
   'max-pool': (precision, size) => maxPool({ label: 'pool', ...size, channels: 64 }, { precision }),
   'stem-pool': (precision, size) => stemPool({ label: 'stem', ...size, outChannels: 64 }, { precision }),
   'winograd-input': (precision, size) =>
@@ -145,6 +159,12 @@ describe('WGSL', () => {
   it.each(['workgroup', 'thread'] as const)('span-sums by %s, in f32 whatever the precision', async (by) => {
     const { code } = spanSums({ label: 'sums', values: 384, spans: 9, groups: 3, pixels: 100 }, { by });
     await expect(code).toMatchFileSnapshot(`__snapshots__/span-sums-${by}.wgsl`);
+  });
+
+  it('channel-gate, in f32 whatever the precision', async () => {
+    const gate = { label: 'gate', pixels: 384, channels: 18, hidden: 5, slope: 0.2 };
+    await expect(channelGate(gate).code).toMatchFileSnapshot('__snapshots__/channel-gate.wgsl');
+    expect(channelGate({ ...gate, pixels: 10_000 }).code).toBe(channelGate(gate).code);
   });
 
   it('span-sums: no more workgroups in a row than WebGPU allows', () => {
