@@ -1,12 +1,11 @@
 /** @file A convolution as a case: the library's tiles, and the user's kernels. */
 
-import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { convolution } from '../../src/kernels/convolution.ts';
 import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import type { Case, Variant } from './case.ts';
 import { convName } from './conv-name.ts';
-import { convData, convProblem, convReference } from './conv-problem.ts';
+import { convData, convProblem, convReference, type PlainConvolution } from './conv-problem.ts';
 import type { CustomKernel } from './custom-kernel.ts';
 
 export interface ConvVariants {
@@ -16,7 +15,7 @@ export interface ConvVariants {
 }
 
 export function convCase(
-  conv: Conv2d,
+  conv: PlainConvolution,
   precision: Precision,
   { defaultTile, tiles, customKernels }: ConvVariants,
 ): Omit<Case, 'layers' | 'size' | 'precision'> {
@@ -32,12 +31,12 @@ export function convCase(
         (tile): Variant => ({
           name: tileName(tile),
           isDefault: tile === defaultTile,
-          kernel: conv2d(conv, { tile, precision }),
+          kernel: convolution(conv, { tile, precision }),
           data,
         }),
       );
       const custom = customKernels.flatMap((one): Variant[] => {
-        const kernel = one.conv2d(conv, precision);
+        const kernel = 'sources' in conv ? one.conv2d(conv, precision) : undefined;
         if (!kernel) return [];
         return [
           {

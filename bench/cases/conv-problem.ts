@@ -1,15 +1,23 @@
 /** @file A convolution as a task: random inputs, and the result in f64 by the textbook's formula. */
 
-import { type Conv2d, type ConvSource, classCount, upsampleClasses } from '../../src/kernels/conv2d-shape.ts';
-import { packConvWeights } from '../../src/kernels/conv2d-weights.ts';
+import { type Conv2d, type ConvSource, packBias, packConvWeights } from '../../src/kernels/conv2d.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
+import { vectorsOf } from '../../src/kernels/kernel.ts';
+import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
+import { packUpsampledConvWeights, type UpsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { type Expected, type NumbersReference, type Reference, sumTolerance } from './case.ts';
 import { randomTensor, type Stored, seededRandom, stored } from './numbers.ts';
 
+/** The products of Winograd's filtering have a task of their own. */
+export type PlainConvolution = Conv2d | UpsampledConv2d;
+
 type Values = Float32Array<ArrayBuffer>;
 
 export interface ConvProblem {
-  conv: Conv2d;
+  conv: PlainConvolution;
+  /** The same convolution; where it is upsampled that of the source at its own resolution. */
+  form: Conv2d;
   precision: Precision;
   /** Each `[height, width, channels]`; channels that carry no data are 0. */
   sources: readonly Values[];
@@ -20,23 +28,35 @@ export interface ConvProblem {
   residuals: readonly Values[];
 }
 
+/** The convolution as one of plain sources. */
+function formOf(conv: PlainConvolution): Conv2d {
+  if ('sources' in conv) return conv;
+  const { label, height, width, channels, outChannels } = conv;
+  return {
+    label,
+    sources: [{ height, width, channels, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
+    ...{ outHeight: height, outWidth: width, outChannels, bias: false, residuals: [], activation: 'none' },
+  };
+}
+
 /** A convolution with random inputs, the same for the same shape. */
-export function convProblem(conv: Conv2d, precision: Precision): ConvProblem {
+export function convProblem(plain: PlainConvolution, precision: Precision): ConvProblem {
+  const conv = formOf(plain);
   const random = seededRandom(1);
   const outputs = conv.outHeight * conv.outWidth * conv.outChannels;
   return {
-    conv,
+    conv: plain,
+    form: conv,
     precision,
     sources: conv.sources.map((source) => {
-      const values = randomTensor(source.height * source.width * source.channels, random, precision);
-      const { channels, usedChannels = channels } = source;
-      if (usedChannels < channels) {
-        for (let i = 0; i < values.length; i++) if (i % channels >= usedChannels) values[i] = 0;
-      }
+      const { height, width, channels } = source;
+      const stored = 4 * vectorsOf(channels);
+      const values = randomTensor(height * width * stored, random, precision);
+      for (let i = 0; i < values.length; i++) if (i % stored >= channels) values[i] = 0;
       return values;
     }),
-    weights: conv.sources.map(({ kernel, channels, usedChannels = channels }) =>
-      randomTensor(conv.outChannels * usedChannels * kernel * kernel, random, precision),
+    weights: conv.sources.map(({ kernel, channels }) =>
+      randomTensor(conv.outChannels * channels * kernel * kernel, random, precision),
     ),
     bias: randomTensor(conv.bias ? conv.outChannels : 0, random, 'f32'),
     residuals: conv.residuals.map((residual) => {
@@ -53,28 +73,30 @@ export function convProblem(conv: Conv2d, precision: Precision): ConvProblem {
  */
 export function convData(problem: ConvProblem): Record<string, Stored> {
   const { conv, precision, sources, weights, bias, residuals } = problem;
+  const packed =
+    'sources' in conv ? packConvWeights(conv, weights) : packUpsampledConvWeights(conv, weights[0]);
   const numbered = (name: string, tensors: readonly Values[]) =>
     tensors.map((values, i) => [`${name}${i}`, stored(values, precision)] as const);
   return Object.fromEntries([
     ...numbered('source', sources),
-    ['weights', stored(packConvWeights(conv, weights), precision)],
+    ['weights', stored(packed, precision)],
     ...numbered('weights_oihw', weights),
-    ['bias', bias],
+    ['bias', packBias(bias)],
     ...numbered('residual', residuals),
   ]);
 }
 
 /** The result, element by element. For class images by way of the upsampled tensor itself, not of the identity. */
 export function convReference(problem: ConvProblem): Reference & { outputs: { output: NumbersReference } } {
-  const { conv, precision } = problem;
-  const { outHeight, outWidth, outChannels } = conv;
-  const count = classCount(conv) * outHeight * outWidth * outChannels;
+  const { conv, form, precision } = problem;
+  const { outHeight, outWidth, outChannels } = form;
+  const count = gemmOf(conv).planes * outHeight * outWidth * outChannels;
   const at = (index: number): Expected => {
     const channel = index % outChannels;
     const pixel = Math.floor(index / outChannels);
     const [y, x] = [Math.floor(pixel / outWidth) % outHeight, pixel % outWidth];
-    return conv.upsampledBy
-      ? classAt(problem, conv.upsampledBy, Math.floor(pixel / (outHeight * outWidth)), y, x, channel)
+    return 'scale' in conv
+      ? classAt(problem, conv.scale, Math.floor(pixel / (outHeight * outWidth)), y, x, channel)
       : convAt(problem, y, x, channel);
   };
   return { outputs: { output: { count, precision, at } }, tolerance: sumTolerance[precision] };
@@ -82,11 +104,11 @@ export function convReference(problem: ConvProblem): Reference & { outputs: { ou
 
 /** One output of an ordinary convolution, before what the epilogue does, is the sum over all sources. */
 function convAt(problem: ConvProblem, y: number, x: number, channel: number): Expected {
-  const { conv } = problem;
+  const { form: conv } = problem;
   const sum = { value: 0, scale: 0 };
   conv.sources.forEach((source, i) => {
     const { stride, padding } = source;
-    addWindow(sum, problem, i, y * stride - padding, x * stride - padding, channel, 1);
+    addWindow(sum, problem, i, y * stride - padding.top, x * stride - padding.left, channel, 1);
   });
   return epilogue(problem, sum, y, x, channel);
 }
@@ -112,22 +134,23 @@ function classAt(
 /** Adds the products of one window of source `index`, seen upsampled by `scale`. */
 function addWindow(
   sum: Expected,
-  { conv, sources, weights }: ConvProblem,
+  { form, sources, weights }: ConvProblem,
   index: number,
   top: number,
   left: number,
   channel: number,
   scale: number,
 ): void {
-  const { height, width, channels, usedChannels = channels, kernel }: ConvSource = conv.sources[index];
+  const { height, width, channels, kernel }: ConvSource = form.sources[index];
+  const stored = 4 * vectorsOf(channels);
   for (let ky = 0; ky < kernel; ky++) {
     for (let kx = 0; kx < kernel; kx++) {
       const row = Math.floor((top + ky) / scale);
       const column = Math.floor((left + kx) / scale);
       if (row < 0 || row >= height || column < 0 || column >= width) continue;
-      for (let c = 0; c < usedChannels; c++) {
-        const weight = weights[index][((channel * usedChannels + c) * kernel + ky) * kernel + kx];
-        const product = sources[index][(row * width + column) * channels + c] * weight;
+      for (let c = 0; c < channels; c++) {
+        const weight = weights[index][((channel * channels + c) * kernel + ky) * kernel + kx];
+        const product = sources[index][(row * width + column) * stored + c] * weight;
         sum.value += product;
         sum.scale += Math.abs(product);
       }
@@ -136,7 +159,7 @@ function addWindow(
 }
 
 function epilogue(problem: ConvProblem, sum: Expected, y: number, x: number, channel: number): Expected {
-  const { conv, bias, residuals } = problem;
+  const { form: conv, bias, residuals } = problem;
   const { outHeight, outWidth, outChannels } = conv;
   const terms = conv.bias ? [bias[channel]] : [];
   conv.residuals.forEach((residual, i) => {
@@ -157,5 +180,5 @@ function epilogue(problem: ConvProblem, sum: Expected, y: number, x: number, cha
     value += term;
     scale += Math.abs(term);
   }
-  return { value: conv.relu ? Math.max(value, 0) : value, scale };
+  return { value: conv.activation === 'relu' ? Math.max(value, 0) : value, scale };
 }

@@ -1,6 +1,6 @@
 /** @file A kernel of the user's own, to be measured beside the library's: `--kernel FILE`. */
 
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import type { ConvProblem } from './conv-problem.ts';
@@ -13,7 +13,7 @@ export interface CustomKernel {
   /**
    * The kernel for a convolution, or undefined where it cannot do that one.
    *
-   * Bindings are found by name: `source0`, ... (`[height, width, channels]`), `weights` (packed as `conv2d` wants
+   * Bindings are found by name: `source0`, ... (`[height, width, channels]`, channels in whole vec4s), `weights` (packed as `conv2d` wants
    * them) or `weights_oihw0`, ... (PyTorch's layout), `bias` (f32), `residual0`, ..., and `output`
    * (`[height, width, channels]`, access `read_write`); elements of `precision` where nothing else is said.
    */

@@ -1,6 +1,6 @@
 /** @file Buffers of a case on the device: inputs, outputs, and copies of the inputs for cold runs. */
 
-import type { Kernel } from '../../src/kernels/kernel.ts';
+import { type Kernel, uniformWords } from '../../src/kernels/kernel.ts';
 import { bufferUsage } from '../../src/runtime/constants.ts';
 import type { Variant } from './case.ts';
 import type { Stored } from './numbers.ts';
@@ -82,7 +82,7 @@ export class KernelBuffers {
   }
 
   #shape({ shape }: Kernel): GPUBuffer {
-    const words = Uint32Array.from(Object.values(shape));
+    const words = uniformWords(shape);
     const buffer = this.#device.createBuffer({
       label: 'shape',
       size: words.byteLength,

@@ -3,8 +3,7 @@
  * (`--filter "ladder conv"`). What each step brought stands in bench/ladder.md.
  */
 
-import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { type Conv2d, conv2d } from '../../src/kernels/conv2d.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import naive from '../examples/my-kernel.ts';
@@ -14,13 +13,13 @@ import { convData, convProblem, convReference } from './conv-problem.ts';
 /** The commonest convolution of the network. */
 const conv: Conv2d = {
   label: 'ladder',
-  sources: [{ height: 80, width: 80, channels: 64, kernel: 3, stride: 1, padding: 1 }],
+  sources: [{ height: 80, width: 80, channels: 64, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
   outHeight: 80,
   outWidth: 80,
   outChannels: 64,
   bias: true,
   residuals: [],
-  relu: true,
+  activation: 'relu',
 };
 
 /** One idea per step. */

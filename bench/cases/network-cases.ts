@@ -5,8 +5,14 @@ import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
 import { inferShapes, type TensorShape } from '../../src/graph/infer-shapes.ts';
 import type { Graph, Layer } from '../../src/graph/layers.ts';
 import { type Fusion, fuse } from '../../src/graph/passes/index.ts';
-import { convShape, type KernelChoice, type PlanInput, type PlanStep, plan } from '../../src/graph/plan.ts';
-import { dbHead } from '../../src/kernels/db-head.ts';
+import {
+  convolutionOf,
+  type KernelChoice,
+  type PlanInput,
+  type PlanStep,
+  plan,
+} from '../../src/graph/plan.ts';
+import { dbHead, maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import type { GpuContext } from '../../src/runtime/gpu-context.ts';
@@ -126,7 +132,7 @@ function layerCase(
       // Without residuals: they cost the same as in the convolution's own epilogue.
       const form = { label: layer.name, outHeight: height, outWidth: width, outChannels: channels };
       const kernel = winogradOutput(
-        { ...form, bias: true, residuals: [], relu: true, size: layer.size },
+        { ...form, bias: true, residuals: [], activation: 'relu', size: layer.size },
         { precision },
       );
       return simpleCase('winograd-output', name, { ...step, kernel }, () =>
@@ -134,16 +140,12 @@ function layerCase(
       );
     }
     case 'conv2d': {
-      const conv = convShape(layer, shapeOf);
-      if (layer.planes) {
-        const { planes } = layer;
-        const [source] = conv.sources;
-        const tiles = source.height * source.width;
-        return simpleCase(
-          'winograd-products',
-          `${planes}x ${tiles}x${source.channels} > ${conv.outChannels}`,
-          step,
-          () => winogradProductsTask(planes, tiles, source.channels, conv.outChannels, precision),
+      const conv = convolutionOf(layer, shapeOf);
+      if ('planes' in conv) {
+        const { planes, height, width, channels, outChannels } = conv;
+        const tiles = height * width;
+        return simpleCase('winograd-products', `${planes}x ${tiles}x${channels} > ${outChannels}`, step, () =>
+          winogradProductsTask(planes, tiles, channels, outChannels, precision),
         );
       }
       const { device, software } = context.context;
@@ -207,9 +209,8 @@ function layerCase(
 
 /** The mask's threshold is set for each frame; here once. */
 function withThreshold(kernel: Kernel): Kernel {
-  if (!('threshold_bits' in kernel.shape)) return kernel;
-  const [bits] = new Uint32Array(Float32Array.of(maskThreshold).buffer);
-  return { ...kernel, shape: { ...kernel.shape, threshold_bits: bits } };
+  const uniforms = maskUniforms({ of: 'P', threshold: maskThreshold });
+  return 'mask_threshold' in kernel.shape ? { ...kernel, shape: { ...kernel.shape, ...uniforms } } : kernel;
 }
 
 /** A case whose variants all bind the same data: the plan's kernel, and others. */

@@ -1,6 +1,6 @@
 /** @file Max-pooling and the fused stem as tasks: inputs and results in f64. */
 
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import type { Expected, NumbersReference, Reference } from './case.ts';
 import { convData, convProblem, convReference } from './conv-problem.ts';
@@ -26,13 +26,13 @@ export function maxPoolTask(height: number, width: number, channels: number, pre
 export function stemPoolTask(height: number, width: number, outChannels: number, precision: Precision): Task {
   const conv: Conv2d = {
     label: 'stem',
-    sources: [{ height, width, channels: 4, usedChannels: 3, kernel: 7, stride: 2, padding: 3 }],
+    sources: [{ height, width, channels: 3, kernel: 7, stride: 2, padding: { top: 3, left: 3 } }],
     outHeight: height / 2,
     outWidth: width / 2,
     outChannels,
     bias: true,
     residuals: [],
-    relu: true,
+    activation: 'relu',
   };
   const problem = convProblem(conv, precision);
   const stem = convReference(problem);

@@ -1,7 +1,7 @@
 /** @file What the device can do at best, measured in the same run: multiply-adds, and bytes copied. */
 
 import type { Kernel } from '../../src/kernels/kernel.ts';
-import { header, type Precision, unroll, wgsl } from '../../src/kernels/wgsl.ts';
+import { header, type Precision, wgsl } from '../../src/kernels/wgsl.ts';
 import type { Case, Expected, Variant } from './case.ts';
 import { randomTensor, type Stored, seededRandom, stored } from './numbers.ts';
 
@@ -70,9 +70,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let a = source[0];
   let b = source[1];
   let start = ${precision}(id.x % 64u) / 64.0;
-  ${unroll(chains, (c) => `var s${c} = ${type}(start + ${(c / chains).toFixed(3)});`)}
+  #for c in 0..${chains}
+  var s{c} = ${type}(start + {c}.0 / ${chains}.0);
+  #end
   for (var i = 0u; i < ${totalSteps / chains}u; i++) {
-    ${unroll(chains, (c) => (fused ? `s${c} = fma(s${c}, a, b);` : `s${c} = s${c} * a + b;`))}
+    #for c in 0..${chains}
+    #if ${fused}
+    s{c} = fma(s{c}, a, b);
+    #else
+    s{c} = s{c} * a + b;
+    #endif
+    #end
   }
   output[id.x] = (${Array.from({ length: chains }, (_, c) => `s${c}`).join(' + ')}) / ${chains}.0;
 }

@@ -1,6 +1,6 @@
 /** @file The tiles that are measured for a convolution: those with which the autotuner begins. */
 
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { type Convolution, gemmOf } from '../../src/kernels/convolution.ts';
 import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import { candidates, type TileTarget } from '../../src/tuning/candidates.ts';
 
@@ -8,10 +8,10 @@ import { candidates, type TileTarget } from '../../src/tuning/candidates.ts';
 const fewTiles = 3;
 
 /** Tiles for a convolution, those that the device can run. `all`: for GPUs and for software adapters, on both. */
-export function tilesFor(conv: Conv2d, target: TileTarget, menu: 'all' | 'few'): Tile[] {
-  const own = candidates(conv, target);
+export function tilesFor(conv: Convolution, target: TileTarget, menu: 'all' | 'few'): Tile[] {
+  const own = candidates(gemmOf(conv), target);
   if (menu === 'few') return own.slice(0, fewTiles);
-  const others = candidates(conv, { ...target, software: !target.software });
+  const others = candidates(gemmOf(conv), { ...target, software: !target.software });
   const names = new Set(own.map(tileName));
   return [...own, ...others.filter((tile) => !names.has(tileName(tile)))];
 }

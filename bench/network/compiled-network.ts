@@ -5,6 +5,7 @@ import type { Graph } from '../../src/graph/layers.ts';
 import type { Fusion } from '../../src/graph/passes/index.ts';
 import type { WinogradRule } from '../../src/graph/passes/winograd.ts';
 import { type KernelChoice, type Plan, plan } from '../../src/graph/plan.ts';
+import { maskUniforms } from '../../src/kernels/db-head.ts';
 import { Arena } from '../../src/runtime/arena.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
 import { checked, type GpuContext } from '../../src/runtime/gpu-context.ts';
@@ -113,7 +114,7 @@ export class CompiledNetwork {
   /** Runs a frame on poisoned maps and gives their bytes. */
   async maps(): Promise<Map<string, ArrayBuffer>> {
     const { device } = this.#context;
-    this.program.setShape('threshold_bits', new Uint32Array(Float32Array.of(maskThreshold).buffer)[0]);
+    this.program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));
     const tensors = this.#outputs.map((name) => ({ name, ...this.program.tensor(name) }));
     const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { buffer, bytes } of tensors) {

@@ -7,7 +7,8 @@ import { chooseTile } from '../../src/graph/choose-tile.ts';
 import { inferShapes } from '../../src/graph/infer-shapes.ts';
 import type { Graph } from '../../src/graph/layers.ts';
 import { allFusions } from '../../src/graph/passes/index.ts';
-import { convShape, type KernelChoice, type Plan } from '../../src/graph/plan.ts';
+import { convolutionOf, type KernelChoice, type Plan } from '../../src/graph/plan.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import naive from '../examples/my-kernel.ts';
@@ -84,7 +85,7 @@ function ladderSteps({ context, size, precision, device }: MeasurementContext): 
     { name: 'vec4 loads', ...tiled(() => direct(1, 4)) },
     { name: 'registers 4x4', ...tiled(() => direct(4, 4)) },
     { name: 'registers 8x4', ...tiled(() => direct(8, 4)) },
-    { name: 'workgroup tiles', ...tiled((conv) => chooseTile(conv, { software: false })) },
+    { name: 'workgroup tiles', ...tiled((conv) => chooseTile(gemmOf(conv), { software: false })) },
     { name: 'default tiles', fusions: [], choice: shipped.choice },
     ...allFusions.map((name, i) => ({
       name: `+ ${name}`,
@@ -110,10 +111,8 @@ function withNaiveConvolutions(plan: Plan, graph: Graph, size: Size, precision: 
   const replaced = steps.map((step, i) => {
     const layer = graph.layers[i];
     if (layer.op !== 'conv2d') return step;
-    const kernel = naive.conv2d(
-      convShape(layer, (tensor) => shapes.get(tensor)!),
-      precision,
-    );
+    const conv = convolutionOf(layer, (tensor) => shapes.get(tensor)!);
+    const kernel = 'sources' in conv ? naive.conv2d(conv, precision) : undefined;
     return kernel ? { ...step, kernel } : step;
   });
   return { ...plan, steps: [preprocess, ...replaced] };

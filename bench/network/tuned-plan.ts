@@ -2,7 +2,8 @@
 
 import type { Fusion } from '../../src/graph/passes/index.ts';
 import { defaultWinogradSize } from '../../src/graph/passes/winograd.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
+import type { Convolution } from '../../src/kernels/convolution.ts';
 import { findTile, findWinograd, isWinogradFaster } from '../../src/tuning/table.ts';
 import { tableEntries } from '../../src/tuning/tile-choice.ts';
 import { tune } from '../../src/tuning/tune.ts';
@@ -46,7 +47,7 @@ export const tunedPlan: Measurement = {
       'tuned plan': {
         choice: {
           ...choice,
-          tile: (conv: Conv2d) => findTile(entries, conv, precision, limits) ?? choice.tile(conv),
+          tile: (conv: Convolution) => findTile(entries, conv, precision, limits) ?? choice.tile(conv),
         },
         winograd: (conv: Conv2d) => {
           const found = findWinograd(entries, conv, precision) ?? standardWinograd(conv);

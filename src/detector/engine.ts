@@ -11,8 +11,8 @@ import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
 import { fuse } from '../graph/passes/index.ts';
 import type { WinogradRule } from '../graph/passes/winograd.ts';
 import { constantsOf, type Plan, plan } from '../graph/plan.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
-import { f32Bits } from '../kernels/kernel.ts';
+import type { Convolution } from '../kernels/convolution.ts';
+import { maskUniforms } from '../kernels/db-head.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
@@ -212,10 +212,7 @@ export class Engine {
       );
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
-      if (request.mask) {
-        program.setShape('threshold_bits', f32Bits(request.mask.threshold));
-        program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
-      }
+      if (request.mask) program.setShape(maskUniforms(request.mask));
       const held = request.hold && (await this.#hold(program.tensor(request.hold).bytes));
       const staging = this.#readback.acquire(bytes);
       submitted = performance.now();
@@ -302,7 +299,7 @@ export class Engine {
   }
 
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
-  #convolutions(size: Size): Conv2d[] {
+  #convolutions(size: Size): Convolution[] {
     const plain = () => undefined;
     const forms = [
       this.#graph('P', plain),

@@ -1,8 +1,8 @@
 /** @file How a network is computed where nothing was measured: pure functions of shape and adapter. */
 
-import { type Conv2d, classCount } from '../kernels/conv2d-shape.ts';
 import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
 import type { Tile, WorkgroupTile } from '../kernels/tile.ts';
+import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { allFusions, type Fusion } from './passes/index.ts';
@@ -26,13 +26,11 @@ const enoughWorkgroups = 128;
  * The default tile. Software adapters get direct register tiles, GPUs the largest workgroup tile that still gives
  * enough workgroups; the stem, whose 4 channels fill no block, is direct everywhere.
  */
-export function chooseTile(conv: Conv2d, { software }: Adapter): Tile {
+export function chooseTile(gemm: Gemm, { software }: Adapter): Tile {
   if (software) return { kind: 'direct', pixels: 8, channels: 8 };
-  const fitting = gpuTiles.filter((tile) => fitsWorkgroupTile(conv, tile));
+  const fitting = gpuTiles.filter((tile) => fitsWorkgroupTile(gemm, tile));
   const workgroups = ({ blockPixels, blockChannels }: WorkgroupTile) =>
-    Math.ceil((conv.outHeight * conv.outWidth) / blockPixels) *
-    (conv.outChannels / blockChannels) *
-    classCount(conv);
+    Math.ceil(gemm.pixels / blockPixels) * (gemm.outChannels / blockChannels) * gemm.planes;
   return (
     fitting.find((tile) => workgroups(tile) >= enoughWorkgroups) ??
     fitting.at(-1) ?? { kind: 'direct', pixels: 4, channels: 8 }

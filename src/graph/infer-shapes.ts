@@ -8,9 +8,6 @@ export interface Size {
   height: number;
 }
 
-/** Channels with which the image is stored: three, and one that is not used. */
-const imageChannels = 4;
-
 /** Shape of every tensor by name. `height` and `width` are multiples of 32. */
 export function inferShapes(network: Network, size: Size): Map<string, TensorShape> {
   const shapes = new Map<string, TensorShape>();
@@ -19,7 +16,7 @@ export function inferShapes(network: Network, size: Size): Map<string, TensorSha
     if (!shape) throw new Error(`the network reads '${tensor}' before any operation writes it`);
     return shape;
   };
-  shapes.set(network.input, { ...size, channels: imageChannels, planes: 1 });
+  shapes.set(network.input, { ...size, channels: 3, planes: 1 });
   for (const operation of network.operations) {
     const written = kindOf(operation).shapes(operation, shapeOf);
     outputsOf(operation).forEach((tensor, i) => {

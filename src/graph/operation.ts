@@ -4,8 +4,8 @@
  */
 
 import { mismatch } from '../check.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
-import type { Kernel } from '../kernels/kernel.ts';
+import type { Convolution } from '../kernels/convolution.ts';
+import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { Fields } from './fields.ts';
@@ -20,9 +20,9 @@ export interface TensorShape {
   storage?: 'f32' | 'u32';
 }
 
-/** Number of elements of a tensor. */
-export const elementCount = ({ height, width, channels, planes }: TensorShape): number =>
-  height * width * channels * planes;
+/** Number of elements of a tensor, as it is stored: channels in whole vectors of 4, but for maps and masks. */
+export const elementCount = ({ height, width, channels, planes, storage }: TensorShape): number =>
+  height * width * (storage ? channels : 4 * vectorsOf(channels)) * planes;
 
 export type ShapeOf = (tensor: string) => TensorShape;
 
@@ -68,7 +68,7 @@ export interface Constant {
 export interface KernelChoice {
   precision: Precision;
   /** The tile for a convolution. */
-  tile(conv: Conv2d): Tile;
+  tile(conv: Convolution): Tile;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
 }
@@ -96,9 +96,9 @@ export function expectFit({ name }: OperationRecord, fits: boolean, expected: st
   if (!fits) throw mismatch(`network, operation '${name}'`, expected, 'others', 'incompatible-weights');
 }
 
-/** Whether a tensor holds so many channels, which are stored in whole vectors of 4. */
+/** Whether a tensor is an image of so many channels. */
 export const holds = ({ channels, planes }: TensorShape, wanted: number): boolean =>
-  planes === 1 && Math.ceil(channels / 4) === Math.ceil(wanted / 4);
+  planes === 1 && channels === wanted;
 
 /** Resources of kind `tensor`. */
 export const tensors = (...names: readonly string[]): Resource[] =>

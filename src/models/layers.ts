@@ -19,14 +19,16 @@ export function conv(
     relu = true,
   }: { kernel?: number; stride?: number; norm?: string; residual?: string; relu?: boolean } = {},
 ): Conv2dOperation {
+  const side = (kernel - 1) / 2;
+  const padding = { top: side, left: side, bottom: side, right: side };
   return {
     op: 'conv2d',
     name: weight.replace(/\.weight$/, ''),
     output,
-    sources: [{ tensor: input, weight, inChannels, kernel, stride, padding: (kernel - 1) / 2 }],
+    sources: [{ tensor: input, weight, inChannels, kernel, stride, padding }],
     outChannels,
     norm,
     residuals: residual === undefined ? [] : [{ tensor: residual, kind: 'same' }],
-    relu,
+    activation: relu ? 'relu' : 'none',
   };
 }

@@ -3,7 +3,7 @@
  * flight, so that the next frame may write the original. What is brought back of them is sums over spans.
  */
 
-import type { Kernel } from '../kernels/kernel.ts';
+import { type Kernel, uniformWords } from '../kernels/kernel.ts';
 import { spanSums } from '../kernels/span-sums.ts';
 import { bufferUsage } from './constants.ts';
 import { checked, type GpuContext } from './gpu-context.ts';
@@ -102,7 +102,7 @@ export class HeldMaps {
     const encode = (work: Work) => {
       queue.writeBuffer(work.spans, 0, spans, 0, 2 * count);
       queue.writeBuffer(work.starts, 0, starts, 0, groups + 1);
-      queue.writeBuffer(work.shape, 0, Uint32Array.from(Object.values(kernel.shape)));
+      queue.writeBuffer(work.shape, 0, uniformWords(kernel.shape));
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(pipeline);

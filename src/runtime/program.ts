@@ -3,6 +3,7 @@
 import { DBNetError } from '../errors.ts';
 import type { Resource } from '../graph/operation.ts';
 import type { Plan } from '../graph/plan.ts';
+import { type Uniforms, uniformWords } from '../kernels/kernel.ts';
 import type { Arena } from './arena.ts';
 import { bufferUsage, type ConstantStore } from './constants.ts';
 import { checked, type GpuContext } from './gpu-context.ts';
@@ -89,14 +90,18 @@ export class Program {
     return this.plan.steps.map(({ kernel }) => kernel.code);
   }
 
-  /** Changes a value in the shape of every kernel that has it, from the next submit on. */
-  setShape(name: string, value: number): void {
+  /** Changes these values in the shape of every kernel that has them, from the next submit on. */
+  setShape(values: Uniforms): void {
+    const words = uniformWords(values);
     for (const [index, { kernel }] of this.plan.steps.entries()) {
-      const word = Object.keys(kernel.shape).indexOf(name);
-      const at = (index * shapeAlignment) / 4 + word;
-      if (word === -1 || this.#shapeWords[at] === value) continue;
-      this.#shapeWords[at] = value;
-      this.#device.context.device.queue.writeBuffer(this.#shapes, at * 4, this.#shapeWords, at, 1);
+      const members = Object.keys(kernel.shape);
+      for (const [i, name] of Object.keys(values).entries()) {
+        const member = members.indexOf(name);
+        const at = (index * shapeAlignment) / 4 + member;
+        if (member === -1 || this.#shapeWords[at] === words[i]) continue;
+        this.#shapeWords[at] = words[i];
+        this.#device.context.device.queue.writeBuffer(this.#shapes, at * 4, this.#shapeWords, at, 1);
+      }
     }
   }
 
@@ -178,7 +183,7 @@ const shapeAlignment = 256;
 function shapeWords({ steps }: Plan): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array((steps.length * shapeAlignment) / 4);
   for (const [index, { kernel }] of steps.entries()) {
-    words.set(Object.values(kernel.shape), (index * shapeAlignment) / 4);
+    words.set(uniformWords(kernel.shape), (index * shapeAlignment) / 4);
   }
   return words;
 }

@@ -6,10 +6,11 @@
 import { DBNetError } from '../errors.ts';
 import { chooseTile } from '../graph/choose-kernels.ts';
 import type { Graph } from '../graph/graph.ts';
-import { f32Bits } from '../kernels/kernel.ts';
+import { gemmOf } from '../kernels/convolution.ts';
 import type { BatchNormMode } from '../kernels/training/batch-norm-shape.ts';
 import { type DbLoss, parts, pixelLimit } from '../kernels/training/db-loss-shape.ts';
 import { verdict } from '../kernels/training/optimizer-shape.ts';
+import { adamWUniforms, sgdUniforms } from '../kernels/training/optimizer-step.ts';
 import { Arena } from '../runtime/arena.ts';
 import { bufferUsage, ConstantStore } from '../runtime/constants.ts';
 import { checked, type GpuContext } from '../runtime/gpu-context.ts';
@@ -20,7 +21,6 @@ import { Pace, type RunOptions, run } from '../runtime/run.ts';
 import type { Batch } from './batch.ts';
 import { type Demand, doesNotFit } from './memory.ts';
 import { learningRateAt, type Optimizer } from './optimizer.ts';
-import { rates } from './plan/record-optimizer.ts';
 import { resources } from './plan/resources.ts';
 import {
   type TrainingPlan,
@@ -60,9 +60,6 @@ interface Built {
   /** Pixels and targets. */
   inputs: GPUBuffer[];
 }
-
-/** How much the running statistics of batch norm move towards the batch's: PyTorch's momentum. */
-const statisticsMomentum = 0.1;
 
 export class TrainingEngine {
   readonly context: GpuContext;
@@ -190,15 +187,8 @@ export class TrainingEngine {
 
   #setRates(program: Program, step: number): void {
     const { optimizer } = this.#options;
-    program.setShape(rates.learningRate, f32Bits(learningRateAt(optimizer, step)));
-    program.setShape(rates.statistics, f32Bits(statisticsMomentum));
-    if (optimizer.averageDecay !== undefined) {
-      program.setShape(rates.average, f32Bits(1 - optimizer.averageDecay));
-    }
-    if (optimizer.kind === 'adamw') {
-      program.setShape(rates.correction1, f32Bits(1 - optimizer.beta1 ** (step + 1)));
-      program.setShape(rates.correction2, f32Bits(1 - optimizer.beta2 ** (step + 1)));
-    }
+    const rate = learningRateAt(optimizer, step);
+    program.setShape(optimizer.kind === 'sgd' ? sgdUniforms(rate) : adamWUniforms(rate, optimizer, step));
   }
 
   #plan(batch: number, cropSize: number): TrainingPlan {
@@ -213,7 +203,10 @@ export class TrainingEngine {
       loss,
       optimizer,
       counts: { parameters: parameters.count, statistics: statistics.count },
-      choice: { tile: (conv) => chooseTile(conv, this.context), threads: trainingThreads(this.context) },
+      choice: {
+        tile: (conv) => chooseTile(gemmOf(conv), this.context),
+        threads: trainingThreads(this.context),
+      },
     });
   }
 

@@ -4,7 +4,7 @@
  * buffer, whatever its elements are, and need no f16 in WGSL.
  */
 
-import { declare, type Kernel } from '../kernels/kernel.ts';
+import { declare, f32, type Kernel, type Uniforms } from '../kernels/kernel.ts';
 import { type Precision, wgsl } from '../kernels/wgsl.ts';
 
 /** Threads of all workgroups together; each takes every so many-th word. */
@@ -63,20 +63,19 @@ export function compareKernel(count: number, tolerance: Tolerance, precision: Pr
       ? wgsl`
 fn differs(found: u32, wanted: u32) -> bool {
   let values = unpack2x16float(wanted);
-  let limit = vec2<f32>(bitcast<f32>(shape.absolute)) + bitcast<f32>(shape.relative) * abs(values);
+  let limit = vec2<f32>(shape.absolute) + shape.relative * abs(values);
   return (found & 0x7c00u) == 0x7c00u || (found & 0x7c000000u) == 0x7c000000u
     || any(abs(unpack2x16float(found) - values) > limit);
 }`
       : wgsl`
 fn differs(found: u32, wanted: u32) -> bool {
   let value = bitcast<f32>(wanted);
-  let limit = bitcast<f32>(shape.absolute) + bitcast<f32>(shape.relative) * abs(value);
+  let limit = shape.absolute + shape.relative * abs(value);
   return (found & 0x7f800000u) == 0x7f800000u || abs(bitcast<f32>(found) - value) > limit;
 }`;
-  const bits = new Uint32Array(Float32Array.of(tolerance.absolute, tolerance.relative).buffer);
   return overWords(
     'compare',
-    { count, absolute: bits[0], relative: bits[1] },
+    { count, absolute: f32(tolerance.absolute), relative: f32(tolerance.relative) },
     ['actual', 'expected', 'wrong'],
     code,
     'if (differs(actual[i], expected[i])) { atomicAdd(&wrong[0], 1u); }',
@@ -86,7 +85,7 @@ fn differs(found: u32, wanted: u32) -> bool {
 /** A kernel that does `statement` for every word `i` below `shape.count`. The last buffer is written. */
 function overWords(
   label: string,
-  shape: Kernel['shape'],
+  shape: Uniforms,
   buffers: readonly string[],
   functions: string,
   statement: string,

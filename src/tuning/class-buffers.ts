@@ -1,8 +1,7 @@
 /** @file What is measured of each class, whether the device has room for it, and the buffers for all of them. */
 
 import { suitsWinograd } from '../graph/passes/winograd.ts';
-import { conv2d } from '../kernels/conv2d.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import { type Convolution, convolution } from '../kernels/convolution.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
@@ -16,7 +15,7 @@ import type { ClassWork } from './work.ts';
 /** A class, with what is measured of it. */
 export interface ClassToMeasure {
   work: ClassWork;
-  conv: Conv2d;
+  conv: Convolution;
   /** The reference. */
   kernel: Kernel;
   /** Winograd's sizes that can be tried. */
@@ -27,15 +26,15 @@ const winogradSizes: readonly WinogradSize[] = [4, 2];
 
 /** The sizes of Winograd's filtering that can be tried. */
 export function winogradSizesFor(
-  conv: Conv2d,
+  conv: Convolution,
   tile: Tile,
   precision: Precision,
   limits: GPUSupportedLimits,
 ): readonly WinogradSize[] {
   // Rounding errors grow too much in f16.
-  if (precision !== 'f32' || !suitsWinograd(conv) || conv.upsampledBy || conv.planes) return [];
+  if (precision !== 'f32' || !('sources' in conv) || !suitsWinograd(conv)) return [];
   return winogradSizes.filter((size) => {
-    const steps = winogradSteps(conv, size, tile, { precision, build: conv2d });
+    const steps = winogradSteps(conv, size, tile, { precision, build: convolution });
     return Object.values(steps).every((kernel) => fitsMemory(kernel, limits));
   });
 }
@@ -56,10 +55,11 @@ export async function createBuffers(
   const kernels = tasks.map(({ kernel }) => kernel);
   const others = new Map<string, number>();
   for (const { conv, sizes } of tasks) {
+    if (!('sources' in conv)) continue;
     for (const size of sizes) {
       // As a class of their own, when their tile is looked for.
-      kernels.push(conv2d(productsOf(conv, size), { tile: reference, precision }));
-      const steps = winogradSteps(conv, size, reference, { precision, build: conv2d });
+      kernels.push(convolution(productsOf(conv, size), { tile: reference, precision }));
+      const steps = winogradSteps(conv, size, reference, { precision, build: convolution });
       for (const step of ['weights', 'input', 'products'] as const) {
         for (const { name, bytes } of steps[step].bindings) {
           const buffer = stepBuffers[step][name];

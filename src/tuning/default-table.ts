@@ -4,7 +4,7 @@
  */
 
 import { chooseTile } from '../graph/choose-kernels.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import { type Convolution, gemmOf } from '../kernels/convolution.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { AdapterDescription } from '../runtime/gpu-context.ts';
 import type { TileTarget } from './candidates.ts';
@@ -31,7 +31,7 @@ const shipped: readonly FamilyTable[] = [
 
 /** The default tile of a convolution. */
 export function defaultTile(
-  conv: Conv2d,
+  conv: Convolution,
   { precision, limits, software }: TileTarget,
   adapter: AdapterDescription,
   families: readonly FamilyTable[] = shipped,
@@ -39,5 +39,7 @@ export function defaultTile(
   const { vendor, architecture, device, description } = adapter;
   const text = [vendor, architecture, device, description].join(' ');
   const family = families.find((candidate) => candidate.adapter.test(text));
-  return (family && findTile(family.entries, conv, precision, limits)) ?? chooseTile(conv, { software });
+  return (
+    (family && findTile(family.entries, conv, precision, limits)) ?? chooseTile(gemmOf(conv), { software })
+  );
 }

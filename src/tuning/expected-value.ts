@@ -3,7 +3,10 @@
  * Independent of the shaders, so that it can judge them.
  */
 
-import { type Conv2d, upsampleClasses } from '../kernels/conv2d-shape.ts';
+import type { Conv2d } from '../kernels/conv2d.ts';
+import { type Convolution, gemmOf } from '../kernels/convolution.ts';
+import { vectorsOf } from '../kernels/kernel.ts';
+import { upsampleClasses } from '../kernels/upsample-classes.ts';
 
 /** The number at an index of a binding (`source0`, `weights`, `bias`, `residual0`, ...). */
 export type NumberAt = (binding: string, index: number) => number;
@@ -20,44 +23,50 @@ interface SourceWindow {
   weightRow: number;
 }
 
-/** Element `index` of the output `[class, height, width, channel]` of `conv2d`. */
-export function expectedValue(conv: Conv2d, index: number, numberAt: NumberAt): number {
-  const { outHeight, outWidth, outChannels } = conv;
+/** Element `index` of the output `[plane, height, width, channel]`. */
+export function expectedValue(conv: Convolution, index: number, numberAt: NumberAt): number {
+  const { pixels, outChannels } = gemmOf(conv);
+  const outWidth = 'sources' in conv ? conv.outWidth : conv.width;
   const channel = index % outChannels;
   const x = Math.floor(index / outChannels) % outWidth;
-  const y = Math.floor(index / (outChannels * outWidth)) % outHeight;
-  const plane = Math.floor(index / (outChannels * outWidth * outHeight));
+  const y = Math.floor(((index / outChannels) % pixels) / outWidth);
+  const plane = Math.floor(index / (outChannels * pixels));
   let sum = 0;
   for (const window of windows(conv, plane, y, x)) sum += windowSum(conv, window, channel, numberAt);
+  if (!('sources' in conv)) return sum;
   if (conv.bias) sum += numberAt('bias', channel);
   conv.residuals.forEach((_, i) => {
     sum += numberAt(`residual${i}`, residualIndex(conv, i, y, x, channel));
   });
-  return conv.relu ? Math.max(sum, 0) : sum;
+  return conv.activation === 'relu' ? Math.max(sum, 0) : sum;
 }
 
-function windows(conv: Conv2d, plane: number, y: number, x: number): SourceWindow[] {
+function windows(conv: Convolution, plane: number, y: number, x: number): SourceWindow[] {
   let weightRow = 0;
-  if (conv.upsampledBy === undefined) {
+  if ('sources' in conv) {
     return conv.sources.map(({ kernel, channels, stride, padding }, index) => {
       const window = {
         index,
-        plane: conv.planes ? plane : 0,
+        plane: 0,
         rows: kernel,
         columns: kernel,
-        top: y * stride - padding,
-        left: x * stride - padding,
-        weightRow: weightRow + (conv.planes ? plane * channels : 0),
+        top: y * stride - padding.top,
+        left: x * stride - padding.left,
+        weightRow,
       };
-      weightRow += kernel * kernel * channels;
+      weightRow += kernel * kernel * 4 * vectorsOf(channels);
       return window;
     });
   }
+  const stored = 4 * vectorsOf(conv.channels);
+  if ('planes' in conv) {
+    return [{ index: 0, plane, rows: 1, columns: 1, top: y, left: x, weightRow: plane * stored }];
+  }
   // The classes' weights follow one another.
-  const classes = upsampleClasses(conv.upsampledBy);
+  const classes = upsampleClasses(conv.scale);
   const pairs = classes.flatMap((vertical) => classes.map((horizontal) => ({ vertical, horizontal })));
   for (const { vertical, horizontal } of pairs.slice(0, plane)) {
-    weightRow += vertical.taps.length * horizontal.taps.length * conv.sources[0].channels;
+    weightRow += vertical.taps.length * horizontal.taps.length * stored;
   }
   const { vertical, horizontal } = pairs[plane];
   return [
@@ -73,17 +82,19 @@ function windows(conv: Conv2d, plane: number, y: number, x: number): SourceWindo
   ];
 }
 
-function windowSum(conv: Conv2d, window: SourceWindow, channel: number, numberAt: NumberAt): number {
-  const { height, width, channels, usedChannels = channels } = conv.sources[window.index];
+function windowSum(conv: Convolution, window: SourceWindow, channel: number, numberAt: NumberAt): number {
+  const { height, width, channels } = 'sources' in conv ? conv.sources[window.index] : conv;
+  const stored = 4 * vectorsOf(channels);
+  const columns = 4 * vectorsOf(conv.outChannels);
   let sum = 0;
   for (let tap = 0; tap < window.rows * window.columns; tap++) {
     const row = window.top + Math.floor(tap / window.columns);
     const column = window.left + (tap % window.columns);
     if (row < 0 || row >= height || column < 0 || column >= width) continue;
-    for (let c = 0; c < usedChannels; c++) {
+    for (let c = 0; c < channels; c++) {
       sum +=
-        numberAt(`source${window.index}`, ((window.plane * height + row) * width + column) * channels + c) *
-        numberAt('weights', (window.weightRow + tap * channels + c) * conv.outChannels + channel);
+        numberAt(`source${window.index}`, ((window.plane * height + row) * width + column) * stored + c) *
+        numberAt('weights', (window.weightRow + tap * stored + c) * columns + channel);
     }
   }
   return sum;
@@ -101,5 +112,5 @@ function residualIndex(conv: Conv2d, index: number, y: number, x: number, channe
     plane = classOf(y) * (last + 1) + classOf(x);
   }
   const pixel = (plane * height + Math.floor(y / scale)) * width + Math.floor(x / scale);
-  return pixel * conv.outChannels + channel;
+  return pixel * 4 * vectorsOf(conv.outChannels) + channel;
 }

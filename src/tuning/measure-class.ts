@@ -3,7 +3,7 @@
  * few in turns.
  */
 
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Convolution } from '../kernels/convolution.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -13,7 +13,7 @@ import { prepareReference, type Tools, type Trial, timeInTurns, tryBounds } from
 
 /** A class to be measured. */
 export interface ClassTask {
-  conv: Conv2d;
+  conv: Convolution;
   /** The tile whose output is the reference. */
   reference: Tile;
   /** The tile that the library takes by itself. It is tried first. */
@@ -146,14 +146,14 @@ export async function measureClass(task: ClassTask, tools: Tools): Promise<Class
  * Lets the driver compile the next tiles while one is timed. Not on software adapters, which compile and compute on
  * the same cores. Failures are met when it is the tile's turn.
  */
-function compileAhead(tiles: readonly Tile[], conv: Conv2d, tools: Tools): void {
+function compileAhead(tiles: readonly Tile[], conv: Convolution, tools: Tools): void {
   const { context, pipelines, precision, build } = tools;
   if (context.software) return;
   for (const tile of tiles) pipelines.get(build(conv, { tile, precision })).catch(() => {});
 }
 
 /** Compiles a tile, compares its output with the reference, and times it. */
-async function tryTile(tile: Tile, conv: Conv2d, tools: Tools): Promise<TileTrial> {
+async function tryTile(tile: Tile, conv: Convolution, tools: Tools): Promise<TileTrial> {
   const { buffers, precision, build } = tools;
   const kernel = build(conv, { tile, precision });
   const trial = await tryBounds([await buffers.bind(kernel)], sumTolerance(conv, precision), tools);

@@ -3,9 +3,10 @@
  * their transforms, verified by the same reference; then the products' tile of the better one.
  */
 
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Conv2d } from '../kernels/conv2d.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import { type WinogradSize, winogradTiles } from '../kernels/winograd.ts';
+import type { WinogradProducts } from '../kernels/winograd-products.ts';
 import { assertNotLost } from '../runtime/gpu-context.ts';
 import { type ClassResult, close, type Rejection, type Timed, worthwhile } from './measure-class.ts';
 import { sumTolerance } from './reference.ts';
@@ -23,9 +24,9 @@ export interface WinogradTask {
   /** The size that the library takes by itself; undefined where that is the plain convolution. */
   standardSize: WinogradSize | undefined;
   /** The tile that the library takes by itself for products. */
-  standardTile: (products: Conv2d) => Tile;
+  standardTile: (products: WinogradProducts) => Tile;
   /** Finds a better one. */
-  tuneProducts: (products: Conv2d) => Promise<ClassResult>;
+  tuneProducts: (products: WinogradProducts) => Promise<ClassResult>;
   /** Nothing new is begun after this moment of `performance.now()`. */
   deadline: number;
   /** Called after each trial. */
@@ -46,7 +47,7 @@ export interface WinogradResult {
   /** The plain convolution, timed in turns with these. */
   directMs: number;
   /** What was measured of the products of one size; undefined where that did not pay. */
-  products: { size: WinogradSize; conv: Conv2d; result: ClassResult } | undefined;
+  products: { size: WinogradSize; conv: WinogradProducts; result: ClassResult } | undefined;
   rejected: Rejection[];
 }
 

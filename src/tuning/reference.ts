@@ -3,7 +3,7 @@
  * been checked against the definition.
  */
 
-import { type Conv2d, classCount, weightRows } from '../kernels/conv2d-shape.ts';
+import { type Convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import { bufferUsage } from '../runtime/constants.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
@@ -30,9 +30,10 @@ const margin = 16;
  * about u n |product| together, as partial sums grow with sqrt(n). In f16 the products are rounded as well,
  * u' sqrt(n) |product|, and so is the result. One product too many or too few is far above both.
  */
-export function sumTolerance(conv: Conv2d, precision: Precision): Tolerance {
+export function sumTolerance(conv: Convolution, precision: Precision): Tolerance {
   // For class images this counts all classes, which only allows more.
-  const terms = weightRows(conv) / (conv.planes ?? 1);
+  const { pixels, outChannels, planes } = gemmOf(conv);
+  const terms = multiplyAdds(conv) / (pixels * outChannels * ('planes' in conv ? planes : 1));
   const products = precision === 'f16' ? unit.f16 * Math.sqrt(terms) : 0;
   return {
     absolute: margin * productSize * (unit.f32 * terms + products),
@@ -55,12 +56,13 @@ export function sampleIndices(count: number): number[] {
  */
 export async function checkSample(
   { device }: GpuContext,
-  conv: Conv2d,
+  conv: Convolution,
   precision: Precision,
   output: GPUBuffer,
   numberAt: NumberAt,
 ): Promise<string | undefined> {
-  const indices = sampleIndices(classCount(conv) * conv.outHeight * conv.outWidth * conv.outChannels);
+  const { pixels, outChannels, planes } = gemmOf(conv);
+  const indices = sampleIndices(planes * pixels * outChannels);
   const found = await readElements(device, output, indices, precision);
   const { absolute, relative } = sumTolerance(conv, precision);
   for (const [i, index] of indices.entries()) {

@@ -1,11 +1,11 @@
 /** @file The tuning table: plain JSON that says which tile was the fastest for which class of layers. */
 
 import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import { type Convolution, gemmOf } from '../kernels/convolution.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { layerClass, layerFamily, sizeClass } from './layer-class.ts';
+import { conv2dFamily, layerClass, sizeClass } from './layer-class.ts';
 import { type TileLimits, tileFits } from './tile-fits.ts';
 
 /** What was measured for a class: the tile, milliseconds of one layer, and 1e9 floating-point operations a second. */
@@ -43,12 +43,13 @@ export const tableVersion = 2;
  */
 export function findTile(
   entries: Tiles,
-  conv: Conv2d,
+  conv: Convolution,
   precision: Precision,
   limits: TileLimits,
 ): Tile | undefined {
-  return nearEntries(entries, conv, precision).find(({ tile }) => tileFits(conv, tile, precision, limits))
-    ?.tile;
+  return nearEntries(entries, conv, precision).find(({ tile }) =>
+    tileFits(gemmOf(conv), tile, precision, limits),
+  )?.tile;
 }
 
 /**
@@ -62,7 +63,7 @@ export function findWinograd(
   precision: Precision,
 ): WinogradSize | 'direct' | undefined {
   const windows = sources.map(({ kernel, stride, inChannels: channels }) => ({ kernel, stride, channels }));
-  const family = `${layerFamily({ sources: windows, outChannels }, precision)}, `;
+  const family = `${conv2dFamily({ sources: windows, outChannels }, precision)}, `;
   const [entry] = Object.entries(entries)
     .filter(([name, { winograd }]) => winograd && name.startsWith(family))
     .map(([, entry]) => entry)
@@ -76,7 +77,7 @@ export const isWinogradFaster = <T extends Pick<TuningEntry, 'ms' | 'winograd'>>
   (entry.winograd?.ms ?? Number.POSITIVE_INFINITY) < entry.ms;
 
 /** The entries of a convolution's class and of its neighbours, the nearest first. */
-function nearEntries<T>(entries: Readonly<Record<string, T>>, conv: Conv2d, precision: Precision): T[] {
+function nearEntries<T>(entries: Readonly<Record<string, T>>, conv: Convolution, precision: Precision): T[] {
   const size = sizeClass(conv);
   return [size, size + 1, size - 1].flatMap((near) => entries[layerClass(conv, precision, near)] ?? []);
 }

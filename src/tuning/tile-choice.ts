@@ -5,7 +5,7 @@
 
 import { chooseWinograd } from '../graph/choose-kernels.ts';
 import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Convolution } from '../kernels/convolution.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -43,12 +43,12 @@ export class TileChoice {
   }
 
   /** The tile of a convolution. */
-  tile(conv: Conv2d): Tile {
+  tile(conv: Convolution): Tile {
     return findTile(this.#entries, conv, this.precision, this.#context.device.limits) ?? this.standard(conv);
   }
 
   /** The tile where nothing was measured. */
-  standard(conv: Conv2d): Tile {
+  standard(conv: Convolution): Tile {
     const { adapter, device, software } = this.#context;
     return defaultTile(conv, { precision: this.precision, limits: device.limits, software }, adapter);
   }
@@ -66,7 +66,7 @@ export class TileChoice {
   }
 
   /** True if something was measured for at least one of the convolutions' classes. */
-  knowsAnyOf(convs: readonly Conv2d[]): boolean {
+  knowsAnyOf(convs: readonly Convolution[]): boolean {
     return convs.some((conv) => layerClass(conv, this.precision) in this.#entries);
   }
 
@@ -75,7 +75,7 @@ export class TileChoice {
    * @throws as `tune()`.
    */
   async tune(
-    convs: readonly Conv2d[],
+    convs: readonly Convolution[],
     pipelines: PipelineCache,
     options: Pick<TuneOptions, 'budgetMs' | 'onProgress' | 'signal'>,
   ): Promise<{ report: TuningReport; codes: readonly string[] }> {

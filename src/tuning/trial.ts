@@ -3,8 +3,7 @@
  * timed, alone and in turns with others.
  */
 
-import type { conv2d } from '../kernels/conv2d.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Convolution, convolution } from '../kernels/convolution.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
@@ -23,7 +22,7 @@ export interface Tools {
   stopwatch: Stopwatch;
   precision: Precision;
   /** Makes the kernels of convolutions; a test may make wrong ones. */
-  build: typeof conv2d;
+  build: typeof convolution;
   signal?: AbortSignal;
 }
 
@@ -44,7 +43,7 @@ const maxRepetitions = 4096;
 
 /** Runs the reference tile and keeps what it wrote. Gives what is wrong with it, if anything. */
 export async function prepareReference(
-  { conv, reference }: { conv: Conv2d; reference: Tile },
+  { conv, reference }: { conv: Convolution; reference: Tile },
   { context, buffers, stopwatch, precision, build }: Tools,
 ): Promise<string | undefined> {
   try {

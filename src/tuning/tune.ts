@@ -3,8 +3,8 @@
  * than any, measured on this device. Loaded only where tuning is asked for.
  */
 
-import { conv2d } from '../kernels/conv2d.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Conv2d } from '../kernels/conv2d.ts';
+import { type Convolution, convolution, gemmOf } from '../kernels/convolution.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -24,15 +24,15 @@ export interface TuneOptions {
   precision: Precision;
   pipelines: PipelineCache;
   /** The tile that is taken where nothing was measured. */
-  standard: (conv: Conv2d) => Tile;
+  standard: (conv: Convolution) => Tile;
   /** Winograd's size where nothing was measured, for 3x3 convolutions of stride 1. Default: plain convolutions. */
   standardWinograd?: (conv: Conv2d) => WinogradSize | undefined;
   /** Milliseconds after which no new candidate is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
   budgetMs?: number;
   /** Tiles to try instead of the menu; the standard tile is tried in any case. */
   tiles?: readonly Tile[];
-  /** Makes the kernels. Default {@link conv2d}. */
-  build?: typeof conv2d;
+  /** Makes the kernels. Default {@link convolution}. */
+  build?: typeof convolution;
   /** Called after each candidate, with the number of classes that are done, and of all. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
@@ -52,10 +52,10 @@ const softwareFlops = 0.1e9;
  */
 export async function tune(
   context: GpuContext,
-  convs: readonly Conv2d[],
+  convs: readonly Convolution[],
   options: TuneOptions,
 ): Promise<Tuning> {
-  const { precision, pipelines, build = conv2d, signal, onProgress } = options;
+  const { precision, pipelines, build = convolution, signal, onProgress } = options;
   const { device, software } = context;
   const { budgetMs = software ? defaultBudget.software : defaultBudget.gpu } = options;
   const target: TileTarget = { precision, software, limits: device.limits };
@@ -96,19 +96,19 @@ export async function tune(
         continue;
       }
       let trials = 0;
-      const likely = options.tiles ?? byWins(candidates(conv, target), wins);
+      const likely = options.tiles ?? byWins(candidates(gemmOf(conv), target), wins);
       const onTrial = () => {
         trials += 1;
         onProgress?.(index + Math.min(1, trials / (likely.length + 1 + 2 * sizes.length)), tasks.length);
       };
-      const measure = (problem: Conv2d, standard: Tile, first: readonly Tile[], deadline: number) =>
+      const measure = (problem: Convolution, standard: Tile, first: readonly Tile[], deadline: number) =>
         measureClass(
           {
             conv: problem,
             reference,
             standard,
             first,
-            neighbours: (best) => (options.tiles ? [] : neighbours(problem, best, target)),
+            neighbours: (best) => (options.tiles ? [] : neighbours(gemmOf(problem), best, target)),
             deadline,
             onTrial,
           },
@@ -118,10 +118,11 @@ export async function tune(
       const share = (left * work.flops) / flopsLeft;
       const directShare = sizes.length > 0 ? 0.5 * share : share;
       const result = await measure(conv, options.standard(work.conv), likely, now + directShare);
-      const standardSize = options.standardWinograd?.(work.conv);
+      const standardSize = 'sources' in work.conv ? options.standardWinograd?.(work.conv) : undefined;
       const winograd =
         result.best &&
         result.timed >= leastTimed &&
+        'sources' in conv &&
         sizes.length > 0 &&
         (await measureWinograd(
           {
@@ -135,7 +136,7 @@ export async function tune(
               measure(
                 products,
                 options.standard(products),
-                options.tiles ?? byWins(candidates(products, target), wins),
+                options.tiles ?? byWins(candidates(gemmOf(products), target), wins),
                 now + share,
               ),
             deadline: now + share,

@@ -1,6 +1,6 @@
 /** @file Buffers for tuning: one per binding, large enough for every class, filled once and shared by all. */
 
-import type { Kernel } from '../kernels/kernel.ts';
+import { type Kernel, uniformWords } from '../kernels/kernel.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { bufferUsage } from '../runtime/constants.ts';
 import { checked, type GpuContext } from '../runtime/gpu-context.ts';
@@ -146,7 +146,7 @@ export class TuningBuffers {
   async #bind(kernel: Kernel, slot: ShapeSlot, names: readonly string[]): Promise<Bound> {
     const pipeline = await this.#pipelines.get(kernel);
     const { device } = this.#context;
-    const shape = Uint32Array.from(Object.values(kernel.shape));
+    const shape = uniformWords(kernel.shape);
     const offset = shapeSlots[slot] * shapeAlignment;
     const resource = (index: number): GPUBufferBinding => {
       const { access, bytes } = kernel.bindings[index];

@@ -1,6 +1,6 @@
 /** @file What tuning gives, and how a class's measurements become a part of it. */
 
-import { type Conv2d, multiplyAdds } from '../kernels/conv2d-shape.ts';
+import { type Convolution, multiplyAdds } from '../kernels/convolution.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -41,7 +41,7 @@ export function record(
     work: { name, layers, conv: whole },
     conv,
     precision,
-  }: { work: ClassWork; conv: Conv2d; precision: Precision },
+  }: { work: ClassWork; conv: Convolution; precision: Precision },
   { best, standard, timed, rejected }: ClassResult,
   winograd: WinogradResult | undefined,
 ): Tile | undefined {
@@ -55,7 +55,7 @@ export function record(
   const scale = multiplyAdds(whole) / multiplyAdds(conv);
   const ms = (winograd?.directMs ?? best.ms) * scale;
   const msOf = (found: { size: WinogradSize; ms: number }) =>
-    found.ms * winogradScale(whole, conv, found.size);
+    'sources' in whole && 'sources' in conv ? found.ms * winogradScale(whole, conv, found.size) : found.ms;
   // Times of one round of turns are compared with each other only.
   const drift = (winograd?.directMs ?? best.ms) / best.ms;
   const tuned: TunedClass = {
@@ -68,7 +68,7 @@ export function record(
       ? { tile: winograd.standard.tile, ms: msOf(winograd.standard), winograd: winograd.standard.size }
       : standard && { tile: standard.tile, ms: standard.ms * drift * scale },
   };
-  if (winograd?.best) {
+  if (winograd?.best && 'sources' in whole) {
     const { size, tile } = winograd.best;
     tuned.winograd = { size, ms: msOf(winograd.best) };
     const products = winograd.products;

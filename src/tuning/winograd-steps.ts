@@ -3,14 +3,22 @@
  * made-up ones of the plain convolution, so that both must give the same output.
  */
 
-import type { conv2d } from '../kernels/conv2d.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Conv2d } from '../kernels/conv2d.ts';
+import type { convolution } from '../kernels/convolution.ts';
 import { declare, type Kernel, traffic } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
-import { type Precision, unroll, wgsl } from '../kernels/wgsl.ts';
-import { type WinogradSize, winogradMatrices, winogradPlanes, winogradTiles } from '../kernels/winograd.ts';
+import { type Precision, wgsl } from '../kernels/wgsl.ts';
+import {
+  combine,
+  multiplyLeft,
+  type WinogradSize,
+  winogradMatrices,
+  winogradPlanes,
+  winogradTiles,
+} from '../kernels/winograd.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
 import { winogradOutput } from '../kernels/winograd-output.ts';
+import type { WinogradProducts } from '../kernels/winograd-products.ts';
 
 /** Kernels with the buffers that they get in place of those of their bindings' names. */
 export interface WinogradSteps {
@@ -28,20 +36,14 @@ export const stepBuffers: Record<keyof WinogradSteps, Record<string, string>> = 
   output: {},
 };
 
-/** The products between the transforms of a 3x3 convolution of stride 1, as a convolution. */
-export function productsOf(conv: Conv2d, size: WinogradSize): Conv2d {
-  const { channels } = conv.sources[0];
-  const tiles = winogradTiles(size, { height: conv.outHeight, width: conv.outWidth });
+/** The products between the transforms of a 3x3 convolution of stride 1. */
+export function productsOf(conv: Conv2d, size: WinogradSize): WinogradProducts {
   return {
     label: `${conv.label}.F(${size},3)`,
-    sources: [{ ...tiles, channels, kernel: 1, stride: 1, padding: 0 }],
-    outHeight: tiles.height,
-    outWidth: tiles.width,
-    outChannels: conv.outChannels,
-    bias: false,
-    residuals: [],
-    relu: false,
     planes: winogradPlanes(size),
+    ...winogradTiles(size, { height: conv.outHeight, width: conv.outWidth }),
+    channels: conv.sources[0].channels,
+    outChannels: conv.outChannels,
   };
 }
 
@@ -50,7 +52,7 @@ export function winogradSteps(
   conv: Conv2d,
   size: WinogradSize,
   tile: Tile,
-  { precision, build }: { precision: Precision; build: typeof conv2d },
+  { precision, build }: { precision: Precision; build: typeof convolution },
 ): WinogradSteps {
   const [{ height, width, channels }] = conv.sources;
   const { label } = conv;
@@ -75,16 +77,20 @@ function weightsKernel(size: WinogradSize, inChannels: number, outChannels: numb
     ],
     shape,
   );
-  const row = (i: number, name: (k: number) => string) =>
-    [0, 1, 2].map((k) => `${G[i][k]} * ${name(k)}`).join(' + ');
   const code = wgsl`${declarations}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let filter_index = id.y * shape.columns * 64u + id.x;
   if (filter_index >= shape.filters) { return; }
-  ${unroll(9, (tap) => `let g${Math.floor(tap / 3)}_${tap % 3} = weights[${tap}u * shape.filters + filter_index];`)}
-  ${unroll(side, (i) => unroll(3, (x) => `let e${i}_${x} = ${row(i, (k) => `g${k}_${x}`)};`))}
-  ${unroll(side, (i) => unroll(side, (j) => `transformed[${i * side + j}u * shape.filters + filter_index] = ${row(j, (k) => `e${i}_${k}`)};`))}
+  #for y in 0..3
+  #for x in 0..3
+  let g{y}_{x} = weights[({y}u * 3u + {x}u) * shape.filters + filter_index];
+  #end
+  #end
+  ${multiplyLeft('e', G, 'g', 3)}
+  #for i in 0..${side}
+  ${G.map((row, j) => `transformed[({i}u * ${side}u + ${j}u) * shape.filters + filter_index] = ${combine(row, (k) => `e{i}_${k}`)};`).join('\n')}
+  #end
 }
 `;
   return {

@@ -6,7 +6,8 @@ import type { TensorShape } from '../graph/operation.ts';
 import { convolutionOf } from '../graph/operations/conv2d.ts';
 import { upsampledConvolutionOf } from '../graph/operations/upsampled-conv2d.ts';
 import { suitsWinograd } from '../graph/passes/winograd.ts';
-import { type Conv2d, multiplyAdds } from '../kernels/conv2d-shape.ts';
+import type { Conv2d } from '../kernels/conv2d.ts';
+import { type Convolution, multiplyAdds } from '../kernels/convolution.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { layerClass } from './layer-class.ts';
 
@@ -15,7 +16,7 @@ export interface ClassWork {
   /** See `layerClass`. */
   name: string;
   /** The layer that stands for the class. */
-  conv: Conv2d;
+  conv: Convolution;
   /** How many layers are in it. */
   layers: number;
   /** Floating-point operations of all of them. */
@@ -30,7 +31,7 @@ export function convolutions(
   [first, ...others]: readonly Graph[],
   size: { width: number; height: number },
   precision: Precision,
-): Conv2d[] {
+): Convolution[] {
   const convs = convolutionsOf(first, size);
   for (const graph of others) {
     const known = new Set(convs.map((conv) => layerClass(conv, precision)));
@@ -39,10 +40,10 @@ export function convolutions(
   return convs;
 }
 
-function convolutionsOf(graph: Graph, size: { width: number; height: number }): Conv2d[] {
+function convolutionsOf(graph: Graph, size: { width: number; height: number }): Convolution[] {
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
-  return graph.operations.flatMap((operation) => {
+  return graph.operations.flatMap((operation): Convolution[] => {
     // The products of Winograd's filtering are measured with the convolution that they stand for.
     if (operation.op === 'conv2d') return [convolutionOf(operation, shapeOf)];
     return operation.op === 'upsampledConv2d'
@@ -52,7 +53,7 @@ function convolutionsOf(graph: Graph, size: { width: number; height: number }): 
 }
 
 /** Groups convolutions by class, the most floating-point operations first. */
-export function groupByClass(convs: readonly Conv2d[], precision: Precision): ClassWork[] {
+export function groupByClass(convs: readonly Convolution[], precision: Precision): ClassWork[] {
   const works = new Map<string, ClassWork>();
   for (const conv of convs) {
     const name = layerClass(conv, precision);
@@ -69,11 +70,17 @@ export function groupByClass(convs: readonly Conv2d[], precision: Precision): Cl
  * (of each upsampled residual, of Winograd's tiles). Where shaders run on the CPU, time is in proportion to the pixels, so that the rest
  * would only make tuning slower.
  */
-export function withFewerRows(conv: Conv2d, maxFlops: number): Conv2d {
+export function withFewerRows(conv: Conv2d, maxFlops: number): Conv2d;
+export function withFewerRows(conv: Convolution, maxFlops: number): Convolution;
+export function withFewerRows(conv: Convolution, maxFlops: number): Convolution {
+  if (!('sources' in conv)) {
+    const height = Math.max(1, Math.floor(conv.height * (maxFlops / (2 * multiplyAdds(conv)))));
+    return height >= conv.height ? conv : { ...conv, height };
+  }
   const step = Math.max(
     1,
     // Whole tiles of either Winograd size.
-    suitsWinograd(conv) && !conv.upsampledBy ? 4 : 1,
+    suitsWinograd(conv) ? 4 : 1,
     ...conv.residuals.map((residual) => (residual.kind === 'same' ? 1 : residual.scale)),
   );
   const rowsThatFit = conv.outHeight * (maxFlops / (2 * multiplyAdds(conv)));

@@ -1,7 +1,13 @@
 /** @file The fused DB kernel against the unfused tail: transposed convolutions, batch norm, ReLU, sigmoid, DB. */
 
 import { dbHead as dbHeadOperation } from '../../src/graph/operations/db-head.ts';
-import { type DbHead, type DbHeadWeights, dbHead, packDbHead } from '../../src/kernels/db-head.ts';
+import {
+  type DbHead,
+  type DbHeadWeights,
+  dbHead,
+  maskUniforms,
+  packDbHead,
+} from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { assert, assertEqual, randomFloats } from './assert.ts';
@@ -133,9 +139,6 @@ function folded(heads: readonly TailParameters[], channels: number): DbHeadWeigh
   }));
 }
 
-/** An f32, bit by bit. */
-const bitsOf = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0];
-
 async function runHead(
   context: GpuContext,
   { pixels, range = 1, maskOf, threshold = 0.5, ...shape }: Case,
@@ -150,9 +153,7 @@ async function runHead(
   const both = Float32Array.from(concatenate(features, height * width));
   const [features0, features1] = merged ? [both, both] : features;
   const kernel = dbHead({ label: 'head', ...shape, k }, { precision, pixels });
-  const settings: Record<string, number> = shape.mask
-    ? { threshold_bits: bitsOf(threshold), mask_of_binary: maskOf === 'binary' ? 1 : 0 }
-    : {};
+  const settings = shape.mask ? maskUniforms({ of: maskOf === 'binary' ? 'B' : 'P', threshold }) : {};
   const maps = await runKernel(
     context,
     { ...kernel, shape: { ...kernel.shape, ...settings } },

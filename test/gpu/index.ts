@@ -4,6 +4,7 @@ import conv2d from './conv2d.suite.ts';
 import dbHead from './db-head.suite.ts';
 import detector from './detector.suite.ts';
 import layers from './layers.suite.ts';
+import mobile from './mobile.suite.ts';
 import models from './models.suite.ts';
 import network from './network.suite.ts';
 import preprocess from './preprocess.suite.ts';
@@ -27,6 +28,7 @@ export const suites: GpuSuite[] = [
   { name: 'conv2d', tests: conv2d },
   { name: 'layers', tests: layers },
   { name: 'db-head', tests: dbHead },
+  { name: 'mobile', tests: mobile },
   { name: 'network', tests: network },
   { name: 'models', tests: models },
   { name: 'detector', tests: detector },

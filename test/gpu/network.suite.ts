@@ -11,6 +11,8 @@ import { elementCount } from '../../src/graph/operation.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
 import { plan } from '../../src/graph/plan.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
+import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { Arena } from '../../src/runtime/arena.ts';
@@ -83,10 +85,10 @@ async function check(
       graph,
       size,
       { source: 3, ...recipe.input },
-      { precision, tile: (conv) => chooseTile(conv, context), headPixels: 4 },
+      { precision, tile: (conv) => chooseTile(gemmOf(conv), context), headPixels: 4 },
     );
     const program = await Program.build(planned, device);
-    program.setShape('threshold_bits', new Uint32Array(Float32Array.of(maskThreshold).buffer)[0]);
+    program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));
     for (const i of planned.bufferSizes.keys()) poison(gpuDevice, device.arena.get(i));
     await run(context, program.steps(upload.upload(image, size)), {
       pace: new Pace(context),

@@ -1,7 +1,7 @@
 /** @file Runs one kernel description on a device: inputs by binding name in, outputs by binding name out. */
 
 import { toHalf } from '../../src/kernels/half.ts';
-import type { Binding, Kernel } from '../../src/kernels/kernel.ts';
+import { type Binding, type Kernel, uniformWords } from '../../src/kernels/kernel.ts';
 import { checked, type GpuContext } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { assert, assertWritten, poison, readBuffer, USAGE } from './assert.ts';
@@ -38,7 +38,7 @@ export async function runKernel(
 
   const upload = (binding: Binding): GPUBindingResource => {
     const isShape = binding.access === 'uniform';
-    const input = isShape ? Uint32Array.from(Object.values(kernel.shape)) : inputs[binding.name];
+    const input = isShape ? uniformWords(kernel.shape) : inputs[binding.name];
     assert(input !== undefined, `${kernel.label}: nothing is given for '${binding.name}'`);
     if (!ArrayBuffer.isView(input)) return input;
     const known = uploaded.get(input);
@@ -68,7 +68,7 @@ export async function runKernel(
   };
 
   const shape = device.createBuffer({ size: 256, usage: USAGE.UNIFORM | USAGE.COPY_DST });
-  device.queue.writeBuffer(shape, 0, Uint32Array.from(Object.values(kernel.shape)));
+  device.queue.writeBuffer(shape, 0, uniformWords(kernel.shape));
   const bind = (binding: Binding): GPUBindingResource => {
     if (binding.access === 'uniform') return { buffer: shape };
     return binding.access === 'read_write' ? prepare(binding) : upload(binding);

@@ -2,8 +2,8 @@
 
 import { TextDetector } from '../../src/detector/detector.ts';
 import type { CreateOptions, Progress, RawImage } from '../../src/detector/types.ts';
-import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
+import { type Convolution, convolution } from '../../src/kernels/convolution.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
@@ -30,13 +30,13 @@ const small: Tile = {
 function conv(rest: Partial<Conv2d> = {}): Conv2d {
   return {
     label: 'layer',
-    sources: [{ height: 8, width: 12, channels: 16, kernel: 3, stride: 1, padding: 1 }],
+    sources: [{ height: 8, width: 12, channels: 16, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
     outHeight: 8,
     outWidth: 12,
     outChannels: 32,
     bias: true,
     residuals: [{ kind: 'same' }],
-    relu: true,
+    activation: 'relu',
     ...rest,
   };
 }
@@ -45,20 +45,27 @@ const plain = conv();
 /** Two sources, class images added. */
 const shortcut = conv({
   sources: [
-    { height: 4, width: 8, channels: 16, kernel: 3, stride: 1, padding: 1 },
-    { height: 8, width: 16, channels: 8, kernel: 1, stride: 2, padding: 0 },
+    { height: 4, width: 8, channels: 16, kernel: 3, stride: 1, padding: { top: 1, left: 1 } },
+    { height: 8, width: 16, channels: 8, kernel: 1, stride: 2, padding: { top: 0, left: 0 } },
   ],
   outHeight: 4,
   outWidth: 8,
   residuals: [{ kind: 'classes', scale: 4 }],
 });
-const classes = conv({ upsampledBy: 4, bias: false, residuals: [], relu: false });
+const classes = {
+  label: 'classes',
+  height: 8,
+  width: 12,
+  channels: 16,
+  outChannels: conv().outChannels,
+  scale: 4,
+};
 
 const tiles = [direct(4, 8), small];
 
 async function tuneWith(
   context: GpuContext,
-  convs: readonly Conv2d[],
+  convs: readonly Convolution[],
   options: Partial<TuneOptions> = {},
   precision: Precision = 'f32',
 ) {
@@ -74,10 +81,10 @@ async function tuneWith(
 
 /** Makes right kernels for all tiles but one. */
 const breaking =
-  (broken: Tile, spoil: (kernel: Kernel) => Kernel): typeof conv2d =>
+  (broken: Tile, spoil: (kernel: Kernel) => Kernel): typeof convolution =>
   (problem, options) => {
-    const kernel = conv2d(problem, options);
-    return tileName(options.tile) === tileName(broken) && !problem.planes ? spoil(kernel) : kernel;
+    const kernel = convolution(problem, options);
+    return tileName(options.tile) === tileName(broken) && !('planes' in problem) ? spoil(kernel) : kernel;
   };
 
 /** How a shader can be wrong, and what the tuner says of it. */
@@ -223,7 +230,7 @@ const tests: GpuTest[] = [
       const context = await openDevice({ device });
       const broken = tiles[0];
       // Without ReLU, which would hide errors below 0.
-      const layer = conv({ relu: false });
+      const layer = conv({ activation: 'none' });
       for (const { name, spoil, reason } of faults) {
         const tuned = await tuneWith(context, [layer], { tiles: [broken], build: breaking(broken, spoil) });
         assertEqual(
@@ -244,7 +251,7 @@ const tests: GpuTest[] = [
       const context = await openDevice({ device });
       // Sides that are no multiples of the tiles' sides.
       const odd = conv({
-        sources: [{ height: 7, width: 13, channels: 16, kernel: 3, stride: 1, padding: 1 }],
+        sources: [{ height: 7, width: 13, channels: 16, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
         outHeight: 7,
         outWidth: 13,
       });
@@ -272,10 +279,10 @@ const tests: GpuTest[] = [
     async run({ device }) {
       const context = await openDevice({ device });
       const spoil = replaceInCode('var value = sum;', 'var value = sum; if (at == 3u) { value.y += 1.0; }');
-      const { classes: tuned, rejected } = await tuneWith(context, [conv({ relu: false })], {
+      const { classes: tuned, rejected } = await tuneWith(context, [conv({ activation: 'none' })], {
         build: (problem, options) => {
-          const kernel = conv2d(problem, options);
-          return problem.planes ? spoil(kernel) : kernel;
+          const kernel = convolution(problem, options);
+          return 'planes' in problem ? spoil(kernel) : kernel;
         },
       });
       assertEqual(
@@ -292,7 +299,9 @@ const tests: GpuTest[] = [
     async run({ device }) {
       const context = await openDevice({ device });
       const spoil = replaceInCode('tap_x < 3u', 'tap_x < 2u');
-      const tuned = await tuneWith(context, [plain], { build: (...options) => spoil(conv2d(...options)) });
+      const tuned = await tuneWith(context, [plain], {
+        build: (...options) => spoil(convolution(...options)),
+      });
       assertEqual(tuned.classes, [], 'classes');
       assert(/^the reference is wrong: expected/.test(tuned.rejected[0].reason), tuned.rejected[0].reason);
     },
@@ -329,7 +338,7 @@ const tests: GpuTest[] = [
       const context = await openDevice({ device });
       const none = await tuneWith(context, [plain, shortcut], { budgetMs: 1e-3 });
       assertEqual([none.classes.length, none.unmeasured.length], [0, 2], 'without time');
-      const huge = conv({ upsampledBy: 4, outHeight: 2048, outWidth: 2048, residuals: [] });
+      const huge = { ...classes, height: 2048, width: 2048 };
       // On software adapters few rows are measured, which fit.
       const gpu = { ...context, software: false };
       assertEqual((await tuneWith(gpu, [huge])).unmeasured.length, 1, 'too large');

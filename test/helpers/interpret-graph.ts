@@ -8,8 +8,9 @@ import { inferShapes } from '../../src/graph/infer-shapes.ts';
 import type { ShapeOf, TensorShape } from '../../src/graph/operation.ts';
 import type { Epilogue, Residual } from '../../src/graph/operations/conv2d.ts';
 import type { Operation } from '../../src/graph/operations/index.ts';
-import { upsampleClasses } from '../../src/kernels/conv2d-shape.ts';
+import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
 import { winogradPlanes } from '../../src/kernels/winograd.ts';
+import { activationOf } from '../gpu/references/activation.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
 import { maxPool3x3 } from '../gpu/references/max-pool.ts';
@@ -25,7 +26,7 @@ interface Environment {
   parameter: (name: string) => Tensor;
 }
 
-/** Every tensor of the graph by name, given the image `[height, width, 4]`. Masks are left out. */
+/** Every tensor of the graph by name, given the image `[height, width, 3]`. Masks are left out. */
 export function interpretGraph(
   graph: Graph,
   size: { width: number; height: number },
@@ -69,7 +70,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       outChannels: channels,
       bias: bias === undefined ? undefined : parameter(bias),
       residuals: residualsOf(operation, environment),
-      relu: operation.relu,
+      activation: operation.activation,
     });
     return [values];
   },
@@ -81,7 +82,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
         {
           kernel: 3,
           stride: 1,
-          padding: 1,
+          padding: { top: 1, left: 1 },
           values: upsampleNearest(get(input), source, scale),
           height,
           width,
@@ -93,7 +94,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       outHeight: height,
       outWidth: width,
       outChannels,
-      relu: false,
+      activation: 'none',
     });
     return [classImages(values, { height, width, channels: outChannels }, scale)];
   },
@@ -116,7 +117,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
     ];
   },
   winogradOutput(operation, environment) {
-    const { input, output, size, bias, relu } = operation;
+    const { input, output, size, bias, activation } = operation;
     const shape = environment.shapeOf(output);
     const biases = bias === undefined ? undefined : environment.parameter(bias);
     const residuals = residualsOf(operation, environment);
@@ -124,7 +125,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       untransformTiles(environment.get(input), shape, size).map((sum, i) => {
         const biased = sum + (biases?.[i % shape.channels] ?? 0);
         const value = residuals.reduce((all, residual) => all + residual[i], biased);
-        return relu ? Math.max(0, value) : value;
+        return activationOf[activation](value);
       }),
     ];
   },
@@ -144,12 +145,12 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       inChannels: 3,
     };
     const { values } = convolve({
-      sources: [{ kernel: 7, stride: 2, padding: 3, ...image }],
+      sources: [{ kernel: 7, stride: 2, padding: { top: 3, left: 3 }, ...image }],
       outHeight,
       outWidth,
       outChannels,
       bias: parameter(bias),
-      relu: true,
+      activation: 'relu',
     });
     return [maxPool3x3(values, outHeight, outWidth, outChannels)];
   },

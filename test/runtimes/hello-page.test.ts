@@ -34,14 +34,17 @@ it('finds the words of a photo', async () => {
     .resize({ width: 320 })
     .png()
     .toBuffer();
-  await page.evaluate(async (encoded) => {
-    const blob = await (await fetch(encoded)).blob();
-    const files = new DataTransfer();
-    files.items.add(new File([blob], 'photo.png', { type: 'image/png' }));
-    const input = document.querySelector('input')!;
-    input.files = files.files;
-    input.dispatchEvent(new Event('change'));
-  }, `data:image/png;base64,${photo.toString('base64')}`);
+  await page.evaluate(
+    async (encoded) => {
+      const blob = await (await fetch(encoded)).blob();
+      const files = new DataTransfer();
+      files.items.add(new File([blob], 'photo.png', { type: 'image/png' }));
+      const input = document.querySelector('input')!;
+      input.files = files.files;
+      input.dispatchEvent(new Event('change'));
+    },
+    `data:image/png;base64,${photo.toString('base64')}`,
+  );
   await page.waitForFunction('/regions/.test(document.querySelector("output").value)', { timeout: 0 });
   expect(await output()).toMatch(/^[1-9]\d* regions of text\.$/);
   expect(await page.$eval('canvas', ({ width }) => width)).toBe(320);

@@ -8,18 +8,18 @@ import { dbHeadTask } from '../../bench/cases/db-head-task.ts';
 import { fromHalf, randomTensor, seededRandom } from '../../bench/cases/numbers.ts';
 import { sampleIndices, verify } from '../../bench/cases/verify.ts';
 import { mapsProblem } from '../../bench/network/check-maps.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import { toHalf } from '../../src/kernels/half.ts';
 
 const conv: Conv2d = {
   label: 'conv',
-  sources: [{ height: 6, width: 5, channels: 8, kernel: 3, stride: 1, padding: 1 }],
+  sources: [{ height: 6, width: 5, channels: 8, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
   outHeight: 6,
   outWidth: 5,
   outChannels: 4,
   bias: true,
   residuals: [{ kind: 'same' }],
-  relu: false,
+  activation: 'none',
 };
 
 const count = 6 * 5 * 4;
@@ -97,15 +97,8 @@ describe('references', () => {
   });
 
   it('a class image is the convolution of the upsampled source', () => {
-    const low: Conv2d = {
-      ...conv,
-      bias: false,
-      residuals: [],
-      sources: [{ height: 3, width: 2, channels: 4, kernel: 3, stride: 1, padding: 1 }],
-      outHeight: 3,
-      outWidth: 2,
-      upsampledBy: 4,
-    };
+    const { outChannels } = conv;
+    const low = { label: 'classes', height: 3, width: 2, channels: 4, outChannels, scale: 4 };
     const problem = convProblem(low, 'f32');
     const upsampled = new Float32Array(12 * 8 * 4);
     for (let i = 0; i < upsampled.length; i++) {
@@ -113,13 +106,14 @@ describe('references', () => {
       upsampled[i] = problem.sources[0][((y >> 2) * 2 + (x >> 2)) * 4 + (i % 4)];
     }
     const high: Conv2d = {
-      ...low,
-      upsampledBy: undefined,
-      sources: [{ ...low.sources[0], height: 12, width: 8 }],
+      ...conv,
+      bias: false,
+      residuals: [],
+      sources: [{ ...conv.sources[0], height: 12, width: 8, channels: 4 }],
       outHeight: 12,
       outWidth: 8,
     };
-    const full = convReference({ ...problem, conv: high, sources: [upsampled] }).outputs.output;
+    const full = convReference({ ...problem, conv: high, form: high, sources: [upsampled] }).outputs.output;
     const classes = convReference(problem).outputs.output;
     // Rows 4 (first), 5 (between) and 7 (last) of the second source row; columns likewise.
     for (const [plane, y, x] of [
@@ -194,11 +188,13 @@ describe('maps of a whole network', () => {
 
 it('names of convolutions tell their shapes apart', () => {
   expect(convName(conv)).toBe('3x3 8>4 5x6 +same bias');
-  expect(convName({ ...conv, upsampledBy: 8, bias: false, residuals: [] })).toBe('3x3 8>4 5x6 x8');
+  expect(convName({ label: 'classes', height: 6, width: 5, channels: 8, outChannels: 4, scale: 8 })).toBe(
+    '3x3 8>4 5x6 x8',
+  );
   const two = {
     ...conv,
     sources: [conv.sources[0], { ...conv.sources[0], kernel: 1, stride: 2 }],
-    relu: true,
+    activation: 'relu' as const,
   };
   expect(convName(two)).toBe('3x3 8 + 1x1/2 8 > 4 5x6 +same bias relu');
 });

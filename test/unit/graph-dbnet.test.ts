@@ -88,7 +88,7 @@ describe('inferShapes', () => {
     expect(
       sides(shapes, 'image', 'stem', 'pool', 'C2', 'C3', 'C4', 'C5', 'P5', 'P2', 'p5', 'fuse', 'P', 'B'),
     ).toEqual([
-      'image 96x160x4',
+      'image 96x160x3',
       'stem 48x80x64',
       'pool 24x40x64',
       'C2 24x40x64',

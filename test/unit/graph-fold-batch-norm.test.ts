@@ -39,7 +39,7 @@ const convolved = (weights: ArrayLike<number>, bias?: ArrayLike<number>) =>
         inChannels: 4,
         kernel: 3,
         stride: 1,
-        padding: 1,
+        padding: { top: 1, left: 1 },
       },
     ],
     outHeight: 5,
@@ -66,7 +66,7 @@ describe('foldBatchNorm', () => {
     });
     expectEqual(convolved(parameters(folded.sources[0].weight), parameters(folded.bias!)), normalized);
     expect(folded.norm).toBeUndefined();
-    expect(folded.relu).toBe(true);
+    expect(folded.activation).toBe('relu');
   });
 
   it('leaves a convolution without a norm as it is, without a bias', () => {

@@ -51,7 +51,9 @@ describe('a network as JSON', () => {
   });
 
   it('is refused where members are missing, superfluous or out of range, by their place', () => {
-    expect(refusal(operation(0, { relu: 1 }))).toContain('network.operations[0].relu: expected a boolean');
+    expect(refusal(operation(0, { activation: 1 }))).toContain(
+      "network.operations[0].activation: expected 'none', 'relu'",
+    );
     expect(refusal(operation(0, { outChannels: 1e9 }))).toContain('outChannels');
     expect(refusal(operation(0, { sources: [] }))).toContain('sources');
     expect(refusal(operation(0, { sources: [{ tensor: 'image' }] }))).toContain('sources');

@@ -7,6 +7,7 @@ import type { Resource } from '../../src/graph/operation.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
 import type { Plan } from '../../src/graph/plan.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
 import { elementBytes } from '../../src/kernels/wgsl.ts';
 import { fullGraph, fullNetwork, planOf, randomParameters } from '../helpers/networks.ts';
 
@@ -24,7 +25,7 @@ const plans: readonly { name: string; plan: (size: { width: number; height: numb
       [true, false].map((software) => ({
         name: `${name}, ${precision}, ${software ? 'software' : 'GPU'}`,
         plan: (size: { width: number; height: number }) =>
-          planOf(graph, size, { precision, tile: (conv) => chooseTile(conv, { software }) }),
+          planOf(graph, size, { precision, tile: (conv) => chooseTile(gemmOf(conv), { software }) }),
       })),
     ),
   );

@@ -102,7 +102,7 @@ const kernels: Record<string, (side: number, batch: number) => Kernel> = {
       { label: 'adamw', count: side },
       { beta1: 1 / side, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
     ),
-  'moving-average': (side) => training.movingAverage({ label: 'average', count: side, rate: 'rate' }),
+  'moving-average': (side) => training.movingAverage({ label: 'average', count: side, rate: 1 / side }),
   'copy-if-finite': (side) => training.copyIfFinite({ label: 'copy', count: side }),
 };
 

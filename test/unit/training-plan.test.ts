@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
 import { resolveLoss } from '../../src/training/loss.ts';
 import { resolveOptimizer } from '../../src/training/optimizer.ts';
 import { parameterLayout, statisticsLayout } from '../../src/training/plan/parameter-layout.ts';
@@ -23,7 +24,7 @@ const planOf = (options: Partial<TrainingPlanOptions> = {}, software = false) =>
       parameters: parameterLayout(network).count,
       statistics: statisticsLayout(network).count,
     },
-    choice: { tile: (conv) => chooseTile(conv, { software }), threads: software ? 512 : 32768 },
+    choice: { tile: (conv) => chooseTile(gemmOf(conv), { software }), threads: software ? 512 : 32768 },
     ...options,
   });
 

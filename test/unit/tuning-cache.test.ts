@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import { conv as convolution } from '../../src/models/layers.ts';
 import { loadEntries, storeEntries, type TableStore } from '../../src/tuning/cache.ts';
@@ -49,13 +49,15 @@ const limits = {
 function conv(side: number): Conv2d {
   return {
     label: 'layer',
-    sources: [{ height: side, width: side, channels: 64, kernel: 3, stride: 1, padding: 1 }],
+    sources: [
+      { height: side, width: side, channels: 64, kernel: 3, stride: 1, padding: { top: 1, left: 1 } },
+    ],
     outHeight: side,
     outWidth: side,
     outChannels: 64,
     bias: true,
     residuals: [],
-    relu: true,
+    activation: 'relu',
   };
 }
 

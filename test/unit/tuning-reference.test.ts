@@ -1,8 +1,9 @@
 /** @file What candidates are judged by: the definition of a convolution, its made-up numbers, and the tolerance. */
 
 import { describe, expect, test } from 'vitest';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
-import { packConvWeights } from '../../src/kernels/conv2d-weights.ts';
+import { type Conv2d, packConvWeights } from '../../src/kernels/conv2d.ts';
+import { type Convolution, gemmOf } from '../../src/kernels/convolution.ts';
+import { packUpsampledConvWeights } from '../../src/kernels/upsampled-conv2d.ts';
 import { madeUpNumber } from '../../src/tuning/check-kernels.ts';
 import { expectedValue } from '../../src/tuning/expected-value.ts';
 import { sampleIndices, sumTolerance } from '../../src/tuning/reference.ts';
@@ -13,7 +14,7 @@ import { seededRandom } from '../helpers/random.ts';
 
 const random = seededRandom(1);
 const numbers = (length: number) => Float32Array.from({ length }, () => random() - 0.5);
-const window3 = { kernel: 3, stride: 1, padding: 1 };
+const window3 = { kernel: 3, stride: 1, padding: { top: 1, left: 1 } };
 
 const bare: Conv2d = {
   label: 'layer',
@@ -23,17 +24,16 @@ const bare: Conv2d = {
   outChannels: 8,
   bias: false,
   residuals: [],
-  relu: false,
+  activation: 'none',
 };
 
 /** Weights per source in PyTorch's layout. */
 const weightsOf = (conv: Conv2d) =>
-  conv.sources.map(({ kernel, channels, usedChannels = channels }) =>
-    numbers(conv.outChannels * usedChannels * kernel ** 2),
-  );
+  conv.sources.map(({ kernel, channels }) => numbers(conv.outChannels * channels * kernel ** 2));
 
-function allValues(conv: Conv2d, planes: number, tensors: Record<string, ArrayLike<number>>): Float64Array {
-  const count = planes * conv.outHeight * conv.outWidth * conv.outChannels;
+function allValues(conv: Convolution, tensors: Record<string, ArrayLike<number>>): Float64Array {
+  const { planes, pixels, outChannels } = gemmOf(conv);
+  const count = planes * pixels * outChannels;
   return Float64Array.from({ length: count }, (_, i) =>
     expectedValue(conv, i, (binding, index) => {
       expect(tensors[binding].length).toBeGreaterThan(index);
@@ -49,11 +49,7 @@ function expectClose(actual: Float64Array, expected: Float64Array) {
 
 describe('expectedValue', () => {
   test('planes, each a product of matrices with weights of its own', () => {
-    const conv: Conv2d = {
-      ...bare,
-      sources: [{ height: 4, width: 6, channels: 8, kernel: 1, stride: 1, padding: 0 }],
-      planes: 3,
-    };
+    const conv = { label: 'products', planes: 3, height: 4, width: 6, channels: 8, outChannels: 8 };
     const [source0, weights] = [numbers(3 * 24 * 8), numbers(3 * 8 * 8)];
     const expected = new Float64Array(3 * 24 * 8);
     for (let i = 0; i < expected.length; i++) {
@@ -62,19 +58,19 @@ describe('expectedValue', () => {
         expected[i] += source0[i - out + c] * weights[plane * 64 + c * 8 + out];
       }
     }
-    expectClose(allValues(conv, 3, { source0, weights }), expected);
+    expectClose(allValues(conv, { source0, weights }), expected);
   });
 
   test('two sources, strides, an unused channel, bias, residuals, ReLU', () => {
     const conv: Conv2d = {
       ...bare,
       sources: [
-        { height: 8, width: 12, channels: 4, usedChannels: 3, kernel: 3, stride: 2, padding: 1 },
-        { height: 4, width: 6, channels: 8, kernel: 1, stride: 1, padding: 0 },
+        { height: 8, width: 12, channels: 3, kernel: 3, stride: 2, padding: { top: 1, left: 1 } },
+        { height: 4, width: 6, channels: 8, kernel: 1, stride: 1, padding: { top: 0, left: 0 } },
       ],
       bias: true,
       residuals: [{ kind: 'same' }, { kind: 'upsampled', scale: 2 }, { kind: 'classes', scale: 2 }],
-      relu: true,
+      activation: 'relu',
     };
     const weights = weightsOf(conv);
     const sources = [numbers(8 * 12 * 4), numbers(4 * 6 * 8)];
@@ -87,13 +83,14 @@ describe('expectedValue', () => {
         ...source,
         values: sources[i],
         weights: weights[i],
-        inChannels: source.usedChannels ?? source.channels,
+        channels: sources[i].length / (source.height * source.width),
+        inChannels: source.channels,
       })),
       bias,
       residuals: [same, upsampleNearest(small, low, 2), gatherClasses(classes, low, 2)],
     }).values;
     expectClose(
-      allValues(conv, 1, {
+      allValues(conv, {
         source0: sources[0],
         source1: sources[1],
         weights: packConvWeights(conv, weights),
@@ -107,12 +104,12 @@ describe('expectedValue', () => {
   });
 
   test.each([2, 4])('class images of a source upsampled by %i', (scale) => {
-    const conv: Conv2d = { ...bare, upsampledBy: scale };
-    const weights = weightsOf(conv);
+    const conv = { label: 'classes', height: 4, width: 6, channels: 8, outChannels: 8, scale };
+    const weights = weightsOf(bare);
     const source = numbers(4 * 6 * 8);
-    const images = allValues(conv, scale === 2 ? 4 : 9, {
+    const images = allValues(conv, {
       source0: source,
-      weights: packConvWeights(conv, weights),
+      weights: packUpsampledConvWeights(conv, weights[0]),
     });
     const low = { height: 4, width: 6, channels: 8 };
     const expected = convolve({

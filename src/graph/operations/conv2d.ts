@@ -1,9 +1,9 @@
 /** @file A convolution with what follows it in a network: batch norm, residuals, activation. */
 
-import { boolean, oneOf, whole } from '../../check.ts';
-import { conv2d as conv2dKernel } from '../../kernels/conv2d.ts';
-import type { Conv2d, Residual as KernelResidual } from '../../kernels/conv2d-shape.ts';
-import { packConvWeights } from '../../kernels/conv2d-weights.ts';
+import { oneOf, whole } from '../../check.ts';
+import { type Activation, activations } from '../../kernels/activation.ts';
+import { type Conv2d, conv2d as conv2dKernel, packBias, packConvWeights } from '../../kernels/conv2d.ts';
+import type { Epilogue as KernelEpilogue } from '../../kernels/conv2d-epilogue.ts';
 import { foldBias, normParameters, normScaleShift } from '../batch-norm.ts';
 import { channelCount, list, name, optional, record } from '../fields.ts';
 import {
@@ -18,6 +18,13 @@ import {
   tensors,
 } from '../operation.ts';
 
+export interface Padding {
+  top: number;
+  left: number;
+  bottom: number;
+  right: number;
+}
+
 /** A tensor that is summed over, and the window that slides over it. */
 export interface ConvSource {
   tensor: string;
@@ -26,8 +33,8 @@ export interface ConvSource {
   inChannels: number;
   kernel: number;
   stride: number;
-  /** Zeros on each side. */
-  padding: number;
+  /** Zeros around the tensor. */
+  padding: Padding;
 }
 
 /** A tensor that is added; `upsampled`: smaller, nearest-upsampled; `classes`: class images of `upsampledConv2d`. */
@@ -44,10 +51,10 @@ export interface Epilogue {
   /** Parameter `[outChannels]`. */
   bias?: string;
   residuals: readonly Residual[];
-  relu: boolean;
+  activation: Activation;
 }
 
-/** `relu(norm(sum of convolutions + bias) + residuals)`. */
+/** `activation(norm(sum of convolutions + bias) + residuals)`. */
 export interface Conv2dOperation extends Epilogue {
   op: 'conv2d';
   /** More than one where a projection shortcut was fused. */
@@ -55,6 +62,8 @@ export interface Conv2dOperation extends Epilogue {
   /** Prefix of the batch norm's parameters. */
   norm?: string;
 }
+
+const sidePadding = whole(0, 15);
 
 export const conv2d: OperationKind<Conv2dOperation> = {
   inputs: ({ sources, residuals }) => [...sources, ...residuals].map(({ tensor }) => tensor),
@@ -68,8 +77,11 @@ export const conv2d: OperationKind<Conv2dOperation> = {
         holds(shape, inChannels),
         `sources with the channels of the weights (${inChannels})`,
       );
-      const side = (size: number) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
-      return { height: side(shape.height), width: side(shape.width) };
+      const side = (size: number) => Math.floor((size - kernel) / stride) + 1;
+      return {
+        height: side(shape.height + padding.top + padding.bottom),
+        width: side(shape.width + padding.left + padding.right),
+      };
     });
     const [size] = sizes;
     expectFit(
@@ -124,7 +136,10 @@ export const conv2d: OperationKind<Conv2dOperation> = {
       precision,
       data: () =>
         packConvWeights(
-          convolutionOf(operation, () => noSize),
+          {
+            sources: operation.sources.map((source) => windowOf(source, noSize)),
+            outChannels: operation.outChannels,
+          },
           operation.sources.map(({ weight }) => source(weight)),
         ),
     },
@@ -152,7 +167,12 @@ export const conv2d: OperationKind<Conv2dOperation> = {
         inChannels: channelCount,
         kernel: whole(1, 31),
         stride: whole(1, 8),
-        padding: whole(0, 15),
+        padding: record<Padding>({
+          top: sidePadding,
+          left: sidePadding,
+          bottom: sidePadding,
+          right: sidePadding,
+        }),
       }),
       { from: 1, to: 2 },
     ),
@@ -160,7 +180,7 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     bias: optional(name),
     norm: optional(name),
     residuals: list(record<Residual>({ tensor: name, kind: oneOf('same', 'upsampled') }), { to: 2 }),
-    relu: boolean,
+    activation: oneOf(...(Object.keys(activations) as Activation[])),
   },
 };
 
@@ -171,31 +191,27 @@ const isSame = (a: Pick<TensorShape, 'height' | 'width'>, b: typeof a): boolean 
 export function convolutionOf(operation: Conv2dOperation, shapeOf: ShapeOf): Conv2d {
   return {
     ...epilogueOf(operation, shapeOf),
-    sources: operation.sources.map((source) => {
-      const { height, width } = shapeOf(source.tensor);
-      return { height, width, ...windowOf(source) };
-    }),
+    sources: operation.sources.map((source) => windowOf(source, shapeOf(source.tensor))),
   };
 }
 
-/** Packed weights do not depend on it. */
-const noSize = { height: 0, width: 0, channels: 0, planes: 1 };
+const windowOf = (
+  { inChannels: channels, kernel, stride, padding }: ConvSource,
+  { height, width }: Pick<TensorShape, 'height' | 'width'>,
+) => ({ height, width, channels, kernel, stride, padding });
 
-/** Channels are stored in whole vectors of 4. */
-const windowOf = ({ inChannels, kernel, stride, padding }: ConvSource) => ({
-  channels: Math.ceil(inChannels / 4) * 4,
-  usedChannels: inChannels,
-  kernel,
-  stride,
-  padding,
-});
+/** Packed weights do not depend on it. */
+const noSize = { height: 0, width: 0 };
 
 /** The bias of an epilogue, if there is one, as a constant. */
 export const biasConstant = ({ name, bias }: Epilogue, source: ParameterSource): Constant[] =>
-  bias ? [{ name: `${name}.bias`, precision: 'f32', data: () => Float32Array.from(source(bias)) }] : [];
+  bias ? [{ name: `${name}.bias`, precision: 'f32', data: () => packBias(source(bias)) }] : [];
 
 /** The epilogue at given sizes, as kernels want it. */
-export function epilogueOf({ name, output, outChannels, bias, residuals, relu }: Epilogue, shapeOf: ShapeOf) {
+export function epilogueOf(
+  { name, output, outChannels, bias, residuals, activation }: Epilogue,
+  shapeOf: ShapeOf,
+): KernelEpilogue & { label: string } {
   const { height, width } = shapeOf(output);
   return {
     label: name,
@@ -203,10 +219,9 @@ export function epilogueOf({ name, output, outChannels, bias, residuals, relu }:
     outWidth: width,
     outChannels,
     bias: bias !== undefined,
-    residuals: residuals.map(
-      ({ tensor, kind }): KernelResidual =>
-        kind === 'same' ? { kind } : { kind, scale: width / shapeOf(tensor).width },
+    residuals: residuals.map(({ tensor, kind }) =>
+      kind === 'same' ? { kind } : { kind, scale: width / shapeOf(tensor).width },
     ),
-    relu,
+    activation,
   };
 }

@@ -1,7 +1,6 @@
 /** @file The stem's convolution (7x7, stride 2) with ReLU, and max-pooling. Made by a pass. */
 
-import type { Conv2d } from '../../kernels/conv2d-shape.ts';
-import { packConvWeights } from '../../kernels/conv2d-weights.ts';
+import { packBias, packConvWeights } from '../../kernels/conv2d.ts';
 import { stemPool as stemPoolKernel } from '../../kernels/stem-pool.ts';
 import { constants, type OperationKind, tensors } from '../operation.ts';
 
@@ -24,8 +23,12 @@ export const stemPool: OperationKind<StemPoolOperation> = {
     return [{ height: height / 4, width: width / 4, channels: outChannels, planes: 1 }];
   },
   constants: ({ name, weight, bias, outChannels }, source, precision) => [
-    { name: `${name}.weights`, precision, data: () => packConvWeights(stem(outChannels), [source(weight)]) },
-    { name: `${name}.bias`, precision: 'f32', data: () => Float32Array.from(source(bias)) },
+    {
+      name: `${name}.weights`,
+      precision,
+      data: () => packConvWeights({ sources: [window], outChannels }, [source(weight)]),
+    },
+    { name: `${name}.bias`, precision: 'f32', data: () => packBias(source(bias)) },
   ],
   lower({ name, input, output, outChannels }, shapeOf, choice) {
     const { height, width } = shapeOf(input);
@@ -36,13 +39,5 @@ export const stemPool: OperationKind<StemPoolOperation> = {
   },
 };
 
-const stem = (outChannels: number): Conv2d => ({
-  label: 'stem',
-  sources: [{ height: 0, width: 0, channels: 4, usedChannels: 3, kernel: 7, stride: 2, padding: 3 }],
-  outHeight: 0,
-  outWidth: 0,
-  outChannels,
-  bias: true,
-  residuals: [],
-  relu: true,
-});
+/** Packed weights do not depend on the size. */
+const window = { height: 0, width: 0, channels: 3, kernel: 7, stride: 2, padding: { top: 3, left: 3 } };

@@ -3,10 +3,13 @@
  * values per pixel, the class images. Made by passes; gathered by a residual of kind `classes`.
  */
 
-import { conv2d } from '../../kernels/conv2d.ts';
-import { type Conv2d, upsampleClasses } from '../../kernels/conv2d-shape.ts';
-import { packConvWeights } from '../../kernels/conv2d-weights.ts';
-import { constants, type OperationKind, tensors } from '../operation.ts';
+import { upsampleClasses } from '../../kernels/upsample-classes.ts';
+import {
+  packUpsampledConvWeights,
+  type UpsampledConv2d,
+  upsampledConv2d as upsampledConv2dKernel,
+} from '../../kernels/upsampled-conv2d.ts';
+import { constants, type OperationKind, type TensorShape, tensors } from '../operation.ts';
 
 export interface UpsampledConv2dOperation {
   op: 'upsampledConv2d';
@@ -32,16 +35,14 @@ export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
       name: `${operation.name}.weights`,
       precision,
       data: () =>
-        packConvWeights(upsampledConvolutionOf(operation, { height: 0, width: 0 }), [
-          source(operation.weight),
-        ]),
+        packUpsampledConvWeights({ channels: operation.inChannels, ...operation }, source(operation.weight)),
     },
   ],
   lower(operation, shapeOf, choice) {
     const { name, input, output } = operation;
     const conv = upsampledConvolutionOf(operation, shapeOf(input));
     return {
-      kernel: conv2d(conv, { tile: choice.tile(conv), precision: choice.precision }),
+      kernel: upsampledConv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
       resources: [...tensors(input), ...constants(`${name}.weights`), ...tensors(output)],
     };
   },
@@ -49,16 +50,6 @@ export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
 
 /** The convolution at the input's size, as its kernel wants it. */
 export const upsampledConvolutionOf = (
-  { name, inChannels, outChannels, scale }: UpsampledConv2dOperation,
-  { height, width }: { height: number; width: number },
-): Conv2d => ({
-  label: name,
-  sources: [{ height, width, channels: inChannels, kernel: 3, stride: 1, padding: 1 }],
-  outHeight: height,
-  outWidth: width,
-  outChannels,
-  bias: false,
-  residuals: [],
-  relu: false,
-  upsampledBy: scale,
-});
+  { name: label, inChannels: channels, outChannels, scale }: UpsampledConv2dOperation,
+  { height, width }: Pick<TensorShape, 'height' | 'width'>,
+): UpsampledConv2d => ({ label, height, width, channels, outChannels, scale });

@@ -3,12 +3,14 @@
  * transform with the epilogue. Made by a pass. Identity: `kernels/winograd.ts`.
  */
 
-import { conv2d } from '../../kernels/conv2d.ts';
-import type { Conv2d } from '../../kernels/conv2d-shape.ts';
-import { packConvWeights } from '../../kernels/conv2d-weights.ts';
 import { type WinogradSize, winogradPlanes, winogradTiles } from '../../kernels/winograd.ts';
 import { winogradInput as inputKernel } from '../../kernels/winograd-input.ts';
 import { winogradOutput as outputKernel } from '../../kernels/winograd-output.ts';
+import {
+  packWinogradWeights,
+  winogradProducts as productsKernel,
+  type WinogradProducts,
+} from '../../kernels/winograd-products.ts';
 import { constants, type OperationKind, type TensorShape, tensors } from '../operation.ts';
 import { biasConstant, type Epilogue, epilogueOf } from './conv2d.ts';
 
@@ -55,33 +57,24 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
     {
       name: `${operation.name}.weights`,
       precision,
-      data: () => packConvWeights(productsOf(operation, { height: 0, width: 0 }), [source(operation.weight)]),
+      data: () =>
+        packWinogradWeights(productsOf(operation, { height: 0, width: 0 }), source(operation.weight)),
     },
   ],
   lower(operation, shapeOf, choice) {
     const { name, input, output } = operation;
     const products = productsOf(operation, shapeOf(input));
     return {
-      kernel: conv2d(products, { tile: choice.tile(products), precision: choice.precision }),
+      kernel: productsKernel(products, { tile: choice.tile(products), precision: choice.precision }),
       resources: [...tensors(input), ...constants(`${name}.weights`), ...tensors(output)],
     };
   },
 };
 
 const productsOf = (
-  { name, inChannels, outChannels, size }: WinogradProductsOperation,
+  { name: label, inChannels: channels, outChannels, size }: WinogradProductsOperation,
   { height, width }: Pick<TensorShape, 'height' | 'width'>,
-): Conv2d => ({
-  label: name,
-  sources: [{ height, width, channels: inChannels, kernel: 1, stride: 1, padding: 0 }],
-  outHeight: height,
-  outWidth: width,
-  outChannels,
-  bias: false,
-  residuals: [],
-  relu: false,
-  planes: winogradPlanes(size),
-});
+): WinogradProducts => ({ label, planes: winogradPlanes(size), height, width, channels, outChannels });
 
 /** The products back to an image, and the epilogue of the convolution. */
 export interface WinogradOutputOperation extends Epilogue {

@@ -39,7 +39,7 @@ export function fuseShortcut(graph: Graph): Graph {
 function isProjection(operation: Operation | undefined): operation is Conv2dOperation & { bias: string } {
   return (
     operation?.op === 'conv2d' &&
-    !operation.relu &&
+    operation.activation === 'none' &&
     operation.residuals.length === 0 &&
     operation.sources.length === 1 &&
     operation.bias !== undefined

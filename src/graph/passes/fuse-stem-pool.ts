@@ -10,7 +10,12 @@ export function fuseStemPool(graph: Graph): Graph {
   const pool = graph.operations.find((operation) => operation.op === 'maxPool');
   if (!pool || !isReadOnce(graph, pool.input)) return graph;
   const stem = producer(graph, pool.input);
-  if (stem?.op !== 'conv2d' || stem.sources[0].tensor !== graph.input || !stem.relu || !stem.bias)
+  if (
+    stem?.op !== 'conv2d' ||
+    stem.sources[0].tensor !== graph.input ||
+    stem.activation !== 'relu' ||
+    !stem.bias
+  )
     return graph;
   const { name, outChannels, bias, sources } = stem;
   const [{ weight, kernel, stride }] = sources;

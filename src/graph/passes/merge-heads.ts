@@ -38,12 +38,12 @@ export function mergeHeads(graph: Graph): Graph {
 
 /** True for convolutions that differ in their parameters alone. */
 function sameForm(a: Conv2dOperation, b: Conv2dOperation): boolean {
-  const form = ({ sources, residuals, bias, norm, relu, outChannels }: Conv2dOperation) =>
+  const form = ({ sources, residuals, bias, norm, activation, outChannels }: Conv2dOperation) =>
     JSON.stringify([
       sources.map(({ weight, ...source }) => source),
       residuals,
       [bias, norm].map((name) => name !== undefined),
-      relu,
+      activation,
       outChannels,
     ]);
   return form(a) === form(b);

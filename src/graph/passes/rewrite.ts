@@ -19,7 +19,7 @@ export function isLinear(operation: Operation | undefined): operation is Conv2dO
     operation?.op === 'conv2d' &&
     !operation.bias &&
     !operation.norm &&
-    !operation.relu &&
+    operation.activation === 'none' &&
     operation.residuals.length === 0 &&
     operation.sources.length === 1
   );

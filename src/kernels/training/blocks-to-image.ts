@@ -5,7 +5,6 @@
  */
 
 import type { Kernel } from '../kernel.ts';
-import { unroll } from '../wgsl.ts';
 import { floats, perItem } from './elementwise.ts';
 
 export interface BlocksToImage {
@@ -36,7 +35,9 @@ export function blocksToImage({ label, batch, height, width }: BlocksToImage, ma
     ],
     shape: { width },
     body: `${blockIndex}
-  ${unroll(maps, (map) => `output[${map}u * shape.items + item] = source${map}[block];`)}`,
+  #for m in 0..${maps}
+  output[{m}u * shape.items + item] = source{m}[block];
+  #end`,
     flops: 0,
   });
 }
@@ -53,7 +54,9 @@ export function imageToBlocks({ label, batch, height, width }: BlocksToImage, ma
     ],
     shape: { width },
     body: `${blockIndex}
-  ${unroll(maps, (map) => `output${map}[block] = source[${map}u * shape.items + item];`)}`,
+  #for m in 0..${maps}
+  output{m}[block] = source[{m}u * shape.items + item];
+  #end`,
     flops: 0,
   });
 }

@@ -5,7 +5,7 @@
  */
 
 import { declare, type Kernel, type TypedBinding, traffic, workgroupGrid } from '../kernel.ts';
-import { unroll, wgsl } from '../wgsl.ts';
+import { wgsl } from '../wgsl.ts';
 
 export interface Conv2dWeightGradient {
   label: string;
@@ -82,8 +82,6 @@ export function conv2dWeightGradient(conv: Conv2dWeightGradient): Kernel {
     },
   ];
   const { bindings, declarations } = declare(typed, shape);
-  const sums = (text: (i: number, k: number, j: number) => string) =>
-    unroll(inputs, (i) => unroll(4, (k) => unroll(outputs, (j) => text(i, k, j))));
   const code = wgsl`${declarations}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -108,7 +106,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let end = select(0u, min(out_width, (width + ${padding}u - 1u - tap_x) / ${stride}u + 1u), tap_x < width + ${padding}u);
   let all_rows = shape.batch * out_height;
   let last = (slice + 1u) * all_rows / shape.slices;
-  ${sums((i, k, j) => `var sum${i}${k}_${j} = vec4<f32>();`)}
+  #for i in 0..${inputs}
+  #for k in 0..4
+  #for j in 0..${outputs}
+  var sum{i}{k}_{j} = vec4<f32>();
+  #end
+  #end
+  #end
   for (var row = slice * all_rows / shape.slices; row < last; row++) {
     // Above the image the subtraction wraps around and fails the comparison as well.
     let y = (row % out_height) * ${stride}u + tap_y - ${padding}u;
@@ -116,15 +120,31 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     var source_at = ((row / out_height * height + y) * width + begin * ${stride}u + tap_x - ${padding}u) * vectors + vector;
     var gradient_at = (row * out_width + begin) * out_vectors + out_vector;
     for (var x = begin; x < end; x++) {
-      ${unroll(inputs, (i) => `let value${i} = source[source_at + ${i}u];`)}
-      ${unroll(outputs, (j) => `let gradient${j} = gradient[gradient_at + ${j}u];`)}
-      ${sums((i, k, j) => `sum${i}${k}_${j} += value${i}.${'xyzw'[k]} * gradient${j};`)}
+      #for i in 0..${inputs}
+      let value{i} = source[source_at + {i}u];
+      #end
+      #for j in 0..${outputs}
+      let gradient{j} = gradient[gradient_at + {j}u];
+      #end
+      #for i in 0..${inputs}
+      #for k in 0..4
+      #for j in 0..${outputs}
+      sum{i}{k}_{j} += value{i}[{k}] * gradient{j};
+      #end
+      #end
+      #end
       source_at += ${stride}u * vectors;
       gradient_at += out_vectors;
     }
   }
   let output_at = ((slice * ${kernel * kernel}u + tap) * vectors + vector) * 4u * out_vectors + out_vector;
-  ${sums((i, k, j) => `output[output_at + ${4 * i + k}u * out_vectors + ${j}u] = sum${i}${k}_${j};`)}
+  #for i in 0..${inputs}
+  #for k in 0..4
+  #for j in 0..${outputs}
+  output[output_at + ({i}u * 4u + {k}u) * out_vectors + {j}u] = sum{i}{k}_{j};
+  #end
+  #end
+  #end
 }
 `;
   return {

@@ -1,6 +1,6 @@
 /** @file What kernels share that do one thing per vec4, whatever the tensor's shape: the index and the grid. */
 
-import { declare, type Kernel, type TypedBinding, traffic, workgroupGrid } from '../kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, type Uniforms, workgroupGrid } from '../kernel.ts';
 import { wgsl } from '../wgsl.ts';
 
 /** Threads of a workgroup. */
@@ -14,7 +14,7 @@ export function perItem(options: {
   label: string;
   items: number;
   typed: readonly TypedBinding[];
-  shape?: Kernel['shape'];
+  shape?: Uniforms;
   functions?: string;
   body: string;
   /** Operations per item. */

@@ -1,6 +1,6 @@
 /** @file The norm of the whole gradient, and what follows from it: clipping, or no step at all. */
 
-import { declare, f32Bits, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
+import { declare, f32, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
 import { wgsl } from '../wgsl.ts';
 import { partCount, parts } from './db-loss-shape.ts';
 import { floats, vectors } from './elementwise.ts';
@@ -51,7 +51,7 @@ export function gradientVerdict({
   maxNorm: number;
 }): Kernel {
   const slices = normSlices(count);
-  const shape = { slices, max_norm: f32Bits(maxNorm) };
+  const shape = { slices, max_norm: f32(maxNorm) };
   const typed: TypedBinding[] = [
     floats('source', slices),
     floats('parts', partCount),
@@ -65,9 +65,8 @@ fn main() {
   var sum = 0.0;
   for (var slice = 0u; slice < shape.slices; slice++) { sum += source[slice]; }
   let norm = sqrt(sum);
-  let max_norm = bitcast<f32>(shape.max_norm);
   output[${verdict.norm}] = norm;
-  output[${verdict.scale}] = select(1.0, min(1.0, max_norm / (norm + 1e-6)), max_norm > 0.0);
+  output[${verdict.scale}] = select(1.0, min(1.0, shape.max_norm / (norm + 1e-6)), shape.max_norm > 0.0);
   output[${verdict.finite}] = select(0.0, 1.0, finite(sum) && finite(parts[${parts.total}]));
   output[3] = 0.0;
 }

@@ -19,7 +19,16 @@ export { gradientVerdict, sumOfSquares } from './gradient-norm.ts';
 export { minedSums, miningHistogram, miningSelect } from './hard-negative-mining.ts';
 export { type MaxPoolBackward, maxPoolBackward } from './max-pool-backward.ts';
 export { type NormalizePixels, normalizePixels } from './normalize-pixels.ts';
-export { type AdamW, adamWStep, copyIfFinite, movingAverage, type Sgd, sgdStep } from './optimizer-step.ts';
+export {
+  type AdamW,
+  adamWStep,
+  adamWUniforms,
+  copyIfFinite,
+  movingAverage,
+  type Sgd,
+  sgdStep,
+  sgdUniforms,
+} from './optimizer-step.ts';
 export { pixelSums } from './pixel-sums.ts';
 export { repeatVector } from './repeat-vector.ts';
 export { type SumSlices, sumSlices } from './sum-slices.ts';

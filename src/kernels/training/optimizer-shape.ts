@@ -1,6 +1,6 @@
 /**
  * @file How optimizers see the parameters: one flat array, with one of gradients and of each moment beside it.
- * Rates and the like are f32 in the uniform `shape`, as bits, so that they change without a new pipeline.
+ * Rates and the like stand in the uniform `shape`, so that they change without a new pipeline.
  */
 
 /** WGSL: true for what is neither infinite nor NaN; by its bits, since compilers may assume that there is no NaN. */

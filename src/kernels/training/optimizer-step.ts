@@ -1,9 +1,9 @@
 /**
  * @file The optimizers' steps on flat arrays, in place; what the verdict finds not finite leaves everything as it is.
- * Rates stand in the uniform: change them by name with `Program.setShape`.
+ * What changes from step to step stands in the uniform: see {@link sgdUniforms} and {@link adamWUniforms}.
  */
 
-import { f32Bits, type Kernel } from '../kernel.ts';
+import { f32, type Kernel, type Uniforms } from '../kernel.ts';
 import { floats, perItem, vectors } from './elementwise.ts';
 import { verdict } from './optimizer-shape.ts';
 
@@ -22,6 +22,20 @@ export interface AdamW {
 
 const unlessNotFinite = `if (verdict[${verdict.finite}] == 0.0) { return; }`;
 
+/** What the shape of {@link sgdStep} says of a step. */
+export const sgdUniforms = (learningRate: number): Uniforms => ({ learning_rate: f32(learningRate) });
+
+/** What the shape of {@link adamWStep} says of step `step`, counted from 0: the corrections are 1 - beta^(step + 1). */
+export const adamWUniforms = (
+  learningRate: number,
+  { beta1, beta2 }: Pick<AdamW, 'beta1' | 'beta2'>,
+  step: number,
+): Uniforms => ({
+  learning_rate: f32(learningRate),
+  correction1: f32(1 - beta1 ** (step + 1)),
+  correction2: f32(1 - beta2 ** (step + 1)),
+});
+
 /**
  * PyTorch's SGD (no dampening, no Nesterov): `m = momentum m + (g + weightDecay p)`, `p -= learning_rate m`.
  * Bindings: `gradients`, `verdict`, `parameters`, `momenta`; f32, `count` a multiple of 4.
@@ -37,23 +51,22 @@ export function sgdStep({ label, count }: { label: string; count: number }, opti
       vectors('momenta', count, 'read_write'),
     ],
     shape: {
-      learning_rate: 0,
-      momentum: f32Bits(options.momentum),
-      weight_decay: f32Bits(options.weightDecay),
+      ...sgdUniforms(0),
+      momentum: f32(options.momentum),
+      weight_decay: f32(options.weightDecay),
     },
     body: `${unlessNotFinite}
   let parameter = parameters[item];
-  let gradient = gradients[item] * verdict[${verdict.scale}] + bitcast<f32>(shape.weight_decay) * parameter;
-  let momentum = bitcast<f32>(shape.momentum) * momenta[item] + gradient;
+  let gradient = gradients[item] * verdict[${verdict.scale}] + shape.weight_decay * parameter;
+  let momentum = shape.momentum * momenta[item] + gradient;
   momenta[item] = momentum;
-  parameters[item] = parameter - bitcast<f32>(shape.learning_rate) * momentum;`,
+  parameters[item] = parameter - shape.learning_rate * momentum;`,
     flops: 28,
   });
 }
 
 /**
  * PyTorch's AdamW (Loshchilov and Hutter, 2019): decay apart from the gradient, moments corrected for their start.
- * `correction1` and `correction2` are 1 - beta1^t and 1 - beta2^t of step t.
  * Bindings: `gradients`, `verdict`, `parameters`, `first_moments`, `second_moments`; f32.
  */
 export function adamWStep({ label, count }: { label: string; count: number }, options: AdamW): Kernel {
@@ -68,34 +81,31 @@ export function adamWStep({ label, count }: { label: string; count: number }, op
       vectors('second_moments', count, 'read_write'),
     ],
     shape: {
-      learning_rate: 0,
-      correction1: f32Bits(1),
-      correction2: f32Bits(1),
-      beta1: f32Bits(options.beta1),
-      beta2: f32Bits(options.beta2),
+      ...adamWUniforms(0, options, 0),
+      beta1: f32(options.beta1),
+      beta2: f32(options.beta2),
       // 1 - beta in f32 loses half its digits where beta is close to 1.
-      remainder1: f32Bits(1 - options.beta1),
-      remainder2: f32Bits(1 - options.beta2),
-      epsilon: f32Bits(options.epsilon),
-      weight_decay: f32Bits(options.weightDecay),
+      remainder1: f32(1 - options.beta1),
+      remainder2: f32(1 - options.beta2),
+      epsilon: f32(options.epsilon),
+      weight_decay: f32(options.weightDecay),
     },
     body: `${unlessNotFinite}
-  let rate = bitcast<f32>(shape.learning_rate);
   let gradient = gradients[item] * verdict[${verdict.scale}];
-  let first = bitcast<f32>(shape.beta1) * first_moments[item] + bitcast<f32>(shape.remainder1) * gradient;
-  let second = bitcast<f32>(shape.beta2) * second_moments[item] + bitcast<f32>(shape.remainder2) * gradient * gradient;
+  let first = shape.beta1 * first_moments[item] + shape.remainder1 * gradient;
+  let second = shape.beta2 * second_moments[item] + shape.remainder2 * gradient * gradient;
   first_moments[item] = first;
   second_moments[item] = second;
-  let direction = first / bitcast<f32>(shape.correction1) / (sqrt(second / bitcast<f32>(shape.correction2)) + bitcast<f32>(shape.epsilon));
+  let direction = first / shape.correction1 / (sqrt(second / shape.correction2) + shape.epsilon);
   let parameter = parameters[item];
-  parameters[item] = parameter - rate * (bitcast<f32>(shape.weight_decay) * parameter + direction);`,
+  parameters[item] = parameter - shape.learning_rate * (shape.weight_decay * parameter + direction);`,
     flops: 60,
   });
 }
 
 /**
- * `average += (1 - decay) (source - average)`, unless the step was not finite: running statistics of batch norm, and
- * the exponential moving average of the weights. `rate` is the name of 1 - decay in the uniform.
+ * `average += rate (source - average)`, unless the step was not finite: running statistics of batch norm, and the
+ * exponential moving average of the weights (rate: 1 - decay).
  * Bindings: `source`, `verdict`, `average`; f32.
  */
 export function movingAverage({
@@ -105,7 +115,7 @@ export function movingAverage({
 }: {
   label: string;
   count: number;
-  rate: string;
+  rate: number;
 }): Kernel {
   return perItem({
     label,
@@ -115,9 +125,9 @@ export function movingAverage({
       floats('verdict', verdict.words),
       vectors('average', count, 'read_write'),
     ],
-    shape: { [rate]: 0 },
+    shape: { rate: f32(rate) },
     body: `${unlessNotFinite}
-  average[item] += bitcast<f32>(shape.${rate}) * (source[item] - average[item]);`,
+  average[item] += shape.rate * (source[item] - average[item]);`,
     flops: 12,
   });
 }

@@ -4,7 +4,6 @@
  */
 
 import type { Kernel } from '../kernel.ts';
-import { unroll } from '../wgsl.ts';
 import { perItem, vectors } from './elementwise.ts';
 
 export interface TransposeWeights {
@@ -29,9 +28,13 @@ export function transposeWeights({ label, taps, channels, outChannels }: Transpo
   let vector = item / shape.out_vectors % shape.vectors;
   let tap = item / (shape.out_vectors * shape.vectors);
   let source_at = (tap * shape.vectors + vector) * 4u * shape.out_vectors + out_vector;
-  ${unroll(4, (k) => `let row${k} = source[source_at + ${k}u * shape.out_vectors];`)}
+  #for k in 0..4
+  let row{k} = source[source_at + {k}u * shape.out_vectors];
+  #end
   let output_at = ((shape.taps - 1u - tap) * shape.out_vectors + out_vector) * 4u * shape.vectors + vector;
-  ${unroll(4, (k) => `output[output_at + ${k}u * shape.vectors] = vec4<f32>(${[0, 1, 2, 3].map((r) => `row${r}.${'xyzw'[k]}`).join(', ')});`)}`,
+  #for k in 0..4
+  output[output_at + {k}u * shape.vectors] = vec4<f32>(row0[{k}], row1[{k}], row2[{k}], row3[{k}]);
+  #end`,
     flops: 0,
   });
 }

@@ -23,7 +23,7 @@ export const conv2d: TrainedOperation<Conv2dOperation> = {
     ];
   },
   norms: ({ norm, outChannels }) => (norm ? [[norm, outChannels]] : []),
-  record(recorder, { output, sources, outChannels, norm, relu, residuals }, context) {
+  record(recorder, { output, sources, outChannels, norm, activation, residuals }, context) {
     const { batch, batchNorm: mode, choice, shapeOf } = context;
     const [{ tensor: input, weight, kernel, stride }] = sources;
     const { height, width, channels } = shapeOf(input);
@@ -54,7 +54,7 @@ export const conv2d: TrainedOperation<Conv2dOperation> = {
         norm,
         channels: outChannels,
         mode,
-        relu,
+        relu: activation === 'relu',
         residual,
       });
     }

@@ -1,7 +1,7 @@
 /** @file A convolution in training: forwards, the gradient of its weights, the gradient of its input. */
 
-import { conv2d } from '../../kernels/conv2d.ts';
-import type { Conv2d } from '../../kernels/conv2d-shape.ts';
+import { type Conv2d, conv2d } from '../../kernels/conv2d.ts';
+import { vectorsOf } from '../../kernels/kernel.ts';
 import type { Tile } from '../../kernels/tile.ts';
 import {
   type Conv2dWeightGradient,
@@ -56,16 +56,18 @@ export function recordConvolution(
   const padding = (kernel - 1) / 2;
   const conv: Conv2d = {
     label: weight,
-    // Only the image has fewer than 4 meaningful channels.
     sources: [
-      { height, width, channels, usedChannels: channels === 4 ? 3 : channels, kernel, stride, padding },
+      {
+        ...{ height, width, channels, kernel, stride },
+        padding: { top: padding, left: padding },
+      },
     ],
     outHeight,
     outWidth,
     outChannels,
     bias: bias !== undefined,
     residuals: [],
-    relu: false,
+    activation: 'none',
     batch,
   };
   recorder.tensor(output, batch * outHeight * outWidth * outChannels);
@@ -79,7 +81,11 @@ export function recordConvolution(
     const gradient = recorder.gradient(output);
     recordWeightGradient(
       recorder,
-      { batch, height, width, channels, kernel, stride, padding, outHeight, outWidth, outChannels },
+      {
+        ...{ batch, height, width, kernel, stride, padding, outHeight, outWidth, outChannels },
+        // As they are stored.
+        channels: 4 * vectorsOf(channels),
+      },
       { input, gradient, weight },
       choice,
     );
@@ -137,7 +143,7 @@ function recordInputGradient(
           channels: outChannels,
           kernel,
           stride: 1,
-          padding: (kernel - 1) / 2,
+          padding: { top: (kernel - 1) / 2, left: (kernel - 1) / 2 },
           fractionalStride: stride === 2 ? 2 : 1,
         },
       ],
@@ -146,7 +152,7 @@ function recordInputGradient(
       outChannels: channels,
       bias: false,
       residuals: previous === undefined ? [] : [{ kind: 'same' }],
-      relu: false,
+      activation: 'none',
       batch,
     };
     recorder.step(conv2d(conv, { tile: choice.tile(conv), precision: 'f32' }), [

@@ -11,14 +11,8 @@ import { beforeUpdate, resources } from './resources.ts';
 /** The tensor of the verdict on the gradient. */
 export const verdictTensor = 'verdict';
 
-/** Names in the uniforms of what changes from step to step, as bits of f32. */
-export const rates = {
-  learningRate: 'learning_rate',
-  correction1: 'correction1',
-  correction2: 'correction2',
-  statistics: 'statistics_rate',
-  average: 'average_rate',
-} as const;
+/** How much the running statistics of batch norm move towards the batch's: PyTorch's momentum. */
+const statisticsMomentum = 0.1;
 
 /** Records a step of `optimizer` on `count` parameters. `statistics`: elements of the running ones, 0 if frozen. */
 export function recordOptimizer(
@@ -49,17 +43,15 @@ export function recordOptimizer(
     recorder.step(adamWStep(shape, optimizer), [...common, resources.secondMoments]);
   }
   if (optimizer.averageDecay !== undefined) {
-    recorder.step(movingAverage({ label: 'average of the parameters', count, rate: rates.average }), [
+    const rate = 1 - optimizer.averageDecay;
+    recorder.step(movingAverage({ label: 'average of the parameters', count, rate }), [
       resources.parameters,
       verdictTensor,
       resources.average,
     ]);
   }
   if (statistics > 0) {
-    recorder.step(movingAverage({ label: 'running statistics', count: statistics, rate: rates.statistics }), [
-      resources.batch,
-      verdictTensor,
-      resources.running,
-    ]);
+    const averaged = { label: 'running statistics', count: statistics, rate: statisticsMomentum };
+    recorder.step(movingAverage(averaged), [resources.batch, verdictTensor, resources.running]);
   }
 }

@@ -2,6 +2,7 @@
 
 import { readRecipe } from '../../../src/detector/recipe.ts';
 import { chooseTile } from '../../../src/graph/choose-kernels.ts';
+import { gemmOf } from '../../../src/kernels/convolution.ts';
 import { parts } from '../../../src/kernels/training/db-loss-shape.ts';
 import { readCheckpoint } from '../../../src/models/checkpoint.ts';
 import { openDevice } from '../../../src/runtime/gpu-context.ts';
@@ -52,7 +53,7 @@ const pytorch: GpuTest = {
       width,
       batchNorm: 'batch',
       // Few threads are asked for, so that some gradients are sliced and some are not.
-      choice: { tile: (conv) => chooseTile(conv, context), threads: 512 },
+      choice: { tile: (conv) => chooseTile(gemmOf(conv), context), threads: 512 },
       input: recipe.input,
       loss: resolveLoss('authors', recipe.k),
       optimizer,

@@ -27,11 +27,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let item = id.y * groups.x * 64u + id.x;
   if (item >= shape.items) { return; }
   let i = item;
-    let counts = targets[shape.pixels + i] > 0.5;
-    let positive = counts & (targets[i] > 0.5);
-    let negative = counts & !positive;
-    let threshold = targets[2u * shape.pixels + i];
-    let threshold_mask = targets[3u * shape.pixels + i];
+  let counts = targets[shape.pixels + i] > 0.5;
+  let positive = counts & (targets[i] > 0.5);
+  let negative = counts & !positive;
+  let threshold = targets[2u * shape.pixels + i];
+  let threshold_mask = targets[3u * shape.pixels + i];
   let p = sigmoid(logits[i]);
   let t = sigmoid(logits[shape.pixels + i]);
   let b = sigmoid(50 * (p - t));
