@@ -4,9 +4,11 @@
  */
 
 import type { DbHeadWeights } from '../kernels/db-head.ts';
-import { batchNormEpsilon } from '../kernels/training/batch-norm-shape.ts';
 import type { ConvEntry, Entry, HeadEntry } from './dbnet.ts';
 import type { ConvParameters, Graph, Layer } from './layers.ts';
+
+/** Epsilon of PyTorch's BatchNorm2d. */
+export const batchNormEpsilon = 1e-5;
 
 /** Where parameters come from: `[...]` as numbers, by name. */
 export type ParameterSource = (name: string) => ArrayLike<number>;

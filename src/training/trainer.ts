@@ -6,7 +6,7 @@ import { Turns } from '../detector/turns.ts';
 import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import { dbResNet18, parameterShapes } from '../graph/dbnet.ts';
-import { parts } from '../kernels/training/db-loss-shape.ts';
+import { parts } from '../kernels/training/db-loss.ts';
 import { type AdapterDescription, assertNotLost, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';

@@ -7,7 +7,7 @@ import {
   conv2dWeightGradient,
   weightGradientThreads,
 } from '../../kernels/training/conv2d-weight-gradient.ts';
-import { sumSlices } from '../../kernels/training/sum-slices.ts';
+import { sumSlices } from '../../kernels/training/slices.ts';
 import { transposeWeights } from '../../kernels/training/transpose-weights.ts';
 import type { Recorder } from './recorder.ts';
 import { gradientOf, parameter } from './resources.ts';

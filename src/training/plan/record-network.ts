@@ -2,12 +2,11 @@
 
 import type { ConvEntry, Entry, HeadEntry } from '../../graph/dbnet.ts';
 import { maxPool } from '../../kernels/max-pool.ts';
-import type { BatchNormMode } from '../../kernels/training/batch-norm-shape.ts';
+import type { BatchNormMode } from '../../kernels/training/batch-norm.ts';
 import { blocksToImage, imageToBlocks } from '../../kernels/training/blocks-to-image.ts';
 import { maxPoolBackward } from '../../kernels/training/max-pool-backward.ts';
-import { pixelSums } from '../../kernels/training/pixel-sums.ts';
 import { repeatVector } from '../../kernels/training/repeat-vector.ts';
-import { sumSlices } from '../../kernels/training/sum-slices.ts';
+import { pixelSums, sumSlices } from '../../kernels/training/slices.ts';
 import { upsampleBackward } from '../../kernels/training/upsample-backward.ts';
 import { upsampleAdd } from '../../kernels/upsample-add.ts';
 import { upsampleConcat } from '../../kernels/upsample-concat.ts';

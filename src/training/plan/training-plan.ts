@@ -2,7 +2,7 @@
 
 import type { Entry } from '../../graph/dbnet.ts';
 import type { Plan } from '../../graph/plan.ts';
-import type { DbLoss } from '../../kernels/training/db-loss-shape.ts';
+import type { DbLoss } from '../../kernels/training/db-loss.ts';
 import { normalizePixels } from '../../kernels/training/normalize-pixels.ts';
 import type { Optimizer } from '../optimizer.ts';
 import { lossTensor, recordLoss } from './record-loss.ts';

@@ -4,7 +4,7 @@ import { readRecipe } from '../../../src/detector/recipe.ts';
 import { readCheckpoint } from '../../../src/graph/checkpoint.ts';
 import { chooseTile } from '../../../src/graph/choose-tile.ts';
 import { gemmOf } from '../../../src/kernels/convolution.ts';
-import { parts } from '../../../src/kernels/training/db-loss-shape.ts';
+import { parts } from '../../../src/kernels/training/db-loss.ts';
 import { openDevice } from '../../../src/runtime/gpu-context.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
 import { resolveLoss } from '../../../src/training/loss.ts';
