@@ -37,10 +37,12 @@ export type BatchNormMode = 'batch' | 'frozen';
 const normalization = ({
   mode,
   epsilon,
-}: BatchNormShape & { mode: BatchNormMode }): string => `let mean = statistics[vector];
-  let variance = statistics[shape.vectors + vector]${
-    mode === 'batch' ? ' * (f32(shape.pixels - 1u) / f32(shape.pixels))' : ''
-  };
+}: BatchNormShape & { mode: BatchNormMode }): string => wgsl`let mean = statistics[vector];
+  #if ${mode === 'batch'}
+  let variance = statistics[shape.vectors + vector] * (f32(shape.pixels - 1u) / f32(shape.pixels));
+  #else
+  let variance = statistics[shape.vectors + vector];
+  #endif
   let inverse = 1.0 / sqrt(variance + ${epsilon});`;
 
 /** `output[slice] = (mean, sum of squared deviations)`, each `[channels]`. Bindings: `source`, `output`; f32. */
