@@ -33,7 +33,7 @@ export type Step =
   /** Along the channels. */
   | { op: 'concat'; inputs: readonly string[]; output: string }
   | { op: 'sigmoid'; input: string; output: string }
-  /** 1 / (1 + exp(-k (P - T))), paper eq. 1. */
+  /** 1 / (1 + exp(-k (P - T))), paper eq. 2. */
   | { op: 'binarize'; probability: string; threshold: string; output: string; k: number };
 
 /** `[out, in, kernel, kernel]` of a convolution, `[in, out, 2, 2]` of a transposed one, `[out]` of a bias. */

@@ -28,7 +28,7 @@ export interface Recipe {
   shortSide: number;
   /** What the file says about post-processing; the unclip ratio is for quads. */
   postprocess: Partial<Pick<RegionOptions, 'threshold' | 'boxThreshold' | 'unclipRatio'>>;
-  /** Steepness of the binarization, paper eq. 1. */
+  /** Steepness of the binarization, paper eq. 2. */
   k: number;
 }
 

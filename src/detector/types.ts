@@ -98,7 +98,7 @@ export interface Maps {
   P: Float32Array;
   /** Threshold map, 0 to 1. */
   T: Float32Array;
-  /** Approximate binary map 1 / (1 + exp(-k (P - T))), paper eq. 1. */
+  /** Approximate binary map 1 / (1 + exp(-k (P - T))), paper eq. 2. */
   B: Float32Array;
   width: number;
   height: number;

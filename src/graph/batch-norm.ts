@@ -3,8 +3,10 @@
  * Identity: norm(W x + b) = (g / s) W x + (g / s) (b - m) + beta, with s = sqrt(variance + eps). In f64.
  */
 
-import { batchNormEpsilon } from '../kernels/training/batch-norm-shape.ts';
 import type { ParameterSource } from './operation.ts';
+
+/** Epsilon of PyTorch's BatchNorm2d. */
+export const batchNormEpsilon = 1e-5;
 
 /** Parameters of a batch norm, as PyTorch names them (`num_batches_tracked` takes no part). */
 export const normParts = ['weight', 'bias', 'running_mean', 'running_var'] as const;

@@ -7,7 +7,7 @@
 
 import { vectorsOf } from './kernel.ts';
 import type { DirectTile } from './tile.ts';
-import { type LoopSource, multiplyAdd, place, type TileLoop } from './tile-loop.ts';
+import { type LoopSource, multiplyAdd, place, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
 export function directCode(loop: TileLoop, tile: DirectTile, precision: Precision): string {
@@ -17,8 +17,6 @@ export function directCode(loop: TileLoop, tile: DirectTile, precision: Precisio
   const partial = vectorsOf(outChannels) % vectors !== 0;
   const exists = (pixel: string, vector: string) =>
     partial ? `${pixel} < pixels && ${vector} < shape.out_vectors` : `${pixel} < pixels`;
-  const store = (pixel: string, vector: string, sum: string) =>
-    `store(${[pixel, vector, ...(planes ? [planes.name] : []), sum].join(', ')});`;
   return wgsl`
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -54,12 +52,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   for (var i = 0u; i < ${sums}u; i++) {
     let pixel = first + i / ${vectors}u;
     let vector = channel + i % ${vectors}u;
-    if (${exists('pixel', 'vector')}) { ${store('pixel', 'vector', 'sums[i]')} }
+    if (${exists('pixel', 'vector')}) { ${storeCall(planes, 'pixel', 'vector', 'sums[i]')} }
   }
   #else
   #for p in 0..${tile.pixels}
   #for v in 0..${vectors}
-  if (${exists('first + {p}u', 'channel + {v}u')}) { ${store('pixel{p}', 'channel + {v}u', 'sum{p}_{v}')} }
+  if (${exists('first + {p}u', 'channel + {v}u')}) { ${storeCall(planes, 'pixel{p}', 'channel + {v}u', 'sum{p}_{v}')} }
   #end
   #end
   #endif

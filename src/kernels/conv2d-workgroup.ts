@@ -5,7 +5,7 @@
  */
 
 import { tileThreads, type WorkgroupTile } from './tile.ts';
-import { type Gemm, type LoopSource, multiplyAdd, place, type TileLoop } from './tile-loop.ts';
+import { type Gemm, type LoopSource, multiplyAdd, place, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
 /** True where the tile fits the channels. */
@@ -45,7 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let pixel = first + row + {p}u * ${rows}u;
     if (pixel < shape.out_height * shape.out_width) {
       #for v in 0..${vectors}
-      store(pixel, channel + column + {v}u * ${columns}u, ${planes ? `${planes.name}, ` : ''}sum{p}_{v});
+      ${storeCall(planes, 'pixel', `channel + column + {v}u * ${columns}u`, 'sum{p}_{v}')}
       #end
     }
   }

@@ -45,6 +45,10 @@ export interface TileLoop extends Epilogue {
   multiplyAdds: number;
 }
 
+/** The call of the epilogue's `store`. */
+export const storeCall = (planes: Planes | undefined, pixel: string, channel: string, sum: string): string =>
+  `store(${[pixel, channel, ...(planes ? [planes.name] : []), sum].join(', ')});`;
+
 /** Where a row or column of the window falls in the source, and whether it does: joined by `&`, which is no branch. */
 export interface Place {
   index: string;

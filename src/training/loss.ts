@@ -1,7 +1,7 @@
 /** @file The two losses by name: of the authors' code, and of the paper. */
 
 import { atLeast, check, checkRecord, either, type Kinds, kind, object, oneOf } from '../check.ts';
-import type { DbLoss } from '../kernels/training/db-loss-shape.ts';
+import type { DbLoss } from '../kernels/training/db-loss.ts';
 
 /**
  * `authors`: 5 BCE(P) + 1 Dice(B) + 10 L1(T), as in the authors' code. `paper`: BCE(P) + 1 BCE(B) + 10 L1(T), both

@@ -15,7 +15,7 @@ import { readRecipe } from '../detector/recipe.ts';
 import { Turns } from '../detector/turns.ts';
 import { DBNetError } from '../errors.ts';
 import { type Graph, parameterShapes } from '../graph/graph.ts';
-import { parts } from '../kernels/training/db-loss-shape.ts';
+import { parts } from '../kernels/training/db-loss.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { dbNet } from '../models/dbnet.ts';
 import { resNet18 } from '../models/resnet.ts';

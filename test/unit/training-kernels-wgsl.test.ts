@@ -30,20 +30,41 @@ const kernels: Record<string, (side: number, batch: number) => Kernel> = {
     training.batchNormCombine({ label: 'norm', pixels: batch * side * side, channels: 64 }),
   'batch-norm-forward': (side, batch) =>
     training.batchNormForward({
-      ...{ label: 'norm', pixels: batch * side * side, channels: 64 },
+      ...{ label: 'norm', pixels: batch * side * side, channels: 64, epsilon: 1e-5 },
       ...{ mode: 'batch', relu: true, residual: true },
     }),
   'batch-norm-sums': (side, batch) =>
     training.batchNormSums({
-      ...{ label: 'norm', pixels: batch * side * side, channels: 64, mode: 'frozen', relu: true },
+      ...{
+        label: 'norm',
+        pixels: batch * side * side,
+        channels: 64,
+        epsilon: 1e-5,
+        mode: 'frozen',
+        relu: true,
+      },
     }),
   'batch-norm-backward': (side, batch) =>
     training.batchNormBackward({
-      ...{ label: 'norm', pixels: batch * side * side, channels: 64, mode: 'batch', relu: true },
+      ...{
+        label: 'norm',
+        pixels: batch * side * side,
+        channels: 64,
+        epsilon: 1e-5,
+        mode: 'batch',
+        relu: true,
+      },
     }),
   'batch-norm-backward-frozen': (side, batch) =>
     training.batchNormBackward({
-      ...{ label: 'norm', pixels: batch * side * side, channels: 64, mode: 'frozen', relu: false },
+      ...{
+        label: 'norm',
+        pixels: batch * side * side,
+        channels: 64,
+        epsilon: 1e-5,
+        mode: 'frozen',
+        relu: false,
+      },
     }),
   'relu-backward': (side) => training.reluBackward({ label: 'relu', count: side * 64 }),
   'max-pool-backward': (side, batch) =>

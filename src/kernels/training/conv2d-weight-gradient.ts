@@ -4,7 +4,7 @@
  * its slice of the output's rows; `sumSlices` adds the slices up. No atomics, so that sums come in a fixed order.
  */
 
-import { declare, type Kernel, type TypedBinding, traffic, workgroupGrid } from '../kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from '../kernel.ts';
 import { wgsl } from '../wgsl.ts';
 
 export interface Conv2dWeightGradient {
@@ -13,14 +13,12 @@ export interface Conv2dWeightGradient {
   batch: number;
   height: number;
   width: number;
-  /** Input channels as stored, a multiple of 4. */
   channels: number;
   kernel: number;
   stride: number;
   padding: number;
   outHeight: number;
   outWidth: number;
-  /** A multiple of 4. */
   outChannels: number;
   /** Into how many slices the rows of the output (of all images) are cut. */
   slices: number;
@@ -30,15 +28,16 @@ export interface Conv2dWeightGradient {
 function block({ channels, outChannels }: Conv2dWeightGradient): { inputs: number; outputs: number } {
   const most = (vectors: number, wanted: number) =>
     vectors % wanted === 0 ? wanted : vectors % 2 === 0 ? 2 : 1;
-  if (channels === 4) return { inputs: 1, outputs: most(outChannels / 4, 4) };
-  if (outChannels === 4) return { inputs: most(channels / 4, 4), outputs: 1 };
-  return { inputs: most(channels / 4, 2), outputs: most(outChannels / 4, 2) };
+  const [vectors, outVectors] = [vectorsOf(channels), vectorsOf(outChannels)];
+  if (vectors === 1) return { inputs: 1, outputs: most(outVectors, 4) };
+  if (outVectors === 1) return { inputs: most(vectors, 4), outputs: 1 };
+  return { inputs: most(vectors, 2), outputs: most(outVectors, 2) };
 }
 
 /** Threads of one slice. */
 export function weightGradientThreads(conv: Conv2dWeightGradient): number {
   const { inputs, outputs } = block(conv);
-  return (conv.kernel ** 2 * conv.channels * conv.outChannels) / (16 * inputs * outputs);
+  return (conv.kernel ** 2 * vectorsOf(conv.channels) * vectorsOf(conv.outChannels)) / (inputs * outputs);
 }
 
 /**
@@ -60,24 +59,25 @@ export function conv2dWeightGradient(conv: Conv2dWeightGradient): Kernel {
     slices,
   } = conv;
   const { inputs, outputs } = block(conv);
+  const [vectors, outVectors] = [vectorsOf(channels), vectorsOf(outChannels)];
   const type = 'vec4<f32>';
   const shape = {
     batch,
     height,
     width,
-    vectors: channels / 4,
+    vectors,
     out_height: outHeight,
     out_width: outWidth,
-    out_vectors: outChannels / 4,
+    out_vectors: outVectors,
     slices,
   };
   const typed: TypedBinding[] = [
-    { name: 'source', access: 'read', bytes: batch * height * width * channels * 4, type },
-    { name: 'gradient', access: 'read', bytes: batch * outHeight * outWidth * outChannels * 4, type },
+    { name: 'source', access: 'read', bytes: batch * height * width * vectors * 16, type },
+    { name: 'gradient', access: 'read', bytes: batch * outHeight * outWidth * outVectors * 16, type },
     {
       name: 'output',
       access: 'read_write',
-      bytes: slices * kernel ** 2 * channels * outChannels * 4,
+      bytes: slices * kernel ** 2 * vectors * outVectors * 64,
       type,
     },
   ];
@@ -102,7 +102,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let out_width = shape.out_width;
   let out_vectors = shape.out_vectors;
   // Between these columns of the output the tap falls inside the source: no test is left for the inner loop.
-  let begin = ${padding === 0 ? '0u' : `select(0u, (${padding + stride - 1}u - tap_x) / ${stride}u, tap_x < ${padding}u)`};
+  #if ${padding === 0}
+  let begin = 0u;
+  #else
+  let begin = select(0u, (${padding + stride - 1}u - tap_x) / ${stride}u, tap_x < ${padding}u);
+  #endif
   let end = select(0u, min(out_width, (width + ${padding}u - 1u - tap_x) / ${stride}u + 1u), tap_x < width + ${padding}u);
   let all_rows = shape.batch * out_height;
   let last = (slice + 1u) * all_rows / shape.slices;

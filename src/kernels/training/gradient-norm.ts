@@ -2,9 +2,15 @@
 
 import { declare, f32, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
 import { wgsl } from '../wgsl.ts';
-import { partCount, parts } from './db-loss-shape.ts';
+import { partCount, parts } from './db-loss.ts';
 import { floats, vectors } from './elementwise.ts';
-import { finiteFunction, verdict } from './optimizer-shape.ts';
+
+/** WGSL: true for what is neither infinite nor NaN; by its bits, since compilers may assume that there is no NaN. */
+const finiteFunction = `
+fn finite(value: f32) -> bool { return (bitcast<u32>(value) & 0x7f800000u) != 0x7f800000u; }`;
+
+/** What `gradientVerdict` writes: the norm of the gradient, what it is to be multiplied by, and 1 if all is finite. */
+export const verdict = { norm: 0, scale: 1, finite: 2, words: 4 } as const;
 
 const threads = 64;
 

@@ -6,7 +6,7 @@
 
 import { declare, type Kernel, type TypedBinding, traffic } from '../kernel.ts';
 import { wgsl } from '../wgsl.ts';
-import { type DbLossShape, lossSlices, lossThreads, minedMaps, mining } from './db-loss-shape.ts';
+import { type DbLossShape, lossSlices, lossThreads, minedMaps, mining } from './db-loss.ts';
 
 /** Digits of a key, the highest first: how far each is shifted. */
 export const digitShifts = [24, 16, 8, 0] as const;

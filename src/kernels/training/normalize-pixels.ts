@@ -27,7 +27,7 @@ export function normalizePixels({ label, pixels, channelOrder, mean, std }: Norm
     ],
     body: `let word = source[item];
   let pixel = vec3<f32>(vec3<u32>(word, word >> 8u, word >> 16u) & vec3<u32>(255u));
-  output[item] = vec4<f32>((pixel.${channelOrder === 'rgb' ? 'xyz' : 'zyx'} - ${vector(mean)}) / ${vector(std)}, 0.0);`,
+  output[item] = vec4<f32>((pixel.${channelOrder} - ${vector(mean)}) / ${vector(std)}, 0.0);`,
     flops: 6,
   });
 }

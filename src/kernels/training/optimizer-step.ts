@@ -5,7 +5,7 @@
 
 import { f32, type Kernel, type Uniforms } from '../kernel.ts';
 import { floats, perItem, vectors } from './elementwise.ts';
-import { verdict } from './optimizer-shape.ts';
+import { verdict } from './gradient-norm.ts';
 
 /** Options of stochastic gradient descent that do not change from step to step. */
 export interface Sgd {

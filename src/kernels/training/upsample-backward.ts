@@ -1,6 +1,7 @@
 /** @file Gradient of nearest upsampling: the sum over the pixels that one was copied to. NHWC. */
 
 import type { Kernel } from '../kernel.ts';
+import { wgsl } from '../wgsl.ts';
 import { perItem, vectors } from './elementwise.ts';
 
 export interface UpsampleBackward {
@@ -36,13 +37,17 @@ export function upsampleBackward(options: UpsampleBackward): Kernel {
       vectors('output', count, 'read_write'),
     ],
     shape: { width, vectors: channels / 4, scale, stored: gradientChannels / 4, offset: offset / 4 },
-    body: `let vector = item % shape.vectors + shape.offset;
+    body: wgsl`let vector = item % shape.vectors + shape.offset;
   let pixel = item / shape.vectors;
   // Rows of all images, one after the other: the batch needs no index of its own.
   let x = pixel % shape.width * shape.scale;
   let y = pixel / shape.width * shape.scale;
   let full_width = shape.width * shape.scale;
-  var sum = ${accumulate ? 'previous[item]' : 'vec4<f32>()'};
+  #if ${accumulate}
+  var sum = previous[item];
+  #else
+  var sum = vec4<f32>();
+  #endif
   for (var row = y; row < y + shape.scale; row++) {
     for (var column = x; column < x + shape.scale; column++) {
       sum += gradient[(row * full_width + column) * shape.stored + vector];

@@ -1,14 +1,16 @@
 /** @file Batch norm in training: statistics, forwards, and back. */
 
+import { batchNormEpsilon } from '../../graph/batch-norm.ts';
 import {
+  type BatchNormMode,
   batchNormBackward,
+  batchNormCombine,
+  batchNormForward,
+  batchNormStatistics,
   batchNormSums,
   reluBackward,
-} from '../../kernels/training/batch-norm-backward.ts';
-import { batchNormForward } from '../../kernels/training/batch-norm-forward.ts';
-import { type BatchNormMode, pixelSlices } from '../../kernels/training/batch-norm-shape.ts';
-import { batchNormCombine, batchNormStatistics } from '../../kernels/training/batch-norm-statistics.ts';
-import { sumSlices } from '../../kernels/training/sum-slices.ts';
+} from '../../kernels/training/batch-norm.ts';
+import { pixelSlices, sumSlices } from '../../kernels/training/slices.ts';
 import type { Recorder } from '../plan/recorder.ts';
 import { batchStatistics, gradientOf, parameter, runningStatistics } from '../plan/resources.ts';
 
@@ -29,7 +31,7 @@ export interface BatchNorm {
 export function recordBatchNorm(recorder: Recorder, batchNorm: BatchNorm): void {
   const { output, input, norm, channels, mode, relu, residual } = batchNorm;
   const count = recorder.count(input);
-  const shape = { label: norm, pixels: count / channels, channels };
+  const shape = { label: norm, pixels: count / channels, channels, epsilon: batchNormEpsilon };
   const slices = pixelSlices(shape.pixels);
   const statistics = mode === 'batch' ? batchStatistics(norm) : runningStatistics(norm);
   if (mode === 'batch') {

@@ -8,7 +8,7 @@ import {
   conv2dWeightGradient,
   weightGradientThreads,
 } from '../../kernels/training/conv2d-weight-gradient.ts';
-import { sumSlices } from '../../kernels/training/sum-slices.ts';
+import { sumSlices } from '../../kernels/training/slices.ts';
 import { transposeWeights } from '../../kernels/training/transpose-weights.ts';
 import type { Recorder } from '../plan/recorder.ts';
 import { gradientOf, parameter } from '../plan/resources.ts';

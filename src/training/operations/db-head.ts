@@ -5,9 +5,8 @@
 
 import type { DbHeadOperation } from '../../graph/operations/db-head.ts';
 import { blocksToImage, imageToBlocks } from '../../kernels/training/blocks-to-image.ts';
-import { pixelSums } from '../../kernels/training/pixel-sums.ts';
 import { repeatVector } from '../../kernels/training/repeat-vector.ts';
-import { sumSlices } from '../../kernels/training/sum-slices.ts';
+import { pixelSums, sumSlices } from '../../kernels/training/slices.ts';
 import type { Recorder } from '../plan/recorder.ts';
 import { gradientOf, parameter } from '../plan/resources.ts';
 import { recordBatchNorm } from './batch-norm.ts';

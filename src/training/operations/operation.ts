@@ -1,7 +1,7 @@
 /** @file What training knows of an operation: its parameters' place in the flat arrays, and the way forwards and back. */
 
 import type { OperationRecord, ShapeOf } from '../../graph/operation.ts';
-import type { BatchNormMode } from '../../kernels/training/batch-norm-shape.ts';
+import type { BatchNormMode } from '../../kernels/training/batch-norm.ts';
 import type { Recorder } from '../plan/recorder.ts';
 import type { TrainingChoice } from './convolution.ts';
 

@@ -1,15 +1,17 @@
 /** @file The loss in training: its parts, and its gradient by the logits. */
 
-import { dbLossGradient } from '../../kernels/training/db-loss-gradient.ts';
-import { dbLossParts } from '../../kernels/training/db-loss-parts.ts';
 import {
   type DbLoss,
+  dbLossGradient,
+  dbLossParts,
+  dbLossTerms,
+  dbLossTotals,
   lossSlices,
   minedMaps,
   mining,
   partCount,
-} from '../../kernels/training/db-loss-shape.ts';
-import { dbLossTerms, dbLossTotals, sumCount } from '../../kernels/training/db-loss-terms.ts';
+  sumCount,
+} from '../../kernels/training/db-loss.ts';
 import {
   digitShifts,
   minedSums,

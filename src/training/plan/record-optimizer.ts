@@ -1,7 +1,6 @@
 /** @file The end of a training step: the verdict on the gradient, the optimizer, and the moving averages. */
 
-import { gradientVerdict, normSlices, sumOfSquares } from '../../kernels/training/gradient-norm.ts';
-import { verdict } from '../../kernels/training/optimizer-shape.ts';
+import { gradientVerdict, normSlices, sumOfSquares, verdict } from '../../kernels/training/gradient-norm.ts';
 import { adamWStep, copyIfFinite, movingAverage, sgdStep } from '../../kernels/training/optimizer-step.ts';
 import type { Optimizer } from '../optimizer.ts';
 import { lossTensor } from './record-loss.ts';

@@ -3,7 +3,7 @@
 import type { Network } from '../../graph/graph.ts';
 import { inferShapes } from '../../graph/infer-shapes.ts';
 import type { Plan } from '../../graph/plan.ts';
-import type { DbLoss } from '../../kernels/training/db-loss-shape.ts';
+import type { DbLoss } from '../../kernels/training/db-loss.ts';
 import { normalizePixels } from '../../kernels/training/normalize-pixels.ts';
 import { logits } from '../operations/db-head.ts';
 import { trained } from '../operations/index.ts';

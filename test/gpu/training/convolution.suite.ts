@@ -3,9 +3,8 @@
 import { conv2d } from '../../../src/kernels/conv2d.ts';
 import type { Tile } from '../../../src/kernels/tile.ts';
 import { conv2dWeightGradient } from '../../../src/kernels/training/conv2d-weight-gradient.ts';
-import { pixelSums } from '../../../src/kernels/training/pixel-sums.ts';
 import { repeatVector } from '../../../src/kernels/training/repeat-vector.ts';
-import { sumSlices } from '../../../src/kernels/training/sum-slices.ts';
+import { pixelSums, sumSlices } from '../../../src/kernels/training/slices.ts';
 import { transposeWeights } from '../../../src/kernels/training/transpose-weights.ts';
 import { openDevice } from '../../../src/runtime/gpu-context.ts';
 import { assertClose, randomFloats } from '../assert.ts';

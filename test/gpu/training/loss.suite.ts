@@ -3,7 +3,7 @@
  * has nothing, too little or too many alike to choose from.
  */
 
-import { type DbLoss, parts } from '../../../src/kernels/training/db-loss-shape.ts';
+import { type DbLoss, parts } from '../../../src/kernels/training/db-loss.ts';
 import { repeatVector } from '../../../src/kernels/training/repeat-vector.ts';
 import { type GpuContext, openDevice } from '../../../src/runtime/gpu-context.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';

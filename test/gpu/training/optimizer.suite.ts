@@ -1,7 +1,7 @@
 /** @file Optimizers, clipping and moving averages against plain loops in f64 over several steps; what is not finite changes nothing. */
 
 import { f32, type Kernel, type Uniforms } from '../../../src/kernels/kernel.ts';
-import { partCount } from '../../../src/kernels/training/db-loss-shape.ts';
+import { partCount } from '../../../src/kernels/training/db-loss.ts';
 import { gradientVerdict, normSlices, sumOfSquares } from '../../../src/kernels/training/gradient-norm.ts';
 import {
   adamWStep,

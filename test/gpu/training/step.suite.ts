@@ -3,7 +3,7 @@
 import { readRecipe } from '../../../src/detector/recipe.ts';
 import { chooseTile } from '../../../src/graph/choose-kernels.ts';
 import { gemmOf } from '../../../src/kernels/convolution.ts';
-import { parts } from '../../../src/kernels/training/db-loss-shape.ts';
+import { parts } from '../../../src/kernels/training/db-loss.ts';
 import { readCheckpoint } from '../../../src/models/checkpoint.ts';
 import { openDevice } from '../../../src/runtime/gpu-context.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
