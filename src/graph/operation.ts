@@ -76,7 +76,7 @@ export interface KernelChoice {
 export interface OperationKind<O extends OperationRecord> {
   /** The tensors that it reads. */
   inputs(operation: O): readonly string[];
-  /** The tensors that it writes. */
+  /** The tensors that it writes, those between its kernels last. */
   outputs(operation: O): readonly string[];
   /** The shape of each output. @throws DBNetError `incompatible-weights` where the inputs do not fit. */
   shapes(operation: O, shapeOf: ShapeOf): readonly TensorShape[];
@@ -86,7 +86,7 @@ export interface OperationKind<O extends OperationRecord> {
   foldBatchNorm?(operation: O, source: ParameterSource): { operation: O; derived: DerivedParameters };
   /** What its kernel needs of its parameters; independent of sizes. */
   constants?(operation: O, source: ParameterSource, precision: Precision): readonly Constant[];
-  lower(operation: O, shapeOf: ShapeOf, choice: KernelChoice): PlanStep;
+  lower(operation: O, shapeOf: ShapeOf, choice: KernelChoice): readonly PlanStep[];
   /** What its members may be in a file, where anything may stand. Absent: only passes make such operations. */
   fields?: Fields<O>;
 }

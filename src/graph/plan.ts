@@ -65,7 +65,7 @@ export function plan(graph: Graph, size: Size, input: PlanInput, choice: KernelC
       ...tensors(graph.input),
     ],
   };
-  const steps = graph.operations.map((operation) => kindOf(operation).lower(operation, shapeOf, choice));
+  const steps = graph.operations.flatMap((operation) => kindOf(operation).lower(operation, shapeOf, choice));
   return {
     steps: [first, ...steps],
     constants: constantsOf(graph, choice.precision),

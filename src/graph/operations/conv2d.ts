@@ -148,14 +148,16 @@ export const conv2d: OperationKind<Conv2dOperation> = {
   lower(operation, shapeOf, choice) {
     const conv = convolutionOf(operation, shapeOf);
     const { name, sources, bias, residuals, output } = operation;
-    return {
-      kernel: conv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
-      resources: [
-        ...tensors(...sources.map(({ tensor }) => tensor)),
-        ...constants(`${name}.weights`, ...(bias ? [`${name}.bias`] : [])),
-        ...tensors(...residuals.map(({ tensor }) => tensor), output),
-      ],
-    };
+    return [
+      {
+        kernel: conv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
+        resources: [
+          ...tensors(...sources.map(({ tensor }) => tensor)),
+          ...constants(`${name}.weights`, ...(bias ? [`${name}.bias`] : [])),
+          ...tensors(...residuals.map(({ tensor }) => tensor), output),
+        ],
+      },
+    ];
   },
   fields: {
     name,

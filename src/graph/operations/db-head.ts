@@ -114,17 +114,19 @@ export const dbHead: OperationKind<DbHeadOperation> = {
     const { height, width } = shapeOf(features[0]);
     const outputs = operation.heads.length === 1 ? 'P' : 'PTB';
     const merged = operation.heads.length === 2 && features.length === 1;
-    return {
-      kernel: dbHeadKernel(
-        { label: name, height, width, channels, outputs, merged, mask: mask !== undefined, k },
-        { precision, pixels: headPixels },
-      ),
-      resources: [
-        ...tensors(...features),
-        ...constants(...constantNames(operation)),
-        ...tensors(...dbHead.outputs(operation)),
-      ],
-    };
+    return [
+      {
+        kernel: dbHeadKernel(
+          { label: name, height, width, channels, outputs, merged, mask: mask !== undefined, k },
+          { precision, pixels: headPixels },
+        ),
+        resources: [
+          ...tensors(...features),
+          ...constants(...constantNames(operation)),
+          ...tensors(...dbHead.outputs(operation)),
+        ],
+      },
+    ];
   },
   fields: {
     name,

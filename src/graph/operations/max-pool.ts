@@ -18,9 +18,11 @@ export const maxPool: OperationKind<MaxPoolOperation> = {
     const { height, width, channels } = shapeOf(input);
     return [{ height: height / 2, width: width / 2, channels, planes: 1 }];
   },
-  lower: ({ name: label, input, output }, shapeOf, choice) => ({
-    kernel: maxPoolKernel({ label, ...shapeOf(input) }, choice),
-    resources: tensors(input, output),
-  }),
+  lower: ({ name: label, input, output }, shapeOf, choice) => [
+    {
+      kernel: maxPoolKernel({ label, ...shapeOf(input) }, choice),
+      resources: tensors(input, output),
+    },
+  ],
   fields: { name, output: name, input: name },
 };

@@ -32,10 +32,12 @@ export const stemPool: OperationKind<StemPoolOperation> = {
   ],
   lower({ name, input, output, outChannels }, shapeOf, choice) {
     const { height, width } = shapeOf(input);
-    return {
-      kernel: stemPoolKernel({ label: name, height, width, outChannels }, choice),
-      resources: [...tensors(input), ...constants(`${name}.weights`, `${name}.bias`), ...tensors(output)],
-    };
+    return [
+      {
+        kernel: stemPoolKernel({ label: name, height, width, outChannels }, choice),
+        resources: [...tensors(input), ...constants(`${name}.weights`, `${name}.bias`), ...tensors(output)],
+      },
+    ];
   },
 };
 

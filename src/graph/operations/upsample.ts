@@ -25,10 +25,12 @@ export const upsampleAdd: OperationKind<UpsampleAddOperation> = {
     expectFit(operation, fits, 'a top of half the size of the lateral tensor and as many channels');
     return [lateral];
   },
-  lower: ({ name: label, lateral, top, output }, shapeOf, choice) => ({
-    kernel: addKernel({ label, ...shapeOf(output) }, choice),
-    resources: tensors(lateral, top, output),
-  }),
+  lower: ({ name: label, lateral, top, output }, shapeOf, choice) => [
+    {
+      kernel: addKernel({ label, ...shapeOf(output) }, choice),
+      resources: tensors(lateral, top, output),
+    },
+  ],
   fields: { name, output: name, lateral: name, top: name },
 };
 
@@ -60,10 +62,12 @@ export const upsampleConcat: OperationKind<UpsampleConcatOperation> = {
   lower({ name: label, inputs, output, scales }, shapeOf, choice) {
     const { height, width } = shapeOf(output);
     const { channels } = shapeOf(inputs[0]);
-    return {
-      kernel: concatKernel({ label, height, width, channels, scales }, choice),
-      resources: tensors(...inputs, output),
-    };
+    return [
+      {
+        kernel: concatKernel({ label, height, width, channels, scales }, choice),
+        resources: tensors(...inputs, output),
+      },
+    ];
   },
   fields: { name, output: name, inputs: list(name, { from: 1 }), scales: list(whole(1, 32), { from: 1 }) },
 };

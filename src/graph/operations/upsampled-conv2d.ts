@@ -41,10 +41,12 @@ export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
   lower(operation, shapeOf, choice) {
     const { name, input, output } = operation;
     const conv = upsampledConvolutionOf(operation, shapeOf(input));
-    return {
-      kernel: upsampledConv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
-      resources: [...tensors(input), ...constants(`${name}.weights`), ...tensors(output)],
-    };
+    return [
+      {
+        kernel: upsampledConv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
+        resources: [...tensors(input), ...constants(`${name}.weights`), ...tensors(output)],
+      },
+    ];
   },
 };
 

@@ -30,10 +30,12 @@ export const winogradInput: OperationKind<WinogradInputOperation> = {
     const shape = shapeOf(input);
     return [{ ...winogradTiles(size, shape), channels: shape.channels, planes: winogradPlanes(size) }];
   },
-  lower: ({ name, input, output, size }, shapeOf, choice) => ({
-    kernel: inputKernel({ label: name, ...shapeOf(input), size }, choice),
-    resources: tensors(input, output),
-  }),
+  lower: ({ name, input, output, size }, shapeOf, choice) => [
+    {
+      kernel: inputKernel({ label: name, ...shapeOf(input), size }, choice),
+      resources: tensors(input, output),
+    },
+  ],
 };
 
 /** For each plane the product of tiles and weights. */
@@ -64,10 +66,12 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
   lower(operation, shapeOf, choice) {
     const { name, input, output } = operation;
     const products = productsOf(operation, shapeOf(input));
-    return {
-      kernel: productsKernel(products, { tile: choice.tile(products), precision: choice.precision }),
-      resources: [...tensors(input), ...constants(`${name}.weights`), ...tensors(output)],
-    };
+    return [
+      {
+        kernel: productsKernel(products, { tile: choice.tile(products), precision: choice.precision }),
+        resources: [...tensors(input), ...constants(`${name}.weights`), ...tensors(output)],
+      },
+    ];
   },
 };
 
@@ -92,13 +96,15 @@ export const winogradOutput: OperationKind<WinogradOutputOperation> = {
   constants: biasConstant,
   lower(operation, shapeOf, choice) {
     const { name, input, output, bias, residuals, size } = operation;
-    return {
-      kernel: outputKernel({ ...epilogueOf(operation, shapeOf), size }, choice),
-      resources: [
-        ...tensors(input),
-        ...(bias ? constants(`${name}.bias`) : []),
-        ...tensors(...residuals.map(({ tensor }) => tensor), output),
-      ],
-    };
+    return [
+      {
+        kernel: outputKernel({ ...epilogueOf(operation, shapeOf), size }, choice),
+        resources: [
+          ...tensors(input),
+          ...(bias ? constants(`${name}.bias`) : []),
+          ...tensors(...residuals.map(({ tensor }) => tensor), output),
+        ],
+      },
+    ];
   },
 };
