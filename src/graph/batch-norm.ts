@@ -31,3 +31,15 @@ export const foldBias = (prefix: string, source: ParameterSource, bias: string |
   const before = bias && source(bias);
   return before ? shift.map((value, i) => before[i] * scale[i] + value) : shift;
 };
+
+/** Weights whose first dimension is the output channel, times the scale of each. */
+export function scaleOutputs(
+  weights: ArrayLike<number>,
+  prefix: string,
+  outChannels: number,
+  source: ParameterSource,
+): Float64Array {
+  const { scale } = normScaleShift(prefix, source);
+  const perOutput = weights.length / outChannels;
+  return Float64Array.from(weights, (weight, i) => weight * scale[Math.floor(i / perOutput)]);
+}

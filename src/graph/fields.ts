@@ -1,6 +1,7 @@
 /** @file What the members of an operation's record may be, where it comes from a file. */
 
-import { type Kind, kind, whole } from '../check.ts';
+import { type Kind, kind, oneOf, whole } from '../check.ts';
+import { type Activation, activations } from '../kernels/activation.ts';
 
 /** The kind of each member of a record but `op`. */
 export type Fields<O> = { readonly [Key in Exclude<keyof O, 'op'>]-?: Kind<O[Key]> };
@@ -13,6 +14,8 @@ export const name = kind<string>(
   `a name of 1 to ${maxName} characters`,
   (value) => typeof value === 'string' && value.length >= 1 && value.length <= maxName,
 );
+
+export const activation = oneOf(...(Object.keys(activations) as Activation[]));
 
 /** A number of channels. */
 export const channelCount = whole(1, 65_536);
@@ -38,3 +41,20 @@ export function record<T>(members: { readonly [Key in keyof T]-?: Kind<T[Key]> }
       keys.every((key) => members[key].is((value as T)[key])),
   );
 }
+
+/** Zeros around a tensor. */
+export interface Padding {
+  top: number;
+  left: number;
+  bottom: number;
+  right: number;
+}
+
+const sidePadding = whole(0, 15);
+
+export const padding = record<Padding>({
+  top: sidePadding,
+  left: sidePadding,
+  bottom: sidePadding,
+  right: sidePadding,
+});

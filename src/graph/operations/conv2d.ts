@@ -1,11 +1,11 @@
 /** @file A convolution with what follows it in a network: batch norm, residuals, activation. */
 
 import { oneOf, whole } from '../../check.ts';
-import { type Activation, activations } from '../../kernels/activation.ts';
+import type { Activation } from '../../kernels/activation.ts';
 import { type Conv2d, conv2d as conv2dKernel, packBias, packConvWeights } from '../../kernels/conv2d.ts';
 import type { Epilogue as KernelEpilogue } from '../../kernels/conv2d-epilogue.ts';
-import { foldBias, normParameters, normScaleShift } from '../batch-norm.ts';
-import { channelCount, list, name, optional, record } from '../fields.ts';
+import { foldBias, normParameters, scaleOutputs } from '../batch-norm.ts';
+import { activation, channelCount, list, name, optional, type Padding, padding, record } from '../fields.ts';
 import {
   type Constant,
   constants,
@@ -17,13 +17,6 @@ import {
   type TensorShape,
   tensors,
 } from '../operation.ts';
-
-export interface Padding {
-  top: number;
-  left: number;
-  bottom: number;
-  right: number;
-}
 
 /** A tensor that is summed over, and the window that slides over it. */
 export interface ConvSource {
@@ -62,8 +55,6 @@ export interface Conv2dOperation extends Epilogue {
   /** Prefix of the batch norm's parameters. */
   norm?: string;
 }
-
-const sidePadding = whole(0, 15);
 
 export const conv2d: OperationKind<Conv2dOperation> = {
   inputs: ({ sources, residuals }) => [...sources, ...residuals].map(({ tensor }) => tensor),
@@ -110,13 +101,6 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     const { norm, bias, outChannels } = operation;
     if (!norm) return { operation, derived: {} };
     const folded = (name: string) => `${name} * ${norm}`;
-    const scaled = (name: string) => () => {
-      const { scale } = normScaleShift(norm, source);
-      const weights = Float64Array.from(source(name));
-      const perOutput = weights.length / outChannels;
-      for (let i = 0; i < weights.length; i++) weights[i] *= scale[Math.floor(i / perOutput)];
-      return weights;
-    };
     return {
       operation: {
         ...operation,
@@ -126,7 +110,12 @@ export const conv2d: OperationKind<Conv2dOperation> = {
       },
       derived: {
         [`${norm}, folded`]: () => foldBias(norm, source, bias),
-        ...Object.fromEntries(operation.sources.map(({ weight }) => [folded(weight), scaled(weight)])),
+        ...Object.fromEntries(
+          operation.sources.map(({ weight }) => [
+            folded(weight),
+            () => scaleOutputs(source(weight), norm, outChannels, source),
+          ]),
+        ),
       },
     };
   },
@@ -169,12 +158,7 @@ export const conv2d: OperationKind<Conv2dOperation> = {
         inChannels: channelCount,
         kernel: whole(1, 31),
         stride: whole(1, 8),
-        padding: record<Padding>({
-          top: sidePadding,
-          left: sidePadding,
-          bottom: sidePadding,
-          right: sidePadding,
-        }),
+        padding,
       }),
       { from: 1, to: 2 },
     ),
@@ -182,7 +166,7 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     bias: optional(name),
     norm: optional(name),
     residuals: list(record<Residual>({ tensor: name, kind: oneOf('same', 'upsampled') }), { to: 2 }),
-    activation: oneOf(...(Object.keys(activations) as Activation[])),
+    activation,
   },
 };
 
