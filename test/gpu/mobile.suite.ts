@@ -22,47 +22,11 @@ import { openDevice } from '../../src/runtime/gpu-context.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { assertWithin, precisionsOf, representable, sumTolerance } from './precision.ts';
 import { activate } from './references/activation.ts';
-import type { Reference } from './references/reference.ts';
+import { gatesOf } from './references/channel-gate.ts';
+import { depthwise } from './references/depthwise.ts';
 import { runKernel } from './run-kernel.ts';
 import { stored, withoutLanes, zeroLanes } from './stored.ts';
 import type { GpuTest } from './suite.ts';
-
-/** The convolution by its definition. `source` `[height, width, stored channels]`, `weights` `[channels, kernel, kernel]`. */
-function depthwise(
-  conv: DepthwiseConv2d,
-  source: ArrayLike<number>,
-  weights: ArrayLike<number>,
-  bias: ArrayLike<number>,
-): Reference {
-  const { height, width, channels, outHeight, outWidth, kernel, stride, padding, activation } = conv;
-  const values: number[] = [];
-  const magnitudes: number[] = [];
-  for (let y = 0; y < outHeight; y++) {
-    for (let x = 0; x < outWidth; x++) {
-      for (let channel = 0; channel < channels; channel++) {
-        let sum = conv.bias ? bias[channel] : 0;
-        let magnitude = Math.abs(sum);
-        for (let i = 0; i < kernel; i++) {
-          for (let j = 0; j < kernel; j++) {
-            const [row, column] = [y * stride + i - padding.top, x * stride + j - padding.left];
-            if (row < 0 || row >= height || column < 0 || column >= width) continue;
-            const product =
-              source[(row * width + column) * stored(channels) + channel] *
-              weights[(channel * kernel + i) * kernel + j];
-            sum += product;
-            magnitude += Math.abs(product);
-          }
-        }
-        values.push(sum);
-        magnitudes.push(magnitude);
-      }
-    }
-  }
-  return activate(
-    { values: Float64Array.from(values), magnitudes: Float64Array.from(magnitudes) },
-    activation,
-  );
-}
 
 const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
   [1, 2].map((stride): GpuTest => {
@@ -98,7 +62,7 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
               bias: packBias(biases),
             });
             const what = `${conv.label}, ${precision}`;
-            const expected = depthwise(conv, source, weights, biases);
+            const expected = depthwise(conv, withoutLanes(source, channels), weights, biases);
             const tolerance = sumTolerance(kernel ** 2 + 1, precision);
             assertWithin(withoutLanes(output, channels), expected, tolerance, what);
             const lanes = output.filter((_, i) => i % stored(channels) >= channels);
@@ -109,20 +73,6 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
     };
   }),
 );
-
-/** The gates by their definition, from the means. */
-function gatesOf(
-  means: Float64Array,
-  { reduce, reduceBias, expand, expandBias }: GateWeights,
-  slope: number,
-): Float64Array {
-  const layer = (input: Float64Array, weights: ArrayLike<number>, bias: ArrayLike<number>) =>
-    Float64Array.from({ length: bias.length }, (_, out) =>
-      input.reduce((sum, value, i) => sum + value * weights[out * input.length + i], bias[out]),
-    );
-  const hidden = layer(means, reduce, reduceBias).map((value) => Math.max(value, 0));
-  return layer(hidden, expand, expandBias).map((value) => Math.min(Math.max(slope * value + 0.5, 0), 1));
-}
 
 const gates = [
   { pixels: 1, channels: 3, hidden: 1, slope: 0.2, shortcut: false },
