@@ -13,6 +13,7 @@ import { winogradPlanes } from '../../src/kernels/winograd.ts';
 import { activationOf } from '../gpu/references/activation.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
+import { depthwise } from '../gpu/references/depthwise.ts';
 import { maxPool3x3 } from '../gpu/references/max-pool.ts';
 import { sigmoid } from '../gpu/references/reference.ts';
 import { concatenate, gatherClasses, upsampleNearest } from '../gpu/references/upsample.ts';
@@ -73,6 +74,21 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       activation: operation.activation,
     });
     return [values];
+  },
+  depthwiseConv2d(operation, { get, shapeOf, parameter }) {
+    const { input, output, weight, bias } = operation;
+    const { height, width } = shapeOf(input);
+    const { height: outHeight, width: outWidth } = shapeOf(output);
+    const conv = {
+      ...operation,
+      label: output,
+      height,
+      width,
+      outHeight,
+      outWidth,
+      bias: bias !== undefined,
+    };
+    return [depthwise(conv, get(input), parameter(weight), bias === undefined ? [] : parameter(bias)).values];
   },
   upsampledConv2d({ input, weight, inChannels, outChannels, scale }, { get, shapeOf, parameter }) {
     const source = shapeOf(input);

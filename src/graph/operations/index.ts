@@ -3,6 +3,7 @@
 import type { OperationKind } from '../operation.ts';
 import { conv2d } from './conv2d.ts';
 import { dbHead } from './db-head.ts';
+import { depthwiseConv2d } from './depthwise-conv2d.ts';
 import { maxPool } from './max-pool.ts';
 import { stemPool } from './stem-pool.ts';
 import { upsampleAdd, upsampleConcat } from './upsample.ts';
@@ -11,6 +12,7 @@ import { winogradInput, winogradOutput, winogradProducts } from './winograd.ts';
 
 export const operations = {
   conv2d,
+  depthwiseConv2d,
   upsampledConv2d,
   winogradInput,
   winogradProducts,
