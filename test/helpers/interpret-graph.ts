@@ -11,6 +11,7 @@ import type { Operation } from '../../src/graph/operations/index.ts';
 import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
 import { winogradPlanes } from '../../src/kernels/winograd.ts';
 import { activationOf } from '../gpu/references/activation.ts';
+import { gatesOf } from '../gpu/references/channel-gate.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
 import { depthwise } from '../gpu/references/depthwise.ts';
@@ -89,6 +90,21 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       bias: bias !== undefined,
     };
     return [depthwise(conv, get(input), parameter(weight), bias === undefined ? [] : parameter(bias)).values];
+  },
+  channelGate({ input, channels, reduce, expand, slope, shortcut }, { get, parameter }) {
+    const values = get(input);
+    const means = new Float64Array(channels);
+    values.forEach((value, i) => {
+      means[i % channels] += (value * channels) / values.length;
+    });
+    const layers = {
+      reduce: parameter(reduce.weight),
+      reduceBias: parameter(reduce.bias),
+      expand: parameter(expand.weight),
+      expandBias: parameter(expand.bias),
+    };
+    const gates = gatesOf(means, layers, slope);
+    return [values.map((value, i) => value * (gates[i % channels] + (shortcut ? 1 : 0)))];
   },
   upsampledConv2d({ input, weight, inChannels, outChannels, scale }, { get, shapeOf, parameter }) {
     const source = shapeOf(input);

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Graph, type Network, parameterShapes } from '../../src/graph/graph.ts';
 import { inferShapes } from '../../src/graph/infer-shapes.ts';
+import type { ChannelGateOperation } from '../../src/graph/operations/channel-gate.ts';
 import type { DepthwiseConv2dOperation } from '../../src/graph/operations/depthwise-conv2d.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { conv } from '../../src/models/layers.ts';
@@ -80,5 +81,42 @@ describe('depthwiseConv2d', () => {
         expect(bytes, `${precision}, ${name}`).toBe(kernel.bindings[i].bytes);
       });
     }
+  });
+});
+
+describe('channelGate', () => {
+  const gate: ChannelGateOperation = {
+    op: 'channelGate',
+    name: 'gate',
+    output: 'gate',
+    input: 'stem',
+    channels: 18,
+    hidden: 5,
+    reduce: { weight: 'reduce.weight', bias: 'reduce.bias' },
+    expand: { weight: 'expand.weight', bias: 'expand.bias' },
+    slope: 0.2,
+    shortcut: true,
+  };
+
+  it('is three kernels, and the tensors between them do not outlive it', () => {
+    const network = networkOf(gate, { ...depthwise, input: 'gate' });
+    const { steps, tensors } = planOf(foldBatchNorm(graphOf(network)), size);
+    expect(steps.slice(2, 5).map(({ resources }) => resources.map(({ name }) => name))).toEqual([
+      ['stem', 'gate.sums'],
+      ['gate.sums', 'gate.weights', 'gate.bias', 'gate.gates'],
+      ['stem', 'gate.gates', 'gate'],
+    ]);
+    for (const { kernel, resources } of steps.slice(2, 5)) {
+      resources.forEach(({ kind, name }, i) => {
+        if (kind === 'tensor') expect(tensors.get(name)!.bytes, name).toBe(kernel.bindings[i].bytes);
+      });
+    }
+    const buffers = ['stem', 'gate.sums', 'gate.gates', 'gate'].map((name) => tensors.get(name)!.buffer);
+    expect(new Set(buffers).size).toBe(4);
+    expect(buffers.slice(0, 3)).toContain(tensors.get('depthwise')!.buffer);
+  });
+
+  it('is refused where the channels do not fit', () => {
+    expect(() => inferShapes(networkOf({ ...gate, channels: 16 }), size)).toThrow("operation 'gate'");
   });
 });

@@ -1,6 +1,7 @@
 /** @file The table of operations. A new one is a file here and a line below. */
 
 import type { OperationKind } from '../operation.ts';
+import { channelGate } from './channel-gate.ts';
 import { conv2d } from './conv2d.ts';
 import { dbHead } from './db-head.ts';
 import { depthwiseConv2d } from './depthwise-conv2d.ts';
@@ -13,6 +14,7 @@ import { winogradInput, winogradOutput, winogradProducts } from './winograd.ts';
 export const operations = {
   conv2d,
   depthwiseConv2d,
+  channelGate,
   upsampledConv2d,
   winogradInput,
   winogradProducts,
