@@ -1,7 +1,6 @@
 /** @file The program `train` in Node: a run that is killed and resumed ends with the weights of one that was not. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import { buildSync } from 'esbuild';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makePicture } from '../training/pictures.ts';
+import { startProgram } from './program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const inProject = join(root, 'node_modules/.cache/dbnet-webgpu');
@@ -43,7 +43,7 @@ afterAll(() => {
 });
 
 /** One start of the program: four steps of one small crop, a checkpoint after each second one. */
-function start(out: string, ...more: string[]): { child: ChildProcess; ended: Promise<number | null> } {
+function start(out: string, ...more: string[]): ReturnType<typeof startProgram> {
   const init = join(root, 'weights/db-resnet18.safetensors');
   const options = {
     images: '.',
@@ -56,24 +56,12 @@ function start(out: string, ...more: string[]): { child: ChildProcess; ended: Pr
     out,
   };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-  const { VK_ICD_FILENAMES: _, VK_DRIVER_FILES: __, ...env } = process.env;
-  const child = spawn(process.execPath, [program, 'train', ...args, ...more], {
-    cwd: folder,
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let messages = '';
-  child.stderr.on('data', (chunk) => {
-    messages += chunk;
-  });
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (status, signal) => {
-      if (status === 0 || signal === 'SIGKILL') resolve(status);
-      else reject(new Error(`the program ended with ${status ?? signal}:\n${messages}`));
-    });
-  });
-  return { child, ended };
+  return startProgram(process.execPath, [program, 'train', ...args, ...more], { cwd: folder });
+}
+
+async function runToItsEnd(out: string, ...more: string[]): Promise<void> {
+  const { status, stderr } = await start(out, ...more).ended;
+  expect(status, stderr).toBe(0);
 }
 
 const file = (name: string) => readFileSync(join(folder, name));
@@ -88,17 +76,17 @@ const logged = (name: string) =>
     });
 
 it('a run killed after a checkpoint and resumed gives the weights of one that was not, bit for bit', async () => {
-  expect(await start('whole.safetensors').ended).toBe(0);
+  await runToItsEnd('whole.safetensors');
 
   const { child, ended } = start('killed.safetensors');
-  const checkpoint = join(folder, 'killed.state.safetensors');
-  const watch = setInterval(() => {
-    if (existsSync(checkpoint)) child.kill('SIGKILL');
-  }, 20);
-  expect(await ended.finally(() => clearInterval(watch))).toBeNull();
+  const watcher = watch(folder, (_, name) => {
+    if (name === 'killed.state.safetensors') child.kill('SIGKILL');
+  });
+  const { signal, stderr } = await ended.finally(() => watcher.close());
+  expect(signal, stderr).toBe('SIGKILL');
   expect(existsSync(join(folder, 'killed.safetensors'))).toBe(false);
 
-  expect(await start('killed.safetensors', '--resume').ended).toBe(0);
+  await runToItsEnd('killed.safetensors', '--resume');
   expect(file('killed.safetensors').equals(file('whole.safetensors'))).toBe(true);
   expect(logged('killed.log.jsonl')).toEqual(logged('whole.log.jsonl'));
   expect(logged('whole.log.jsonl').map(({ step }) => step)).toEqual([1, 2, 3, 4]);
