@@ -113,7 +113,7 @@ export async function newPage(browser: Browser): Promise<Page> {
 
 /** The adapter that a page gets, or undefined. */
 async function probe(browser: Browser): Promise<{ software: boolean } | undefined> {
-  const server = await serve('/', { '/': '<!doctype html><title>probe</title>' });
+  const server = await serve(undefined, { '/': '<!doctype html><title>probe</title>' });
   const page = await newPage(browser);
   try {
     await page.goto(server.origin);
