@@ -12,7 +12,7 @@ import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
 import { type StaticServer, serve } from '../../scripts/static-server.ts';
 import type { Region } from '../../src/postprocess/types.ts';
 import { readFixture } from '../helpers/fixtures.ts';
-import { newLivePage } from './live-page.ts';
+import { newLivePage, open } from './live-page.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const width = 160;
@@ -105,8 +105,7 @@ beforeAll(async () => {
   });
   chromium = await launchBrowser();
   page = await newLivePage(chromium.browser);
-  await page.goto(server.origin);
-  await page.waitForFunction('"run" in globalThis');
+  await open(page, server.origin, '"run" in globalThis');
 });
 
 afterAll(async () => {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { launchBrowser } from '../../scripts/browser.ts';
 import { serve } from '../../scripts/static-server.ts';
-import { newLivePage } from './live-page.ts';
+import { newLivePage, open } from './live-page.ts';
 import { registerGpuTests, remoteError, type SuiteRunner } from './register.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -38,8 +38,7 @@ async function start(): Promise<SuiteRunner> {
     browser.once('disconnected', () => reject(new Error('the browser ended')));
   });
   broken.catch(() => {}); // Only a test that runs cares.
-  await page.goto(server.origin);
-  await page.waitForFunction('"runGpuTest" in globalThis');
+  await open(page, server.origin, '"runGpuTest" in globalThis');
 
   return {
     async run(suite, test) {

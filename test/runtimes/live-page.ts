@@ -13,3 +13,12 @@ export async function newLivePage(browser: Browser): Promise<Page> {
   page.on('console', beat);
   return page;
 }
+
+/** Opens an address in a page, and waits until an expression is true there. @throws the error that the page throws first. */
+export async function open(page: Page, address: string, ready: string): Promise<void> {
+  const failed = new Promise<never>((_, reject) => {
+    page.once('pageerror', reject);
+  });
+  failed.catch(() => {}); // What fails later is for others to notice.
+  await Promise.race([page.goto(address).then(() => page.waitForFunction(ready)), failed]);
+}

@@ -29,7 +29,7 @@ export function registerGpuTests(runtime: Runtime, start: () => Promise<SuiteRun
   let runner: Promise<SuiteRunner> | undefined;
 
   async function runTest(suite: string, test: string): Promise<void> {
-    runner ??= start();
+    runner ??= whileAlive(start);
     const started = await runner;
     let failure: Error | undefined;
     try {
