@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     reporters: ['default'],
     silent: 'passed-only',
+    // A process that has done its work may take long to end.
+    teardownTimeout: 300_000,
     projects: [
       {
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...lifetimes },
