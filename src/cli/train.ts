@@ -36,7 +36,7 @@ export async function runTrain(args: TrainArguments, services: Services): Promis
   const evaluationSet = readEvaluationSet(args, cwd);
   const files = trainingFiles(args, inputsOf(args, [set, evaluationSet]), cwd);
   const shown = displayPath(files.state, cwd);
-  const start = chooseStart(files.state, args, shown);
+  const start = await chooseStart(files.state, args, shown);
   const view = createProgressView(stderr, now, args.quiet ?? false);
   const samples = new Samples(set, codec, view);
   const settings = start

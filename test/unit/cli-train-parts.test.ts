@@ -12,6 +12,8 @@ import { newSettings, resumedSettings, toTrainingSettings } from '../../src/cli/
 import { SampleOrder } from '../../src/cli/training/sample-order.ts';
 import { Pace, trainingSummary } from '../../src/cli/training/summary.ts';
 import { writeSafetensors } from '../../src/safetensors/write.ts';
+import { resolveSettings } from '../../src/training/settings.ts';
+import { writeState } from '../../src/training/state-file.ts';
 import type { StepResult } from '../../src/training/types.ts';
 import { temporaryFolder } from './cli-fakes.ts';
 
@@ -157,9 +159,10 @@ const args: TrainArguments = { images: 'i', labels: 'l', out: 'o', steps: 100, a
 describe('where a run begins', () => {
   const settings = newSettings({ ...args, init: 'random' }, 'data', '/');
   const state = (note: unknown) =>
-    writeSafetensors(
+    writeState(
       { weight: { dtype: 'F32', shape: [1], data: Float32Array.of(1) } },
-      { training: JSON.stringify({ step: 7, settings: {}, note }) },
+      {},
+      { step: 7, settings: resolveSettings({}), note },
     );
   const setUp = (bytes?: Uint8Array) => {
     const path = join(temporaryFolder(), 'o.state.safetensors');
@@ -167,31 +170,32 @@ describe('where a run begins', () => {
     return path;
   };
 
-  test('at the first step without a checkpoint, and with --overwrite', () => {
-    expect(chooseStart(setUp(), {}, 'S')).toBeUndefined();
-    expect(chooseStart(setUp(), { resume: true }, 'S')).toBeUndefined();
-    expect(chooseStart(setUp(state(settings)), { overwrite: true }, 'S')).toBeUndefined();
+  test('at the first step without a checkpoint, and with --overwrite', async () => {
+    expect(await chooseStart(setUp(), {}, 'S')).toBeUndefined();
+    expect(await chooseStart(setUp(), { resume: true }, 'S')).toBeUndefined();
+    expect(await chooseStart(setUp(await state(settings)), { overwrite: true }, 'S')).toBeUndefined();
   });
 
-  test('at the checkpoint with --resume', () => {
-    expect(chooseStart(setUp(state(settings)), { resume: true }, 'S')).toMatchObject({ step: 7, settings });
+  test('at the checkpoint with --resume', async () => {
+    const start = await chooseStart(setUp(await state(settings)), { resume: true }, 'S');
+    expect(start).toMatchObject({ step: 7, settings });
   });
 
-  test('nowhere where a checkpoint would be lost', () => {
-    const path = setUp(state(settings));
-    expect(() => chooseStart(path, {}, 'S')).toThrow(
+  test('nowhere where a checkpoint would be lost', async () => {
+    const path = setUp(await state(settings));
+    await expect(chooseStart(path, {}, 'S')).rejects.toThrow(
       /^S is the checkpoint of an earlier run: go on with --resume, begin anew with --overwrite/,
     );
     expect(existsSync(path)).toBe(true);
   });
 
-  test('a file that is no checkpoint is named', () => {
-    const start = (bytes: Uint8Array) => () => chooseStart(setUp(bytes), { resume: true }, 'S');
-    expect(start(new Uint8Array(3))).toThrow(expect.objectContaining({ code: 'invalid-safetensors' }));
-    expect(start(new Uint8Array(3))).toThrow(/^S: /);
-    expect(start(state(undefined))).toThrow(/^S: expected the checkpoint of `dbnet-webgpu train`/);
+  test('a file that is no checkpoint is named', async () => {
+    const start = (bytes: Uint8Array) => expect(chooseStart(setUp(bytes), { resume: true }, 'S')).rejects;
+    await start(new Uint8Array(3)).toThrow(expect.objectContaining({ code: 'invalid-safetensors' }));
+    await start(new Uint8Array(3)).toThrow(/^S: /);
+    await start(await state(undefined)).toThrow(/^S: expected the checkpoint of `dbnet-webgpu train`/);
     const weights = writeSafetensors({ weight: { dtype: 'F32', shape: [1], data: Float32Array.of(1) } });
-    expect(start(weights)).toThrow(/^S: expected the state of a training run/);
+    await start(weights).toThrow(/^S: expected the state of a training run/);
   });
 });
 

@@ -216,6 +216,29 @@ describe('a run that was stopped', () => {
     expect(existsSync(join(cwd, 'w.state.safetensors'))).toBe(false);
   });
 
+  test('does not go on from a damaged checkpoint', async () => {
+    const cwd = folderOf(dataSet());
+    expect(await setUp(cwd).run(line)).toBe(0);
+    const path = join(cwd, 'w.state.safetensors');
+    const whole = readFileSync(path);
+    const log = readFileSync(join(cwd, 'w.log.jsonl'), 'utf8');
+    const changes = [
+      Buffer.from(whole.toString('latin1').replace('\\"step\\":7', '\\"step\\":5'), 'latin1'),
+      whole.map((byte, i) => (i === whole.length - 1 ? byte ^ 1 : byte)),
+    ];
+    for (const changed of changes) {
+      expect(changed.equals(whole)).toBe(false);
+      writeFileSync(path, changed);
+      const { run, stderr, trainer } = setUp(cwd);
+      expect(await run('--resume')).toBe(1);
+      expect(stderr.text()).toMatch(
+        /^error: w\.state\.safetensors: expected the state as it was saved .* found it changed or damaged/m,
+      );
+      expect(trainer.create).toEqual([]);
+    }
+    expect(readFileSync(join(cwd, 'w.log.jsonl'), 'utf8')).toBe(log);
+  });
+
   test('and is done already writes its weights again', async () => {
     const cwd = folderOf(dataSet());
     expect(await setUp(cwd).run(line)).toBe(0);
