@@ -66,22 +66,28 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
       }
     },
 
-    async writeGrey(path, data, width, height) {
+    async encodeGrey(data, width, height) {
       const sharp = await getSharp();
-      await sharp(data, { raw: { width, height, channels: 1 } })
-        .toColourspace('b-w')
-        .png()
-        .toFile(path);
+      const picture = sharp(data, { raw: { width, height, channels: 1 } });
+      return picture.toColourspace('b-w').png().toBuffer();
     },
 
-    async writeOverlay(path, image, svg) {
+    async encodeOverlay(image, svg, extension) {
       const sharp = await getSharp();
       const { data, width, height, channels } = image;
       const picture = sharp(data, { raw: { width, height, channels } }).composite([
         { input: Buffer.from(svg) },
       ]);
-      const encode = ENCODERS[path.split('.').at(-1)!.toLowerCase()] ?? ENCODERS.png;
-      await encode(picture).toFile(path);
+      const format = extension.toLowerCase();
+      try {
+        return await (ENCODERS[format] ?? ENCODERS.png)(picture).toBuffer();
+      } catch (cause) {
+        throw new DBNetError(
+          'invalid-image',
+          `expected a picture that .${format} can hold, found ${width} x ${height} pixels (${firstLine(cause)}).`,
+          { cause },
+        );
+      }
     },
   };
 }

@@ -22,6 +22,8 @@ export interface EvalImage {
 /** A data set as it lies in folders. */
 export interface EvalSet {
   images: EvalImage[];
+  /** The files that the labels stand in. */
+  labelFiles: string[];
   /** Images in the folder that have no labels (text labels only). */
   unlabelled: number;
 }
@@ -79,7 +81,8 @@ function readTextSet(images: string, folder: string, shown: string): EvalSet {
         : `expected one image for ${file}, found ${found.join(' and ')}.`;
     return { name: stem, problem, labels };
   });
-  return { images: set, unlabelled: [...byStem.values()].flat().length };
+  const labelFiles = files.map((file) => join(folder, file));
+  return { images: set, labelFiles, unlabelled: [...byStem.values()].flat().length };
 }
 
 function readJsonSet(images: string, file: string, shown: string): EvalSet {
@@ -89,7 +92,7 @@ function readJsonSet(images: string, file: string, shown: string): EvalSet {
     const problem = path === undefined ? `expected it below ${images}, found no such file.` : undefined;
     return { name: image, path, problem, labels: polygons, width, height };
   });
-  return { images: set, unlabelled: 0 };
+  return { images: set, labelFiles: [file], unlabelled: 0 };
 }
 
 /** The labels of one image. */
@@ -189,6 +192,11 @@ function readText(path: string, shown: string): string {
 /** A file's name without folder and extension. */
 export function stemOf(path: string): string {
   return basename(path, extname(path));
+}
+
+/** The files that a set was read from, or will be. */
+export function filesOf({ images, labelFiles }: EvalSet): string[] {
+  return [...labelFiles, ...images.flatMap(({ path }) => path ?? [])];
 }
 
 function isFolder(path: string): boolean {

@@ -1,9 +1,8 @@
-/** @file The parts of `train` that need no trainer: order of samples, log, whole files, where a run begins. */
+/** @file The parts of `train` that need no trainer: order of samples, log, where a run begins. */
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { replaceBytes, replaceFile } from '../../src/cli/replace-file.ts';
 import { chooseStart } from '../../src/cli/training/checkpoint.ts';
 import { trainingFiles } from '../../src/cli/training/files.ts';
 import { linesUpTo, TrainingLog } from '../../src/cli/training/log.ts';
@@ -61,41 +60,6 @@ describe('order of samples', () => {
       expect(await new SampleOrder(5, 0).batch(step, 2, all, hasText)).toContain(3);
     }
     expect(await new SampleOrder(5, 0).batch(0, 2, (sample) => sample !== 3, hasText)).toBeUndefined();
-  });
-});
-
-describe('whole files', () => {
-  test('are replaced, and nothing else is left', async () => {
-    const folder = temporaryFolder();
-    const path = join(folder, 'a.bin');
-    await replaceBytes(path, Uint8Array.of(1, 2, 3));
-    await replaceBytes(path, Uint8Array.of(4));
-    expect([...readFileSync(path)]).toEqual([4]);
-    expect(readdirSync(folder)).toEqual(['a.bin']);
-  });
-
-  test('a writing that fails leaves the old file as it was', async () => {
-    const folder = temporaryFolder();
-    const path = join(folder, 'a.png');
-    writeFileSync(path, 'old');
-    const failing = replaceFile(path, (partial) => {
-      expect(partial).toMatch(/\.png$/);
-      writeFileSync(partial, 'half');
-      // As a program finds it that is killed here.
-      expect(readFileSync(path, 'utf8')).toBe('old');
-      throw new Error('no space');
-    });
-    await expect(failing).rejects.toThrow('no space');
-    expect(readFileSync(path, 'utf8')).toBe('old');
-    expect(readdirSync(folder)).toEqual(['a.png']);
-  });
-
-  test('what a killed program left behind is replaced', async () => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, '.partial-a.bin'), 'a long rest of another time');
-    await replaceBytes(join(folder, 'a.bin'), 'new');
-    expect(readFileSync(join(folder, 'a.bin'), 'utf8')).toBe('new');
-    expect(readdirSync(folder)).toEqual(['a.bin']);
   });
 });
 

@@ -224,7 +224,7 @@ describe('a run that was stopped', () => {
     const log = readFileSync(join(cwd, 'w.log.jsonl'), 'utf8');
     const changes = [
       Buffer.from(whole.toString('latin1').replace('\\"step\\":7', '\\"step\\":5'), 'latin1'),
-      whole.map((byte, i) => (i === whole.length - 1 ? byte ^ 1 : byte)),
+      Buffer.from(whole.map((byte, i) => (i === whole.length - 1 ? byte ^ 1 : byte))),
     ];
     for (const changed of changes) {
       expect(changed.equals(whole)).toBe(false);
