@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import type { RawImage } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
+import { otherThanFile } from './input-file.ts';
 import type { ImageCodec } from './services.ts';
 
 /** What is used of the package. */
@@ -95,8 +96,11 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
 async function readImageFile(path: string): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
+    const other = otherThanFile(path);
+    if (other !== undefined) throw new DBNetError('load-failed', `expected an image file, found ${other}.`);
     bytes = await readFile(path);
   } catch (cause) {
+    if (cause instanceof DBNetError) throw cause;
     throw new DBNetError('load-failed', `expected an image file, found ${describeReadError(cause)}.`, {
       cause,
     });
@@ -110,7 +114,6 @@ async function readImageFile(path: string): Promise<Uint8Array> {
 function describeReadError(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
-  if (code === 'EISDIR') return 'a folder';
   if (code === 'EACCES' || code === 'EPERM') return 'a file that may not be read';
   return `that it cannot be read (${firstLine(cause)})`;
 }

@@ -1,10 +1,11 @@
 /** @file Finds label files and the images that they are about. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { DBNetError } from '../errors.ts';
 import { type LabelledImage, parseJsonLabels, parseTextLabels, type TextLabel } from '../eval/labels.ts';
 import { UsageError } from './failure.ts';
+import { otherThanFile } from './input-file.ts';
 
 /** One image of a data set. */
 export interface EvalImage {
@@ -179,6 +180,10 @@ function isInside(path: string, folder: string): boolean {
 }
 
 function readText(path: string, shown: string): string {
+  const other = otherThanFile(path);
+  if (other !== undefined) {
+    throw new DBNetError('invalid-labels', `${shown}: expected a file, found ${other}.`);
+  }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (cause) {
@@ -200,7 +205,7 @@ export function filesOf({ images, labelFiles }: EvalSet): string[] {
 }
 
 function isFolder(path: string): boolean {
-  return existsSync(path) && statSync(path).isDirectory();
+  return otherThanFile(path) === 'a folder';
 }
 
 /** img_2 before img_10. */

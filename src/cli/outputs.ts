@@ -1,6 +1,6 @@
 /** @file Which files a run writes, decided and checked before anything is computed. */
 
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { UsageError } from './failure.ts';
 import { OVERLAY_EXTENSIONS } from './image-codec.ts';
@@ -158,7 +158,7 @@ export function checkDistinct(outputs: readonly string[], inputs: readonly strin
 
 /** The same text for the same file. */
 function identify(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const stat = statOf(path);
   // Some file systems of Windows number no files.
   if (stat !== undefined && stat.ino !== 0n) return `${stat.dev}:${stat.ino}`;
   if (stat !== undefined) return realpathSync.native(path);
@@ -166,4 +166,13 @@ function identify(path: string): string {
   const real = existsSync(folder) ? realpathSync.native(folder) : folder;
   // On most disks of macOS and Windows a.json and A.json will be one file.
   return join(real, basename(path)).toLowerCase();
+}
+
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    // It is not there, or no path at all, as the address of weights; opening it will say so.
+    return undefined;
+  }
 }

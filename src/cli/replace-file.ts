@@ -32,14 +32,14 @@ export interface Replacement {
 }
 
 /**
- * Begins to replace a file, or to make it. A link stays, and the file that it leads to is replaced; permissions stay. What
+ * Begins to replace a file, or to make it. A link stays, and the file that it leads to is replaced; owner and permissions stay. What
  * is no file, such as a device or a pipe, is written to directly. A program that is killed leaves the old file, and
  * perhaps one named `.<name>.partial-<number>`.
  *
  * @throws OutputError if that cannot be.
  */
 export async function openReplacement(path: string): Promise<Replacement> {
-  const existing = statSync(path, { throwIfNoEntry: false });
+  const existing = await attempt(path, async () => statSync(path, { throwIfNoEntry: false }));
   if (existing !== undefined && !existing.isFile()) return openDirectly(path);
   const target = targetOf(path);
   const partial = partialName(target, randomBytes(4).toString('hex'));
@@ -103,6 +103,8 @@ async function create(target: string, partial: string, existing: Stats | undefin
   if (existing === undefined) return open(partial, 'wx');
   const mode = existing.mode & 0o777;
   const file = await open(partial, 'wx', mode);
+  // Only root can give a file away; for others it is theirs already.
+  await file.chown(existing.uid, existing.gid).catch(() => {});
   // Whatever the umask takes away.
   await file.chmod(mode);
   return file;
