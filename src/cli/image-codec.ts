@@ -69,8 +69,8 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
 
     async encodeGrey(data, width, height) {
       const sharp = await getSharp();
-      const picture = sharp(data, { raw: { width, height, channels: 1 } });
-      return picture.toColourspace('b-w').png().toBuffer();
+      const picture = sharp(data, { raw: { width, height, channels: 1 } }).toColourspace('b-w');
+      return encode(picture, 'png', { width, height });
     },
 
     async encodeOverlay(image, svg, extension) {
@@ -79,18 +79,25 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
       const picture = sharp(data, { raw: { width, height, channels } }).composite([
         { input: Buffer.from(svg) },
       ]);
-      const format = extension.toLowerCase();
-      try {
-        return await (ENCODERS[format] ?? ENCODERS.png)(picture).toBuffer();
-      } catch (cause) {
-        throw new DBNetError(
-          'invalid-image',
-          `expected a picture that .${format} can hold, found ${width} x ${height} pixels (${firstLine(cause)}).`,
-          { cause },
-        );
-      }
+      return encode(picture, extension.toLowerCase(), image);
     },
   };
+}
+
+async function encode(
+  picture: Sharp,
+  extension: string,
+  { width, height }: { width: number; height: number },
+): Promise<Uint8Array> {
+  try {
+    return await (ENCODERS[extension] ?? ENCODERS.png)(picture).toBuffer();
+  } catch (cause) {
+    throw new DBNetError(
+      'invalid-image',
+      `expected a picture that .${extension} can hold, found ${width} x ${height} pixels (${firstLine(cause)}).`,
+      { cause },
+    );
+  }
 }
 
 async function readImageFile(path: string): Promise<Uint8Array> {

@@ -20,6 +20,7 @@ import { addTrainOptions, type TrainArguments } from './training/options.ts';
 import { runTune, type TuneArguments } from './tune.ts';
 
 const EXIT_STATUS_HELP = `
+Files are written whole or not at all, and never over an input. JSON of a run that fails or is interrupted holds what was done.
 Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 terminated.`;
 
 const DETECT_HELP = `

@@ -118,6 +118,18 @@ describe('log', () => {
   });
 });
 
+test.runIf(existsSync('/dev/full'))(
+  'a line of the log that cannot be written is an error, and is no line',
+  async () => {
+    const log = await TrainingLog.open('/dev/full', 0);
+    expect(() => log.add(stepResult(1))).toThrow(
+      '/dev/full cannot be written: no space is left on the device.',
+    );
+    expect(log.steps).toEqual([]);
+    log.close();
+  },
+);
+
 const args: TrainArguments = { images: 'i', labels: 'l', out: 'o', steps: 100, augment: true, flip: true };
 
 describe('where a run begins', () => {
