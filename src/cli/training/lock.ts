@@ -1,7 +1,7 @@
 /** @file Locks, so that no two trainings write the same files. A lock is a file that names the process which holds it. */
 
 import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import process from 'node:process';
 import { OutputError, UsageError } from '../failure.ts';
@@ -58,13 +58,23 @@ function lock(path: string, cwd: string): () => void {
 
 /** @returns False if there is a lock. */
 function tryCreate(path: string, content: string): boolean {
+  let file: number;
   try {
-    writeFileSync(path, content, { flag: 'wx' });
-    return true;
+    file = openSync(path, 'wx');
   } catch (cause) {
     if (codeOf(cause) === 'EEXIST') return false;
     throw new OutputError(path, cause);
   }
+  try {
+    writeFileSync(file, content);
+  } catch (cause) {
+    // Half a lock would be respected for ever.
+    rmSync(path, { force: true });
+    throw new OutputError(path, cause);
+  } finally {
+    closeSync(file);
+  }
+  return true;
 }
 
 function read(path: string): string | undefined {
@@ -88,8 +98,11 @@ function takeAway(path: string, found: string): void {
     if (codeOf(cause) === 'ENOENT') return;
     throw cause;
   }
-  if (read(aside) !== found) linkSync(aside, path);
-  rmSync(aside, { force: true });
+  try {
+    if (read(aside) !== found) linkSync(aside, path);
+  } finally {
+    rmSync(aside, { force: true });
+  }
 }
 
 /** Whether the process that wrote this into its lock is known to have ended. */
