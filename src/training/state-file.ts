@@ -129,12 +129,15 @@ function checkArrays(file: Safetensors): void {
   for (const name of file.tensors.keys()) {
     const prefix = Object.values(prefixes).find((start) => name.startsWith(start));
     if (prefix === undefined) continue;
-    const least = prefix === prefixes.secondMoments ? 0 : Number.NEGATIVE_INFINITY;
-    const wrong = file.float32(name).find((value) => !(Number.isFinite(value) && value >= least));
-    if (wrong === undefined) continue;
+    const least = prefix === prefixes.secondMoments ? 0 : -Number.MAX_VALUE;
+    const values = file.float32(name);
+    let at = 0;
+    // Tens of millions of numbers: no call for each.
+    while (values[at] >= least && values[at] < Number.POSITIVE_INFINITY) at++;
+    if (at === values.length) continue;
     throw new DBNetError(
       'incompatible-weights',
-      `tensor '${name}': expected finite numbers${least === 0 ? ' from 0' : ''}, found ${wrong}: ` +
+      `tensor '${name}': expected finite numbers${least === 0 ? ' from 0' : ''}, found ${values[at]}: ` +
         'no run goes on from such a state; begin anew',
     );
   }
