@@ -31,21 +31,23 @@ export async function evaluateImages(
   { codec, signal }: Services,
   view: ProgressView,
   label: (index: number) => string,
-  onImage: (name: string, counts: ImageCounts) => void = () => {},
+  onImage: (name: string, counts: ImageCounts) => Promise<void> = async () => {},
 ): Promise<Evaluation> {
   const rows: ImageCounts[] = [];
   try {
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(`${label(index)} ${image.name}`);
+      let counts: ImageCounts;
       try {
-        const counts = await evaluateImage(image, detector, options, codec);
-        rows.push(counts);
-        onImage(image.name, counts);
+        counts = await evaluateImage(image, detector, options, codec);
       } catch (error) {
         if (signal.aborted || isFatal(error)) throw error;
         view.warn(`error: ${image.name}: ${describeError(error)}`);
+        continue;
       }
+      rows.push(counts);
+      await onImage(image.name, counts);
     }
   } finally {
     view.clear();

@@ -1,32 +1,21 @@
 /** @file The program `train` in Node: a run that is killed and resumed ends with the weights of one that was not. */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSync } from 'esbuild';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildProgram } from '../helpers/program.ts';
 import { makePicture } from '../training/pictures.ts';
 import { startProgram } from './program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const inProject = join(root, 'node_modules/.cache/dbnet-webgpu');
-let program: string;
+let built: ReturnType<typeof buildProgram>;
 let folder: string;
 
 beforeAll(async () => {
-  mkdirSync(inProject, { recursive: true, mode: 0o700 });
-  program = join(mkdtempSync(join(inProject, 'program.')), 'cli.mjs');
-  buildSync({
-    entryPoints: [join(root, 'src/cli/main.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'silent',
-  });
+  built = buildProgram();
   folder = mkdtempSync(join(tmpdir(), 'dbnet-webgpu-train-'));
   for (const index of [0, 1, 2]) {
     const picture = makePicture('plain', 5, index, { size: 96, words: [1, 1], height: [12, 16] });
@@ -38,7 +27,7 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
-  rmSync(join(program, '..'), { recursive: true, force: true });
+  built.remove();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -56,7 +45,7 @@ function start(out: string, ...more: string[]): ReturnType<typeof startProgram> 
     out,
   };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-  return startProgram(process.execPath, [program, 'train', ...args, ...more], { cwd: folder });
+  return startProgram(process.execPath, [built.program, 'train', ...args, ...more], { cwd: folder });
 }
 
 async function runToItsEnd(out: string, ...more: string[]): Promise<void> {
