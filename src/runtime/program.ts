@@ -38,7 +38,7 @@ export class Program {
   private constructor(plan: Plan, device: Device, pipelines: readonly GPUComputePipeline[]) {
     this.plan = plan;
     this.#shapeWords = shapeWords(plan);
-    this.#shapes = uploadShapes(this.#shapeWords, device.context.device);
+    this.#shapes = uploadShapes(this.#shapeWords, device.context);
     this.#device = device;
     this.#pipelines = pipelines;
   }
@@ -46,7 +46,7 @@ export class Program {
   /**
    * Compiles a plan and uploads its constants.
    * @param onCompiled called after each pipeline with how many are ready.
-   * @throws DBNetError `limit-exceeded`, `gpu-error`, `device-lost`.
+   * @throws DBNetError `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
   static async build(
     plan: Plan,
@@ -71,10 +71,7 @@ export class Program {
       }),
     );
     // Weights are packed while the driver compiles.
-    const uploading = checked(context, 'uploading the weights', () => {
-      constants.upload(plan.constants);
-    });
-    const [compiled] = await Promise.all([compiling, uploading]);
+    const [compiled] = await Promise.all([compiling, constants.upload(plan.constants)]);
     return new Program(plan, device, compiled);
   }
 
@@ -101,7 +98,7 @@ export class Program {
 
   /** Frees what is the program's own; the rest is shared. */
   destroy(): void {
-    this.#shapes.destroy();
+    this.#device.context.memory.free(this.#shapes);
   }
 
   /** The buffer and byte length of a tensor. */
@@ -182,8 +179,8 @@ function shapeWords({ steps }: Plan): Uint32Array<ArrayBuffer> {
   return words;
 }
 
-function uploadShapes(words: Uint32Array<ArrayBuffer>, device: GPUDevice): GPUBuffer {
-  const buffer = device.createBuffer({
+function uploadShapes(words: Uint32Array<ArrayBuffer>, { device, memory }: GpuContext): GPUBuffer {
+  const buffer = memory.createBuffer({
     label: 'shapes',
     size: words.byteLength,
     usage: bufferUsage.uniform | bufferUsage.copyTo,

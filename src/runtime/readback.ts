@@ -1,7 +1,7 @@
 /** @file Copying results to the CPU: mappable buffers that are used again, so that frames make no new ones. */
 
 import { bufferUsage } from './constants.ts';
-import { assertNotLost, type GpuContext } from './gpu-context.ts';
+import { assertUsable, type GpuContext } from './gpu-context.ts';
 
 const mapModeRead = 0x1; // GPUMapMode.READ, which Node has no global for
 
@@ -26,7 +26,7 @@ export class ReadbackPool {
     if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
     if (fitting) return fitting;
     if (taken) this.#discard(taken);
-    const buffer = this.#context.device.createBuffer({
+    const buffer = this.#context.memory.createBuffer({
       label: 'readback',
       size: bytes,
       usage: bufferUsage.mapRead | bufferUsage.copyTo,
@@ -61,29 +61,30 @@ export class ReadbackPool {
   }
 
   destroy(): void {
-    for (const buffer of this.#all) buffer.destroy();
+    this.#context.memory.free(...this.#all);
     this.#all.clear();
     this.#free.length = 0;
   }
 
   #discard(buffer: GPUBuffer): void {
     this.#all.delete(buffer);
-    buffer.destroy();
+    this.#context.memory.free(buffer);
   }
 }
 
 /**
  * Waits for the commands that write `buffer` and gives its first `bytes` bytes, valid until it is unmapped.
- * @throws DBNetError `device-lost`; what the platform says of a buffer that was destroyed.
+ * @throws DBNetError `disposed`, `device-lost`; what the platform says of a buffer that was destroyed.
  */
 export async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  assertUsable(context);
   try {
     await buffer.mapAsync(mapModeRead, 0, bytes);
     return buffer.getMappedRange(0, bytes);
   } catch (error) {
     // The lost promise settles a moment after the mapping fails.
     await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
-    assertNotLost(context);
+    assertUsable(context);
     throw error;
   }
 }
