@@ -46,7 +46,7 @@ export function addModelOptions(command: Command): Command {
     )
     .option(
       '--short-side <px>',
-      "scale the short side to this (default: the weights' own, else 736)",
+      "scale the short side to this (default: the weights' own, else 736; for detect without a GPU at most 736)",
       wholeNumber(32, MAX_SIDE),
     )
     .option(

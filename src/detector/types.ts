@@ -29,8 +29,8 @@ export type ImageSource =
  *
  * Bounds: the image is scaled by s = min(shortSide / short, maxLongSide / long, maxScale); each side becomes the nearest
  * multiple of 32, round(side * s / 32) * 32, but at least 32 and at most the largest multiple within `maxLongSide`.
- * Defaults: `shortSide` the weights' own, else 736; `maxLongSide` 2048; `maxScale` 4, since the network has learnt text of
- * the sizes that photos have, and finds less in letters blown up beyond them.
+ * Defaults: `shortSide` the weights' own, else 736; `maxLongSide` 2048; `maxScale` 4, beyond which small pictures take time
+ * and no more is found (`docs/architecture.md`).
  *
  * Fixed: `width` and `height`, multiples of 32.
  */
