@@ -214,7 +214,12 @@ export class Engine {
       const started = performance.now();
       const steps = await checked(this.context, 'uploading the image', () =>
         program.steps(this.#upload.upload(image, size)),
-      );
+      ).catch((error) => {
+        // What could not be had must not be taken for memory by the next image.
+        this.#upload.destroy();
+        this.#arena.destroy();
+        throw error;
+      });
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
       assertUsable(this.context);
@@ -222,7 +227,7 @@ export class Engine {
         program.setShape('threshold_bits', f32Bits(request.mask.threshold));
         program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
       }
-      const staging = this.#readback.acquire(bytes);
+      const staging = await this.#readback.acquire(bytes);
       let held: HeldMap | undefined;
       try {
         if (request.hold) held = await this.#hold(program.tensor(request.hold).bytes);

@@ -51,8 +51,12 @@ export class ImageUpload {
     ]);
   }
 
+  /** Frees all buffers and textures. The next image gets new ones. */
   destroy(): void {
     this.#context.memory.free(this.#pixels, this.#texture?.texture, this.#table);
+    this.#pixels = undefined;
+    this.#texture = undefined;
+    this.#table = undefined;
   }
 
   #uploadPixels({ data, width, height, channels }: ReadyImage & { kind: 'pixels' }): GPUBuffer {

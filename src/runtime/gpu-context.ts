@@ -166,3 +166,21 @@ export function assertUsable(context: GpuContext): void {
     );
   }
 }
+
+/**
+ * A buffer that is there: one that could not be had is freed, so that nobody takes it for memory.
+ * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
+ */
+export async function allocate(context: GpuContext, descriptor: GPUBufferDescriptor): Promise<GPUBuffer> {
+  const { memory } = context;
+  let buffer: GPUBuffer | undefined;
+  try {
+    return await checked(context, `allocating '${descriptor.label}'`, () => {
+      buffer = memory.createBuffer(descriptor);
+      return buffer;
+    });
+  } catch (error) {
+    memory.free(buffer);
+    throw error;
+  }
+}

@@ -6,7 +6,7 @@
 import type { Kernel } from '../kernels/kernel.ts';
 import { spanSums } from '../kernels/span-sums.ts';
 import { bufferUsage } from './constants.ts';
-import { checked, type GpuContext } from './gpu-context.ts';
+import { allocate, checked, type GpuContext } from './gpu-context.ts';
 import type { PipelineCache } from './pipelines.ts';
 import { mapRead, unmap } from './readback.ts';
 
@@ -78,18 +78,9 @@ export class HeldMaps {
     if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
     if (fitting) return { buffer: fitting.map, bytes, holder: fitting };
     if (taken) this.#discard(taken);
-    const { memory } = this.#context;
     const { storage, copyTo, copyFrom } = bufferUsage;
-    let map: GPUBuffer | undefined;
-    try {
-      map = await checked(this.#context, 'allocating a copy of a map', () => {
-        map = this.#create('held map', bytes, storage | copyTo | copyFrom);
-        return map;
-      });
-    } catch (error) {
-      memory.free(map);
-      throw error;
-    }
+    const usage = storage | copyTo | copyFrom;
+    const map = await allocate(this.#context, { label: 'held map', size: bytes, usage });
     const holder: Holder = { map, work: undefined };
     this.#all.add(holder);
     return { buffer: map, bytes, holder };

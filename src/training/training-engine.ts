@@ -124,7 +124,7 @@ export class TrainingEngine {
     this.#setRates(program, step);
     const outputs = [program.tensor(trainingOutputs.loss), program.tensor(trainingOutputs.verdict)];
     const bytes = outputs.reduce((sum, output) => sum + output.bytes, 0);
-    const staging = this.#readback.acquire(bytes);
+    const staging = await this.#readback.acquire(bytes);
     try {
       await checked(this.context, 'a training step', () => {
         device.queue.writeBuffer(inputs[0], 0, pixels);

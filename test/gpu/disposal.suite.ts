@@ -12,7 +12,7 @@ import { resolveLoss } from '../../src/training/loss.ts';
 import { resolveOptimizer } from '../../src/training/optimizer.ts';
 import { TrainingEngine } from '../../src/training/training-engine.ts';
 import { randomParameters, smallEntries } from '../helpers/networks.ts';
-import { assert, assertEqual } from './assert.ts';
+import { assert, assertEqual, assertRejects } from './assert.ts';
 import { openSmallEngine, smallRecipe } from './small-engine.ts';
 import type { GpuTest } from './suite.ts';
 import { spread, watchDevice } from './watch-device.ts';
@@ -131,6 +131,32 @@ async function abortAtMoments<E extends Disposable>(
 }
 
 const tests: GpuTest[] = [
+  {
+    name: 'what could not be allocated is an error of that call, and the next one asks again',
+    async run({ device }) {
+      const watched = watchDevice(device);
+      const undisturbed = await openSmallEngine(device);
+      await frame(undisturbed, 64);
+      const expected = watched.held();
+      undisturbed.dispose();
+      for (const label of [
+        'shapes',
+        'activations 1',
+        'pixels',
+        'resize table',
+        'held map',
+        'spans',
+        'readback',
+      ]) {
+        const engine = await openSmallEngine(device);
+        watched.failOnce(label);
+        await assertRejects(() => frame(engine, 64), 'gpu-error', label);
+        await frame(engine, 64);
+        assertEqual(watched.held(), expected, `held after '${label}' failed`);
+        engine.dispose();
+      }
+    },
+  },
   {
     name: 'a detector that is disposed of while its first call waits leaves nothing',
     run: ({ device }) => disposeAtMoments(device, openSmallEngine, (engine) => frame(engine, 64)),

@@ -337,7 +337,7 @@ const tests: GpuTest[] = [
       const values = randomFloats(64, 6);
       const source = device.createBuffer({ size: 256, usage: USAGE.COPY_SRC | USAGE.COPY_DST });
       device.queue.writeBuffer(source, 0, values);
-      const [first, second] = [readback.acquire(256), readback.acquire(128)];
+      const [first, second] = [await readback.acquire(256), await readback.acquire(128)];
       assert(first !== second, 'expected two buffers while both are held');
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(source, 0, first, 0, 256);
@@ -346,10 +346,10 @@ const tests: GpuTest[] = [
       assertEqual([...new Float32Array(mapped)], [...values.subarray(0, 32)], 'mapped values');
       readback.release(first);
       readback.release(second);
-      assert(readback.acquire(100) === second, 'expected the smallest buffer that fits');
-      assert(readback.acquire(100) === first, 'expected the other free buffer');
+      assert((await readback.acquire(100)) === second, 'expected the smallest buffer that fits');
+      assert((await readback.acquire(100)) === first, 'expected the other free buffer');
       readback.release(second);
-      readback.acquire(512);
+      await readback.acquire(512);
       assertEqual(readback.bytes, 256 + 512, 'bytes after a free buffer made room for a larger one');
       readback.destroy();
       assertEqual(readback.bytes, 0, 'bytes after destroy');

@@ -15,12 +15,15 @@ export interface WatchedDevice {
   readonly answers: number;
   /** Does something before whoever waits for the `answer`-th answer from now on goes on. Counts from 1. */
   at(answer: number, action: () => void): void;
+  /** Asks for more than any device has when a buffer with this label is made next. */
+  failOnce(label: string): void;
 }
 
 /** Watches a device from now on. */
 export function watchDevice(device: GPUDevice): WatchedDevice {
   const held = new Map<object, string>();
   let answers = 0;
+  let failing: string | undefined;
   let moment = { answer: 0, action: () => {} };
 
   const answer = (original: (...args: never[]) => unknown) =>
@@ -33,8 +36,12 @@ export function watchDevice(device: GPUDevice): WatchedDevice {
     }) satisfies Methods[string];
 
   for (const method of ['createBuffer', 'createTexture', 'createQuerySet']) {
-    wrap(device, method, (original) => (descriptor: never) => {
-      const resource = original(descriptor) as GPUBuffer;
+    wrap(device, method, (original) => (descriptor: GPUBufferDescriptor) => {
+      const fails = descriptor.label === failing;
+      if (fails) failing = undefined;
+      const resource = original(
+        (fails ? { ...descriptor, size: 2 ** 45 } : descriptor) as never,
+      ) as GPUBuffer;
       held.set(resource, resource.label);
       wrap(resource, 'destroy', (destroy) => () => {
         held.delete(resource);
@@ -54,6 +61,9 @@ export function watchDevice(device: GPUDevice): WatchedDevice {
     at(answer, action) {
       answers = 0;
       moment = { answer, action };
+    },
+    failOnce(label) {
+      failing = label;
     },
   };
 }
