@@ -37,7 +37,7 @@ export function watchDevice(device: GPUDevice): WatchedDevice {
 
   for (const method of ['createBuffer', 'createTexture', 'createQuerySet']) {
     wrap(device, method, (original) => (descriptor: GPUBufferDescriptor) => {
-      const fails = descriptor.label === failing;
+      const fails = failing !== undefined && descriptor.label === failing;
       if (fails) failing = undefined;
       const resource = original(
         (fails ? { ...descriptor, size: 2 ** 45 } : descriptor) as never,
