@@ -19,7 +19,7 @@ import { createProgressView, type ProgressView } from './progress.ts';
 import { replaceFile } from './replace-file.ts';
 import type { Detector, Services } from './services.ts';
 import { openDetector } from './session.ts';
-import { detectionSummary, regionTable } from './table.ts';
+import { detectionSummary, regionTable, warningLine } from './table.ts';
 
 /** Arguments of the command. */
 export interface DetectArguments extends ModelArguments, OutputArguments {
@@ -56,7 +56,11 @@ export async function runDetect(
   const detector = await openDetector(create, services, view, needsThreshold);
   try {
     makeFolders(plan);
-    const options: DetectOptions = { ...toDetectOptions(args), onProgress: view.report, signal };
+    const options: DetectOptions = {
+      ...withSoftwareSize(toDetectOptions(args), detector, view),
+      onProgress: view.report,
+      signal,
+    };
     const run: Run = { detector, options, args, plan, view, services };
     const failures = await withJsonLines(plan.json, stdout, (json) => detectImages(images, run, json));
     if (failures > 0 && images.length > 1) view.warn(`${failures} of ${images.length} images failed.`);
@@ -64,6 +68,23 @@ export async function runDetect(
   } finally {
     detector.dispose();
   }
+}
+
+/** The short side on a software adapter, where the weights' own may take minutes. */
+const softwareShortSide = 736;
+
+/** Options with a smaller size for a software adapter, unless one is given; one line says so. */
+function withSoftwareSize(options: DetectOptions, { info }: Detector, view: ProgressView): DetectOptions {
+  const { size } = options;
+  const { shortSide } = info.weights;
+  const isGiven = size && ('width' in size || size.shortSide !== undefined);
+  if (!info.software || isGiven || shortSide <= softwareShortSide) return options;
+  const times = (shortSide / softwareShortSide) ** 2;
+  view.note(
+    `Without a GPU the short side is scaled to ${softwareShortSide}; --short-side ${shortSide}, the weights' own, finds ` +
+      `more and takes ${times.toFixed(1)} times as long.`,
+  );
+  return { ...options, size: { ...size, shortSide: softwareShortSide } };
 }
 
 /** @returns How many images failed. */
@@ -85,9 +106,10 @@ async function detectImages(images: readonly string[], run: Run, json: JsonLines
         continue;
       }
       view.clear();
-      const { width, height, truncated, regions } = detection;
-      await json.write({ image, width, height, truncated, regions });
+      const { width, height, network, truncated, warnings, regions } = detection;
+      await json.write({ image, width, height, network, truncated, warnings, regions });
       if (plan.json !== STDOUT) stdout.write(describeImage(image, detection, args.shape ?? 'quad'));
+      for (const warning of warnings) view.warn(`warning: ${image}: ${warningLine(warning)}`);
       const overlay = plan.overlays[index];
       const maps = plan.maps[index];
       if (overlay !== undefined) view.note(`Overlay: ${displayPath(overlay, cwd)}`);

@@ -4,6 +4,7 @@
  */
 
 import { bufferUsage } from '../runtime/constants.ts';
+import type { DeviceMemory } from '../runtime/device-memory.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { type Bound, dispatch } from './tuning-buffers.ts';
 
@@ -48,6 +49,7 @@ export interface Stopwatch {
 /** The device's own clock, or the wall clock. */
 export class GpuStopwatch implements Stopwatch {
   readonly #device: GPUDevice;
+  readonly #memory: DeviceMemory;
   readonly #queries: GPUQuerySet | undefined;
   readonly #resolved: GPUBuffer | undefined;
   readonly #staging: GPUBuffer;
@@ -55,17 +57,18 @@ export class GpuStopwatch implements Stopwatch {
   #floor = 0;
   #coarse = false;
 
-  private constructor({ device }: GpuContext) {
+  private constructor({ device, memory }: GpuContext) {
     this.#device = device;
+    this.#memory = memory;
     if (device.features.has('timestamp-query')) {
-      this.#queries = device.createQuerySet({ label: 'tuning', type: 'timestamp', count: 2 });
-      this.#resolved = device.createBuffer({
+      this.#queries = memory.createQuerySet({ label: 'tuning', type: 'timestamp', count: 2 });
+      this.#resolved = memory.createBuffer({
         label: 'tuning: timestamps',
         size: stampBytes,
         usage: queryResolve | bufferUsage.copyFrom,
       });
     }
-    this.#staging = device.createBuffer({
+    this.#staging = memory.createBuffer({
       label: 'tuning: readback',
       size: stampBytes + 4,
       usage: bufferUsage.mapRead | bufferUsage.copyTo,
@@ -125,9 +128,7 @@ export class GpuStopwatch implements Stopwatch {
   }
 
   destroy(): void {
-    this.#queries?.destroy();
-    this.#resolved?.destroy();
-    this.#staging.destroy();
+    this.#memory.free(this.#queries, this.#resolved, this.#staging);
   }
 
   #elapsed(begin: bigint, end: bigint): number {
