@@ -34,7 +34,7 @@ function unrolled(text: string): string {
   return expanded === text ? text : unrolled(expanded);
 }
 
-/** The lines that are not blank, indented by the brackets that are open before them. */
+/** The lines that are not blank, indented by the brackets that are open before them; a blank one after each function. */
 function indented(text: string): string {
   let depth = 0;
   let result = '';
@@ -44,8 +44,10 @@ function indented(text: string): string {
     const closing = opened(/^[})]*/.exec(line)![0]);
     result += `${'  '.repeat(depth + closing)}${line}\n`;
     depth += opened(line.replace(/\/\/.*/, ''));
+    // What stands at the top level is set apart.
+    if (depth === 0 && closing < 0) result += '\n';
   }
-  return result;
+  return result.replace(/\n+$/, '\n');
 }
 
 /** What a shader that computes in `precision` begins with. */

@@ -13,9 +13,11 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
   let exponent = vec4<u32>(0x7f800000u);
   return bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(result), bits, (bits & exponent) == exponent));
 }
+
 fn feature(head: u32, pixel: u32, c: u32) -> vec4<f16> {
   return features0[pixel * 16u + c];
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = id.x * 2u;

@@ -15,11 +15,13 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
   let exponent = vec4<u32>(0x7f800000u);
   return bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(result), bits, (bits & exponent) == exponent));
 }
+
 // Eight neighbouring feature pixels fill one word in each of two rows; they are always in one workgroup.
 var<workgroup> words: array<atomic<u32>, 32>;
 fn feature(head: u32, pixel: u32, c: u32) -> vec4<f32> {
   return features0[pixel * 32u + head * 16u + c];
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = id.x * 2u;
