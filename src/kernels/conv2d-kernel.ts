@@ -54,7 +54,7 @@ export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Ke
     tile.kind === 'direct' ? directCode(loop, tile, precision) : workgroupCode(loop, tile, precision);
   return {
     label: `${loop.label} (${tileName(tile)})`,
-    code: `${header(precision)}${declarations}\n${storeCode(loop, precision, planes)}${body}`,
+    code: `${header(precision)}${declarations}\n${storeCode(loop, precision, planes)}\n${body}`,
     bindings,
     shape,
     dispatch: [...tileGrid(outHeight * outWidth, 4 * vectorsOf(outChannels), tile), count],

@@ -1,6 +1,6 @@
 /** @file Sums of f32 values over spans, one group of spans per workgroup: scores without reading their map back. */
 
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, workgroupGrid } from './kernel.ts';
 import { wgsl } from './wgsl.ts';
 
 export interface SpanSums {
@@ -19,9 +19,6 @@ export type SummedBy = 'workgroup' | 'thread';
 
 const threads = 64;
 
-/** Workgroups along x; WebGPU promises so many. */
-const maxWorkgroups = 65_535;
-
 /**
  * `sums[g]`: the sum of `values` over the spans `starts[g]` up to (not including) `starts[g + 1]`; a span is its first
  * index and its length. Always in the same order, so that the sums are the same from run to run, and in parts (64
@@ -33,7 +30,7 @@ export function spanSums(
   { by }: { by: SummedBy },
 ): Kernel {
   const workgroups = by === 'workgroup' ? groups : Math.ceil(groups / threads);
-  const columns = Math.min(workgroups, maxWorkgroups);
+  const [columns, rows] = workgroupGrid(workgroups);
   const shape = { groups, columns };
   const typed: TypedBinding[] = [
     { name: 'values', access: 'read', bytes: 4 * values, type: 'f32' },
@@ -87,7 +84,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     code,
     bindings,
     shape,
-    dispatch: [columns, Math.ceil(workgroups / columns), 1],
+    dispatch: [columns, rows, 1],
     flops: pixels,
     bytes: 4 * pixels + traffic(typed.slice(1)),
   };

@@ -34,18 +34,23 @@ function unrolled(text: string): string {
   return expanded === text ? text : unrolled(expanded);
 }
 
-/** The lines that are not blank, indented by the brackets that are open before them. */
+/** The lines that are not blank, indented by the brackets that are open before them; a blank one after each function. */
 function indented(text: string): string {
   let depth = 0;
   let result = '';
   for (const line of text.split('\n').map((line) => line.trim())) {
     if (line === '') continue;
-    const opened = (part: string) => part.split(/[{(]/).length - part.split(/[})]/).length;
-    const closing = opened(/^[})]*/.exec(line)![0]);
-    result += `${'  '.repeat(depth + closing)}${line}\n`;
-    depth += opened(line.replace(/\/\/.*/, ''));
+    let at = 0;
+    for (; line[at] === '}' || line[at] === ')'; at++) depth--;
+    result += `${'  '.repeat(depth)}${line}\n`;
+    // What stands at the top level is set apart.
+    if (depth === 0 && at > 0) result += '\n';
+    for (; at < line.length && !line.startsWith('//', at); at++) {
+      if (line[at] === '{' || line[at] === '(') depth++;
+      else if (line[at] === '}' || line[at] === ')') depth--;
+    }
   }
-  return result;
+  return result.replace(/\n+$/, '\n');
 }
 
 /** What a shader that computes in `precision` begins with. */

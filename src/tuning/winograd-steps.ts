@@ -5,7 +5,7 @@
 
 import type { Conv2d } from '../kernels/conv2d.ts';
 import type { convolution } from '../kernels/convolution.ts';
-import { declare, type Kernel, traffic } from '../kernels/kernel.ts';
+import { declare, type Kernel, traffic, workgroupGrid } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import { type Precision, wgsl } from '../kernels/wgsl.ts';
 import {
@@ -69,7 +69,7 @@ function weightsKernel(size: WinogradSize, inChannels: number, outChannels: numb
   const { G } = winogradMatrices[size];
   const side = size + 2;
   const filters = inChannels * outChannels;
-  const shape = { filters, columns: Math.min(Math.ceil(filters / 64), 65_535) };
+  const shape = { filters };
   const { bindings, declarations } = declare(
     [
       { name: 'weights', access: 'read', bytes: 4 * 9 * filters, type: 'f32' },
@@ -79,8 +79,8 @@ function weightsKernel(size: WinogradSize, inChannels: number, outChannels: numb
   );
   const code = wgsl`${declarations}
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let filter_index = id.y * shape.columns * 64u + id.x;
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let filter_index = id.y * groups.x * 64u + id.x;
   if (filter_index >= shape.filters) { return; }
   #for y in 0..3
   #for x in 0..3
@@ -98,7 +98,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     code,
     bindings,
     shape,
-    dispatch: [shape.columns, Math.ceil(filters / (64 * shape.columns)), 1],
+    dispatch: [...workgroupGrid(Math.ceil(filters / 64)), 1],
     flops: filters * (3 * side + side * side) * 6,
     bytes: traffic(bindings),
   };

@@ -3,6 +3,7 @@
 import conv2d from './conv2d.suite.ts';
 import dbHead from './db-head.suite.ts';
 import detector from './detector.suite.ts';
+import disposal from './disposal.suite.ts';
 import layers from './layers.suite.ts';
 import mobile from './mobile.suite.ts';
 import models from './models.suite.ts';
@@ -32,6 +33,7 @@ export const suites: GpuSuite[] = [
   { name: 'network', tests: network },
   { name: 'models', tests: models },
   { name: 'detector', tests: detector },
+  { name: 'disposal', tests: disposal },
   { name: 'scores', tests: scores },
   { name: 'tuning', tests: tuning },
   { name: 'winograd', tests: winograd },

@@ -171,7 +171,7 @@ describe('WGSL', () => {
     const dispatchOf = (groups: number, by: 'workgroup' | 'thread') =>
       spanSums({ label: 'sums', values: 1, spans: 1, groups, pixels: 1 }, { by }).dispatch;
     expect(dispatchOf(65_535, 'workgroup')).toEqual([65_535, 1, 1]);
-    expect(dispatchOf(65_536, 'workgroup')).toEqual([65_535, 2, 1]);
+    expect(dispatchOf(65_536, 'workgroup')).toEqual([32_768, 2, 1]);
     expect(dispatchOf(65_536, 'thread')).toEqual([1024, 1, 1]);
   });
 

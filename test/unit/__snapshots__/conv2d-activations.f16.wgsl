@@ -12,12 +12,14 @@ fn gelu(x: vec4<f32>) -> vec4<f32> {
   let tail = 0.5 * series * exp(-z * z);
   return x * select(1.0 - tail, tail, x < vec4<f32>());
 }
+
 fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   let at = pixel * shape.out_vectors + channel;
   var value = sum;
   value = gelu(value);
   output[at] = vec4<f16>(value);
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let item = id.y * groups.x * 64u + id.x;

@@ -8,6 +8,7 @@ fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   var value = sum;
   output[at] = vec4<f32>(value);
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let item = id.y * groups.x * 64u + id.x;

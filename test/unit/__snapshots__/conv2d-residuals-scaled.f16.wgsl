@@ -17,6 +17,7 @@ fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   value += vec4<f32>(residual2[((select(select(1u, 0u, y % 8u == 0u), 2u, y % 8u == 7u) * 3u + select(select(1u, 0u, x % 8u == 0u), 2u, x % 8u == 7u)) * (shape.out_height / 8u) * (shape.out_width / 8u) + (y / 8u) * (shape.out_width / 8u) + x / 8u) * shape.out_vectors + channel]);
   output[at] = vec4<f16>(value);
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let item = id.y * groups.x * 64u + id.x;

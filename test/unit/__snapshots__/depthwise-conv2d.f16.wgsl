@@ -12,6 +12,7 @@ fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   value *= clamp(value / 6.0 + 0.5, vec4<f32>(), vec4<f32>(1.0));
   output[at] = vec4<f16>(value);
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let groups = (shape.out_width + 3u) / 4u;

@@ -7,10 +7,12 @@ struct Shape { width: u32 }
 fn byte_at(index: u32) -> u32 {
   return (source[index / 4u] >> ((index % 4u) * 8u)) & 255u;
 }
+
 fn pixel(x: u32, y: u32) -> vec3<u32> {
   let at = (y * resize[0].x + x) * 3u;
   return vec3<u32>(byte_at(at), byte_at(at + 1u), byte_at(at + 2u));
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= shape.width) { return; }

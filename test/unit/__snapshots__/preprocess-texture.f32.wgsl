@@ -6,6 +6,7 @@ struct Shape { width: u32 }
 fn pixel(x: u32, y: u32) -> vec3<u32> {
   return vec3<u32>(textureLoad(source, vec2<u32>(x, y), 0).rgb * 255.0 + 0.5);
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= shape.width) { return; }

@@ -9,6 +9,7 @@ fn store(pixel: u32, channel: u32, class_image: u32, sum: vec4<f32>) {
   var value = sum;
   output[at] = vec4<f16>(value);
 }
+
 // Blocks of 4 input channels one after the other, each padded by one against bank conflicts; and their weights.
 var<workgroup> block_pixels: array<vec4<f16>, 132>;
 var<workgroup> block_weights: array<vec4<f16>, 128>;

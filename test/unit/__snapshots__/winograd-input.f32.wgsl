@@ -6,6 +6,7 @@ fn pixel_at(y: u32, x: u32, channel: u32) -> vec4<f32> {
   let inside = y < shape.height && x < shape.width;
   return vec4<f32>(select(vec4<f32>(), source[select(0u, (y * shape.width + x) * shape.vectors + channel, inside)], inside));
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let columns = (shape.width + 3u) / 4u;
