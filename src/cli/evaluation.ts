@@ -43,7 +43,8 @@ export async function evaluateImages(
       try {
         const evaluated = await evaluateImage(image, detector, options, codec);
         counts = evaluated.counts;
-        for (const warning of evaluated.warnings) view.warn(`warning: ${image.name}: ${warningLine(warning)}`);
+        for (const warning of evaluated.warnings)
+          view.warn(`warning: ${image.name}: ${warningLine(warning)}`);
       } catch (error) {
         if (signal.aborted || isFatal(error)) throw error;
         view.warn(`error: ${image.name}: ${describeError(error)}`);
