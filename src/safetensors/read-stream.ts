@@ -1,7 +1,7 @@
 /** @file Bytes from a stream (a response's or a file's), with progress, and stopped by a signal at once. */
 
+import { countBytes, tagOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
-import { countBytes, kindOf } from './messages.ts';
 
 /** Options of {@link loadBytes}. */
 export interface LoadOptions {
@@ -90,8 +90,8 @@ async function readChunk(
   }
   signal?.throwIfAborted();
   if (result.done) return undefined;
-  if (kindOf(result.value) !== 'Uint8Array') {
-    failLoad(`${address}: expected a stream of Uint8Array, found ${kindOf(result.value)} in it.`);
+  if (tagOf(result.value) !== 'Uint8Array') {
+    failLoad(`${address}: expected a stream of Uint8Array, found ${tagOf(result.value)} in it.`);
   }
   return result.value;
 }

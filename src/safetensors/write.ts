@@ -1,6 +1,9 @@
 /** @file The safetensors writer, for 32-bit floats. */
 
-import { countBytes, failArgument, kindOf, quote, showShape } from './messages.ts';
+import { check, object, typedArrayName } from '../check.ts';
+import { countBytes, quote, tagOf } from '../describe.ts';
+import { DBNetError } from '../errors.ts';
+import { showShape } from './header.ts';
 import { LENGTH_BYTES, MAX_HEADER_BYTES } from './parse.ts';
 
 /** A tensor to be written. */
@@ -34,7 +37,10 @@ export function writeSafetensors(
   if (metadata !== undefined) members.push(`"__metadata__":${metadataJson(metadata)}`);
   const names = new Set<string>();
   let end = 0;
-  for (const [name, tensor] of pairs) {
+  for (const pair of pairs) {
+    if (!Array.isArray(pair))
+      failArgument(`Tensors must be given as pairs of a name and a tensor, not as ${tagOf(pair)}.`);
+    const [name, tensor] = pair;
     checkTensor(name, tensor);
     if (names.has(name)) failArgument(`The tensor ${quote(name)} is given twice.`);
     names.add(name);
@@ -63,11 +69,15 @@ export function writeSafetensors(
   return file;
 }
 
+function failArgument(message: string): never {
+  throw new DBNetError('invalid-argument', message);
+}
+
 function isIterable(
   tensors: Readonly<Record<string, TensorData>> | Iterable<readonly [string, TensorData]>,
 ): tensors is Iterable<readonly [string, TensorData]> {
   if (typeof tensors !== 'object' || tensors === null) {
-    failArgument(`Tensors must be given by name, as an object or as pairs, not as ${kindOf(tensors)}.`);
+    failArgument(`Tensors must be given by name, as an object or as pairs, not as ${tagOf(tensors)}.`);
   }
   return Symbol.iterator in tensors;
 }
@@ -78,10 +88,13 @@ function checkTensor(name: string, tensor: TensorData): void {
   if (name === '__metadata__')
     failArgument(`${what}: the format keeps this name for its metadata; use another.`);
   if (tensor?.dtype !== 'F32') {
-    failArgument(`${what}: expected dtype F32, found ${quote(String(tensor?.dtype))}.`);
+    const dtype: unknown = tensor?.dtype;
+    failArgument(
+      `${what}: expected dtype F32, found ${quote(typeof dtype === 'object' ? tagOf(dtype) : String(dtype))}.`,
+    );
   }
-  if (!(tensor.data instanceof Float32Array)) {
-    failArgument(`${what}: expected its data as a Float32Array, found ${kindOf(tensor.data)}.`);
+  if (typedArrayName(tensor.data) !== 'Float32Array') {
+    failArgument(`${what}: expected its data as a Float32Array, found ${tagOf(tensor.data)}.`);
   }
   if (
     !Array.isArray(tensor.shape) ||
@@ -89,7 +102,7 @@ function checkTensor(name: string, tensor: TensorData): void {
   ) {
     failArgument(
       `${what}: expected a shape of whole numbers from 0, found ` +
-        `${Array.isArray(tensor.shape) ? showShape(tensor.shape) : kindOf(tensor.shape)}.`,
+        `${Array.isArray(tensor.shape) ? showShape(tensor.shape) : tagOf(tensor.shape)}.`,
     );
   }
   const size = tensor.shape.reduce((product, side) => product * side, 1);
@@ -101,7 +114,7 @@ function checkTensor(name: string, tensor: TensorData): void {
 }
 
 function metadataJson(metadata: Readonly<Record<string, string>>): string {
-  const members = Object.entries(metadata).map(([key, value]) => {
+  const members = Object.entries(check<object>('metadata', metadata, object)).map(([key, value]) => {
     checkText(key, 'A metadata key');
     checkText(value, `The metadata value of ${quote(key)}`);
     return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
@@ -110,7 +123,7 @@ function metadataJson(metadata: Readonly<Record<string, string>>): string {
 }
 
 function checkText(text: unknown, what: string): void {
-  if (typeof text !== 'string') failArgument(`${what} must be a string, not ${kindOf(text)}.`);
+  if (typeof text !== 'string') failArgument(`${what} must be a string, not ${tagOf(text)}.`);
   if (LONE_SURROGATE.test(text)) {
     failArgument(`${what} must be Unicode text; ${quote(text)} holds half a surrogate pair.`);
   }
