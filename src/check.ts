@@ -3,7 +3,7 @@
  * it is. Every refusal reads "NAME: expected KIND, found VALUE."
  */
 
-import { describe, quote } from './describe.ts';
+import { describe, quote, tagOf } from './describe.ts';
 import { DBNetError, type DBNetErrorCode } from './errors.ts';
 
 /** What a value may be. */
@@ -60,7 +60,7 @@ export function checkComplete<T>(name: string, value: unknown, kinds: Kinds<T>):
 }
 
 function checkMembers<T>(name: string, prefix: string, value: unknown, kinds: Kinds<T>): Partial<T> {
-  const members = check(name, value, object);
+  const members = check(name, value, record);
   const known = Object.keys(kinds) as (keyof T & string)[];
   const unknown = Object.keys(members).find((key) => !Object.hasOwn(kinds, key));
   if (unknown !== undefined) throw mismatch(name, `none but ${known.join(', ')}`, quote(unknown));
@@ -80,6 +80,7 @@ export function kind<T>(expected: string, is: (value: unknown) => boolean): Kind
 
 /** A value that is checked elsewhere. */
 export const anything = kind<never>('anything', () => true);
+export const string = kind<string>('a string', (value) => typeof value === 'string');
 export const boolean = kind<boolean>('a boolean', (value) => typeof value === 'boolean');
 /** Of whichever parameters. */
 export const callback = kind<never>('a function', (value) => typeof value === 'function');
@@ -87,6 +88,8 @@ export const object = kind<Record<string, unknown>>(
   'an object',
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 );
+/** Not a promise, a date or bytes, which would count as options of which none is given. */
+export const record = kind<Record<string, unknown>>('an object', (value) => tagOf(value) === 'Object');
 export const array = kind<readonly unknown[]>('an array', Array.isArray);
 
 /** Told by what it can do, so that signals of other realms are known. */

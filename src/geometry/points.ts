@@ -1,6 +1,17 @@
 /** @file Points, and the checks of those that callers give. */
 
-import { check, invalid, kind, mismatch, tuple, typedArray, typedArrayName } from '../check.ts';
+import {
+  array,
+  boolean,
+  check,
+  invalid,
+  kind,
+  mismatch,
+  object,
+  tuple,
+  typedArray,
+  typedArrayName,
+} from '../check.ts';
 import { describe } from '../describe.ts';
 import type { DBNetErrorCode } from '../errors.ts';
 
@@ -38,6 +49,18 @@ export function checkCorners(name: string, value: unknown, code?: DBNetErrorCode
     const found = Array.isArray(corner) ? `[${corner.map(describe).join(', ')}]` : describe(corner);
     throw mismatch(`${name}[${i}]`, point.expected, found, code);
   });
+}
+
+/**
+ * Labelled polygons: `{ points, ignore? }`, whatever else they hold.
+ * @throws DBNetError `invalid-argument`, naming the polygon and the point
+ */
+export function checkLabels(name: string, labels: unknown): void {
+  for (const [i, label] of check(name, labels, array).entries()) {
+    const { points, ignore = false } = check(`${name}[${i}]`, label, object);
+    checkCorners(`${name}[${i}].points`, points);
+    check(`${name}[${i}].ignore`, ignore, boolean);
+  }
 }
 
 const flatPoints = typedArray('Int32Array', 'Float64Array');

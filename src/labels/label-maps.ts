@@ -6,10 +6,11 @@
 import { checkOptions, checkSize } from '../check.ts';
 import { createFillScratch, type FillScratch } from '../geometry/fill-poly.ts';
 import { fromPath, offsetDistance, offsetPaths } from '../geometry/offset.ts';
+import { checkLabels } from '../geometry/points.ts';
 import { perimeter, signedArea } from '../geometry/polygon.ts';
 import { drawThreshold } from './draw-threshold.ts';
 import { fillRings } from './fill.ts';
-import { checkArrays, checkPolygons, labelMapsKinds, resolveLabelOptions } from './options.ts';
+import { checkArrays, labelMapsKinds, resolveLabelOptions } from './options.ts';
 import { clampPoints, type Part, toParts } from './parts.ts';
 import type {
   IgnoredPolygon,
@@ -58,7 +59,7 @@ export function labelMaps(
   const { into, scratch = createFillScratch(), ...rest } = checkOptions(options, labelMapsKinds);
   const resolved = resolveLabelOptions(rest);
   const { width, height } = checkSize('size', size);
-  checkPolygons('polygons', polygons);
+  checkLabels('polygons', polygons);
   const length = width * height;
   if (into !== undefined) checkArrays(into, length);
   const maps = into ?? {

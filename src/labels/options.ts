@@ -1,11 +1,9 @@
 /** @file What label maps are made from: defaults, and checks of everything that is given. */
 
 import {
-  array,
   atLeast,
   below,
   between,
-  boolean,
   check,
   checkOptions,
   checkRecord,
@@ -18,7 +16,6 @@ import {
   typedArray,
 } from '../check.ts';
 import { fillScratch } from '../geometry/fill-poly.ts';
-import { checkCorners } from '../geometry/points.ts';
 import type { LabelArrays, LabelMapOptions, LabelMapsOptions } from './types.ts';
 
 /** The values of the paper and its code. */
@@ -73,14 +70,5 @@ export function checkArrays(into: LabelArrays, length: number): void {
     const map = check(`Option into.${name}`, into[name], typedArray('Float32Array'));
     if (map.length === length) continue;
     throw mismatch(`Option into.${name}`, `height * width = ${length} values`, `${map.length}`);
-  }
-}
-
-/** @throws DBNetError `invalid-argument`, naming the polygon and the point. */
-export function checkPolygons(name: string, polygons: unknown): void {
-  for (const [i, polygon] of check(name, polygons, array).entries()) {
-    const { points, ignore = false } = check(`${name}[${i}]`, polygon, object);
-    checkCorners(`${name}[${i}].points`, points);
-    check(`${name}[${i}].ignore`, ignore, boolean);
   }
 }

@@ -75,11 +75,11 @@ export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
         '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
     );
   }
-  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-  const device = await granted('a device', () =>
-    adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures }),
-  );
+  const device = await granted('a device', () => {
+    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+    return adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  });
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
   return watch(device, adapter.info, fallback, () => device.destroy(), gpu);

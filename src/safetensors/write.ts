@@ -1,6 +1,6 @@
 /** @file The safetensors writer, for 32-bit floats. */
 
-import { check, object, typedArrayName } from '../check.ts';
+import { check, record, typedArrayName } from '../check.ts';
 import { countBytes, quote, tagOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { showShape } from './header.ts';
@@ -76,10 +76,11 @@ function failArgument(message: string): never {
 function isIterable(
   tensors: Readonly<Record<string, TensorData>> | Iterable<readonly [string, TensorData]>,
 ): tensors is Iterable<readonly [string, TensorData]> {
-  if (typeof tensors !== 'object' || tensors === null) {
+  const iterable = typeof tensors === 'object' && tensors !== null && Symbol.iterator in tensors;
+  if (!iterable && !record.is(tensors)) {
     failArgument(`Tensors must be given by name, as an object or as pairs, not as ${tagOf(tensors)}.`);
   }
-  return Symbol.iterator in tensors;
+  return iterable;
 }
 
 function checkTensor(name: string, tensor: TensorData): void {
@@ -114,7 +115,7 @@ function checkTensor(name: string, tensor: TensorData): void {
 }
 
 function metadataJson(metadata: Readonly<Record<string, string>>): string {
-  const members = Object.entries(check<object>('metadata', metadata, object)).map(([key, value]) => {
+  const members = Object.entries(check<object>('metadata', metadata, record)).map(([key, value]) => {
     checkText(key, 'A metadata key');
     checkText(value, `The metadata value of ${quote(key)}`);
     return `${JSON.stringify(key)}:${JSON.stringify(value)}`;

@@ -2,8 +2,8 @@
 
 import { array, check, mismatch, object } from '../check.ts';
 import { DBNetError } from '../errors.ts';
+import { checkLabels } from '../geometry/points.ts';
 import { labelMaps } from '../labels/label-maps.ts';
-import { checkPolygons } from '../labels/options.ts';
 import type { LabelMapsOptions, LabelPolygon } from '../labels/types.ts';
 import { augment, type TextPolygon } from './augmentation/augment.ts';
 import type { AugmentOptions } from './augmentation/augment-options.ts';
@@ -38,7 +38,7 @@ export async function makeBatch(samples: readonly TrainingSample[], options: Bat
   if (count === 0) throw mismatch('samples', 'at least one { image, polygons }', 'none');
   for (const [i, sample] of samples.entries()) {
     check<object>(`samples[${i}]`, sample, object);
-    checkPolygons(`samples[${i}].polygons`, sample.polygons);
+    checkLabels(`samples[${i}].polygons`, sample.polygons);
   }
   const { cropSize, seed, step } = options;
   const area = cropSize * cropSize;

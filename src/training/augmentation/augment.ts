@@ -2,7 +2,7 @@
 
 import { check, type Kinds, kind, object, oneOf, typedArray, whole } from '../../check.ts';
 import { DBNetError } from '../../errors.ts';
-import { checkPolygons } from '../../labels/options.ts';
+import { checkLabels } from '../../geometry/points.ts';
 import type { Point } from '../../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';
 import { type AugmentOptions, withDefaults } from './augment-options.ts';
@@ -63,7 +63,7 @@ export function augment<Polygon extends TextPolygon>(
   options: AugmentOptions = {},
 ): Augmented<Polygon> {
   checkPicture(picture);
-  checkPolygons('polygons', polygons);
+  checkLabels('polygons', polygons);
   const settings = withDefaults(options);
   if (settings.augment) check('random', random, randomKind);
   const { width, height } = picture;
