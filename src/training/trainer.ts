@@ -104,7 +104,7 @@ export class Trainer {
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = checkCreate(options);
     signal?.throwIfAborted();
-    const source = weights ?? resume;
+    const source = weights === undefined ? resume : weights;
     const file = source === undefined ? undefined : await load(source, onProgress, signal);
     const state = resume === undefined || file === undefined ? undefined : readState(file);
     const settings = state

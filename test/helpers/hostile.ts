@@ -45,3 +45,23 @@ export async function isAccepted(call: () => unknown): Promise<boolean> {
     return false;
   }
 }
+
+/**
+ * Calls with each hostile value in turn, but those that are right, and throws unless each is refused.
+ * @param right - words of values that are right for the parameter
+ */
+export async function refusesHostile(
+  name: string,
+  call: (value: unknown) => unknown,
+  right: readonly string[] = [],
+): Promise<void> {
+  for (const [word, value] of Object.entries(hostile)) {
+    if (right.includes(word)) continue;
+    try {
+      if (!(await isAccepted(() => call(value)))) continue;
+    } catch (cause) {
+      throw new Error(`${name} = ${word}: expected a DBNetError, found ${cause}`, { cause });
+    }
+    throw new Error(`${name} = ${word}: expected a DBNetError, nothing was thrown`);
+  }
+}

@@ -287,11 +287,16 @@ table('create() of the detector and the trainer', [
   ]),
 ]);
 
+it.each(['weights', 'resume'])('%s null does not start from random weights', async (name) => {
+  const options = { [name]: null } as object;
+  const error: unknown = await Trainer.create(options).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'invalid-argument', message: expect.stringContaining('not as null') });
+});
+
 describe('a WebGPU that refuses', () => {
   const refusing = async (gpu: object) => {
-    const error: unknown = await Trainer.create({ init: 'random', cropSize: 64, gpu: gpu as GPU }).catch(
-      (e) => e,
-    );
+    const options = { weights: 'weights/db-resnet18.safetensors', gpu: gpu as GPU };
+    const error: unknown = await TextDetector.create(options).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(DBNetError);
     expect(error).toMatchObject({ code: 'no-webgpu', cause: expect.anything() });
     return (error as DBNetError).message;
