@@ -8,7 +8,6 @@ import {
   kind,
   mismatch,
   object,
-  tuple,
   typedArray,
   typedArrayName,
 } from '../check.ts';
@@ -24,13 +23,14 @@ export type FlatPoints = Int32Array | Float64Array;
 /** Coordinates beyond this are refused: no image is that large, and Clipper's exactness ends somewhere. */
 export const MAX_COORDINATE = 1e7;
 
-const isCoordinate = (value: unknown): boolean => Math.abs(value as number) <= MAX_COORDINATE;
 const inPixels = `in pixels between -${MAX_COORDINATE} and ${MAX_COORDINATE}`;
 
-const point = tuple<Point>(
+const isCoordinate = (value: unknown): boolean =>
+  typeof value === 'number' && Math.abs(value) <= MAX_COORDINATE;
+
+const point = kind<Point>(
   `[x, y] ${inPixels}`,
-  2,
-  kind('a coordinate', (value) => typeof value === 'number' && isCoordinate(value)),
+  (value) => Array.isArray(value) && value.length === 2 && isCoordinate(value[0]) && isCoordinate(value[1]),
 );
 
 /** The corners of a polygon, three at least. @throws DBNetError of the code, naming the point */
@@ -46,7 +46,8 @@ export function checkCorners(name: string, value: unknown, code?: DBNetErrorCode
   }
   return Array.from(points, (corner, i) => {
     if (point.is(corner)) return corner;
-    const found = Array.isArray(corner) ? `[${corner.map(describe).join(', ')}]` : describe(corner);
+    const few = Array.isArray(corner) && corner.length <= 4;
+    const found = few ? `[${corner.map(describe).join(', ')}]` : describe(corner);
     throw mismatch(`${name}[${i}]`, point.expected, found, code);
   });
 }
@@ -66,16 +67,14 @@ export function checkLabels(name: string, labels: unknown): void {
 const flatPoints = typedArray('Int32Array', 'Float64Array');
 
 /** @param least - how many points there have to be @throws DBNetError `invalid-argument` */
-export function checkFlatPoints(name: string, value: unknown, least = 0): FlatPoints {
+export function checkFlatPoints(name: string, value: unknown, least: 0 | 1 = 0): FlatPoints {
   const points = check(name, value, flatPoints);
-  const count = points.length / 2;
   if (points.length % 2 !== 0) throw mismatch(name, 'x and y in turns', `${points.length} numbers`);
-  if (count < least) {
-    throw mismatch(name, `at least ${least === 1 ? 'one point' : `${least} points`}`, `${count || 'none'}`);
-  }
+  if (points.length < least) throw mismatch(name, 'at least one point', 'none');
   // Whole numbers of 32 bits are all right as they are.
-  for (let i = 0; typedArrayName(points) === 'Float64Array' && i < points.length; i++) {
-    if (!isCoordinate(points[i])) throw invalid(`${name}[${i}]`, `a coordinate ${inPixels}`, points[i]);
+  if (typedArrayName(points) === 'Float64Array') {
+    const at = points.findIndex((coordinate) => !isCoordinate(coordinate));
+    if (at !== -1) throw invalid(`${name}[${at}]`, `a coordinate ${inPixels}`, points[at]);
   }
   return points;
 }

@@ -41,7 +41,7 @@ export function readCheckpoint(file: Safetensors): Checkpoint {
   if (wrapped > 0 && wrapped < stored.length) {
     throw unfit(
       `all names or none to begin with '${wrapper}'`,
-      `${wrapped} that do and ${stored.length - wrapped} that do not: save one model's tensors`,
+      `${wrapped} that do and ${stored.length - wrapped} that do not`,
     );
   }
   const hasThresholdHead = [...names.keys()].some((name) => name.startsWith('decoder.thresh.'));
@@ -63,8 +63,7 @@ export function readCheckpoint(file: Safetensors): Checkpoint {
       `the ${expected.size} tensors of a DB-ResNet-18 with the names of the authors' checkpoints`,
       prefix === undefined
         ? complaints.map(([word, tensors]) => `${tensors.length} ${word}: ${list(tensors)}`).join('; ')
-        : `${quote(prefix)} in front of all ${stored.length} names: save the model that is inside (in PyTorch ` +
-            '`model.module.state_dict()` of a `DataParallel`), or take it off the names',
+        : `${quote(prefix)} in front of all ${stored.length} names: save the model that is inside, or take it off`,
     );
   }
   return {

@@ -42,9 +42,7 @@ export interface DeviceOptions {
 }
 
 export const gpuKinds: Kinds<DeviceOptions> = {
-  gpu: kind("a GPU: `navigator.gpu`, or in Node what `create()` of the package 'webgpu' returns", (value) =>
-    can(value, 'requestAdapter'),
-  ),
+  gpu: kind('a GPU', (value) => can(value, 'requestAdapter')),
   device: kind(
     'a GPUDevice',
     (value) => can(value, 'createBuffer') && can((value as GPUDevice).lost, 'then'),
@@ -93,8 +91,7 @@ async function granted<T>(what: string, request: () => Promise<T>): Promise<T> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DBNetError(
       'no-webgpu',
-      `expected ${what} of WebGPU, found a refusal (${reason}): reload the page or start the program again, close others that ` +
-        'use the GPU, update the graphics driver',
+      `expected ${what} of WebGPU, found a refusal (${reason}): close what else uses the GPU, or update its driver`,
       { cause },
     );
   }
