@@ -3,8 +3,9 @@
  * it is. Every refusal reads "NAME: expected KIND, found VALUE."
  */
 
-import { describe, quote, tagOf } from './describe.ts';
+import { describe, quote } from './describe.ts';
 import { DBNetError, type DBNetErrorCode } from './errors.ts';
+import { isTypedArray, kindOf, type TypedArrays } from './kind-of.ts';
 
 /** What a value may be. */
 export interface Kind<T = unknown> {
@@ -89,7 +90,7 @@ export const object = kind<Record<string, unknown>>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 );
 /** Not a promise, a date or bytes, which would count as options of which none is given. */
-export const record = kind<Record<string, unknown>>('an object', (value) => tagOf(value) === 'Object');
+export const record = kind<Record<string, unknown>>('an object', (value) => kindOf(value) === 'Object');
 export const array = kind<readonly unknown[]>('an array', Array.isArray);
 
 /** Told by what it can do, so that signals of other realms are known. */
@@ -166,29 +167,10 @@ export function tuple<const T extends readonly unknown[]>(
   );
 }
 
-const typedArrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  Symbol.toStringTag,
-)!.get!;
-
-/** The name of a typed array's class, whichever realm it is of; undefined for anything else. */
-export function typedArrayName(value: unknown): string | undefined {
-  return typedArrayTag.call(value);
-}
-
-interface TypedArrays {
-  Uint8Array: Uint8Array;
-  Uint8ClampedArray: Uint8ClampedArray;
-  Uint32Array: Uint32Array;
-  Int32Array: Int32Array;
-  Float32Array: Float32Array;
-  Float64Array: Float64Array;
-}
-
 /** A typed array of one of some classes. */
 export function typedArray<Name extends keyof TypedArrays>(...names: Name[]): Kind<TypedArrays[Name]> {
   const words = names.map((name) => `${name.startsWith('I') ? 'an' : 'a'} ${name}`);
-  return kind(words.join(' or '), (value) => names.includes(typedArrayName(value) as Name));
+  return kind(words.join(' or '), (value) => isTypedArray(value, ...names));
 }
 
 /** Memory that only a function of ours can lay out: `mark` it when it is made. */

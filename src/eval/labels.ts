@@ -5,7 +5,8 @@
 
 import { check, string } from '../check.ts';
 import { DBNetError } from '../errors.ts';
-import { MAX_COORDINATE, type Point } from '../geometry/points.ts';
+import { MAX_COORDINATE } from '../geometry/limits.ts';
+import type { Point } from '../postprocess/types.ts';
 import type { Label } from './icdar.ts';
 
 /** A label with its transcription. */

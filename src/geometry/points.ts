@@ -1,27 +1,16 @@
 /** @file Points, and the checks of those that callers give. */
 
-import {
-  array,
-  boolean,
-  check,
-  invalid,
-  kind,
-  mismatch,
-  object,
-  typedArray,
-  typedArrayName,
-} from '../check.ts';
+import { array, boolean, check, invalid, kind, mismatch, object, typedArray } from '../check.ts';
 import { describe } from '../describe.ts';
 import type { DBNetErrorCode } from '../errors.ts';
+import { isTypedArray } from '../kind-of.ts';
+import { MAX_COORDINATE } from './limits.ts';
 
 /** A point `[x, y]` in pixels; pixel centres of a map lie on whole numbers, as in OpenCV. */
 export type Point = [x: number, y: number];
 
 /** Points one after another: x0, y0, x1, y1, ... */
 export type FlatPoints = Int32Array | Float64Array;
-
-/** Coordinates beyond this are refused: no image is that large, and Clipper's exactness ends somewhere. */
-export const MAX_COORDINATE = 1e7;
 
 const inPixels = `in pixels between -${MAX_COORDINATE} and ${MAX_COORDINATE}`;
 
@@ -72,7 +61,7 @@ export function checkFlatPoints(name: string, value: unknown, least: 0 | 1 = 0):
   if (points.length % 2 !== 0) throw mismatch(name, 'x and y in turns', `${points.length} numbers`);
   if (points.length < least) throw mismatch(name, 'at least one point', 'none');
   // Whole numbers of 32 bits are all right as they are.
-  if (typedArrayName(points) === 'Float64Array') {
+  if (isTypedArray(points, 'Float64Array')) {
     const at = points.findIndex((coordinate) => !isCoordinate(coordinate));
     if (at !== -1) throw invalid(`${name}[${at}]`, `a coordinate ${inPixels}`, points[at]);
   }

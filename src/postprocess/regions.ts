@@ -5,6 +5,7 @@
  */
 
 import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
+import { isTypedArray } from '../kind-of.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
@@ -22,7 +23,7 @@ import type {
   RegionResult,
 } from './types.ts';
 import { unclip, unclipRect } from './unclip.ts';
-import { checkMap, checkRowSums, isPacked } from './validate.ts';
+import { checkMap, checkRowSums } from './validate.ts';
 
 const findKinds: Kinds<FindRegionsOptions> = { ...regionKinds, target: anything };
 
@@ -80,7 +81,7 @@ export function findMaskCandidates(
 function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): void {
   const { data, width, height, mask } = map;
   if (mask === undefined) frameThreshold(data, threshold, width, height, image);
-  else if (isPacked(mask)) frameBits(mask, width, height, image);
+  else if (isTypedArray(mask, 'Uint32Array')) frameBits(mask, width, height, image);
   else frameMask(mask, width, height, image);
 }
 

@@ -1,8 +1,9 @@
 /** @file The unclip: offsets a shrunk text polygon outwards again (paper, section "Inference"). */
 
 import { atLeast, check, invalid } from '../check.ts';
+import { MAX_COORDINATE } from '../geometry/limits.ts';
 import { fromPath, offsetDistance, offsetPaths, toPath } from '../geometry/offset.ts';
-import { type FlatPoints, MAX_COORDINATE } from '../geometry/points.ts';
+import type { FlatPoints } from '../geometry/points.ts';
 import { perimeter, signedArea } from '../geometry/polygon.ts';
 import { checkRect, growRect, type RotatedRect } from './min-area-rect.ts';
 

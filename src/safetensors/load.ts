@@ -5,8 +5,9 @@
  */
 
 import { abortSignal, callback, checkOptions, type Kinds } from '../check.ts';
-import { quote, tagOf } from '../describe.ts';
+import { quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import { kindOf } from '../kind-of.ts';
 import { viewBytes } from './bytes.ts';
 import { fileSystem, readFile } from './read-file.ts';
 import { failLoad, type LoadOptions, readStream, reasonOf } from './read-stream.ts';
@@ -25,7 +26,7 @@ const LONGEST_ADDRESS = 200;
 
 /**
  * Loads a file into memory, in one buffer where its length is known beforehand. Bytes that are in memory
- * already are returned without a copy.
+ * already are returned without a copy, unless it is shared memory.
  * @throws DBNetError `load-failed` (missing file, HTTP error, empty or used body, broken connection), with
  *   the address, the status and what to do; `invalid-argument` for another source. An abort rejects with the
  *   signal's reason.
@@ -38,7 +39,7 @@ export async function loadBytes(source: BytesSource, given: LoadOptions = {}): P
   const options = checkOptions(given, loadKinds);
   options.signal?.throwIfAborted();
   if (typeof source === 'string') return loadAddress(source, options);
-  switch (tagOf(source)) {
+  switch (kindOf(source)) {
     case 'URL':
       return loadAddress(source as URL, options);
     case 'Response':
@@ -54,7 +55,7 @@ export async function loadBytes(source: BytesSource, given: LoadOptions = {}): P
     default:
       throw new DBNetError(
         'invalid-argument',
-        `A file must be given as a string, URL, Response, Blob, ArrayBuffer or Uint8Array, not as ${tagOf(source)}.`,
+        `A file must be given as a string, URL, Response, Blob, ArrayBuffer or Uint8Array, not as ${kindOf(source)}.`,
       );
   }
 }

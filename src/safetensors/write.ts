@@ -1,8 +1,9 @@
 /** @file The safetensors writer, for 32-bit floats. */
 
-import { check, record, typedArrayName } from '../check.ts';
-import { countBytes, quote, tagOf } from '../describe.ts';
+import { check, record } from '../check.ts';
+import { countBytes, quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import { isTypedArray, kindOf } from '../kind-of.ts';
 import { showShape } from './header.ts';
 import { LENGTH_BYTES, MAX_HEADER_BYTES } from './parse.ts';
 
@@ -39,7 +40,7 @@ export function writeSafetensors(
   let end = 0;
   for (const pair of pairs) {
     if (!Array.isArray(pair))
-      failArgument(`Tensors must be given as pairs of a name and a tensor, not as ${tagOf(pair)}.`);
+      failArgument(`Tensors must be given as pairs of a name and a tensor, not as ${kindOf(pair)}.`);
     const [name, tensor] = pair;
     checkTensor(name, tensor);
     if (names.has(name)) failArgument(`The tensor ${quote(name)} is given twice.`);
@@ -78,7 +79,7 @@ function isIterable(
 ): tensors is Iterable<readonly [string, TensorData]> {
   const iterable = typeof tensors === 'object' && tensors !== null && Symbol.iterator in tensors;
   if (!iterable && !record.is(tensors)) {
-    failArgument(`Tensors must be given by name, as an object or as pairs, not as ${tagOf(tensors)}.`);
+    failArgument(`Tensors must be given by name, as an object or as pairs, not as ${kindOf(tensors)}.`);
   }
   return iterable;
 }
@@ -91,11 +92,11 @@ function checkTensor(name: string, tensor: TensorData): void {
   if (tensor?.dtype !== 'F32') {
     const dtype: unknown = tensor?.dtype;
     failArgument(
-      `${what}: expected dtype F32, found ${quote(typeof dtype === 'object' ? tagOf(dtype) : String(dtype))}.`,
+      `${what}: expected dtype F32, found ${quote(typeof dtype === 'object' ? kindOf(dtype) : String(dtype))}.`,
     );
   }
-  if (typedArrayName(tensor.data) !== 'Float32Array') {
-    failArgument(`${what}: expected its data as a Float32Array, found ${tagOf(tensor.data)}.`);
+  if (!isTypedArray(tensor.data, 'Float32Array')) {
+    failArgument(`${what}: expected its data as a Float32Array, found ${kindOf(tensor.data)}.`);
   }
   if (
     !Array.isArray(tensor.shape) ||
@@ -103,7 +104,7 @@ function checkTensor(name: string, tensor: TensorData): void {
   ) {
     failArgument(
       `${what}: expected a shape of whole numbers from 0, found ` +
-        `${Array.isArray(tensor.shape) ? showShape(tensor.shape) : tagOf(tensor.shape)}.`,
+        `${Array.isArray(tensor.shape) ? showShape(tensor.shape) : kindOf(tensor.shape)}.`,
     );
   }
   const size = tensor.shape.reduce((product, side) => product * side, 1);
@@ -124,7 +125,7 @@ function metadataJson(metadata: Readonly<Record<string, string>>): string {
 }
 
 function checkText(text: unknown, what: string): void {
-  if (typeof text !== 'string') failArgument(`${what} must be a string, not ${tagOf(text)}.`);
+  if (typeof text !== 'string') failArgument(`${what} must be a string, not ${kindOf(text)}.`);
   if (LONE_SURROGATE.test(text)) {
     failArgument(`${what} must be Unicode text; ${quote(text)} holds half a surrogate pair.`);
   }
