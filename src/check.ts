@@ -1,6 +1,7 @@
 /**
  * @file Checks of what callers give, in one vocabulary: a `Kind` says in words what a value is to be, and tells whether
- * it is. Every refusal reads "NAME: expected KIND, found VALUE."
+ * it is. Every refusal reads "NAME: expected KIND, found VALUE." What a getter or a proxy of the caller's throws is passed
+ * on.
  */
 
 import { describe, quote } from './describe.ts';

@@ -11,6 +11,7 @@ import * as labels from '../../src/labels/index.ts';
 import * as postprocess from '../../src/postprocess/index.ts';
 import * as safetensors from '../../src/safetensors/index.ts';
 import { augment, Random, Trainer } from '../../src/training/index.ts';
+import { resolveSettings } from '../../src/training/settings.ts';
 import { hostile, isAccepted } from '../helpers/hostile.ts';
 
 /** A parameter: a call with everything right but that one; the hostile values that are right for it. */
@@ -285,6 +286,39 @@ table('create() of the detector and the trainer', [
     'augment',
     'labels',
   ]),
+]);
+
+const poly = { kind: 'poly', steps: 9 };
+const rate = numbers('zero', '0.5', '1e300');
+const adamw = (o: object) => resolveSettings({ optimizer: { kind: 'adamw', ...o } });
+
+table('what a run is made of', [
+  ...options('AdamW', adamw, {
+    learningRate: rate,
+    weightDecay: rate,
+    warmupSteps: rate,
+    clipNorm: numbers('0.5', '1e300'),
+    averageDecay: numbers('zero', '0.5'),
+    beta1: numbers('zero', '0.5'),
+    beta2: numbers('zero', '0.5'),
+    epsilon: numbers('0.5'),
+    schedule: [],
+  }),
+  ['AdamW, kind', (v) => resolveSettings({ optimizer: { kind: v as 'adamw' } })],
+  ['AdamW, momentum', (v) => adamw({ momentum: v })],
+  ['a schedule, kind', (v) => adamw({ schedule: { ...poly, kind: v } })],
+  ['a schedule, steps', (v) => adamw({ schedule: { ...poly, steps: v } }), ['1e300']],
+  ['a schedule, power', (v) => adamw({ schedule: { ...poly, power: v } }), rate],
+  ...options('loss', (o) => resolveSettings({ loss: o }), {
+    weights: nothing,
+    binary: [],
+    negativeRatio: rate,
+  }),
+  ...options('weights of the loss', (o) => resolveSettings({ loss: { weights: o as never } }), {
+    probability: rate,
+    binary: rate,
+    threshold: rate,
+  }),
 ]);
 
 it.each(['weights', 'resume'])('%s null does not start from random weights', async (name) => {
