@@ -19,7 +19,7 @@ import { drawOverlay } from './overlay.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
 import type { Detector, Services } from './services.ts';
 import { openDetector } from './session.ts';
-import { detectionSummary, regionTable } from './table.ts';
+import { detectionSummary, regionTable, warningLine } from './table.ts';
 
 /** Arguments of the command. */
 export interface DetectArguments extends ModelArguments, OutputArguments {
@@ -58,7 +58,11 @@ export async function runDetect(
   try {
     makeFolders(plan);
     const json = openJsonLines(plan.json, stdout);
-    const options: DetectOptions = { ...toDetectOptions(args), onProgress: view.report, signal };
+    const options = {
+      ...withSoftwareSize(toDetectOptions(args), detector, view),
+      onProgress: view.report,
+      signal,
+    };
     const run: Run = { detector, options, args, plan, json, view, services };
     let failures = 0;
     try {
@@ -84,6 +88,23 @@ export async function runDetect(
   }
 }
 
+/** The short side on a software adapter, where the weights' own may take minutes. */
+const softwareShortSide = 736;
+
+/** Options with a smaller size for a software adapter, unless one is given; one line says so. */
+function withSoftwareSize(options: DetectOptions, { info }: Detector, view: ProgressView): DetectOptions {
+  const { size } = options;
+  const { shortSide } = info.weights;
+  const isGiven = size && ('width' in size || size.shortSide !== undefined);
+  if (!info.software || isGiven || shortSide <= softwareShortSide) return options;
+  const times = (shortSide / softwareShortSide) ** 2;
+  view.note(
+    `Without a GPU the short side is scaled to ${softwareShortSide}; --short-side ${shortSide}, the weights' own, finds ` +
+      `more and takes ${times.toFixed(1)} times as long.`,
+  );
+  return { ...options, size: { ...size, shortSide: softwareShortSide } };
+}
+
 async function detectImage(image: string, index: number, run: Run): Promise<void> {
   const { detector, options, args, plan, json, view, services } = run;
   const { codec, cwd, signal, stdout } = services;
@@ -101,9 +122,10 @@ async function detectImage(image: string, index: number, run: Run): Promise<void
   }
 
   view.clear();
-  const { width, height, truncated, regions } = detection;
-  json.write({ image, width, height, truncated, regions });
+  const { width, height, network, truncated, warnings, regions } = detection;
+  json.write({ image, width, height, network, truncated, warnings, regions });
   if (plan.json !== STDOUT) stdout.write(describeImage(image, detection, args.shape ?? 'quad'));
+  for (const warning of warnings) view.warn(`warning: ${image}: ${warningLine(warning)}`);
   if (overlay !== undefined) view.note(`Overlay: ${displayPath(overlay, cwd)}`);
   if (mapsFile !== undefined) view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
 }

@@ -17,6 +17,7 @@ import type { Precision } from '../kernels/wgsl.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
 import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
+import { overlapMuch, sumSpans } from '../postprocess/score.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
@@ -24,7 +25,7 @@ import { parseSafetensors } from '../safetensors/parse.ts';
 import { TileChoice } from '../tuning/tile-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { readImage } from './image.ts';
-import { checkSize as checkSizeOption, networkSize } from './network-size.ts';
+import { checkSize as checkSizeOption, networkSize, shrinkWarning } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import type {
   CreateOptions,
@@ -91,6 +92,7 @@ export class TextDetector {
       const tiles = new TileChoice(context, chosen);
       if (tune !== 'off') await tiles.load();
       const engine = await Engine.create(context, checkpoint, recipe, tiles);
+      signal?.throwIfAborted();
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,
@@ -100,14 +102,12 @@ export class TextDetector {
           parameters: checkpoint.parameters,
           hasThresholdHead: checkpoint.hasThresholdHead,
           input: recipe.input,
+          shortSide: recipe.shortSide,
           metadata: { ...file.metadata },
         },
       });
-      if (tune === 'full' && !engine.isTuned(networkSize(square, undefined, recipe.shortSide))) {
-        await detector.tune(undefined, { onProgress, signal }).catch((error) => {
-          detector.dispose();
-          throw error;
-        });
+      if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.shortSide))) {
+        await detector.tune(undefined, { onProgress, signal });
       }
       return detector;
     } catch (error) {
@@ -124,7 +124,8 @@ export class TextDetector {
   /**
    * Finds the regions of text in an image, in pixels of the image.
    * @throws DBNetError `invalid-image`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
-   *   `binarize: 'B'`), `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`,
+   *   `gpu-error`; the signal's reason.
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
@@ -166,15 +167,19 @@ export class TextDetector {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
         const mask = maps.words('mask');
         let found: RegionResult;
+        const finish = (work: () => RegionResult) => clocked(() => this.#assertFinite(work));
         if (scoreOn === 'gpu') {
           const { candidates, groups } = clocked(() =>
             findMaskCandidates({ mask, ...network }, regionOptions, this.#scratch),
           );
-          const sums = await maps.sums(groups);
+          // Where outlines nest, adding up anew for each of them would take the device seconds.
+          const sums = overlapMuch(groups, network.width * network.height)
+            ? sumSpans(await maps.held(), groups)
+            : await maps.sums(groups);
           signal?.throwIfAborted();
-          found = clocked(() => finishRegions(candidates, sums, regionOptions, target));
+          found = finish(() => finishRegions(candidates, sums, regionOptions, target));
         } else {
-          found = clocked(() =>
+          found = finish(() =>
             findRegions(
               { data: maps.float32('P'), mask, ...network },
               { ...regionOptions, target },
@@ -186,10 +191,13 @@ export class TextDetector {
         return found;
       },
     );
+    const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
     return {
       ...value,
       width,
       height,
+      network,
+      warnings: warning ? [warning] : [],
       timings: {
         ...timings,
         readback: timings.readback - postprocess,
@@ -230,12 +238,12 @@ export class TextDetector {
    * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
   async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
-    const { image = square, outputs = 'P', scoreOn } = checkOptions(options, warmupKinds);
-    checkSize('Option image', image);
-    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image;
+    const { image, outputs = 'P', scoreOn } = checkOptions(options, warmupKinds);
+    if (image !== undefined) checkSize('Option image', image);
+    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
     check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
-    const network = networkSize(image, checkSizeOption(size), this.#recipe.shortSide);
+    const network = networkSize(image, size, this.#recipe.shortSide);
     await this.#engine.warmup(network, outputs, channels, { hold: scoreOn === 'gpu' ? 'P' : undefined });
   }
 
@@ -250,7 +258,7 @@ export class TextDetector {
    */
   async tune(size?: SizeOption, options: TuneOptions = {}): Promise<TuningReport> {
     const { budgetMs, onProgress, signal } = checkOptions(options, tuneKinds);
-    const network = networkSize(square, checkSizeOption(size), this.#recipe.shortSide);
+    const network = networkSize(undefined, size, this.#recipe.shortSide);
     signal?.throwIfAborted();
     return await this.#engine.tune(network, { budgetMs, onProgress, signal });
   }
@@ -265,6 +273,26 @@ export class TextDetector {
     const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
     const stated = given.shape === 'polygon' ? thresholds : { ...thresholds, unclipRatio };
     return resolveRegionOptions({ ...stated, ...given });
+  }
+
+  /**
+   * Post-processing refuses a P that is not finite; of everything else it was given, the options were checked before.
+   * @throws DBNetError `incompatible-weights`.
+   */
+  #assertFinite<T>(postprocess: () => T): T {
+    try {
+      return postprocess();
+    } catch (cause) {
+      if (!(cause instanceof DBNetError && cause.code === 'invalid-argument')) throw cause;
+      throw new DBNetError(
+        'incompatible-weights',
+        `these weights give probabilities that are not finite in precision '${this.info.precision}' (${cause.message}): ` +
+          (this.info.precision === 'f16'
+            ? "use precision 'f32'"
+            : 'the file is damaged or the training diverged'),
+        { cause },
+      );
+    }
   }
 
   #needThresholdHead(what: string): void {
@@ -309,9 +337,6 @@ const detectKinds: Kinds<DetectOptions> = {
 };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB'), scoreOn };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
-
-/** The image that a bound on the sides is taken for where there is none. */
-const square: NonNullable<WarmupOptions['image']> = { width: 1, height: 1 };
 
 /** @throws DBNetError `unsupported-precision`. */
 async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {

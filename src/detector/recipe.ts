@@ -8,6 +8,7 @@ import {
   check,
   checkRecord,
   finite,
+  invalid,
   type Kind,
   type Kinds,
   kind,
@@ -16,7 +17,7 @@ import {
   tuple,
 } from '../check.ts';
 import { quote } from '../describe.ts';
-import { DBNetError } from '../errors.ts';
+import { DBNetError, type DBNetErrorCode } from '../errors.ts';
 import { regionKinds } from '../postprocess/options.ts';
 import type { RegionOptions } from '../postprocess/types.ts';
 import type { CreateOptions, InputRecipe } from './types.ts';
@@ -68,14 +69,15 @@ export function readRecipe(
   override: CreateOptions['input'] = {},
 ): Recipe {
   const input = readJson(metadata, 'input');
+  const stated = checkRange(
+    "metadata 'input' of the weights",
+    { ...authorsInput, ...readMembers('input', input, inputKinds) },
+    'incompatible-weights',
+  );
   const size = input.size === undefined ? {} : checkStated('input.size', input.size, object);
   return {
     architecture: checkStated('architecture', metadata.architecture ?? architecture, oneOf(architecture)),
-    input: {
-      ...authorsInput,
-      ...readMembers('input', input, inputKinds),
-      ...checkRecord('Option input', override, inputKinds),
-    },
+    input: checkRange('Option input', { ...stated, ...checkRecord('Option input', override, inputKinds) }),
     shortSide: readMembers('input.size', size, sizeKinds).value ?? 736,
     postprocess: readMembers('postprocess', readJson(metadata, 'postprocess'), postprocessKinds),
     k: metadata.k === undefined ? 50 : checkStated('k', Number(metadata.k), steepness),
@@ -95,6 +97,23 @@ function readMembers<T>(path: string, object: Record<string, unknown>, kinds: Ki
     if (value !== undefined) stated[key] = checkStated(`${path}.${key}`, value, kinds[key]);
   }
   return stated;
+}
+
+/** Pixels become numbers of at most this size, which every precision can hold. */
+const largestInput = 65504;
+
+/** A recipe whose mean and std make numbers of pixels that the network can compute with. */
+function checkRange(name: string, input: InputRecipe, code?: DBNetErrorCode): InputRecipe {
+  const { mean, std } = input;
+  for (const [i, m] of mean.entries()) {
+    for (const pixel of [0, 255]) {
+      const value = (pixel - m) / std[i];
+      if (Math.abs(value) <= largestInput) continue;
+      const expected = `a mean and a std by which pixels, 0 to 255, become at most ${largestInput}`;
+      throw invalid(name, expected, value, code);
+    }
+  }
+  return input;
 }
 
 /** A metadata value that is a JSON object, `{}` where it is missing. */

@@ -17,7 +17,7 @@ import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import { dbResNet18, parameterShapes } from '../graph/dbnet.ts';
 import { parts } from '../kernels/training/db-loss-shape.ts';
-import { type AdapterDescription, assertNotLost, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
+import { type AdapterDescription, assertUsable, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
 import { makeBatch } from './batch.ts';
@@ -77,7 +77,6 @@ export class Trainer {
   readonly #start: number;
   #step: number;
   #diverged: DBNetError | undefined;
-  #disposed = false;
 
   private constructor(
     engine: TrainingEngine,
@@ -127,6 +126,7 @@ export class Trainer {
         cropSize: settings.cropSize,
       });
       if (state && file) restoreArrays(engine.arrays, file);
+      signal?.throwIfAborted();
       const stated = input === undefined ? metadata : withInput(metadata, recipe.input);
       return new Trainer(engine, settings, { metadata: stated, k: recipe.k }, state?.step ?? 0);
     } catch (error) {
@@ -243,10 +243,7 @@ export class Trainer {
 
   /** Frees all GPU memory. A device that was passed in stays as it is. The trainer cannot be used afterwards. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#engine.destroy();
-    this.#engine.context.close();
+    this.#engine.dispose();
   }
 
   /**
@@ -270,20 +267,15 @@ export class Trainer {
 
   #turn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.take(async () => {
-      this.#assertUsable();
+      assertUsable(this.#engine.context);
       try {
         return await work();
       } catch (error) {
         // What went wrong because of it is reported as that.
-        this.#assertUsable();
+        assertUsable(this.#engine.context);
         throw error;
       }
     });
-  }
-
-  #assertUsable(): void {
-    if (this.#disposed) throw new DBNetError('disposed', 'the trainer was disposed: create a new one');
-    assertNotLost(this.#engine.context);
   }
 }
 

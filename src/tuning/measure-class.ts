@@ -7,7 +7,7 @@ import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { assertNotLost } from '../runtime/gpu-context.ts';
+import { assertUsable } from '../runtime/gpu-context.ts';
 import { sumTolerance } from './reference.ts';
 import { prepareReference, type Tools, type Trial, timeInTurns, tryBounds } from './trial.ts';
 
@@ -100,7 +100,7 @@ export async function measureClass(task: ClassTask, tools: Tools): Promise<Class
       if (trial.ms <= farSlower * fastest) trials.push(trial);
     } catch (error) {
       tools.signal?.throwIfAborted();
-      assertNotLost(tools.context);
+      assertUsable(tools.context);
       rejected.push({ tile, reason: error instanceof Error ? error.message : String(error) });
     }
     slowest = Math.max(slowest, performance.now() - began);

@@ -6,7 +6,7 @@
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import { type WinogradSize, winogradTiles } from '../kernels/winograd.ts';
-import { assertNotLost } from '../runtime/gpu-context.ts';
+import { assertUsable } from '../runtime/gpu-context.ts';
 import { type ClassResult, close, type Rejection, type Timed, worthwhile } from './measure-class.ts';
 import { sumTolerance } from './reference.ts';
 import { prepareReference, type Tools, type Trial, timeInTurns, tryBounds } from './trial.ts';
@@ -72,7 +72,7 @@ export async function measureWinograd(task: WinogradTask, tools: Tools): Promise
       trials.push(await tryWinograd(conv, size, tile, tools));
     } catch (error) {
       tools.signal?.throwIfAborted();
-      assertNotLost(tools.context);
+      assertUsable(tools.context);
       rejected.push({ tile, winograd: size, reason: error instanceof Error ? error.message : String(error) });
     }
     task.onTrial();

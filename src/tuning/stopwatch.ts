@@ -4,6 +4,7 @@
  */
 
 import { bufferUsage } from '../runtime/constants.ts';
+import type { DeviceMemory } from '../runtime/device-memory.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 
 const queryResolve = 0x200; // GPUBufferUsage.QUERY_RESOLVE, which Node has no global for
@@ -34,6 +35,7 @@ export interface Commands {
 
 export class Stopwatch {
   readonly #device: GPUDevice;
+  readonly #memory: DeviceMemory;
   readonly #queries: GPUQuerySet | undefined;
   readonly #resolved: GPUBuffer | undefined;
   readonly #staging: GPUBuffer;
@@ -41,17 +43,18 @@ export class Stopwatch {
   #floor = 0;
   #coarse = false;
 
-  private constructor({ device }: GpuContext) {
+  private constructor({ device, memory }: GpuContext) {
     this.#device = device;
+    this.#memory = memory;
     if (device.features.has('timestamp-query')) {
-      this.#queries = device.createQuerySet({ label: 'tuning', type: 'timestamp', count: 2 });
-      this.#resolved = device.createBuffer({
+      this.#queries = memory.createQuerySet({ label: 'tuning', type: 'timestamp', count: 2 });
+      this.#resolved = memory.createBuffer({
         label: 'tuning: timestamps',
         size: stampBytes,
         usage: queryResolve | bufferUsage.copyFrom,
       });
     }
-    this.#staging = device.createBuffer({
+    this.#staging = memory.createBuffer({
       label: 'tuning: readback',
       size: stampBytes + 4,
       usage: bufferUsage.mapRead | bufferUsage.copyTo,
@@ -109,9 +112,7 @@ export class Stopwatch {
   }
 
   destroy(): void {
-    this.#queries?.destroy();
-    this.#resolved?.destroy();
-    this.#staging.destroy();
+    this.#memory.free(this.#queries, this.#resolved, this.#staging);
   }
 
   #elapsed(begin: bigint, end: bigint): number {

@@ -8,7 +8,7 @@ import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
 import type { PipelineCache } from '../runtime/pipelines.ts';
 import type { Tolerance } from './check-kernels.ts';
 import { checkSample } from './reference.ts';
@@ -62,7 +62,7 @@ export async function prepareReference(
     );
     return await checkSample(context, conv, precision, buffers.get('reference'), numberAt);
   } catch (error) {
-    assertNotLost(context);
+    assertUsable(context);
     return error instanceof Error ? error.message : String(error);
   }
 }
