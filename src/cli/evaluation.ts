@@ -32,22 +32,26 @@ export async function evaluateImages(
   { codec, signal }: Services,
   view: ProgressView,
   label: (index: number) => string,
-  onImage: (name: string, counts: ImageCounts) => void = () => {},
+  onImage: (name: string, counts: ImageCounts) => Promise<void> = async () => {},
 ): Promise<Evaluation> {
   const rows: ImageCounts[] = [];
   try {
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(`${label(index)} ${image.name}`);
+      let counts: ImageCounts;
       try {
-        const { counts, warnings } = await evaluateImage(image, detector, options, codec);
-        for (const warning of warnings) view.warn(`warning: ${image.name}: ${warningLine(warning)}`);
-        rows.push(counts);
-        onImage(image.name, counts);
+        const evaluated = await evaluateImage(image, detector, options, codec);
+        counts = evaluated.counts;
+        for (const warning of evaluated.warnings)
+          view.warn(`warning: ${image.name}: ${warningLine(warning)}`);
       } catch (error) {
         if (signal.aborted || isFatal(error)) throw error;
         view.warn(`error: ${image.name}: ${describeError(error)}`);
+        continue;
       }
+      rows.push(counts);
+      await onImage(image.name, counts);
     }
   } finally {
     view.clear();

@@ -104,8 +104,10 @@ export class Trainer {
     const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = checkCreate(options);
     signal?.throwIfAborted();
     const source = weights === undefined ? resume : weights;
-    const file = source === undefined ? undefined : await load(source, onProgress, signal);
-    const state = resume === undefined || file === undefined ? undefined : readState(file);
+    const bytes = source === undefined ? undefined : await load(source, onProgress, signal);
+    const resumed = resume === undefined || bytes === undefined ? undefined : await readState(bytes);
+    const state = resumed?.state;
+    const file = resumed?.file ?? (bytes && parseSafetensors(bytes));
     const settings = state
       ? sameSettings(state.settings, given)
       : resolveSettings({ batchNorm: init === 'random' ? 'batch' : 'frozen', ...given });
@@ -306,16 +308,15 @@ function checkCreate(options: TrainerOptions): Partial<TrainerOptions> {
   return given;
 }
 
-async function load(
+function load(
   source: NonNullable<TrainerOptions['weights']>,
   onProgress: OnTrainingProgress | undefined,
   signal: AbortSignal | undefined,
-): Promise<Safetensors> {
-  const bytes = await loadBytes(source, {
+): Promise<Uint8Array> {
+  return loadBytes(source, {
     onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
     signal,
   });
-  return parseSafetensors(bytes);
 }
 
 /** @throws DBNetError `missing-threshold-head`, `incompatible-weights`. */

@@ -6,6 +6,7 @@
 import { bufferUsage } from '../runtime/constants.ts';
 import type { DeviceMemory } from '../runtime/device-memory.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
+import { type Bound, dispatch } from './tuning-buffers.ts';
 
 const queryResolve = 0x200; // GPUBufferUsage.QUERY_RESOLVE, which Node has no global for
 const mapModeRead = 0x1; // GPUMapMode.READ, likewise
@@ -26,14 +27,27 @@ const minFloors = 4;
 /** Commands of a submit. */
 export interface Commands {
   before?: (encoder: GPUCommandEncoder) => void;
-  /** What is timed. */
-  timed: (pass: GPUComputePassEncoder) => void;
+  /** What is timed: these, one after the other, so many times. */
+  timed: readonly Bound[];
+  repetitions?: number;
   after?: (encoder: GPUCommandEncoder) => void;
   /** A buffer of which the first word is brought back. */
   word?: GPUBuffer;
 }
 
-export class Stopwatch {
+/** All that tuning knows of time. */
+export interface Stopwatch {
+  /** Milliseconds since some moment. */
+  now(): number;
+  /** Milliseconds that a pass must take for its time to be trusted. */
+  readonly minSampleMs: number;
+  /** Submits commands and waits for them. `ms` is 0 where the clock saw no time pass. */
+  run(commands: Commands): Promise<{ ms: number; word: number }>;
+  destroy(): void;
+}
+
+/** The device's own clock, or the wall clock. */
+export class GpuStopwatch implements Stopwatch {
   readonly #device: GPUDevice;
   readonly #memory: DeviceMemory;
   readonly #queries: GPUQuerySet | undefined;
@@ -61,24 +75,26 @@ export class Stopwatch {
     });
   }
 
-  static async open(context: GpuContext): Promise<Stopwatch> {
-    const stopwatch = new Stopwatch(context);
+  static async open(context: GpuContext): Promise<GpuStopwatch> {
+    const stopwatch = new GpuStopwatch(context);
     if (!stopwatch.#queries) {
       const floors: number[] = [];
-      for (let i = 0; i < 3; i++) floors.push((await stopwatch.run({ timed: () => {} })).ms);
+      for (let i = 0; i < 3; i++) floors.push((await stopwatch.run({ timed: [] })).ms);
       stopwatch.#floor = Math.min(...floors);
     }
     return stopwatch;
   }
 
-  /** Milliseconds that a pass must take for its time to be trusted. */
+  now(): number {
+    return performance.now();
+  }
+
   get minSampleMs(): number {
     if (!this.#queries) return Math.max(minWallSample, minFloors * this.#floor);
     return this.#coarse ? minSample.coarse : minSample.fine;
   }
 
-  /** Submits commands and waits for them. `ms` is 0 where the clock saw no time pass. */
-  async run({ before, timed, after, word }: Commands): Promise<{ ms: number; word: number }> {
+  async run({ before, timed, repetitions, after, word }: Commands): Promise<{ ms: number; word: number }> {
     const encoder = this.#device.createCommandEncoder({ label: 'tuning' });
     before?.(encoder);
     const pass = encoder.beginComputePass({
@@ -89,7 +105,7 @@ export class Stopwatch {
         endOfPassWriteIndex: 1,
       },
     });
-    timed(pass);
+    dispatch(pass, timed, repetitions);
     pass.end();
     after?.(encoder);
     // The mapping below waits for this submit only if it touches the buffer.
@@ -100,10 +116,10 @@ export class Stopwatch {
     }
     if (word) encoder.copyBufferToBuffer(word, 0, this.#staging, stampBytes, 4);
     const commands = encoder.finish();
-    const start = performance.now();
+    const start = this.now();
     this.#device.queue.submit([commands]);
     await this.#staging.mapAsync(mapModeRead);
-    const wall = performance.now() - start;
+    const wall = this.now() - start;
     const mapped = this.#staging.getMappedRange();
     const [begin, end] = new BigUint64Array(mapped, 0, 2);
     const [brought] = new Uint32Array(mapped, stampBytes, 1);

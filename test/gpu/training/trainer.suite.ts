@@ -109,6 +109,13 @@ const repeated: GpuTest = {
       'invalid-argument',
       'resuming with another seed',
     );
+    const damaged = half.slice();
+    damaged[damaged.length - 1] ^= 1;
+    await assertRejects(
+      () => Trainer.create({ resume: damaged, device }),
+      'incompatible-weights',
+      'resuming from a state with a flipped bit',
+    );
   },
 };
 
