@@ -23,7 +23,7 @@ export type DBNetErrorCode =
   | 'missing-threshold-head'
   /** A file or an address could not be read. */
   | 'load-failed'
-  /** There is no WebGPU here, or no adapter. */
+  /** There is no WebGPU here, no adapter, or it gives no device. */
   | 'no-webgpu'
   /** `precision: 'f16'` was asked for where f16 shaders do not compile. */
   | 'unsupported-precision'

@@ -3,7 +3,9 @@
  * Coordinates are stored pixels, before any EXIF rotation.
  */
 
+import { check, string } from '../check.ts';
 import { DBNetError } from '../errors.ts';
+import { MAX_COORDINATE } from '../geometry/limits.ts';
 import type { Point } from '../postprocess/types.ts';
 import type { Label } from './icdar.ts';
 
@@ -21,9 +23,6 @@ export interface LabelledImage {
   height?: number;
   polygons: TextLabel[];
 }
-
-/** Coordinates beyond this are refused: no image is that large, and Clipper's exactness ends somewhere. */
-const MAX_COORDINATE = 1e7;
 
 /** A whole or decimal number as coordinates are written; "007" is text. */
 const COORDINATE = /^[+-]?(?:0|[1-9]\d*)(?:\.\d*)?$/;
@@ -45,7 +44,7 @@ function isDontCare(text: string): boolean {
  */
 export function parseTextLabels(text: string, file: string): TextLabel[] {
   const labels: TextLabel[] = [];
-  for (const [index, line] of withoutMark(text)
+  for (const [index, line] of withoutMark(check('text', text, string))
     .split(/\r\n|\r|\n/)
     .entries()) {
     if (line.trim() !== '') labels.push(parseLine(line, `${file}, line ${index + 1}`));
@@ -87,7 +86,7 @@ function parseLine(line: string, where: string): TextLabel {
  * @throws DBNetError `invalid-labels` with the file and the line (not JSON) or the path of the value.
  */
 export function parseJsonLabels(text: string, file: string): LabelledImage[] {
-  const json = withoutMark(text);
+  const json = withoutMark(check('text', text, string));
   let value: unknown;
   try {
     value = JSON.parse(json);

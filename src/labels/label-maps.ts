@@ -3,12 +3,14 @@
  * `MakeSegDetectionData` and `MakeBorderMap` of the authors' code.
  */
 
+import { checkOptions, checkSize } from '../check.ts';
 import { createFillScratch, type FillScratch } from '../geometry/fill-poly.ts';
 import { fromPath, offsetDistance, offsetPaths } from '../geometry/offset.ts';
+import { checkLabels } from '../geometry/points.ts';
 import { perimeter, signedArea } from '../geometry/polygon.ts';
 import { drawThreshold } from './draw-threshold.ts';
 import { fillRings } from './fill.ts';
-import { checkArrays, checkPolygons, checkSize, resolveLabelOptions } from './options.ts';
+import { checkArrays, labelMapsKinds, resolveLabelOptions } from './options.ts';
 import { clampPoints, type Part, toParts } from './parts.ts';
 import type {
   IgnoredPolygon,
@@ -54,11 +56,10 @@ export function labelMaps(
   size: { width: number; height: number },
   options: LabelMapsOptions = {},
 ): LabelMaps {
-  const { into, scratch = createFillScratch(), ...rest } = options;
+  const { into, scratch = createFillScratch(), ...rest } = checkOptions(options, labelMapsKinds);
   const resolved = resolveLabelOptions(rest);
-  checkSize(size);
-  checkPolygons(polygons);
-  const { width, height } = size;
+  const { width, height } = checkSize('size', size);
+  checkLabels('polygons', polygons);
   const length = width * height;
   if (into !== undefined) checkArrays(into, length);
   const maps = into ?? {

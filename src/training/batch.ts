@@ -1,7 +1,8 @@
 /** @file From samples to what a step uploads: crops as bytes, label maps as targets. */
 
-import { invalid } from '../describe.ts';
+import { array, check, mismatch, object } from '../check.ts';
 import { DBNetError } from '../errors.ts';
+import { checkLabels } from '../geometry/points.ts';
 import { labelMaps } from '../labels/label-maps.ts';
 import type { LabelMapsOptions, LabelPolygon } from '../labels/types.ts';
 import { augment, type TextPolygon } from './augmentation/augment.ts';
@@ -33,17 +34,19 @@ export interface BatchOptions {
  *   `invalid-image`.
  */
 export async function makeBatch(samples: readonly TrainingSample[], options: BatchOptions): Promise<Batch> {
-  if (!Array.isArray(samples) || samples.length === 0) {
-    throw invalid('samples', 'at least one { image, polygons }', samples);
+  const count = check('samples', samples, array).length;
+  if (count === 0) throw mismatch('samples', 'at least one { image, polygons }', 'none');
+  for (const [i, sample] of samples.entries()) {
+    check<object>(`samples[${i}]`, sample, object);
+    checkLabels(`samples[${i}].polygons`, sample.polygons);
   }
   const { cropSize, seed, step } = options;
-  const count = samples.length;
   const area = cropSize * cropSize;
   const pixels = new Uint8Array(count * area * 4);
   const targets = batchTargets(count, cropSize, cropSize);
   const pictures = await Promise.all(samples.map(({ image }) => readPixels(image)));
   pictures.forEach((picture, index) => {
-    checkPolygons(samples[index].polygons, index, picture);
+    checkInside(samples[index].polygons, index, picture);
   });
   const isText = ({ ignore }: TextPolygon) => !ignore;
   if (!samples.some((sample) => sample.polygons.some(isText))) {
@@ -84,19 +87,15 @@ export function batchTargets(count: number, width: number, height: number) {
   };
 }
 
-/** @throws DBNetError `invalid-argument`, `invalid-labels`. */
-function checkPolygons(
+/** @throws DBNetError `invalid-labels`. */
+function checkInside(
   polygons: readonly TextPolygon[],
   index: number,
   { width, height }: { width: number; height: number },
 ): void {
-  if (!Array.isArray(polygons))
-    throw invalid(`samples[${index}].polygons`, 'an array of { points }', polygons);
   const outside = polygons.findIndex(
     ({ points }) =>
-      Array.isArray(points) &&
-      points.length > 0 &&
-      (points.every(([x]) => x <= 0 || x >= width) || points.every(([, y]) => y <= 0 || y >= height)),
+      points.every(([x]) => x <= 0 || x >= width) || points.every(([, y]) => y <= 0 || y >= height),
   );
   if (outside !== -1) {
     throw new DBNetError(

@@ -372,7 +372,7 @@ describe('refusals', () => {
     [{ minimumSize: Number.POSITIVE_INFINITY }, /minimumSize/],
     [{ distance: 'exact' }, /distance: expected 'authors' or 'segment', found the string "exact"\./],
     [{ clipping: 'segment' }, /clipping: expected 'authors' or 'exact'/],
-    [{ shrink: 0.4 }, /shrink: expected none of this name, but shrinkRatio, /],
+    [{ shrink: 0.4 }, /options: expected none but shrinkRatio, .*, found "shrink"/],
     [{ into: {} }, /into\.probability: expected a Float32Array, found undefined\./],
     [{ into: 5 }, /into: expected an object/],
   ])('option %j', (options, message) => {

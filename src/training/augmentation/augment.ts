@@ -1,13 +1,14 @@
 /** @file A photo and its labels turned into a training crop: mirrored, turned, cropped between texts, brought to size. */
 
-import { describe, invalid } from '../../describe.ts';
+import { check, type Kinds, kind, object, oneOf, typedArray, whole } from '../../check.ts';
 import { DBNetError } from '../../errors.ts';
+import { checkLabels } from '../../geometry/points.ts';
 import type { Point } from '../../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';
 import { type AugmentOptions, withDefaults } from './augment-options.ts';
 import { clipPolygon } from './clip-polygon.ts';
 import { type Area, chooseCrop } from './crop-area.ts';
-import type { Random } from './random.ts';
+import { Random } from './random.ts';
 import { type Picture, resample } from './resample.ts';
 
 /** A labelled text. */
@@ -62,8 +63,9 @@ export function augment<Polygon extends TextPolygon>(
   options: AugmentOptions = {},
 ): Augmented<Polygon> {
   checkPicture(picture);
-  checkPolygons(polygons);
+  checkLabels('polygons', polygons);
   const settings = withDefaults(options);
+  if (settings.augment) check('random', random, randomKind);
   const { width, height } = picture;
   const { cropSize } = settings;
 
@@ -118,30 +120,23 @@ type Shown = { width: number; height: number };
 const mapAll = (map: Affine, points: readonly Point[]): Point[] =>
   points.map((point) => mapPoint(map, point));
 
-function checkPicture({ data, width, height, channels }: Picture): void {
-  const expected = width * height * channels;
-  const sides = Number.isInteger(width) && Number.isInteger(height) && width >= 1 && height >= 1;
-  if (!sides || (channels !== 3 && channels !== 4)) {
-    throw new DBNetError(
-      'invalid-image',
-      `expected a picture of whole sides above 0 with 3 or 4 channels, found ${width}x${height} with ${channels}`,
-    );
-  }
-  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
-  if (bytes && data.length === expected) return;
-  throw new DBNetError(
-    'invalid-image',
-    `expected ${expected} bytes for ${width}x${height} pixels with ${channels} channels, found ` +
-      (bytes ? `${data.length}` : describe(data)),
-  );
-}
+const randomKind = kind<Random>('a Random', (value) => value instanceof Random);
+const pictureKinds: Kinds<Picture> = {
+  data: typedArray('Uint8Array', 'Uint8ClampedArray'),
+  width: whole(1),
+  height: whole(1),
+  channels: oneOf(3, 4),
+};
 
-function checkPolygons(polygons: readonly TextPolygon[]): void {
-  for (const [i, { points }] of polygons.entries()) {
-    if (points.length < 3) {
-      throw invalid(`polygons[${i}].points`, 'at least three corners', points.length);
-    }
-    const bad = points.find((point) => !point.every(Number.isFinite));
-    if (bad) throw invalid(`polygons[${i}].points`, 'finite coordinates', `(${bad.join(', ')})`);
+/** @throws DBNetError `invalid-image` */
+function checkPicture(picture: Picture): void {
+  const members = check<object>('picture', picture, object, 'invalid-image') as Picture;
+  for (const key of ['data', 'width', 'height', 'channels'] as const) {
+    check<unknown>(`picture.${key}`, members[key], pictureKinds[key], 'invalid-image');
   }
+  const { data, width, height, channels } = picture;
+  const length = width * height * channels;
+  if (data.length === length) return;
+  const expected = `expected ${length} bytes for ${width}x${height} pixels with ${channels} channels`;
+  throw new DBNetError('invalid-image', `picture.data: ${expected}, found ${data.length}.`);
 }

@@ -4,6 +4,7 @@ import { readCheckpoint } from '../../../src/graph/checkpoint.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
 import { Trainer } from '../../../src/training/trainer.ts';
 import type { TrainerOptions, TrainingSample } from '../../../src/training/types.ts';
+import { refusesHostile } from '../../helpers/hostile.ts';
 import { makePicture } from '../../training/pictures.ts';
 import { assert, assertClose, assertEqual, assertRejects } from '../assert.ts';
 import type { GpuTest } from '../suite.ts';
@@ -200,6 +201,43 @@ const badInput: GpuTest = {
         'invalid-image',
         'too few bytes',
       );
+      const step = (polygons: unknown, options?: object) =>
+        trainer.step([{ image, polygons } as TrainingSample], options);
+      await refusesHostile('samples', (v) => trainer.step(v as TrainingSample[]));
+      await refusesHostile('a sample', (v) => trainer.step([v as TrainingSample]));
+      await refusesHostile('image', (v) =>
+        trainer.step([{ image: v, polygons: [polygon(5)] } as TrainingSample]),
+      );
+      await refusesHostile('polygons', (v) => step(v));
+      await refusesHostile('a polygon', (v) => step([v]));
+      await refusesHostile('points', (v) => step([{ points: v }]));
+      await refusesHostile(
+        'a coordinate',
+        (v) =>
+          step([
+            {
+              points: [
+                [0, 0],
+                [v, 0],
+                [9, 9],
+              ],
+            },
+          ]),
+        ['-1', 'zero', '0.5'],
+      );
+      await refusesHostile('options', (v) => step([polygon(5)], v as object), [
+        'undefined',
+        '{}',
+        'no prototype',
+      ]);
+      await refusesHostile('signal', (v) => step([polygon(5)], { signal: v }), ['undefined']);
+      await refusesHostile('onProgress', (v) => step([polygon(5)], { onProgress: v }), [
+        'undefined',
+        'a function',
+      ]);
+      for (const note of [5n, () => {}, Symbol('x')]) {
+        await assertRejects(() => trainer.saveState(note), 'invalid-argument', 'a note that is no JSON');
+      }
       assertSame(await trainer.save(), before, 'the weights');
       const aborted = AbortSignal.abort(new Error('enough'));
       let reason: unknown;
