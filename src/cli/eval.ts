@@ -5,7 +5,7 @@ import { type ImageCounts, rates } from '../eval/icdar.ts';
 import { evaluateImages } from './evaluation.ts';
 import { EXIT } from './failure.ts';
 import { openJsonLines } from './json-lines.ts';
-import { readEvalSet } from './label-files.ts';
+import { type LabelsArguments, labelsLine, readEvalSet } from './label-files.ts';
 import { type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import { planOutputs, STDOUT } from './outputs.ts';
 import { createProgressView } from './progress.ts';
@@ -14,9 +14,8 @@ import { openDetector } from './session.ts';
 import { ratesSummary } from './table.ts';
 
 /** Arguments of the command. */
-export interface EvalArguments extends ModelArguments {
+export interface EvalArguments extends ModelArguments, LabelsArguments {
   images: string;
-  labels: string;
   json?: string;
 }
 
@@ -30,7 +29,7 @@ export interface EvalArguments extends ModelArguments {
  */
 export async function runEval(args: EvalArguments, services: Services): Promise<number> {
   const { cwd, signal, stdout, stderr, now } = services;
-  const set = readEvalSet(args.images, args.labels, cwd);
+  const set = readEvalSet(args.images, args, cwd);
   const create = toCreateOptions(args, cwd);
   const inputs = [args.labels, ...set.images.flatMap(({ path }) => path ?? [])];
   const plan = planOutputs(
@@ -40,6 +39,7 @@ export async function runEval(args: EvalArguments, services: Services): Promise<
     typeof create.weights === 'string' ? [...inputs, create.weights] : inputs,
   );
   const view = createProgressView(stderr, now, args.quiet ?? false);
+  view.note(labelsLine(set));
   const needsThreshold = args.binarize === 'B' ? '--binarize B' : undefined;
   const detector = await openDetector(create, services, view, needsThreshold);
   try {

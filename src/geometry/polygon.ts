@@ -30,3 +30,13 @@ export function perimeter(points: Int32Array | Float64Array): number {
   }
   return sum;
 }
+
+/** Whether a polygon's bounding box shares no area with a picture from (0, 0) to (width, height). */
+export function isOutside(
+  points: readonly Point[],
+  { width, height }: { width: number; height: number },
+): boolean {
+  const isBeside = (axis: 0 | 1, size: number) =>
+    points.every((point) => point[axis] <= 0) || points.every((point) => point[axis] >= size);
+  return isBeside(0, width) || isBeside(1, height);
+}
