@@ -18,8 +18,12 @@ interface Edge {
  * @param most - counting ends there
  */
 export function countCrossings(points: readonly Point[], most: number): number {
-  const edges = points.map((point, index): Edge => {
-    const next = points[(index + 1) % points.length];
+  const span = (axis: 0 | 1) =>
+    points.reduce((sum, point, i) => sum + Math.abs(point[axis] - points[(i + 1) % points.length][axis]), 0);
+  // The sweep goes along the axis on which fewer edges lie side by side.
+  const corners = span(0) <= span(1) ? points : points.map(([x, y]): Point => [y, x]);
+  const edges = corners.map((point, index): Edge => {
+    const next = corners[(index + 1) % corners.length];
     const [left, right] = point[0] <= next[0] ? [point, next] : [next, point];
     return { left, right, top: Math.min(point[1], next[1]), bottom: Math.max(point[1], next[1]) };
   });

@@ -2,6 +2,9 @@
 
 import { describe, invalid } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import { tooIntricate } from '../geometry/crossings.ts';
+import { MAX_COORDINATE, MAX_PIXELS } from '../geometry/limits.ts';
+import type { Point } from '../geometry/polygon.ts';
 import type { LabelArrays, LabelMapOptions, LabelMapsOptions, LabelPolygon } from './types.ts';
 
 /** The values of the paper and its code. */
@@ -13,9 +16,6 @@ export const labelMapDefaults: Readonly<LabelMapOptions> = {
   distance: 'authors',
   clipping: 'authors',
 };
-
-/** Coordinates beyond this are refused: no image is that large, and Clipper's exactness ends somewhere. */
-const MAX_COORDINATE = 1e7;
 
 const MAPS = ['probability', 'probabilityMask', 'threshold', 'thresholdMask'] as const;
 
@@ -87,6 +87,13 @@ export function checkSize(size: unknown): asserts size is { width: number; heigh
       throw invalid(`size.${side}`, 'a whole number of at least 1', value);
     }
   }
+  const { width, height } = size as { width: number; height: number };
+  if (width * height > MAX_PIXELS) {
+    throw new DBNetError(
+      'invalid-argument',
+      `Option size: expected at most ${MAX_PIXELS} pixels, found ${width} x ${height}.`,
+    );
+  }
 }
 
 /** @throws DBNetError `invalid-argument` for anything but four arrays of `length` values. */
@@ -123,6 +130,8 @@ export function checkPolygons(polygons: readonly LabelPolygon[]): void {
         `polygons[${i}].points[${j}]: expected [x, y] in pixels between -${MAX_COORDINATE} and ${MAX_COORDINATE}, found ${found}.`,
       );
     }
+    const problem = tooIntricate(points as Point[]);
+    if (problem !== undefined) throw new DBNetError('invalid-argument', `polygons[${i}].points: ${problem}.`);
     const ignore: unknown = polygon.ignore;
     if (ignore !== undefined && typeof ignore !== 'boolean') {
       throw wrong(`polygons[${i}].ignore`, 'a boolean', ignore);
