@@ -2,6 +2,7 @@
 
 import { rmSync } from 'node:fs';
 import { DBNetError } from '../errors.ts';
+import { cropOptions, resolveSettings } from '../training/settings.ts';
 import { describeError, EXIT, UsageError } from './failure.ts';
 import { type EvalSet, labelsLine, readEvalSet } from './label-files.ts';
 import { displayPath } from './outputs.ts';
@@ -46,6 +47,7 @@ export async function runTrain(args: TrainArguments, services: Services): Promis
     : newSettings(args, samples.fingerprint, cwd);
   if (start) view.note(`Going on after step ${start.step} of ${settings.steps}: ${shown}`);
   else if (args.resume) view.note(`There is no checkpoint ${shown} yet: beginning with the first step.`);
+  await samples.survey(cropOptions(resolveSettings(toTrainingSettings(settings))), services.signal);
 
   const trainer = await openTrainer(start, settings, services, view);
   try {
