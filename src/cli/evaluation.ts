@@ -3,6 +3,7 @@
 import type { DetectOptions } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
 import { type Counts, type ImageCounts, matchImage, type Rates, rates, sumCounts } from '../eval/icdar.ts';
+import { findFaults, type LabelFault } from '../eval/label-faults.ts';
 import { describeError, isFatal } from './failure.ts';
 import { checkLabelSize, type EvalImage } from './label-files.ts';
 import type { ProgressView } from './progress.ts';
@@ -15,7 +16,14 @@ export type Evaluation = Rates &
     images: number;
     /** Images that failed, and are no part of the rest. */
     failed: number;
+    /** Labels that cannot be those of a text; they count as the others do. */
+    faulty: number;
   };
+
+/** The counts of one image, and its labels that cannot be those of a text. */
+export interface ImageEvaluation extends ImageCounts {
+  faulty: LabelFault[];
+}
 
 /**
  * Detects text in labelled images. An image that fails is reported, the others go on.
@@ -31,17 +39,17 @@ export async function evaluateImages(
   { codec, signal }: Services,
   view: ProgressView,
   label: (index: number) => string,
-  onImage: (name: string, counts: ImageCounts) => void = () => {},
+  onImage: (name: string, evaluation: ImageEvaluation) => void = () => {},
 ): Promise<Evaluation> {
-  const rows: ImageCounts[] = [];
+  const rows: ImageEvaluation[] = [];
   try {
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(`${label(index)} ${image.name}`);
       try {
-        const counts = await evaluateImage(image, detector, options, codec);
-        rows.push(counts);
-        onImage(image.name, counts);
+        const evaluation = await evaluateImage(image, detector, options, codec);
+        rows.push(evaluation);
+        onImage(image.name, evaluation);
       } catch (error) {
         if (signal.aborted || isFatal(error)) throw error;
         view.warn(`error: ${image.name}: ${describeError(error)}`);
@@ -51,7 +59,43 @@ export async function evaluateImages(
     view.clear();
   }
   const total = sumCounts(rows);
-  return { ...rates(total), ...total, images: rows.length, failed: images.length - rows.length };
+  const faulty = rows.reduce((sum, row) => sum + row.faulty.length, 0);
+  return { ...rates(total), ...total, images: rows.length, failed: images.length - rows.length, faulty };
+}
+
+/** Labels that are named, at most. */
+const NAMED = 5;
+
+/** Keeps what is wrong with the labels of a data set, for one line. */
+export class FaultReport {
+  readonly #faults: (LabelFault & { image: string })[] = [];
+
+  add(image: string, faults: readonly LabelFault[]): void {
+    for (const fault of faults) this.#faults.push({ image, ...fault });
+  }
+
+  /** The line; `undefined` if nothing is wrong. Labels are numbered from 1. */
+  get line(): string | undefined {
+    const faults = this.#faults;
+    if (faults.length === 0) return undefined;
+    const count = (reason: LabelFault['reason'], words: string) => {
+      const found = faults.filter((fault) => fault.reason === reason).length;
+      return found === 0 ? [] : [`${found} ${words}`];
+    };
+    const kinds = [
+      ...count('crossing', 'with an outline that crosses itself (are the corners in order?)'),
+      ...count('outside', 'outside of the image (are the labels those of another size?)'),
+      ...count('area', 'without area'),
+    ];
+    const named = faults
+      .slice(0, NAMED)
+      .map(({ image, index, reason }) => `${image} ${index + 1} (${reason})`);
+    const more = faults.length > NAMED ? `, and ${faults.length - NAMED} more` : '';
+    return (
+      `warning: ${faults.length} ${faults.length === 1 ? 'label that' : 'labels that'} can hardly be found, but count: ` +
+      `${kinds.join(', ')}. By image and number: ${named.join(', ')}${more}.`
+    );
+  }
 }
 
 async function evaluateImage(
@@ -59,15 +103,16 @@ async function evaluateImage(
   detector: Detector,
   options: DetectOptions,
   codec: Services['codec'],
-): Promise<ImageCounts> {
+): Promise<ImageEvaluation> {
   const { path, problem, labels } = image;
   if (path === undefined) throw new DBNetError('load-failed', problem ?? 'the image is missing.');
   // Labels are in stored pixels, so the picture must not be turned.
   const picture = await codec.decode(path, { ignoreOrientation: true });
   checkLabelSize(image, picture);
   const { regions } = await detector.detect(picture, options);
-  return matchImage(
+  const counts = matchImage(
     labels,
     regions.map(({ points }) => points),
   );
+  return { ...counts, faulty: findFaults(labels, picture) };
 }

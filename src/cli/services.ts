@@ -40,6 +40,8 @@ export interface ImageCodec {
    *   `missing-package` (no codec).
    */
   decode(path: string, options?: { ignoreOrientation?: boolean }): Promise<RawImage>;
+  /** The size that `decode` gives, from the file's header alone. Throws as it does. */
+  size(path: string, options?: { ignoreOrientation?: boolean }): Promise<{ width: number; height: number }>;
   /** Writes a PNG of one 8-bit channel. */
   writeGrey(path: string, data: Uint8Array, width: number, height: number): Promise<void>;
   /** Draws an SVG of the image's size over it and writes the result; the extension says as what. */
