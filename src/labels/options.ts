@@ -7,6 +7,7 @@ import {
   check,
   checkOptions,
   checkRecord,
+  checkSize,
   invalid,
   type Kinds,
   kind,
@@ -15,8 +16,12 @@ import {
   oneOf,
   typedArray,
 } from '../check.ts';
+import { DBNetError } from '../errors.ts';
+import { tooIntricate } from '../geometry/crossings.ts';
 import { fillScratch } from '../geometry/fill-poly.ts';
-import type { LabelArrays, LabelMapOptions, LabelMapsOptions } from './types.ts';
+import { MAX_PIXELS } from '../geometry/limits.ts';
+import { checkLabels } from '../geometry/points.ts';
+import type { LabelArrays, LabelMapOptions, LabelMapsOptions, LabelPolygon } from './types.ts';
 
 /** The values of the paper and its code. */
 export const labelMapDefaults: Readonly<LabelMapOptions> = {
@@ -64,11 +69,27 @@ export function resolveLabelOptions(options: Partial<LabelMapOptions>, name?: st
   return resolved;
 }
 
+/** The size of maps that fit into memory. @throws DBNetError `invalid-argument` */
+export function checkMapSize(size: unknown): { width: number; height: number } {
+  const { width, height } = checkSize('size', size);
+  if (width * height <= MAX_PIXELS) return { width, height };
+  throw mismatch('Option size', `at most ${MAX_PIXELS} pixels`, `${width} x ${height}`);
+}
+
 /** @throws DBNetError `invalid-argument` for anything but four arrays of `length` values. */
 export function checkArrays(into: LabelArrays, length: number): void {
   for (const name of ['probability', 'probabilityMask', 'threshold', 'thresholdMask'] as const) {
     const map = check(`Option into.${name}`, into[name], typedArray('Float32Array'));
     if (map.length === length) continue;
     throw mismatch(`Option into.${name}`, `height * width = ${length} values`, `${map.length}`);
+  }
+}
+
+/** @throws DBNetError `invalid-argument`, naming the polygon and the point. */
+export function checkPolygons(polygons: readonly LabelPolygon[]): void {
+  checkLabels('polygons', polygons);
+  for (const [i, { points }] of polygons.entries()) {
+    const problem = tooIntricate(points);
+    if (problem !== undefined) throw new DBNetError('invalid-argument', `polygons[${i}].points: ${problem}.`);
   }
 }

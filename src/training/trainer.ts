@@ -24,7 +24,7 @@ import { makeBatch } from './batch.ts';
 import { initialize } from './initialize.ts';
 import { resolveLoss } from './loss.ts';
 import { learningRateAt, type Optimizer, resolveOptimizer } from './optimizer.ts';
-import { resolveSettings, sameSettings, settingsKinds } from './settings.ts';
+import { cropOptions, resolveSettings, sameSettings, settingsKinds } from './settings.ts';
 import { readState, restoreArrays, stateFile, weightsFile } from './state-file.ts';
 import { TrainingEngine } from './training-engine.ts';
 import type {
@@ -148,11 +148,13 @@ export class Trainer {
   }
 
   /**
-   * One step of the optimizer on a batch. The first with a number of samples compiles for it.
-   * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image, or no text in
-   *   the whole batch), `limit-exceeded` or `gpu-error` (saying what would fit), `disposed`, `device-lost`; the signal's
-   *   reason: the weights are those before the step. `training-diverged` for a loss or gradient that is not finite: the
-   *   trainer stops with the last weights whose loss was finite.
+   * One step of the optimizer on a batch. The first with a number of samples compiles for it. Crops that show no pixel of
+   * text are drawn again.
+   * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image),
+   *   `nothing-to-learn` (no pixel of text in 10 draws of the batch: it is no step), `limit-exceeded` or `gpu-error`
+   *   (saying what would fit), `disposed`, `device-lost`; the signal's reason: the weights are those before the step.
+   *   `training-diverged` for a loss or gradient that is not finite: the trainer stops with the last weights whose loss
+   *   was finite.
    */
   step(samples: readonly TrainingSample[], options: StepOptions = {}): Promise<StepResult> {
     return this.#turn(async () => {
@@ -160,14 +162,7 @@ export class Trainer {
       const { onProgress, signal } = checkOptions(options, callKinds);
       signal?.throwIfAborted();
       const start = performance.now();
-      const { cropSize, seed, augment, labels } = this.settings;
-      const batch = await makeBatch(samples, {
-        cropSize,
-        seed,
-        step: this.#step,
-        augment: augment === false ? { augment: false } : augment,
-        labels,
-      });
+      const batch = await makeBatch(samples, { ...cropOptions(this.settings), step: this.#step });
       const began = performance.now();
       const { loss, gradientNorm, finite } = await this.#engine.step(batch, this.#step, {
         onProgress: (stage, done, total) => onProgress?.({ stage, done, total }),

@@ -5,7 +5,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { matchImage, rates, sumCounts } from '../../src/eval/icdar.ts';
-import { parseJsonLabels, parseTextLabels } from '../../src/eval/labels.ts';
+import { parseJsonLabels } from '../../src/eval/labels.ts';
+import { parseTextLabels } from '../../src/eval/text-labels.ts';
 import { DBNetError, TextDetector } from '../../src/index.ts';
 import * as labels from '../../src/labels/index.ts';
 import * as postprocess from '../../src/postprocess/index.ts';
@@ -352,7 +353,7 @@ const label = { points: box, ignore: false };
 const counts = { matched: 1, labels: 1, detections: 1 };
 
 table('evaluation', [
-  ['parseTextLabels, text', (v) => parseTextLabels(v as string, 'a.txt'), ["''"]],
+  ['parseTextLabels, text', (v) => parseTextLabels([{ name: 'a', text: v as string }], 'icdar', 'o'), ["''"]],
   ['parseJsonLabels, text', (v) => parseJsonLabels(v as string, 'a.json')],
   ['matchImage, labels', (v) => matchImage(v as [], []), ['[]']],
   ['matchImage, a label', (v) => matchImage([v as typeof label], [])],

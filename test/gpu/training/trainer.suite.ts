@@ -173,13 +173,29 @@ const badInput: GpuTest = {
     await withTrainer({ ...small, device }, async (trainer) => {
       const before = await trainer.save();
       await assertRejects(() => trainer.step([]), 'invalid-argument', 'no samples');
-      await assertRejects(() => trainer.step([{ image, polygons: [] }]), 'invalid-labels', 'no text');
+      await assertRejects(() => trainer.step([{ image, polygons: [] }]), 'nothing-to-learn', 'no text');
       const ignored = [{ ...polygon(5), ignore: true }];
       await assertRejects(
         () => trainer.step([{ image, polygons: ignored }]),
-        'invalid-labels',
+        'nothing-to-learn',
         'don’t care alone',
       );
+      const thin: TrainingSample['polygons'] = [
+        {
+          points: [
+            [5, 5],
+            [60, 5],
+            [60, 6],
+            [5, 6],
+          ],
+        },
+      ];
+      await assertRejects(
+        () => trainer.step([{ image, polygons: thin }]),
+        'nothing-to-learn',
+        'a line of 1 px',
+      );
+      assertEqual(trainer.steps, 0, 'steps');
       await assertRejects(
         () => trainer.step([{ image, polygons: [polygon(64)] }]),
         'invalid-labels',
