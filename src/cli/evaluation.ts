@@ -1,6 +1,6 @@
 /** @file Detections of labelled images compared with their labels, image by image; for `eval` and `train`. */
 
-import type { DetectOptions } from '../detector/types.ts';
+import type { DetectionWarning, DetectOptions } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
 import { type Counts, type ImageCounts, matchImage, type Rates, rates, sumCounts } from '../eval/icdar.ts';
 import { findFaults, type LabelFault } from '../eval/label-faults.ts';
@@ -8,6 +8,7 @@ import { describeError, isFatal } from './failure.ts';
 import { checkLabelSize, type EvalImage } from './label-files.ts';
 import type { ProgressView } from './progress.ts';
 import type { Detector, Services } from './services.ts';
+import { warningLine } from './table.ts';
 
 /** What a data set came to. */
 export type Evaluation = Rates &
@@ -39,21 +40,26 @@ export async function evaluateImages(
   { codec, signal }: Services,
   view: ProgressView,
   label: (index: number) => string,
-  onImage: (name: string, evaluation: ImageEvaluation) => void = () => {},
+  onImage: (name: string, evaluation: ImageEvaluation) => Promise<void> = async () => {},
 ): Promise<Evaluation> {
   const rows: ImageEvaluation[] = [];
   try {
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(`${label(index)} ${image.name}`);
+      let evaluation: ImageEvaluation;
       try {
-        const evaluation = await evaluateImage(image, detector, options, codec);
-        rows.push(evaluation);
-        onImage(image.name, evaluation);
+        const evaluated = await evaluateImage(image, detector, options, codec);
+        evaluation = evaluated.evaluation;
+        for (const warning of evaluated.warnings)
+          view.warn(`warning: ${image.name}: ${warningLine(warning)}`);
       } catch (error) {
         if (signal.aborted || isFatal(error)) throw error;
         view.warn(`error: ${image.name}: ${describeError(error)}`);
+        continue;
       }
+      rows.push(evaluation);
+      await onImage(image.name, evaluation);
     }
   } finally {
     view.clear();
@@ -103,16 +109,14 @@ async function evaluateImage(
   detector: Detector,
   options: DetectOptions,
   codec: Services['codec'],
-): Promise<ImageEvaluation> {
+): Promise<{ evaluation: ImageEvaluation; warnings: readonly DetectionWarning[] }> {
   const { path, problem, labels } = image;
   if (path === undefined) throw new DBNetError('load-failed', problem ?? 'the image is missing.');
   // Labels are in stored pixels, so the picture must not be turned.
   const picture = await codec.decode(path, { ignoreOrientation: true });
   checkLabelSize(image, picture);
-  const { regions } = await detector.detect(picture, options);
-  const counts = matchImage(
-    labels,
-    regions.map(({ points }) => points),
-  );
-  return { ...counts, faulty: findFaults(labels, picture) };
+  const { regions, warnings } = await detector.detect(picture, options);
+  const found = regions.map(({ points }) => points);
+  const faulty = findFaults(labels, picture);
+  return { evaluation: { ...matchImage(labels, found), faulty }, warnings };
 }

@@ -1,11 +1,12 @@
 /** @file Finds label files and the images that they are about. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { DBNetError } from '../errors.ts';
 import { type LabelledImage, parseJsonLabels, type TextLabel } from '../eval/labels.ts';
 import { LABEL_FORMATS, type LabelFormat, parseTextLabels } from '../eval/text-labels.ts';
 import { UsageError } from './failure.ts';
+import { otherThanFile } from './input-file.ts';
 
 /** One image of a data set. */
 export interface EvalImage {
@@ -23,6 +24,8 @@ export interface EvalImage {
 /** A data set as it lies in folders. */
 export interface EvalSet {
   images: EvalImage[];
+  /** The files that the labels stand in. */
+  labelFiles: string[];
   /** Images in the folder that have no labels (text labels only). */
   unlabelled: number;
   /** What the labels were read as. */
@@ -56,7 +59,7 @@ export function readEvalSet(
   if (!isFolder(images)) throw new UsageError(`${prefix}images expects a folder; ${imagesPath} is none.`);
   if (isFolder(labels)) {
     const read = readTextFolder(labels, labelsPath, labelFormat, prefix);
-    return { ...pairWithImages(read.files, images), format: read.format };
+    return { ...pairWithImages(read.files, labels, images), format: read.format };
   }
   if (!existsSync(labels)) throw new UsageError(`${prefix}labels: ${labelsPath} does not exist.`);
   if (/\.txt$/i.test(labels)) {
@@ -114,7 +117,7 @@ function readTextFolder(
   return { format, files: files.map((file, i) => ({ file, labels: labels[i] })) };
 }
 
-function pairWithImages(files: readonly TextFile[], images: string): Omit<EvalSet, 'format'> {
+function pairWithImages(files: readonly TextFile[], folder: string, images: string): Omit<EvalSet, 'format'> {
   const byStem = new Map<string, string[]>();
   for (const file of readdirSync(images)) {
     if (!IMAGE_EXTENSIONS.includes(extname(file).toLowerCase())) continue;
@@ -132,7 +135,8 @@ function pairWithImages(files: readonly TextFile[], images: string): Omit<EvalSe
         : `expected one image for ${file}, found ${found.join(' and ')}.`;
     return { name: stem, problem, labels };
   });
-  return { images: set, unlabelled: [...byStem.values()].flat().length };
+  const labelFiles = files.map(({ file }) => join(folder, file));
+  return { images: set, labelFiles, unlabelled: [...byStem.values()].flat().length };
 }
 
 function readJsonSet(images: string, file: string, shown: string): EvalSet {
@@ -142,7 +146,7 @@ function readJsonSet(images: string, file: string, shown: string): EvalSet {
     const problem = path === undefined ? `expected it below ${images}, found no such file.` : undefined;
     return { name: image, path, problem, labels: polygons, width, height };
   });
-  return { images: set, unlabelled: 0, format: 'json' };
+  return { images: set, labelFiles: [file], unlabelled: 0, format: 'json' };
 }
 
 /** The labels of one image. */
@@ -242,6 +246,10 @@ function isInside(path: string, folder: string): boolean {
 }
 
 function readText(path: string, shown: string): string {
+  const other = otherThanFile(path);
+  if (other !== undefined) {
+    throw new DBNetError('invalid-labels', `${shown}: expected a file, found ${other}.`);
+  }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (cause) {
@@ -257,8 +265,13 @@ export function stemOf(path: string): string {
   return basename(path, extname(path));
 }
 
+/** The files that a set was read from, or will be. */
+export function filesOf({ images, labelFiles }: EvalSet): string[] {
+  return [...labelFiles, ...images.flatMap(({ path }) => path ?? [])];
+}
+
 function isFolder(path: string): boolean {
-  return existsSync(path) && statSync(path).isDirectory();
+  return otherThanFile(path) === 'a folder';
 }
 
 /** img_2 before img_10. */

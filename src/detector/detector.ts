@@ -7,6 +7,7 @@ import type { Precision } from '../kernels/wgsl.ts';
 import { resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
 import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
+import { overlapMuch, sumSpans } from '../postprocess/score.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
@@ -14,7 +15,7 @@ import { parseSafetensors } from '../safetensors/parse.ts';
 import { TileChoice } from '../tuning/tile-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { readImage } from './image.ts';
-import { checkSize, networkSize } from './network-size.ts';
+import { checkSize, networkSize, shrinkWarning } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import type {
   CreateOptions,
@@ -84,6 +85,7 @@ export class TextDetector {
       const tiles = new TileChoice(context, chosen);
       if (tune !== 'off') await tiles.load();
       const engine = await Engine.create(context, checkpoint, recipe, tiles);
+      signal?.throwIfAborted();
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,
@@ -93,14 +95,12 @@ export class TextDetector {
           parameters: checkpoint.parameters,
           hasThresholdHead: checkpoint.hasThresholdHead,
           input: recipe.input,
+          shortSide: recipe.shortSide,
           metadata: { ...file.metadata },
         },
       });
-      if (tune === 'full' && !engine.isTuned(networkSize(square, undefined, recipe.shortSide))) {
-        await detector.tune(undefined, { onProgress, signal }).catch((error) => {
-          detector.dispose();
-          throw error;
-        });
+      if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.shortSide))) {
+        await detector.tune(undefined, { onProgress, signal });
       }
       return detector;
     } catch (error) {
@@ -117,7 +117,8 @@ export class TextDetector {
   /**
    * Finds the regions of text in an image, in pixels of the image.
    * @throws DBNetError `invalid-image`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
-   *   `binarize: 'B'`), `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`,
+   *   `gpu-error`; the signal's reason.
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
@@ -161,15 +162,19 @@ export class TextDetector {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
         const mask = maps.words('mask');
         let found: RegionResult;
+        const finish = (work: () => RegionResult) => clocked(() => this.#assertFinite(work));
         if (scoreOn === 'gpu') {
           const { candidates, groups } = clocked(() =>
             findMaskCandidates({ mask, ...network }, regionOptions, this.#scratch),
           );
-          const sums = await maps.sums(groups);
+          // Where outlines nest, adding up anew for each of them would take the device seconds.
+          const sums = overlapMuch(groups, network.width * network.height)
+            ? sumSpans(await maps.held(), groups)
+            : await maps.sums(groups);
           signal?.throwIfAborted();
-          found = clocked(() => finishRegions(candidates, sums, regionOptions, target));
+          found = finish(() => finishRegions(candidates, sums, regionOptions, target));
         } else {
-          found = clocked(() =>
+          found = finish(() =>
             findRegions(
               { data: maps.float32('P'), mask, ...network },
               { ...regionOptions, target },
@@ -181,10 +186,13 @@ export class TextDetector {
         return found;
       },
     );
+    const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
     return {
       ...value,
       width,
       height,
+      network,
+      warnings: warning ? [warning] : [],
       timings: {
         ...timings,
         readback: timings.readback - postprocess,
@@ -232,16 +240,12 @@ export class TextDetector {
       scoreOn?: 'cpu' | 'gpu';
     } = {},
   ): Promise<void> {
-    const {
-      image = { width: 1, height: 1 },
-      outputs = 'P',
-      scoreOn,
-    } = checkKeys(options, warmupKeys, 'warmup()');
+    const { image, outputs = 'P', scoreOn } = checkKeys(options, warmupKeys, 'warmup()');
     checkScoreOn(scoreOn);
     if (outputs !== 'P' && outputs !== 'PTB') throw invalid('outputs', "'P' or 'PTB'", outputs);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
-    const network = networkSize(image, checkSize(size), this.#recipe.shortSide);
-    const source = image.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
+    const network = networkSize(image, size, this.#recipe.shortSide);
+    const source = image?.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
     await this.#engine.warmup(network, outputs, source, { hold: scoreOn === 'gpu' ? 'P' : undefined });
   }
 
@@ -259,7 +263,7 @@ export class TextDetector {
     if (budgetMs !== undefined && !(typeof budgetMs === 'number' && budgetMs > 0)) {
       throw invalid('budgetMs', 'a positive number of milliseconds', budgetMs);
     }
-    const network = networkSize(square, checkSize(size), this.#recipe.shortSide);
+    const network = networkSize(undefined, size, this.#recipe.shortSide);
     signal?.throwIfAborted();
     return await this.#engine.tune(network, { budgetMs, onProgress, signal });
   }
@@ -278,6 +282,26 @@ export class TextDetector {
     return resolveRegionOptions({ ...stated, ...given });
   }
 
+  /**
+   * Post-processing refuses a P that is not finite; of everything else it was given, the options were checked before.
+   * @throws DBNetError `incompatible-weights`.
+   */
+  #assertFinite<T>(postprocess: () => T): T {
+    try {
+      return postprocess();
+    } catch (cause) {
+      if (!(cause instanceof DBNetError && cause.code === 'invalid-argument')) throw cause;
+      throw new DBNetError(
+        'incompatible-weights',
+        `these weights give probabilities that are not finite in precision '${this.info.precision}' (${cause.message}): ` +
+          (this.info.precision === 'f16'
+            ? "use precision 'f32'"
+            : 'the file is damaged or the training diverged'),
+        { cause },
+      );
+    }
+  }
+
   #needThresholdHead(what: string): void {
     if (!this.info.weights.hasThresholdHead) {
       throw new DBNetError(
@@ -293,9 +317,6 @@ const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'o
 const mapsKeys = ['size', 'onProgress', 'signal'];
 const warmupKeys = ['image', 'outputs', 'scoreOn'];
 const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
-
-/** The image that a bound on the sides is taken for where there is none. */
-const square = { width: 1, height: 1 };
 
 /** @throws DBNetError `unsupported-precision`. */
 async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
