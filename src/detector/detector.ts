@@ -6,8 +6,8 @@ import { readCheckpoint } from '../graph/checkpoint.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
-import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
-import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
+import { findRegions } from '../postprocess/regions.ts';
+import type { RegionOptions } from '../postprocess/types.ts';
 import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
@@ -121,17 +121,9 @@ export class TextDetector {
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
-    const {
-      size,
-      binarize = 'P',
-      scoreOn = 'cpu',
-      onProgress,
-      signal,
-      ...rest
-    } = checkObject(options, 'detect()');
+    const { size, binarize = 'P', onProgress, signal, ...rest } = checkObject(options, 'detect()');
     checkSize(size);
     if (binarize !== 'P' && binarize !== 'B') throw invalid('binarize', "'P' or 'B'", binarize);
-    checkScoreOn(scoreOn);
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
@@ -141,42 +133,24 @@ export class TextDetector {
     const network = networkSize(ready, size, this.#recipe.shortSide);
     const target = { width, height };
     let postprocess = 0;
-    /** Runs and clocks a part of the post-processing. */
-    const clocked = <T>(work: () => T): T => {
-      const began = performance.now();
-      const result = work();
-      postprocess += performance.now() - began;
-      return result;
-    };
     const { value, timings } = await this.#engine.compute(
       ready,
       network,
       binarize === 'B' ? 'PTB' : 'P',
       {
-        ...(scoreOn === 'gpu' ? { read: ['mask'], hold: 'P' } : { read: ['P', 'mask'] }),
+        read: ['P', 'mask'],
         mask: { of: binarize, threshold: regionOptions.threshold },
       },
       { onProgress, signal },
-      async (maps) => {
+      (maps) => {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-        const mask = maps.words('mask');
-        let found: RegionResult;
-        if (scoreOn === 'gpu') {
-          const { candidates, groups } = clocked(() =>
-            findMaskCandidates({ mask, ...network }, regionOptions, this.#scratch),
-          );
-          const sums = await maps.sums(groups);
-          signal?.throwIfAborted();
-          found = clocked(() => finishRegions(candidates, sums, regionOptions, target));
-        } else {
-          found = clocked(() =>
-            findRegions(
-              { data: maps.float32('P'), mask, ...network },
-              { ...regionOptions, target },
-              this.#scratch,
-            ),
-          );
-        }
+        const began = performance.now();
+        const found = findRegions(
+          { data: maps.float32('P'), mask: maps.words('mask'), ...network },
+          { ...regionOptions, target },
+          this.#scratch,
+        );
+        postprocess = performance.now() - began;
         onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
         return found;
       },
@@ -221,7 +195,6 @@ export class TextDetector {
    * A bound on the sides says nothing without an image: give `{ width, height }`, or the size of an image to come.
    * @param options.image width and height of the images, where `size` is a bound (default: square).
    * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
-   * @param options.scoreOn as for `detect()`.
    * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
   async warmup(
@@ -229,20 +202,14 @@ export class TextDetector {
     options: {
       image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
       outputs?: Outputs;
-      scoreOn?: 'cpu' | 'gpu';
     } = {},
   ): Promise<void> {
-    const {
-      image = { width: 1, height: 1 },
-      outputs = 'P',
-      scoreOn,
-    } = checkKeys(options, warmupKeys, 'warmup()');
-    checkScoreOn(scoreOn);
+    const { image = { width: 1, height: 1 }, outputs = 'P' } = checkKeys(options, warmupKeys, 'warmup()');
     if (outputs !== 'P' && outputs !== 'PTB') throw invalid('outputs', "'P' or 'PTB'", outputs);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, checkSize(size), this.#recipe.shortSide);
     const source = image.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
-    await this.#engine.warmup(network, outputs, source, { hold: scoreOn === 'gpu' ? 'P' : undefined });
+    await this.#engine.warmup(network, outputs, source, {});
   }
 
   /**
@@ -291,7 +258,7 @@ export class TextDetector {
 
 const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'onProgress', 'signal'];
 const mapsKeys = ['size', 'onProgress', 'signal'];
-const warmupKeys = ['image', 'outputs', 'scoreOn'];
+const warmupKeys = ['image', 'outputs'];
 const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
 
 /** The image that a bound on the sides is taken for where there is none. */
@@ -321,9 +288,4 @@ function checkKeys<T extends object>(options: T, known: readonly string[], call:
 function checkObject<T extends object>(options: T, call: string): T {
   if (typeof options !== 'object' || options === null) throw invalid(`of ${call}`, 'an object', options);
   return options;
-}
-
-function checkScoreOn(value: unknown): void {
-  if (value !== undefined && value !== 'cpu' && value !== 'gpu')
-    throw invalid('scoreOn', "'cpu' or 'gpu'", value);
 }

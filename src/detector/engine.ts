@@ -17,7 +17,6 @@ import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
 import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
-import { type HeldMap, HeldMaps, type Spans } from '../runtime/held-maps.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
@@ -44,11 +43,9 @@ interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** What is read back, what stays on the GPU, and how the mask is thresholded if it is read. */
+/** What is read back, and how the mask is thresholded if it is read. */
 export interface MapRequest {
   read: readonly ('P' | 'T' | 'B' | 'mask')[];
-  /** The map that can be added up in parts on the GPU. */
-  hold?: 'P';
   mask?: { of: 'P' | 'B'; threshold: number };
 }
 
@@ -58,8 +55,6 @@ export interface MappedMaps {
   float32(name: 'P' | 'T' | 'B'): Float32Array;
   /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. */
   words(name: 'mask'): Uint32Array;
-  /** Sums of the held map over groups of spans, f32: another round trip. The spans are read before it returns. */
-  sums(spans: Spans): Promise<Float32Array>;
 }
 
 /** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
@@ -76,7 +71,6 @@ export class Engine {
   readonly #constants: ConstantStore;
   readonly #arena: Arena;
   readonly #readback: ReadbackPool;
-  readonly #held: HeldMaps;
   readonly #upload: ImageUpload;
   readonly #pace: Pace;
   readonly #programs = new Map<string, Program>();
@@ -102,7 +96,6 @@ export class Engine {
     this.#constants = new ConstantStore(context);
     this.#arena = new Arena(context);
     this.#readback = new ReadbackPool(context);
-    this.#held = new HeldMaps(context, this.#pipelines);
     this.#upload = new ImageUpload(context);
     this.#pace = new Pace(context);
   }
@@ -140,21 +133,20 @@ export class Engine {
     return {
       weights: this.#constants.bytes,
       activations: this.#arena.bytes,
-      readback: this.#readback.bytes + this.#held.bytes,
+      readback: this.#readback.bytes,
       input: this.#upload.bytes,
     };
   }
 
-  /** Compiles what a size needs, and what sums of a held map need if `hold` is set. */
+  /** Compiles what a size needs. */
   async warmup(
     size: Size,
     outputs: Outputs,
     source: Preprocess['source'],
-    { hold, ...options }: CallOptions & Pick<MapRequest, 'hold'>,
+    options: CallOptions,
   ): Promise<void> {
     await this.#turns.take(async () => {
       await this.#program(size, outputs, source, options);
-      if (hold) await this.#prepareSums();
     });
   }
 
@@ -228,7 +220,6 @@ export class Engine {
         program.setShape('threshold_bits', f32Bits(request.mask.threshold));
         program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
       }
-      const held = request.hold && (await this.#hold(program.tensor(request.hold).bytes));
       const staging = this.#readback.acquire(bytes);
       submitted = performance.now();
       preprocessed = submitted - started;
@@ -239,26 +230,20 @@ export class Engine {
             for (const [name, { offset, bytes }] of layout.maps) {
               encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);
             }
-            if (held) {
-              const { buffer } = program.tensor(request.hold!);
-              encoder.copyBufferToBuffer(buffer, 0, held.buffer, 0, held.bytes);
-            }
           },
           onProgress: (done, total) => onProgress?.({ stage: 'network', done, total }),
           signal,
         });
       } catch (error) {
         this.#readback.release(staging);
-        if (held) this.#held.release(held);
         throw this.#translate(error);
       }
-      return { staging, held, flops: program.flops };
+      return { staging, flops: program.flops };
     };
     let staging: GPUBuffer;
-    let held: HeldMap | undefined;
     let flops: number;
     try {
-      ({ staging, held, flops } = await this.#turns.take(submit));
+      ({ staging, flops } = await this.#turns.take(submit));
     } finally {
       if (image.kind === 'texture') image.close();
     }
@@ -271,13 +256,6 @@ export class Engine {
       const value = await consume({
         float32: (name) => new Float32Array(mapped, ...view(layout, name)),
         words: (name) => new Uint32Array(mapped, ...view(layout, name)),
-        sums: async (spans) => {
-          if (!held) throw new Error('no map is held');
-          this.#assertUsable();
-          const sums = await this.#held.sum(held, spans);
-          this.#assertUsable();
-          return sums;
-        },
       });
       return {
         value,
@@ -291,7 +269,6 @@ export class Engine {
       throw this.#translate(error);
     } finally {
       this.#readback.release(staging);
-      if (held) this.#held.release(held);
     }
   }
 
@@ -308,7 +285,6 @@ export class Engine {
     this.#arena.destroy();
     this.#constants.destroy();
     this.#readback.destroy();
-    this.#held.destroy();
     this.#upload.destroy();
     this.context.close();
   }
@@ -334,23 +310,6 @@ export class Engine {
   ): Graph {
     const names = chooseFusions(this.context, this.#choice.precision);
     return fuse(this.#graphs[outputs], [...names, 'winograd'], rule);
-  }
-
-  /** Room for a map that stays on the GPU. */
-  async #hold(bytes: number): Promise<HeldMap> {
-    await this.#prepareSums();
-    const held = await this.#held.hold(bytes).catch((error) => {
-      throw this.#translate(error);
-    });
-    this.#assertUsable();
-    return held;
-  }
-
-  async #prepareSums(): Promise<void> {
-    await this.#held.prepare().catch((error) => {
-      throw this.#translate(error);
-    });
-    this.#assertUsable();
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {

@@ -7,7 +7,6 @@ import layers from './layers.suite.ts';
 import network from './network.suite.ts';
 import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
-import scores from './scores.suite.ts';
 import smoke from './smoke.suite.ts';
 import type { GpuSuite } from './suite.ts';
 import trainingConvolution from './training/convolution.suite.ts';
@@ -28,7 +27,6 @@ export const suites: GpuSuite[] = [
   { name: 'db-head', tests: dbHead },
   { name: 'network', tests: network },
   { name: 'detector', tests: detector },
-  { name: 'scores', tests: scores },
   { name: 'tuning', tests: tuning },
   { name: 'winograd', tests: winograd },
   { name: 'training: convolution', tests: trainingConvolution },
