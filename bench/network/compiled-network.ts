@@ -6,10 +6,11 @@ import type { Fusion } from '../../src/graph/passes/index.ts';
 import type { WinogradRule } from '../../src/graph/passes/winograd.ts';
 import { type KernelChoice, type Plan, plan } from '../../src/graph/plan.ts';
 import { Arena } from '../../src/runtime/arena.ts';
+import { encode, type Step } from '../../src/runtime/bind.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
 import { checked, type GpuContext } from '../../src/runtime/gpu-context.ts';
 import type { PipelineCache } from '../../src/runtime/pipelines.ts';
-import { Program, type Step } from '../../src/runtime/program.ts';
+import { Program } from '../../src/runtime/program.ts';
 import { ReadbackPool } from '../../src/runtime/readback.ts';
 import type { Size } from '../settings.ts';
 import type { Work } from '../timing/timer.ts';
@@ -91,9 +92,7 @@ export class CompiledNetwork {
   get frame(): Work {
     return {
       label: 'frame',
-      encode: (pass, repetitions) => {
-        for (let i = 0; i < repetitions; i++) for (const step of this.steps) dispatch(pass, step, 1);
-      },
+      encode: (pass, repetitions) => encode(pass, this.steps, repetitions),
     };
   }
 
@@ -101,7 +100,7 @@ export class CompiledNetwork {
   get stepWorks(): Work[] {
     return this.steps.map((step) => ({
       label: step.label,
-      encode: (pass, repetitions) => dispatch(pass, step, repetitions),
+      encode: (pass, repetitions) => encode(pass, [step], repetitions),
     }));
   }
 
@@ -148,10 +147,4 @@ export class CompiledNetwork {
     this.program.destroy();
     this.#release();
   }
-}
-
-function dispatch(pass: GPUComputePassEncoder, step: Step, repetitions: number): void {
-  pass.setPipeline(step.pipeline);
-  pass.setBindGroup(0, step.bindGroup);
-  for (let i = 0; i < repetitions; i++) pass.dispatchWorkgroups(...step.dispatch);
 }

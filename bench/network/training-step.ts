@@ -6,9 +6,10 @@
 
 import type { LabelPolygon } from '../../src/labels/types.ts';
 import { Arena } from '../../src/runtime/arena.ts';
+import { encode, type Step } from '../../src/runtime/bind.ts';
 import { bufferUsage, ConstantStore } from '../../src/runtime/constants.ts';
 import { checked } from '../../src/runtime/gpu-context.ts';
-import { type Externals, Program, type Step } from '../../src/runtime/program.ts';
+import { type Externals, Program } from '../../src/runtime/program.ts';
 import { ReadbackPool } from '../../src/runtime/readback.ts';
 import { batchTargets } from '../../src/training/batch.ts';
 import { resolveLoss } from '../../src/training/loss.ts';
@@ -175,15 +176,7 @@ class CompiledStep {
   get work(): Work {
     return {
       label: name,
-      encode: (pass, repetitions) => {
-        for (let i = 0; i < repetitions; i++) {
-          for (const { pipeline, bindGroup, dispatch } of this.#steps) {
-            pass.setPipeline(pipeline);
-            pass.setBindGroup(0, bindGroup);
-            pass.dispatchWorkgroups(...dispatch);
-          }
-        }
-      },
+      encode: (pass, repetitions) => encode(pass, this.#steps, repetitions),
     };
   }
 

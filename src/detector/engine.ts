@@ -20,7 +20,7 @@ import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
-import { Pace, run } from '../runtime/run.ts';
+import { run, SubmitSize } from '../runtime/run.ts';
 import type { TileChoice, TuningReport } from '../tuning/tile-choice.ts';
 import { convolutions } from '../tuning/work.ts';
 import type { ReadyImage } from './image.ts';
@@ -72,7 +72,7 @@ export class Engine {
   readonly #arena: Arena;
   readonly #readback: ReadbackPool;
   readonly #upload: ImageUpload;
-  readonly #pace: Pace;
+  readonly #submitSize: SubmitSize;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
   #disposed = false;
@@ -97,7 +97,7 @@ export class Engine {
     this.#arena = new Arena(context);
     this.#readback = new ReadbackPool(context);
     this.#upload = new ImageUpload(context);
-    this.#pace = new Pace(context);
+    this.#submitSize = new SubmitSize(context);
   }
 
   /**
@@ -225,7 +225,7 @@ export class Engine {
       preprocessed = submitted - started;
       try {
         await run(this.context, steps, {
-          pace: this.#pace,
+          submitSize: this.#submitSize,
           finish: (encoder) => {
             for (const [name, { offset, bytes }] of layout.maps) {
               encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);

@@ -81,19 +81,29 @@ export type PlanInput = Pick<Preprocess, 'source' | 'channelOrder' | 'mean' | 's
 /** Names of the external resources of the first step; see `preprocess`. */
 export const externals = { source: 'source', resize: 'resize' } as const;
 
-/** The plan of `graph` at `size` (multiples of 32), from the image's pixels to the maps. */
+/**
+ * The plan of `graph` at `size` (multiples of 32), from the image's pixels to the maps.
+ * @param keep tensors whose buffers no later tensor takes, so that they can be read after a run: `all`, or names.
+ * @throws Error for a name that the graph, as it is fused, does not have.
+ */
 export function plan(
   graph: Graph,
   size: { width: number; height: number },
   input: PlanInput,
   choice: KernelChoice,
+  { keep = [] }: { keep?: 'all' | readonly string[] } = {},
 ): GraphPlan {
   const shapes = inferShapes(graph, size);
+  const kept = keep === 'all' ? [...shapes.keys()] : keep;
+  const unknown = kept.find((tensor) => !shapes.has(tensor));
+  if (unknown !== undefined) {
+    throw new Error(`the graph has no tensor '${unknown}', only ${[...shapes.keys()].join(', ')}`);
+  }
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
   const bytesOf = (tensor: string): number =>
     // Maps are always f32 (B depends on small differences of P and T), the mask is u32.
     elementCount(shapeOf(tensor)) * (graph.outputs.includes(tensor) ? 4 : elementBytes(choice.precision));
-  const { sizes, bufferOf } = assignBuffers(graph, bytesOf);
+  const { sizes, bufferOf } = assignBuffers(graph, bytesOf, kept);
   const constants = new Map<string, Constant>();
   const first: PlanStep = {
     kernel: preprocess({ label: 'preprocess', ...size, ...input }, choice),

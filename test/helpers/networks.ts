@@ -21,13 +21,20 @@ export const planOf = (
   graph: Graph,
   size: { width: number; height: number },
   choice: Partial<KernelChoice> = {},
+  { keep }: { keep?: 'all' | readonly string[] } = {},
 ): Plan =>
-  plan(graph, size, input, {
-    precision: 'f32',
-    tile: () => ({ kind: 'direct', pixels: 8, channels: 4 }),
-    headPixels: 4,
-    ...choice,
-  });
+  plan(
+    graph,
+    size,
+    input,
+    {
+      precision: 'f32',
+      tile: () => ({ kind: 'direct', pixels: 8, channels: 4 }),
+      headPixels: 4,
+      ...choice,
+    },
+    { keep },
+  );
 
 /** Every number of channels but the image's divided by this. */
 const shrink = 16;

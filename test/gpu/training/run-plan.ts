@@ -6,7 +6,7 @@ import { ConstantStore } from '../../../src/runtime/constants.ts';
 import { checked, type GpuContext } from '../../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../../src/runtime/pipelines.ts';
 import { Program } from '../../../src/runtime/program.ts';
-import { Pace, run } from '../../../src/runtime/run.ts';
+import { run, SubmitSize } from '../../../src/runtime/run.ts';
 import { poison, readBuffer, USAGE } from '../assert.ts';
 
 /** Uploads the inputs, poisons all activations, runs, and reads the tensors asked for. */
@@ -37,7 +37,7 @@ export async function runPlan(
     }),
   );
   await checked(context, 'the plan', () =>
-    run(context, program.steps(externals), { pace: new Pace(context), finish: () => {} }),
+    run(context, program.steps(externals), { submitSize: new SubmitSize(context), finish: () => {} }),
   );
   const results: Record<string, Float32Array<ArrayBuffer>> = {};
   for (const name of wanted) {

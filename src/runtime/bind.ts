@@ -1,0 +1,108 @@
+/**
+ * @file From a kernel to a dispatch: its pipeline, its buffers and its uniform in one bind group. The only place that
+ * knows how a kernel's description becomes a binding.
+ */
+
+import type { Binding, Kernel } from '../kernels/kernel.ts';
+import { bufferUsage } from './constants.ts';
+import type { GpuContext } from './gpu-context.ts';
+
+/** What can be dispatched, any number of times. */
+export interface Step {
+  label: string;
+  pipeline: GPUComputePipeline;
+  bindGroup: GPUBindGroup;
+  /** Workgroups in x, y, z. */
+  dispatch: readonly [number, number, number];
+  flops: number;
+}
+
+/** Uniform buffers are bound at multiples of this. */
+const alignment = 256;
+
+/** The uniforms of several kernels in one buffer. */
+export class Uniforms {
+  readonly #context: GpuContext;
+  readonly #kernels: readonly Kernel[];
+  readonly #words: Uint32Array<ArrayBuffer>;
+  readonly #buffer: GPUBuffer;
+
+  constructor(context: GpuContext, kernels: readonly Kernel[]) {
+    this.#context = context;
+    this.#kernels = kernels;
+    this.#words = new Uint32Array((kernels.length * alignment) / 4);
+    for (const [index, { shape }] of kernels.entries()) {
+      this.#words.set(Object.values(shape), (index * alignment) / 4);
+    }
+    this.#buffer = context.device.createBuffer({
+      label: 'shapes',
+      size: this.#words.byteLength,
+      usage: bufferUsage.uniform | bufferUsage.copyTo,
+    });
+    context.device.queue.writeBuffer(this.#buffer, 0, this.#words);
+  }
+
+  /** The uniform of kernel number `index`. */
+  at(index: number): GPUBufferBinding {
+    const size = Object.keys(this.#kernels[index].shape).length * 4;
+    return { buffer: this.#buffer, offset: index * alignment, size };
+  }
+
+  /** Changes a value in every kernel that has it, from the next submit on. */
+  set(name: string, value: number): void {
+    for (const [index, { shape }] of this.#kernels.entries()) {
+      const word = Object.keys(shape).indexOf(name);
+      const at = (index * alignment) / 4 + word;
+      if (word === -1 || this.#words[at] === value) continue;
+      this.#words[at] = value;
+      this.#context.device.queue.writeBuffer(this.#buffer, at * 4, this.#words, at, 1);
+    }
+  }
+
+  destroy(): void {
+    this.#buffer.destroy();
+  }
+}
+
+/**
+ * Binds a kernel.
+ * @param uniform see {@link Uniforms.at}.
+ * @param resourceOf what each of the other bindings holds.
+ */
+export function bind(
+  { device }: GpuContext,
+  pipeline: GPUComputePipeline,
+  kernel: Kernel,
+  uniform: GPUBufferBinding,
+  resourceOf: (binding: Binding, index: number) => GPUBindingResource,
+): Step {
+  const { label, bindings, dispatch, flops } = kernel;
+  const bindGroup = device.createBindGroup({
+    label,
+    layout: pipeline.getBindGroupLayout(0),
+    entries: bindings.map((binding, index) => ({
+      binding: index,
+      resource: binding.access === 'uniform' ? uniform : resourceOf(binding, index),
+    })),
+  });
+  return { label, pipeline, bindGroup, dispatch, flops };
+}
+
+/** Encodes steps one after the other, all of them `repetitions` times. */
+export function encode(pass: GPUComputePassEncoder, steps: readonly Step[], repetitions = 1): void {
+  for (let i = 0; i < repetitions; i++) {
+    for (const { pipeline, bindGroup, dispatch } of steps) {
+      // Once is enough for a step that is alone.
+      if (i === 0 || steps.length > 1) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindGroup);
+      }
+      pass.dispatchWorkgroups(...dispatch);
+    }
+  }
+}
+
+/** True where a kernel stores the elements of a binding as f16. */
+export function storesHalf({ code }: Kernel, name: string): boolean {
+  return new RegExp(`> ${name}: array<[^;]*f16`).test(code);
+}
