@@ -5,7 +5,7 @@
 
 import { TextDetector } from '../../src/detector/detector.ts';
 import { bufferUsage } from '../../src/runtime/constants.ts';
-import { openBenchDevice } from '../timing/bench-device.ts';
+import { openBenchDevice } from '../device.ts';
 import { failedMetric, type Measurement, metric } from './measurement.ts';
 import { drawPicture } from './picture.ts';
 import { maskOf, regionCount, regionMap } from './region-map.ts';

@@ -1,8 +1,8 @@
 /** @file Does memory grow with the number of frames and of sizes? Counted at the device, not by the library. */
 
 import { TextDetector } from '../../src/detector/detector.ts';
+import { openBenchDevice } from '../device.ts';
 import { parseSizes } from '../settings.ts';
-import { openBenchDevice } from '../timing/bench-device.ts';
 import { type Measurement, metric } from './measurement.ts';
 import { drawPicture } from './picture.ts';
 import { trackMemory } from './track-memory.ts';

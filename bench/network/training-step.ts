@@ -18,12 +18,9 @@ import { resources } from '../../src/training/plan/resources.ts';
 import { trainingOutputs, trainingPlan } from '../../src/training/plan/training-plan.ts';
 import { trainingThreads } from '../../src/training/plan/training-threads.ts';
 import { TrainingArrays } from '../../src/training/training-arrays.ts';
-import { interleave } from '../timing/interleave.ts';
-import type { Work } from '../timing/timer.ts';
-import { mapsProblem, referenceMaps } from './check-maps.ts';
-import { CompiledNetwork } from './compiled-network.ts';
-import { defaultForm } from './default-form.ts';
+import { takeTurns, type Work } from '../../src/tuning/timing.ts';
 import { failedMetric, type Measurement, type MeasurementContext, metric } from './measurement.ts';
+import { compileNetwork, defaultForm, frameOf, type Maps, mapsProblem, referenceMaps } from './network.ts';
 import { drawPicture } from './picture.ts';
 
 const name = 'training step, batch 1';
@@ -36,14 +33,11 @@ export const trainingStep: Measurement = {
   async run(context) {
     // Training is f32.
     if (context.precision !== 'f32') return {};
-    const { size, pipelines, timer, sampling } = context;
+    const { size, timer, sampling } = context;
     const place = { size, precision: context.precision };
-    const forward = await CompiledNetwork.compile(context.context, pipelines, await context.network(), {
-      size,
-      outputs: 'PTB',
-      fusions: [],
-      choice: defaultForm(context.context, 'f32').choice,
-    });
+    const { choice } = defaultForm(context.context, 'f32');
+    const plain = { ...choice, winograd: () => undefined };
+    const forward = await compileNetwork(context, { outputs: 'PTB', fusions: [], choice: plain });
     const steps: CompiledStep[] = [];
     try {
       const expected = new Map([...(await referenceMaps(context, 'PTB'))].filter(([map]) => map !== 'B'));
@@ -53,9 +47,9 @@ export const trainingStep: Measurement = {
       // With frozen statistics training sees the network of inference, so its maps are known.
       const problem = mapsProblem(await steps[1].maps(), expected, 'f32');
       if (problem) return { metrics: [failedMetric(place, name, 'ms', problem)] };
-      const [before, batch, frozen] = await interleave(
+      const [before, batch, frozen] = await takeTurns(
         timer,
-        [forward.frame, steps[0].work, steps[1].work],
+        [frameOf(forward), steps[0].work, steps[1].work],
         sampling,
       );
       if (!before || !batch || !frozen) {
@@ -181,26 +175,24 @@ class CompiledStep {
   }
 
   /** P and T of one step. */
-  async maps(): Promise<Map<string, ArrayBuffer>> {
+  async maps(): Promise<Maps> {
     const { device } = this.#context.context;
     const { buffer, bytes } = this.#program.tensor(trainingOutputs.logits);
+    await checked(this.#context.context, 'running a training step', () => {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      this.work.encode(pass, 1);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    });
     const readback = new ReadbackPool(this.#context.context);
-    const staging = readback.acquire(bytes);
     try {
-      await checked(this.#context.context, 'running a training step', () => {
-        const encoder = device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        this.work.encode(pass, 1);
-        pass.end();
-        encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
-        device.queue.submit([encoder.finish()]);
-      });
-      const logits = new Float32Array(await readback.map(staging, bytes));
+      const logits = new Float32Array(await readback.read(buffer, bytes));
       const maps = logits.map((x) => 1 / (1 + Math.exp(-x)));
-      const half = maps.byteLength / 2;
+      const half = maps.length / 2;
       return new Map([
-        ['P', maps.buffer.slice(0, half)],
-        ['T', maps.buffer.slice(half)],
+        ['P', maps.subarray(0, half)],
+        ['T', maps.subarray(half)],
       ]);
     } finally {
       readback.destroy();

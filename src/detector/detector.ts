@@ -11,7 +11,7 @@ import type { RegionOptions } from '../postprocess/types.ts';
 import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
-import { TileChoice } from '../tuning/tile-choice.ts';
+import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { readImage } from './image.ts';
 import { checkSize, networkSize } from './network-size.ts';
@@ -81,9 +81,9 @@ export class TextDetector {
     try {
       signal?.throwIfAborted();
       const chosen = await choosePrecision(precision, context);
-      const tiles = new TileChoice(context, chosen);
-      if (tune !== 'off') await tiles.load();
-      const engine = await Engine.create(context, checkpoint, recipe, tiles);
+      const choice = new TunedChoice(context, chosen);
+      if (tune !== 'off') await choice.load();
+      const engine = await Engine.create(context, checkpoint, recipe, choice);
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,

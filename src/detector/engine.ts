@@ -5,12 +5,11 @@
 
 import { DBNetError } from '../errors.ts';
 import type { Checkpoint } from '../graph/checkpoint.ts';
-import { chooseHeadPixels } from '../graph/choose-tile.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
 import type { Graph } from '../graph/layers.ts';
 import { chooseFusions, fuse } from '../graph/passes/index.ts';
 import { defaultWinogradSize, type WinogradRule } from '../graph/passes/winograd.ts';
-import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
+import { type Plan, plan } from '../graph/plan.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import { f32Bits } from '../kernels/kernel.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
@@ -21,8 +20,8 @@ import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
 import { run, SubmitSize } from '../runtime/run.ts';
-import type { TileChoice, TuningReport } from '../tuning/tile-choice.ts';
-import { convolutions } from '../tuning/work.ts';
+import { convolutions } from '../tuning/classes.ts';
+import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
 import type { ReadyImage } from './image.ts';
 import { ImageUpload } from './image-upload.ts';
 import { networkSize } from './network-size.ts';
@@ -65,8 +64,7 @@ export class Engine {
   /** Without any fusion. */
   readonly #graphs: Record<Outputs, Graph>;
   readonly #recipe: Recipe;
-  readonly #tiles: TileChoice;
-  readonly #choice: KernelChoice;
+  readonly #choice: TunedChoice;
   readonly #pipelines: PipelineCache;
   readonly #constants: ConstantStore;
   readonly #arena: Arena;
@@ -81,17 +79,12 @@ export class Engine {
     context: GpuContext,
     graphs: Record<Outputs, Graph>,
     recipe: Recipe,
-    tiles: TileChoice,
+    choice: TunedChoice,
   ) {
     this.context = context;
     this.#graphs = graphs;
     this.#recipe = recipe;
-    this.#tiles = tiles;
-    this.#choice = {
-      precision: tiles.precision,
-      tile: (conv) => tiles.tile(conv),
-      headPixels: chooseHeadPixels(context),
-    };
+    this.#choice = choice;
     this.#pipelines = new PipelineCache(context);
     this.#constants = new ConstantStore(context);
     this.#arena = new Arena(context);
@@ -108,11 +101,11 @@ export class Engine {
     context: GpuContext,
     checkpoint: Checkpoint,
     recipe: Recipe,
-    tiles: TileChoice,
+    choice: TunedChoice,
   ): Promise<Engine> {
     const graphOf = (thresholdHead: boolean) =>
       foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
-    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, tiles);
+    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, choice);
     try {
       await checked(context, 'uploading the weights', () => {
         // Those of a size that was tuned may differ from these; then its program uploads what is missing.
@@ -152,7 +145,7 @@ export class Engine {
 
   /** True if tiles were measured for at least one layer of a size. */
   isTuned(size: Size): boolean {
-    return this.#tiles.knowsAnyOf(this.#convolutions(size));
+    return this.#choice.knowsAnyOf(this.#convolutions(size));
   }
 
   /**
@@ -165,7 +158,7 @@ export class Engine {
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
       try {
-        const tuned = await this.#tiles.tune(this.#convolutions(size), this.#pipelines, {
+        const tuned = await this.#choice.tune(this.#convolutions(size), this.#pipelines, {
           budgetMs,
           onProgress: (done, total) => {
             this.#assertUsable();
@@ -291,8 +284,7 @@ export class Engine {
 
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
   #convolutions(size: Size): Conv2d[] {
-    const form = (outputs: Outputs, choose: WinogradRule['choose']) =>
-      this.#graph(size, outputs, { size, choose });
+    const form = (outputs: Outputs, choose: WinogradRule['choose']) => this.#graph(size, outputs, choose);
     const forms = [
       form('P', () => undefined),
       form('PTB', () => undefined),
@@ -306,10 +298,9 @@ export class Engine {
   #graph(
     size: Size,
     outputs: Outputs,
-    rule: WinogradRule = { size, choose: (conv) => this.#tiles.winograd(conv) },
+    choose: WinogradRule['choose'] = (conv) => this.#choice.winograd(conv),
   ): Graph {
-    const names = chooseFusions(this.context, this.#choice.precision);
-    return fuse(this.#graphs[outputs], [...names, 'winograd'], rule);
+    return fuse(this.#graphs[outputs], chooseFusions(this.context), { size, choose });
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {

@@ -2,7 +2,7 @@
 
 import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
-import type { TuningReport } from '../tuning/tile-choice.ts';
+import type { TuningReport } from '../tuning/tuned-choice.ts';
 
 export type { Point, Region, TuningReport };
 

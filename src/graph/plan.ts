@@ -15,6 +15,7 @@ import type { Tile } from '../kernels/tile.ts';
 import { upsampleAdd } from '../kernels/upsample-add.ts';
 import { upsampleConcat } from '../kernels/upsample-concat.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
+import type { WinogradSize } from '../kernels/winograd.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
 import { winogradOutput } from '../kernels/winograd-output.ts';
 import { assignBuffers } from './assign-buffers.ts';
@@ -71,9 +72,14 @@ export interface KernelChoice {
   precision: Precision;
   /** The tile for a convolution. */
   tile: (conv: Conv2d) => Tile;
+  /** Winograd's size for a 3x3 convolution of stride 1, or undefined for the plain form. */
+  winograd: (conv: Conv2d) => WinogradSize | undefined;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
 }
+
+/** What of it a plan needs: where Winograd's filtering is used stands in the graph. */
+export type PlanChoice = Omit<KernelChoice, 'winograd'>;
 
 /** The image side of a plan: where pixels come from and how they are normalised. */
 export type PlanInput = Pick<Preprocess, 'source' | 'channelOrder' | 'mean' | 'std'>;
@@ -90,7 +96,7 @@ export function plan(
   graph: Graph,
   size: { width: number; height: number },
   input: PlanInput,
-  choice: KernelChoice,
+  choice: PlanChoice,
   { keep = [] }: { keep?: 'all' | readonly string[] } = {},
 ): GraphPlan {
   const shapes = inferShapes(graph, size);
@@ -130,7 +136,7 @@ export function plan(
 function lower(
   layer: Layer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const tensors = (...names: string[]): Resource[] => names.map((name) => ({ kind: 'tensor', name }));
@@ -205,7 +211,7 @@ export function convShape(layer: ConvLayer, shapeOf: (tensor: string) => TensorS
 function convConstants(
   { name, parameters }: Pick<ConvLayer, 'name' | 'parameters'>,
   conv: Conv2d,
-  { precision }: KernelChoice,
+  { precision }: PlanChoice,
   constants: Map<string, Constant>,
 ): Resource[] {
   constants.set(`${name}.weights`, { precision, data: () => packConvWeights(conv, parameters().weights) });
@@ -225,7 +231,7 @@ function biasConstant(
 function lowerWinogradOutput(
   layer: WinogradOutputLayer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const { height, width } = shapeOf(layer.output);
@@ -246,7 +252,7 @@ function lowerWinogradOutput(
 function lowerStem(
   layer: StemPoolLayer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const { height, width, channels } = shapeOf(layer.input);
@@ -273,7 +279,7 @@ function lowerStem(
 function lowerConv(
   layer: ConvLayer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const conv = convShape(layer, shapeOf);
@@ -291,7 +297,7 @@ function lowerConv(
 function lowerHead(
   layer: DbHeadLayer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const { height, width } = shapeOf(layer.features[0]);

@@ -20,6 +20,10 @@ export interface Step {
 /** Uniform buffers are bound at multiples of this. */
 const alignment = 256;
 
+/** What the uniform of a kernel holds. */
+export const uniformWords = ({ shape }: Pick<Kernel, 'shape'>): Uint32Array<ArrayBuffer> =>
+  Uint32Array.from(Object.values(shape));
+
 /** The uniforms of several kernels in one buffer. */
 export class Uniforms {
   readonly #context: GpuContext;
@@ -31,8 +35,8 @@ export class Uniforms {
     this.#context = context;
     this.#kernels = kernels;
     this.#words = new Uint32Array((kernels.length * alignment) / 4);
-    for (const [index, { shape }] of kernels.entries()) {
-      this.#words.set(Object.values(shape), (index * alignment) / 4);
+    for (const [index, kernel] of kernels.entries()) {
+      this.#words.set(uniformWords(kernel), (index * alignment) / 4);
     }
     this.#buffer = context.device.createBuffer({
       label: 'shapes',
@@ -44,8 +48,8 @@ export class Uniforms {
 
   /** The uniform of kernel number `index`. */
   at(index: number): GPUBufferBinding {
-    const size = Object.keys(this.#kernels[index].shape).length * 4;
-    return { buffer: this.#buffer, offset: index * alignment, size };
+    const { byteLength } = uniformWords(this.#kernels[index]);
+    return { buffer: this.#buffer, offset: index * alignment, size: byteLength };
   }
 
   /** Changes a value in every kernel that has it, from the next submit on. */

@@ -7,7 +7,7 @@ import { ImageUpload } from '../../src/detector/image-upload.ts';
 import type { RawImage } from '../../src/detector/types.ts';
 import { elementCount } from '../../src/graph/infer-shapes.ts';
 import type { Graph } from '../../src/graph/layers.ts';
-import { type GraphPlan, type KernelChoice, type PlanInput, plan } from '../../src/graph/plan.ts';
+import { type GraphPlan, type PlanChoice, type PlanInput, plan } from '../../src/graph/plan.ts';
 import { Arena } from '../../src/runtime/arena.ts';
 import type { Step } from '../../src/runtime/bind.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
@@ -24,7 +24,7 @@ export interface GraphRunOptions {
   /** Of the network's input. */
   size: { width: number; height: number };
   input: Omit<PlanInput, 'source'>;
-  choice: KernelChoice;
+  choice: PlanChoice;
   /** Tensors that keep their buffers to the end, beside the graph's outputs. */
   keep?: 'all' | readonly string[];
   /** Changes the plan before it is compiled. */

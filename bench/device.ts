@@ -1,8 +1,7 @@
 /** @file The device that is measured: all that the adapter offers, and what it says of itself. */
 
-import { DBNetError } from '../../src/errors.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
+import { DBNetError } from '../src/errors.ts';
+import { compilesF16, type GpuContext, openDevice } from '../src/runtime/gpu-context.ts';
 
 export interface BenchDevice {
   context: GpuContext;
@@ -12,7 +11,6 @@ export interface BenchDevice {
   features: string[];
   /** f16 shaders are offered, and a small one compiles. */
   f16: boolean;
-  timestamps: boolean;
   close(): void;
 }
 
@@ -49,57 +47,30 @@ export async function openBenchDevice(gpu: GPU): Promise<BenchDevice> {
     requiredLimits: Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]])),
   });
   const opened = await openDevice({ device });
-  const adapterInfo = describeAdapter(adapter.info);
   // Older browsers and Deno have the flag on the adapter itself.
   const isFallbackAdapter =
     adapter.info.isFallbackAdapter === true ||
     (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
   return {
     context: Object.assign(opened, { software: opened.software || isFallbackAdapter }),
-    adapterInfo,
+    adapterInfo: describeAdapter(adapter.info),
     isFallbackAdapter,
     features: [...device.features].sort(),
-    f16: device.features.has('shader-f16') && (await compilesF16(device)),
-    timestamps: device.features.has('timestamp-query'),
+    f16: await compilesF16(opened),
     close: () => device.destroy(),
   };
 }
 
 /** Getters live on the prototype, and there may be more of them than the standard names. */
-function describeAdapter(info: GPUAdapterInfo): Record<string, string | number | boolean> {
-  const entries: [string, string | number | boolean][] = [];
+function describeAdapter(info: GPUAdapterInfo): BenchDevice['adapterInfo'] {
+  const standard = ['vendor', 'architecture', 'device', 'description'] as const;
+  const described: BenchDevice['adapterInfo'] = Object.fromEntries(
+    standard.map((name) => [name, info[name] ?? '']),
+  );
   for (const name in info) {
     const value: unknown = info[name as keyof GPUAdapterInfo];
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
-      if (value !== '' && !name.startsWith('__')) entries.push([name, value]);
-    }
+    const isPlain = ['string', 'number', 'boolean'].includes(typeof value);
+    if (isPlain && value !== '' && !name.startsWith('__')) described[name] = value as string;
   }
-  const standard = ['vendor', 'architecture', 'device', 'description'] as const;
-  return {
-    ...Object.fromEntries(standard.map((name) => [name, info[name] ?? ''])),
-    ...Object.fromEntries(entries),
-  };
-}
-
-/** The feature's name alone proves nothing: some drivers offer it and then refuse the shader. */
-async function compilesF16(device: GPUDevice): Promise<boolean> {
-  device.pushErrorScope('validation');
-  const module = device.createShaderModule({
-    label: 'f16 probe',
-    code: /* wgsl */ `enable f16;
-@group(0) @binding(0) var<storage, read_write> values: array<vec4<f16>>;
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  values[id.x] = values[id.x] * values[id.x] + vec4<f16>(1.0h);
-}
-`,
-  });
-  const pipeline = device
-    .createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } })
-    .then(
-      () => true,
-      () => false,
-    );
-  const [error, compiled] = await Promise.all([device.popErrorScope(), pipeline]);
-  return error === null && compiled;
+  return described;
 }
