@@ -11,7 +11,7 @@ import { convShape, type GraphPlan, type KernelChoice } from '../../src/graph/pl
 import type { Tile } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { takeTurns } from '../../src/tuning/timing.ts';
-import type { GraphRun } from '../../test/gpu/graph-run.ts';
+import type { PlanRun } from '../../test/gpu/plan-run.ts';
 import naive from '../examples/my-kernel.ts';
 import type { Size } from '../settings.ts';
 import { failedMetric, type Measurement, type MeasurementContext, metric } from './measurement.ts';
@@ -37,7 +37,7 @@ export const networkLadder: Measurement = {
   perSize: true,
   async run(context) {
     const expected = await referenceMaps(context, 'PTB');
-    const climbed: { step: LadderStep; compiled: GraphRun }[] = [];
+    const climbed: { step: LadderStep; compiled: PlanRun }[] = [];
     const metrics = [];
     try {
       for (const step of ladderSteps(context)) {

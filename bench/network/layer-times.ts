@@ -6,7 +6,7 @@
 import { encode } from '../../src/runtime/bind.ts';
 import { ratesOf } from '../../src/tuning/roofline.ts';
 import { type Summary, summarize, TimestampReader, takeTurns, type Work } from '../../src/tuning/timing.ts';
-import type { GraphRun } from '../../test/gpu/graph-run.ts';
+import type { PlanRun } from '../../test/gpu/plan-run.ts';
 import type { LayerRow } from '../report/report.ts';
 import { sizeName } from '../settings.ts';
 import type { Measurement, MeasurementContext } from './measurement.ts';
@@ -35,7 +35,7 @@ export const layerTimes: Measurement = {
 };
 
 /** Each dispatch by itself. None writes what it reads, so that it can be repeated. */
-const stepWorks = ({ steps }: GraphRun): Work[] =>
+const stepWorks = ({ steps }: PlanRun): Work[] =>
   steps.map((step) => ({
     label: step.label,
     encode: (pass, repetitions) => encode(pass, [step], repetitions),
@@ -43,7 +43,7 @@ const stepWorks = ({ steps }: GraphRun): Work[] =>
 
 async function inFrame(
   { context: { device }, sampling }: MeasurementContext,
-  compiled: GraphRun,
+  compiled: PlanRun,
 ): Promise<(Summary | undefined)[]> {
   const works = stepWorks(compiled);
   const reader = new TimestampReader(device, 2 * works.length);
@@ -78,7 +78,7 @@ async function inFrame(
 
 async function repeated(
   { timer, sampling }: MeasurementContext,
-  compiled: GraphRun,
+  compiled: PlanRun,
 ): Promise<(Summary | undefined)[]> {
   const sampled = await takeTurns(timer, stepWorks(compiled), {
     ...sampling,
@@ -89,7 +89,7 @@ async function repeated(
 
 function rows(
   { size, precision, roofline }: MeasurementContext,
-  compiled: GraphRun,
+  compiled: PlanRun,
   method: LayerRow['method'],
   times: readonly (Summary | undefined)[],
 ): LayerRow[] {

@@ -14,7 +14,7 @@ import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { type BytesSource, loadBytes } from '../../src/safetensors/load.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import type { Work } from '../../src/tuning/timing.ts';
-import { GraphRun } from '../../test/gpu/graph-run.ts';
+import { PlanRun } from '../../test/gpu/plan-run.ts';
 import { interpretGraph } from '../../test/helpers/interpret-graph.ts';
 import type { Size } from '../settings.ts';
 import type { MeasurementContext } from './measurement.ts';
@@ -64,11 +64,11 @@ const maskThreshold = 0.3;
 export async function compileNetwork(
   { context, pipelines, size, network }: MeasurementContext,
   form: NetworkForm,
-): Promise<GraphRun> {
+): Promise<PlanRun> {
   const loaded = await network();
   const graph = graphOf(loaded, size, form);
   const { rewrite } = form;
-  const compiled = await GraphRun.build(context, graph, {
+  const compiled = await PlanRun.ofGraph(context, graph, {
     image: drawPicture(size.width, size.height),
     size,
     input: loaded.recipe.input,
@@ -82,7 +82,7 @@ export async function compileNetwork(
 }
 
 /** One frame, all dispatches in order. */
-export const frameOf = ({ steps }: Pick<GraphRun, 'steps'>): Work => ({
+export const frameOf = ({ steps }: Pick<PlanRun, 'steps'>): Work => ({
   label: 'frame',
   encode: (pass, repetitions) => encode(pass, steps, repetitions),
 });
@@ -96,7 +96,7 @@ const tolerances: Readonly<Record<Precision, Readonly<Record<string, number>>>> 
 /** Maps by name, and the words of the mask. */
 export type Maps = ReadonlyMap<string, Float32Array | Uint32Array>;
 
-export async function mapsOf(compiled: GraphRun): Promise<Maps> {
+export async function mapsOf(compiled: PlanRun): Promise<Maps> {
   await compiled.run();
   const maps = new Map<string, Float32Array | Uint32Array>();
   for (const name of ['P', 'T', 'B']) {
@@ -182,7 +182,7 @@ export async function wrongLayers(
 ): Promise<Map<string, string>> {
   const graph = graphOf({ recipe, ...network }, smallest, form);
   const { precision } = form.choice;
-  const compiled = await GraphRun.build(context, graph, {
+  const compiled = await PlanRun.ofGraph(context, graph, {
     image: drawPicture(smallest.width, smallest.height),
     size: smallest,
     input: recipe.input,

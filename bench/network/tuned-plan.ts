@@ -5,7 +5,7 @@ import { isWinogradFaster } from '../../src/tuning/table.ts';
 import { takeTurns } from '../../src/tuning/timing.ts';
 import { tune } from '../../src/tuning/tune.ts';
 import { TunedChoice } from '../../src/tuning/tuned-choice.ts';
-import type { GraphRun } from '../../test/gpu/graph-run.ts';
+import type { PlanRun } from '../../test/gpu/plan-run.ts';
 import { failedMetric, type Measurement, metric } from './measurement.ts';
 import {
   compileNetwork,
@@ -37,7 +37,7 @@ export const tunedPlan: Measurement = {
     const tuningMs = performance.now() - begun;
     const place = { size, precision };
     const expected = await referenceMaps(measurement, 'PTB');
-    const compiled: GraphRun[] = [];
+    const compiled: PlanRun[] = [];
     try {
       for (const form of [standard, { ...standard, choice: new TunedChoice(context, precision, entries) }]) {
         const one = await compileNetwork(measurement, form);

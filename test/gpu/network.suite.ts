@@ -15,7 +15,7 @@ import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/index.ts';
 import { assert, maxDifference } from './assert.ts';
-import { GraphRun } from './graph-run.ts';
+import { PlanRun } from './plan-run.ts';
 import { precisionsOf } from './precision.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 
@@ -64,10 +64,10 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
   const unfused = (thresholdHead: boolean): Graph =>
     foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
 
-  const runs: GraphRun[] = [];
+  const runs: PlanRun[] = [];
   /** Runs a graph on the image. */
-  const compute = async (graph: Graph, keep: readonly string[] = []): Promise<GraphRun> => {
-    const network = await GraphRun.build(context, graph, {
+  const compute = async (graph: Graph, keep: readonly string[] = []): Promise<PlanRun> => {
+    const network = await PlanRun.ofGraph(context, graph, {
       image,
       size,
       input: recipe.input,
