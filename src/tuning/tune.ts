@@ -254,10 +254,11 @@ class Search {
     if (!(await this.#try(this.#standardForm(undefined)))) return;
     const usual = standard.winograd(conv);
     const byDefault = sizes.toSorted((a, b) => Number(b === usual) - Number(a === usual));
-    let next: Form[] = [
+    const untried = (forms: readonly Form[]) => forms.filter((form) => !this.#tried.has(nameOf(form)));
+    let next = untried([
       ...byDefault.map((size) => this.#standardForm(size)),
       ...likely(conv).map((tile) => ({ tile })),
-    ];
+    ]);
     while (next.length > 0) {
       for (const [i, form] of next.entries()) {
         if (this.#isLate(this.slowest)) break;
@@ -266,8 +267,7 @@ class Search {
       }
       await this.#takeTurns();
       if (this.#isLate(this.slowest) || this.#isNearTheRoof()) return;
-      const { form } = this.#fastest()!;
-      next = this.#neighbours(form).filter((near) => !this.#tried.has(nameOf(near)));
+      next = untried(this.#neighbours(this.#fastest()!.form));
     }
   }
 

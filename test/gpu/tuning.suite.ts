@@ -229,7 +229,10 @@ const tests: GpuTest[] = [
       const context = await openDevice({ device });
       const broken = tiles[0];
       // Without ReLU, which would hide errors below 0.
-      const layer = conv({ relu: false });
+      const layer = conv({
+        sources: [{ height: 16, width: 24, channels: 16, kernel: 3, stride: 2, padding: 1 }],
+        relu: false,
+      });
       for (const { name, spoil, reason } of faults) {
         const tuned = await tuneWith(context, [layer], { tiles: [broken], build: breaking(broken, spoil) });
         assertEqual(
