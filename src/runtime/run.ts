@@ -47,11 +47,11 @@ export async function run(
 ): Promise<void> {
   const { device } = context;
   const total = steps.reduce((sum, { flops }) => sum + flops, 0);
-  const groups = group(steps, submitSize.flops);
+  const submits = cutIntoSubmits(steps, submitSize.flops);
   let done = 0;
   onProgress?.(0, total);
-  for (const [index, steps] of groups.entries()) {
-    const last = index === groups.length - 1;
+  for (const [index, steps] of submits.entries()) {
+    const last = index === submits.length - 1;
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     encode(pass, steps);
@@ -71,7 +71,7 @@ export async function run(
 }
 
 /** Cuts the steps, in order, into groups of at most `limit` floating-point operations (or of one step). */
-export function group(steps: readonly Step[], limit: number): Step[][] {
+export function cutIntoSubmits(steps: readonly Step[], limit: number): Step[][] {
   const groups: Step[][] = [];
   let room = 0;
   for (const step of steps) {

@@ -3,17 +3,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Step } from '../../src/runtime/bind.ts';
 import type { GpuContext } from '../../src/runtime/gpu-context.ts';
-import { group, SubmitSize } from '../../src/runtime/run.ts';
+import { cutIntoSubmits, SubmitSize } from '../../src/runtime/run.ts';
 
 const steps = (...flops: number[]): Step[] =>
   flops.map((count, i) => ({ label: `${i}`, flops: count, dispatch: [1, 1, 1] }) as unknown as Step);
 
 const groups = (limit: number, ...flops: number[]): number[][] =>
-  group(steps(...flops), limit).map((group) => group.map(({ flops }) => flops));
+  cutIntoSubmits(steps(...flops), limit).map((submit) => submit.map(({ flops }) => flops));
 
 const submitSize = (software: boolean) => new SubmitSize({ software } as GpuContext);
 
-describe('group', () => {
+describe('cutIntoSubmits', () => {
   it('fills each submit up to the limit', () => {
     expect(groups(10, 4, 4, 4, 4, 4)).toEqual([[4, 4], [4, 4], [4]]);
     expect(groups(10, 5, 5, 1)).toEqual([[5, 5], [1]]);
