@@ -143,7 +143,6 @@ export async function tune(
   const { device, software } = context;
   const { budgetMs = software ? defaultBudget.software : defaultBudget.gpu } = options;
   signal?.throwIfAborted();
-  const start = now();
   const tuning: Tuning = { classes: [], unmeasured: [], rejected: [], entries: {}, codes: [] };
   const tasks: Task[] = [];
   const placed: Placed[] = [];
@@ -181,6 +180,8 @@ export async function tune(
     const { tiles } = options;
     const tools = { context, pipelines, standard, build, now, signal, bench, timer, roofline, target, tiles };
     const wins = new Map<string, number>();
+    // From here on, so that a busy machine does not use it up before the first form.
+    const start = now();
     let slowest = 0;
     let flopsLeft = tasks.reduce((sum, { layers }) => sum + layers.flops, 0);
     for (const [index, task] of tasks.entries()) {
