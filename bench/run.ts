@@ -11,7 +11,7 @@ import { type BenchDevice, openBenchDevice } from './device.ts';
 import type { Host } from './host/host.ts';
 import { measurements } from './network/index.ts';
 import { failedMetric, type Measurement, type MeasurementContext } from './network/measurement.ts';
-import { defaultForm, loadNetwork, type Network, wrongLayers } from './network/network.ts';
+import { defaultForm, loadNetwork, type Network, wrongLayersOf } from './network/network.ts';
 import { drawPicture } from './network/picture.ts';
 import { type KernelRow, type Report, reportFormat, schemaVersion } from './report/report.ts';
 import { type BenchSettings, effortOf, matches, type Size, sizeName } from './settings.ts';
@@ -211,8 +211,8 @@ async function checkLayers(run: BenchRun, precision: Precision): Promise<void> {
   const form = { outputs: 'PTB' as const, ...defaultForm(run.context, precision) };
   const forms = run.effort.graphs === 'both' ? [form, { ...form, fusions: [] }] : [form];
   for (const one of forms) {
-    for (const [layer, problem] of await wrongLayers(run.context, await run.network(), one)) {
-      run.problems.set(`${precision} ${layer}`, problem);
+    for (const [layer, problem] of await wrongLayersOf(run.context, await run.network(), one)) {
+      run.problems.set(`${precision} ${layer}`, `wrong by its definition: ${problem}`);
     }
   }
 }

@@ -4,7 +4,7 @@ import { type Recipe, readRecipe } from '../../src/detector/recipe.ts';
 import { type Checkpoint, readCheckpoint } from '../../src/graph/checkpoint.ts';
 import { defaultChoice } from '../../src/graph/choose-tile.ts';
 import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import { type Graph, layerOutputs } from '../../src/graph/layers.ts';
+import type { Graph } from '../../src/graph/layers.ts';
 import { chooseFusions, type Fusion, fuse } from '../../src/graph/passes/index.ts';
 import type { GraphPlan, KernelChoice } from '../../src/graph/plan.ts';
 import { f32Bits } from '../../src/kernels/kernel.ts';
@@ -14,8 +14,8 @@ import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { type BytesSource, loadBytes } from '../../src/safetensors/load.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import type { Work } from '../../src/tuning/timing.ts';
+import { wrongLayers } from '../../test/gpu/check-graph.ts';
 import { PlanRun } from '../../test/gpu/plan-run.ts';
-import { interpretGraph } from '../../test/helpers/interpret-graph.ts';
 import type { Size } from '../settings.ts';
 import type { MeasurementContext } from './measurement.ts';
 import { drawPicture } from './picture.ts';
@@ -168,49 +168,16 @@ function maskProblem(words: Uint32Array, probability: ArrayLike<number>): string
 /** The smallest size: what is right there is right at every size, for sizes stand in uniforms and not in the code. */
 const smallest: Size = { width: 32, height: 32 };
 
-/** Largest difference of a layer's output, as a part of its largest value. */
-const layerTolerance = { f32: 1e-3, f16: 5e-2 } as const;
-
-/**
- * Which layers of a graph give something else than its definition in f64 (the references of the tests), with what is
- * wrong. Each is given what the layers before it made of a picture.
- */
-export async function wrongLayers(
+/** Which layers of a network give something else than their definition in f64, with what is wrong. */
+export async function wrongLayersOf(
   context: GpuContext,
-  { recipe, ...network }: Network,
+  network: Network,
   form: NetworkForm,
 ): Promise<Map<string, string>> {
-  const graph = graphOf({ recipe, ...network }, smallest, form);
-  const { precision } = form.choice;
-  const compiled = await PlanRun.ofGraph(context, graph, {
+  return await wrongLayers(context, graphOf(network, smallest, form), {
     image: drawPicture(smallest.width, smallest.height),
     size: smallest,
-    input: recipe.input,
+    input: network.recipe.input,
     choice: form.choice,
-    keep: 'all',
   });
-  try {
-    await compiled.run();
-    const image = Float64Array.from(await compiled.read(graph.input));
-    const expected = interpretGraph(graph, smallest, image);
-    const problems = new Map<string, string>();
-    for (const layer of graph.layers) {
-      for (const output of layerOutputs(layer)) {
-        const wanted = expected.get(output);
-        // B is a matter of the last digits of P and T, which were compared.
-        if (!wanted || output === 'B') continue;
-        const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-        const problem = mapProblem(
-          output,
-          await compiled.read(output),
-          wanted,
-          layerTolerance[precision] * largest,
-        );
-        if (problem) problems.set(layer.name, `wrong by the definition: ${problem}`);
-      }
-    }
-    return problems;
-  } finally {
-    compiled.destroy();
-  }
 }

@@ -5,16 +5,19 @@
 
 import { readRecipe } from '../../src/detector/recipe.ts';
 import { readCheckpoint } from '../../src/graph/checkpoint.ts';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
+import { chooseTile, defaultChoice } from '../../src/graph/choose-tile.ts';
 import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
 import type { Graph } from '../../src/graph/layers.ts';
-import { fuse } from '../../src/graph/passes/index.ts';
+import { allFusions, fuse } from '../../src/graph/passes/index.ts';
+import { defaultWinogradSize } from '../../src/graph/passes/winograd.ts';
 import { f32Bits } from '../../src/kernels/kernel.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/index.ts';
-import { assert, maxDifference } from './assert.ts';
+import { smallGraph } from '../helpers/networks.ts';
+import { assert, assertEqual, maxDifference, randomFloats } from './assert.ts';
+import { wrongLayers } from './check-graph.ts';
 import { PlanRun } from './plan-run.ts';
 import { precisionsOf } from './precision.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
@@ -123,6 +126,30 @@ const tests: GpuTest[] = [
     async run(test) {
       const context = await openDevice({ device: test.device });
       for (const precision of await precisionsOf(context)) await check(test, context, precision);
+    },
+  },
+  {
+    name: 'every layer of a small network gives what it is defined to, unfused, fused, and by Winograd',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const size = { width: 64, height: 32 };
+      const data = Uint8Array.from(randomFloats(3 * 64 * 32, 1, 0, 256));
+      const options = {
+        image: { data, ...size, channels: 3 as const },
+        size,
+        input: { channelOrder: 'rgb', mean: [110, 120, 130], std: [60, 50, 40] } as const,
+      };
+      for (const precision of await precisionsOf(context)) {
+        for (const software of [true, false]) {
+          const choice = defaultChoice({ software }, precision);
+          const graph = smallGraph(true);
+          const choose = precision === 'f32' ? defaultWinogradSize : () => undefined;
+          for (const form of [graph, fuse(graph), fuse(graph, allFusions, { size, choose })]) {
+            const wrong = await wrongLayers(context, form, { ...options, choice });
+            assertEqual([...wrong], [], `${precision}, tiles for ${software ? 'software' : 'GPUs'}`);
+          }
+        }
+      }
     },
   },
 ];
