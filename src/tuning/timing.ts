@@ -147,6 +147,11 @@ export class Timer {
     return slope(once, await this.#run(work, 2 * repetitions), repetitions);
   }
 
+  /** Milliseconds since some moment. */
+  now(): number {
+    return performance.now();
+  }
+
   destroy(): void {
     this.#reader?.destroy();
   }

@@ -26,6 +26,9 @@ import type { TuningEntries, TuningEntry } from './table.ts';
 import { Timer, takeTurns } from './timing.ts';
 import { type Bound, type Placed, Workbench } from './workbench.ts';
 
+/** All that tuning knows of time. */
+export type TuningTimer = Pick<Timer, 'calibrate' | 'sample' | 'now' | 'destroy'>;
+
 export interface TuneOptions {
   pipelines: PipelineCache;
   /** What is taken where nothing was measured. */
@@ -36,8 +39,8 @@ export interface TuneOptions {
   tiles?: readonly Tile[];
   /** Makes the kernels that have a tile. Default {@link conv2d}. */
   build?: typeof conv2d;
-  /** Milliseconds that the budget is counted in. Default `performance.now`. */
-  now?: () => number;
+  /** Opens what times are taken from. Default {@link Timer}. */
+  openTimer?: (context: GpuContext) => Promise<TuningTimer>;
   /** Called after each form, with the number of classes that are done, and of all. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
@@ -101,10 +104,10 @@ const nearTheRoof = 0.8;
 const ahead = 3;
 
 /** What measuring needs, the same for all classes. */
-interface Tools extends Required<Pick<TuneOptions, 'pipelines' | 'standard' | 'build' | 'now'>> {
+interface Tools extends Required<Pick<TuneOptions, 'pipelines' | 'standard' | 'build'>> {
   context: GpuContext;
   bench: Workbench;
-  timer: Timer;
+  timer: TuningTimer;
   roofline: Roofline;
   target: TileTarget;
   tiles?: readonly Tile[];
@@ -138,7 +141,8 @@ export async function tune(
   convs: readonly Conv2d[],
   options: TuneOptions,
 ): Promise<Tuning> {
-  const { pipelines, standard, build = conv2d, now = () => performance.now(), signal, onProgress } = options;
+  const { pipelines, standard, build = conv2d, signal, onProgress } = options;
+  const { openTimer = (opened) => Timer.open(opened, { minSampleMs }) } = options;
   const { precision } = standard;
   const { device, software } = context;
   const { budgetMs = software ? defaultBudget.software : defaultBudget.gpu } = options;
@@ -169,31 +173,31 @@ export async function tune(
   if (tasks.length === 0) return tuning;
 
   let bench: Workbench | undefined;
-  let timer: Timer | undefined;
+  let timer: TuningTimer | undefined;
   try {
     // What was submitted before must not be measured.
     await device.queue.onSubmittedWorkDone();
-    timer = await Timer.open(context, { minSampleMs });
+    timer = await openTimer(context);
     const roofline = await measureRoofline(context, pipelines, timer, precision, signal);
     bench = await Workbench.create(context, pipelines, placed);
     const target: TileTarget = { precision, software, limits: device.limits };
     const { tiles } = options;
-    const tools = { context, pipelines, standard, build, now, signal, bench, timer, roofline, target, tiles };
+    const tools = { context, pipelines, standard, build, signal, bench, timer, roofline, target, tiles };
     const wins = new Map<string, number>();
     // From here on, so that a busy machine does not use it up before the first form.
-    const start = now();
+    const start = timer.now();
     let slowest = 0;
     let flopsLeft = tasks.reduce((sum, { layers }) => sum + layers.flops, 0);
     for (const [index, task] of tasks.entries()) {
       const { name, flops } = task.layers;
-      const left = start + budgetMs - now();
+      const left = start + budgetMs - timer.now();
       // On a software adapter a form can take seconds: there the fewest must fit in.
       if (left <= (software ? leastTimed * slowest : 0)) {
         tuning.unmeasured.push(name);
         continue;
       }
       // What a class does not need is left to the others.
-      const deadline = now() + (left * flops) / flopsLeft;
+      const deadline = timer.now() + (left * flops) / flopsLeft;
       flopsLeft -= flops;
       const likely = (conv: Conv2d) => tiles ?? byWins(candidates(conv, target), wins);
       const expected = likely(task.conv).length + 1 + 2 * task.sizes.length;
@@ -297,18 +301,18 @@ class Search {
       name: layers.name,
       layers: layers.layers,
       ...entry(plain, plain.ms, conv),
-      standard: standard && { ...standard.form, ms: standard.ms * scale },
+      standard: standard && formWith(standard, standard.ms * scale),
     };
     const codes = [plain.kernels.tiled.code];
     const size = transformed?.form.winograd;
-    if (transformed && size) {
-      const { bound, kernels, ms } = transformed;
+    if (transformed && size) tuned.winograd = { size, ms: transformed.ms * scale };
+    if (transformed && size && transformed.ms < plain.ms) {
+      const { bound, kernels } = transformed;
       const step = bound.steps[kernels.steps.findIndex(({ kernel }) => kernel === kernels.tiled)];
       const alone = await timer.calibrate({
         label: step.label,
         encode: (pass, repetitions) => encode(pass, [step], repetitions),
       });
-      tuned.winograd = { size, ms: ms * scale };
       tuned.products = {
         name: layerClass(winogradProducts(layers.conv, size), choice.precision),
         ...entry(transformed, alone.ms, winogradProducts(conv, size)),
@@ -346,11 +350,11 @@ class Search {
 
   /** The first that is tried is the reference. Gives false for a form that failed. */
   async #try(form: Form): Promise<boolean> {
-    const { context, bench, timer, target, build, now, signal } = this.#tools;
+    const { context, bench, timer, target, build, signal } = this.#tools;
     const { conv, layers } = this.#task;
     signal?.throwIfAborted();
     this.#tried.add(nameOf(form));
-    const began = now();
+    const began = timer.now();
     let bound: Bound | undefined;
     try {
       const kernels = formKernels(conv, form, target.precision, build);
@@ -373,7 +377,7 @@ class Search {
       this.rejected.push({ name: layers.name, ...form, reason });
       return false;
     } finally {
-      this.slowest = Math.max(this.slowest, now() - began);
+      this.slowest = Math.max(this.slowest, timer.now() - began);
       this.#onTrial();
     }
   }
@@ -401,7 +405,7 @@ class Search {
 
   /** True once what takes `ms` would end after the deadline; the fewest are tried even so. */
   #isLate(ms: number): boolean {
-    return this.#trials.length >= leastTimed && this.#tools.now() + ms > this.#deadline;
+    return this.#trials.length >= leastTimed && this.#tools.timer.now() + ms > this.#deadline;
   }
 
   #isNearTheRoof(): boolean {
@@ -422,6 +426,12 @@ class Search {
     }
   }
 }
+
+const formWith = ({ form: { tile, winograd } }: Trial, ms: number) => ({
+  tile,
+  ms,
+  ...(winograd && { winograd }),
+});
 
 const nameOf = ({ tile, winograd }: Form): string => `${winograd ?? ''} ${tileName(tile)}`;
 
@@ -460,7 +470,7 @@ async function runOnce(bench: Workbench, kernels: readonly Placed[]): Promise<vo
 async function measureRoofline(
   context: GpuContext,
   pipelines: PipelineCache,
-  timer: Timer,
+  timer: TuningTimer,
   precision: Precision,
   signal: AbortSignal | undefined,
 ): Promise<Roofline> {

@@ -67,7 +67,7 @@ export class TunedChoice implements KernelChoice {
   async tune(
     convs: readonly Conv2d[],
     pipelines: PipelineCache,
-    options: Pick<TuneOptions, 'budgetMs' | 'onProgress' | 'signal'>,
+    options: Pick<TuneOptions, 'budgetMs' | 'openTimer' | 'onProgress' | 'signal'>,
   ): Promise<{ report: TuningReport; codes: readonly string[] }> {
     const { tune } = await import('./tune.ts');
     const { codes, entries, ...tuning } = await tune(this.#context, convs, {

@@ -116,7 +116,7 @@ export class Workbench {
         ),
       );
       return {
-        label: kernels[kernels.length - 1].kernel.label,
+        label: kernels.map(({ kernel }) => kernel.label).join(' + '),
         kernels,
         steps,
         encode: (pass, repetitions) => encode(pass, steps, repetitions),
