@@ -14,7 +14,10 @@ export type DBNetErrorCode =
   | 'invalid-safetensors'
   /** The file is valid, but a tensor's dtype cannot be converted to numbers here. */
   | 'unsupported-dtype'
-  /** The tensors are not those of a DB-ResNet-18 (missing, superfluous, misshapen, deformable). */
+  /**
+   * The tensors are not those of a DB-ResNet-18 (missing, superfluous, misshapen, deformable), or the state of a training
+   * run is none, or not as it was saved.
+   */
   | 'incompatible-weights'
   /** T or B was asked for, but the weights hold no threshold head. */
   | 'missing-threshold-head'

@@ -42,18 +42,18 @@ const stepWorks = ({ steps }: PlanRun): Work[] =>
   }));
 
 async function inFrame(
-  { context: { device }, sampling }: MeasurementContext,
+  { context, sampling }: MeasurementContext,
   compiled: PlanRun,
 ): Promise<(Summary | undefined)[]> {
   const works = stepWorks(compiled);
-  const reader = new TimestampReader(device, 2 * works.length);
+  const reader = new TimestampReader(context, 2 * works.length);
   try {
     const times: number[][] = works.map(() => []);
     const begun = performance.now();
     let warm = false;
     for (let sample = 0; sample < sampling.samples; ) {
       sampling.signal?.throwIfAborted();
-      const encoder = device.createCommandEncoder();
+      const encoder = context.device.createCommandEncoder();
       for (const [i, work] of works.entries()) {
         const pass = encoder.beginComputePass({ label: work.label, timestampWrites: reader.writes(i) });
         work.encode(pass, 1);

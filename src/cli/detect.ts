@@ -1,11 +1,10 @@
 /** @file `dbnet-webgpu detect`: regions of images, as a table, JSON, overlays and maps. */
 
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import type { Detection, DetectOptions, Maps } from '../detector/types.ts';
 import { writeSafetensors } from '../safetensors/index.ts';
 import { describeError, EXIT, isFatal } from './failure.ts';
-import { type JsonLines, openJsonLines } from './json-lines.ts';
+import { type JsonLines, withJsonLines } from './json-lines.ts';
 import { type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import {
   displayPath,
@@ -17,9 +16,10 @@ import {
 } from './outputs.ts';
 import { drawOverlay } from './overlay.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
+import { replaceFile } from './replace-file.ts';
 import type { Detector, Services } from './services.ts';
 import { openDetector } from './session.ts';
-import { detectionSummary, regionTable } from './table.ts';
+import { detectionSummary, regionTable, warningLine } from './table.ts';
 
 /** Arguments of the command. */
 export interface DetectArguments extends ModelArguments, OutputArguments {
@@ -32,7 +32,6 @@ interface Run {
   options: DetectOptions;
   args: DetectArguments;
   plan: OutputPlan;
-  json: JsonLines;
   view: ProgressView;
   services: Services;
 }
@@ -57,26 +56,13 @@ export async function runDetect(
   const detector = await openDetector(create, services, view, needsThreshold);
   try {
     makeFolders(plan);
-    const json = openJsonLines(plan.json, stdout);
-    const options: DetectOptions = { ...toDetectOptions(args), onProgress: view.report, signal };
-    const run: Run = { detector, options, args, plan, json, view, services };
-    let failures = 0;
-    try {
-      for (const [index, image] of images.entries()) {
-        signal.throwIfAborted();
-        view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
-        try {
-          await detectImage(image, index, run);
-        } catch (error) {
-          if (signal.aborted || isFatal(error)) throw error;
-          failures += 1;
-          view.warn(`error: ${image}: ${describeError(error)}`);
-        }
-      }
-    } finally {
-      view.clear();
-      json.close();
-    }
+    const options: DetectOptions = {
+      ...withSoftwareSize(toDetectOptions(args), detector, view),
+      onProgress: view.report,
+      signal,
+    };
+    const run: Run = { detector, options, args, plan, view, services };
+    const failures = await withJsonLines(plan.json, stdout, (json) => detectImages(images, run, json));
     if (failures > 0 && images.length > 1) view.warn(`${failures} of ${images.length} images failed.`);
     return failures === 0 ? EXIT.done : EXIT.someFailed;
   } finally {
@@ -84,28 +70,77 @@ export async function runDetect(
   }
 }
 
-async function detectImage(image: string, index: number, run: Run): Promise<void> {
-  const { detector, options, args, plan, json, view, services } = run;
-  const { codec, cwd, signal, stdout } = services;
+/** The short side on a software adapter, where the weights' own may take minutes. */
+const softwareShortSide = 736;
+
+/** Options with a smaller size for a software adapter, unless one is given; one line says so. */
+function withSoftwareSize(options: DetectOptions, { info }: Detector, view: ProgressView): DetectOptions {
+  const { size } = options;
+  const { shortSide } = info.weights;
+  const isGiven = size && ('width' in size || size.shortSide !== undefined);
+  if (!info.software || isGiven || shortSide <= softwareShortSide) return options;
+  const times = (shortSide / softwareShortSide) ** 2;
+  view.note(
+    `Without a GPU the short side is scaled to ${softwareShortSide}; --short-side ${shortSide}, the weights' own, finds ` +
+      `more and takes ${times.toFixed(1)} times as long.`,
+  );
+  return { ...options, size: { ...size, shortSide: softwareShortSide } };
+}
+
+/** @returns How many images failed. */
+async function detectImages(images: readonly string[], run: Run, json: JsonLines): Promise<number> {
+  const { args, plan, view, services } = run;
+  const { cwd, signal, stdout } = services;
+  let failures = 0;
+  try {
+    for (const [index, image] of images.entries()) {
+      signal.throwIfAborted();
+      view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
+      let detection: Detection;
+      try {
+        detection = await detectImage(image, index, run);
+      } catch (error) {
+        if (signal.aborted || isFatal(error)) throw error;
+        failures += 1;
+        view.warn(`error: ${image}: ${describeError(error)}`);
+        continue;
+      }
+      view.clear();
+      const { width, height, network, truncated, warnings, regions } = detection;
+      await json.write({ image, width, height, network, truncated, warnings, regions });
+      if (plan.json !== STDOUT) stdout.write(describeImage(image, detection, args.shape ?? 'quad'));
+      for (const warning of warnings) view.warn(`warning: ${image}: ${warningLine(warning)}`);
+      const overlay = plan.overlays[index];
+      const maps = plan.maps[index];
+      if (overlay !== undefined) view.note(`Overlay: ${displayPath(overlay, cwd)}`);
+      if (maps !== undefined) view.note(`Maps: ${displayPath(maps, cwd)}`);
+    }
+  } finally {
+    view.clear();
+  }
+  return failures;
+}
+
+/** Detects, and writes the files of the image. */
+async function detectImage(
+  image: string,
+  index: number,
+  { detector, options, args, plan, view, services }: Run,
+): Promise<Detection> {
+  const { codec, cwd, signal } = services;
   const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
   const detection = await detector.detect(picture, options);
   const mapsFile = plan.maps[index];
   if (mapsFile !== undefined) {
     const maps = await detector.maps(picture, { size: options.size, onProgress: view.report, signal });
-    await writeFile(mapsFile, encodeMaps(maps, image));
+    await replaceFile(mapsFile, encodeMaps(maps, image));
   }
   const overlay = plan.overlays[index];
   if (overlay !== undefined) {
     const svg = drawOverlay(detection.regions, picture.width, picture.height);
-    await codec.writeOverlay(overlay, picture, svg);
+    await replaceFile(overlay, await codec.encodeOverlay(picture, svg, extname(overlay).slice(1)));
   }
-
-  view.clear();
-  const { width, height, truncated, regions } = detection;
-  json.write({ image, width, height, truncated, regions });
-  if (plan.json !== STDOUT) stdout.write(describeImage(image, detection, args.shape ?? 'quad'));
-  if (overlay !== undefined) view.note(`Overlay: ${displayPath(overlay, cwd)}`);
-  if (mapsFile !== undefined) view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
+  return detection;
 }
 
 function describeImage(image: string, detection: Detection, shape: 'quad' | 'polygon'): string {

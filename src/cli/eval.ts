@@ -4,8 +4,8 @@ import type { DetectOptions } from '../detector/types.ts';
 import { type ImageCounts, rates } from '../eval/icdar.ts';
 import { evaluateImages } from './evaluation.ts';
 import { EXIT } from './failure.ts';
-import { openJsonLines } from './json-lines.ts';
-import { readEvalSet } from './label-files.ts';
+import { withJsonLines } from './json-lines.ts';
+import { filesOf, readEvalSet } from './label-files.ts';
 import { type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import { planOutputs, STDOUT } from './outputs.ts';
 import { createProgressView } from './progress.ts';
@@ -32,7 +32,7 @@ export async function runEval(args: EvalArguments, services: Services): Promise<
   const { cwd, signal, stdout, stderr, now } = services;
   const set = readEvalSet(args.images, args.labels, cwd);
   const create = toCreateOptions(args, cwd);
-  const inputs = [args.labels, ...set.images.flatMap(({ path }) => path ?? [])];
+  const inputs = filesOf(set);
   const plan = planOutputs(
     [],
     { json: args.json, overlay: false },
@@ -45,21 +45,19 @@ export async function runEval(args: EvalArguments, services: Services): Promise<
   try {
     if (set.unlabelled > 0) view.note(`Images without labels, left out: ${set.unlabelled}.`);
     const options: DetectOptions = { ...toDetectOptions(args), onProgress: view.report, signal };
-    const json = openJsonLines(plan.json, stdout);
-    try {
-      const label = (index: number) => `[${index + 1}/${set.images.length}]`;
+    const label = (index: number) => `[${index + 1}/${set.images.length}]`;
+    const total = await withJsonLines(plan.json, stdout, async (json) => {
       const row = (image: string, { pairs: _, ...counts }: ImageCounts) =>
         json.write({ image, ...rates(counts), ...counts });
-      const total = await evaluateImages(set.images, detector, options, services, view, label, row);
-      json.write({ total });
-      if (plan.json !== STDOUT) stdout.write(`${ratesSummary(total, total, total.images)}\n`);
-      if (total.failed > 0) {
-        view.warn(`${total.failed} of ${set.images.length} images failed and are not part of the totals.`);
-      }
-      return total.failed === 0 ? EXIT.done : EXIT.someFailed;
-    } finally {
-      json.close();
+      const result = await evaluateImages(set.images, detector, options, services, view, label, row);
+      await json.write({ total: result });
+      return result;
+    });
+    if (plan.json !== STDOUT) stdout.write(`${ratesSummary(total, total, total.images)}\n`);
+    if (total.failed > 0) {
+      view.warn(`${total.failed} of ${set.images.length} images failed and are not part of the totals.`);
     }
+    return total.failed === 0 ? EXIT.done : EXIT.someFailed;
   } finally {
     detector.dispose();
   }

@@ -1,12 +1,13 @@
 /** @file Detections of labelled images compared with their labels, image by image; for `eval` and `train`. */
 
-import type { DetectOptions } from '../detector/types.ts';
+import type { DetectionWarning, DetectOptions } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
 import { type Counts, type ImageCounts, matchImage, type Rates, rates, sumCounts } from '../eval/icdar.ts';
 import { describeError, isFatal } from './failure.ts';
 import { checkLabelSize, type EvalImage } from './label-files.ts';
 import type { ProgressView } from './progress.ts';
 import type { Detector, Services } from './services.ts';
+import { warningLine } from './table.ts';
 
 /** What a data set came to. */
 export type Evaluation = Rates &
@@ -31,21 +32,26 @@ export async function evaluateImages(
   { codec, signal }: Services,
   view: ProgressView,
   label: (index: number) => string,
-  onImage: (name: string, counts: ImageCounts) => void = () => {},
+  onImage: (name: string, counts: ImageCounts) => Promise<void> = async () => {},
 ): Promise<Evaluation> {
   const rows: ImageCounts[] = [];
   try {
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(`${label(index)} ${image.name}`);
+      let counts: ImageCounts;
       try {
-        const counts = await evaluateImage(image, detector, options, codec);
-        rows.push(counts);
-        onImage(image.name, counts);
+        const evaluated = await evaluateImage(image, detector, options, codec);
+        counts = evaluated.counts;
+        for (const warning of evaluated.warnings)
+          view.warn(`warning: ${image.name}: ${warningLine(warning)}`);
       } catch (error) {
         if (signal.aborted || isFatal(error)) throw error;
         view.warn(`error: ${image.name}: ${describeError(error)}`);
+        continue;
       }
+      rows.push(counts);
+      await onImage(image.name, counts);
     }
   } finally {
     view.clear();
@@ -59,15 +65,13 @@ async function evaluateImage(
   detector: Detector,
   options: DetectOptions,
   codec: Services['codec'],
-): Promise<ImageCounts> {
+): Promise<{ counts: ImageCounts; warnings: readonly DetectionWarning[] }> {
   const { path, problem, labels } = image;
   if (path === undefined) throw new DBNetError('load-failed', problem ?? 'the image is missing.');
   // Labels are in stored pixels, so the picture must not be turned.
   const picture = await codec.decode(path, { ignoreOrientation: true });
   checkLabelSize(image, picture);
-  const { regions } = await detector.detect(picture, options);
-  return matchImage(
-    labels,
-    regions.map(({ points }) => points),
-  );
+  const { regions, warnings } = await detector.detect(picture, options);
+  const found = regions.map(({ points }) => points);
+  return { counts: matchImage(labels, found), warnings };
 }

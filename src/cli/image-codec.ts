@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import type { RawImage } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
+import { otherThanFile } from './input-file.ts';
 import type { ImageCodec } from './services.ts';
 
 /** What is used of the package. */
@@ -66,31 +67,47 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
       }
     },
 
-    async writeGrey(path, data, width, height) {
+    async encodeGrey(data, width, height) {
       const sharp = await getSharp();
-      await sharp(data, { raw: { width, height, channels: 1 } })
-        .toColourspace('b-w')
-        .png()
-        .toFile(path);
+      const picture = sharp(data, { raw: { width, height, channels: 1 } }).toColourspace('b-w');
+      return encode(picture, 'png', { width, height });
     },
 
-    async writeOverlay(path, image, svg) {
+    async encodeOverlay(image, svg, extension) {
       const sharp = await getSharp();
       const { data, width, height, channels } = image;
       const picture = sharp(data, { raw: { width, height, channels } }).composite([
         { input: Buffer.from(svg) },
       ]);
-      const encode = ENCODERS[path.split('.').at(-1)!.toLowerCase()] ?? ENCODERS.png;
-      await encode(picture).toFile(path);
+      return encode(picture, extension.toLowerCase(), image);
     },
   };
+}
+
+async function encode(
+  picture: Sharp,
+  extension: string,
+  { width, height }: { width: number; height: number },
+): Promise<Uint8Array> {
+  try {
+    return await (ENCODERS[extension] ?? ENCODERS.png)(picture).toBuffer();
+  } catch (cause) {
+    throw new DBNetError(
+      'invalid-image',
+      `expected a picture that .${extension} can hold, found ${width} x ${height} pixels (${firstLine(cause)}).`,
+      { cause },
+    );
+  }
 }
 
 async function readImageFile(path: string): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
+    const other = otherThanFile(path);
+    if (other !== undefined) throw new DBNetError('load-failed', `expected an image file, found ${other}.`);
     bytes = await readFile(path);
   } catch (cause) {
+    if (cause instanceof DBNetError) throw cause;
     throw new DBNetError('load-failed', `expected an image file, found ${describeReadError(cause)}.`, {
       cause,
     });
@@ -104,7 +121,6 @@ async function readImageFile(path: string): Promise<Uint8Array> {
 function describeReadError(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
-  if (code === 'EISDIR') return 'a folder';
   if (code === 'EACCES' || code === 'EPERM') return 'a file that may not be read';
   return `that it cannot be read (${firstLine(cause)})`;
 }

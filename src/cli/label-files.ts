@@ -1,10 +1,11 @@
 /** @file Finds label files and the images that they are about. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { DBNetError } from '../errors.ts';
 import { type LabelledImage, parseJsonLabels, parseTextLabels, type TextLabel } from '../eval/labels.ts';
 import { UsageError } from './failure.ts';
+import { otherThanFile } from './input-file.ts';
 
 /** One image of a data set. */
 export interface EvalImage {
@@ -22,6 +23,8 @@ export interface EvalImage {
 /** A data set as it lies in folders. */
 export interface EvalSet {
   images: EvalImage[];
+  /** The files that the labels stand in. */
+  labelFiles: string[];
   /** Images in the folder that have no labels (text labels only). */
   unlabelled: number;
 }
@@ -79,7 +82,8 @@ function readTextSet(images: string, folder: string, shown: string): EvalSet {
         : `expected one image for ${file}, found ${found.join(' and ')}.`;
     return { name: stem, problem, labels };
   });
-  return { images: set, unlabelled: [...byStem.values()].flat().length };
+  const labelFiles = files.map((file) => join(folder, file));
+  return { images: set, labelFiles, unlabelled: [...byStem.values()].flat().length };
 }
 
 function readJsonSet(images: string, file: string, shown: string): EvalSet {
@@ -89,7 +93,7 @@ function readJsonSet(images: string, file: string, shown: string): EvalSet {
     const problem = path === undefined ? `expected it below ${images}, found no such file.` : undefined;
     return { name: image, path, problem, labels: polygons, width, height };
   });
-  return { images: set, unlabelled: 0 };
+  return { images: set, labelFiles: [file], unlabelled: 0 };
 }
 
 /** The labels of one image. */
@@ -176,6 +180,10 @@ function isInside(path: string, folder: string): boolean {
 }
 
 function readText(path: string, shown: string): string {
+  const other = otherThanFile(path);
+  if (other !== undefined) {
+    throw new DBNetError('invalid-labels', `${shown}: expected a file, found ${other}.`);
+  }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (cause) {
@@ -191,8 +199,13 @@ export function stemOf(path: string): string {
   return basename(path, extname(path));
 }
 
+/** The files that a set was read from, or will be. */
+export function filesOf({ images, labelFiles }: EvalSet): string[] {
+  return [...labelFiles, ...images.flatMap(({ path }) => path ?? [])];
+}
+
 function isFolder(path: string): boolean {
-  return existsSync(path) && statSync(path).isDirectory();
+  return otherThanFile(path) === 'a folder';
 }
 
 /** img_2 before img_10. */

@@ -4,11 +4,12 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LabelArrays, type LabelMapOptions, type LabelMaps, labelMaps } from '../labels/index.ts';
 import { describeError, EXIT, isFatal, UsageError } from './failure.ts';
-import { openJsonLines } from './json-lines.ts';
+import { withJsonLines } from './json-lines.ts';
 import { checkLabelSize, readImageLabels, stemOf } from './label-files.ts';
 import { checkDistinct, displayPath, planOutputs, STDOUT } from './outputs.ts';
 import { drawOverlay } from './overlay.ts';
 import { createProgressView } from './progress.ts';
+import { replaceFile } from './replace-file.ts';
 import type { Services } from './services.ts';
 
 /** Arguments of the command. */
@@ -71,17 +72,17 @@ export async function runLabelMaps(
     mkdirSync(folder, { recursive: true });
     const { width, height, ignored } = maps;
     for (const [i, { name, title }] of MAPS.entries()) {
-      await codec.writeGrey(files[i], toGrey(maps[name]), width, height);
+      await replaceFile(files[i], await codec.encodeGrey(toGrey(maps[name]), width, height));
       view.note(`${title}: ${displayPath(files[i], cwd)}`);
     }
     if (picture !== undefined) {
-      await codec.writeOverlay(fileOf(OVERVIEW), picture, drawOverlay(labelled.labels, width, height));
+      const overview = drawOverlay(labelled.labels, width, height);
+      await replaceFile(fileOf(OVERVIEW), await codec.encodeOverlay(picture, overview, 'png'));
       view.note(`Labels: ${displayPath(fileOf(OVERVIEW), cwd)}`);
     }
     const polygons = labelled.labels.length;
-    const lines = openJsonLines(plan.json, stdout);
-    lines.write({ image: shown, width, height, polygons, text: polygons - ignored.length, ignored });
-    lines.close();
+    const line = { image: shown, width, height, polygons, text: polygons - ignored.length, ignored };
+    await withJsonLines(plan.json, stdout, (json) => json.write(line));
     if (plan.json !== STDOUT) stdout.write(`${shown}: ${summary(maps, polygons)}\n`);
     return EXIT.done;
   } catch (error) {

@@ -25,6 +25,7 @@ export interface ModelArguments {
   size?: { width: number; height: number };
   shortSide?: number;
   maxLongSide?: number;
+  maxScale?: number;
   quiet?: boolean;
 }
 
@@ -45,13 +46,18 @@ export function addModelOptions(command: Command): Command {
     )
     .option(
       '--short-side <px>',
-      "scale the short side to this (default: the weights' own, else 736)",
+      "scale the short side to this (default: the weights' own, else 736; for detect without a GPU at most 736)",
       wholeNumber(32, MAX_SIDE),
     )
     .option(
       '--max-long-side <px>',
       'but the long side to no more than this (default: 2048)',
       wholeNumber(32, MAX_SIDE),
+    )
+    .option(
+      '--max-scale <n>',
+      'and enlarge small images no more than so many times (default: 4)',
+      between(1, MAX_SIDE),
     )
     .optionsGroup('Regions:')
     .addOption(
@@ -102,7 +108,7 @@ export function addNetworkOptions(command: Command): Command {
     .addOption(
       new Option('--size <WxH>', 'size at which the network runs, multiples of 32')
         .argParser(sizeParser(32))
-        .conflicts(['shortSide', 'maxLongSide']),
+        .conflicts(['shortSide', 'maxLongSide', 'maxScale']),
     );
 }
 
@@ -166,13 +172,13 @@ export function toDetectOptions(args: ModelArguments): DetectOptions {
   return size === undefined ? options : { ...options, size };
 }
 
-function toSize({ size, shortSide, maxLongSide }: ModelArguments): SizeOption | undefined {
+function toSize({ size, ...args }: ModelArguments): SizeOption | undefined {
   if (size !== undefined) return size;
-  if (shortSide === undefined && maxLongSide === undefined) return undefined;
-  return {
-    ...(shortSide === undefined ? {} : { shortSide }),
-    ...(maxLongSide === undefined ? {} : { maxLongSide }),
-  };
+  const { shortSide, maxLongSide, maxScale } = args;
+  const bounds = Object.entries({ shortSide, maxLongSide, maxScale }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return bounds.length === 0 ? undefined : Object.fromEntries(bounds);
 }
 
 /** A size as `960x736`; both sides multiples of `step`. */

@@ -14,11 +14,13 @@ import {
 } from './options.ts';
 import { packageVersion } from './package-files.ts';
 import { Interruption, type Services } from './services.ts';
+import { watchOutput } from './standard-output.ts';
 import { runTrain } from './train.ts';
 import { addTrainOptions, type TrainArguments } from './training/options.ts';
 import { runTune, type TuneArguments } from './tune.ts';
 
 const EXIT_STATUS_HELP = `
+Files are written whole or not at all, and never over an input. JSON of a run that fails or is interrupted holds what was done.
 Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 terminated.`;
 
 const DETECT_HELP = `
@@ -65,26 +67,37 @@ ${EXIT_STATUS_HELP}`;
  * @returns The exit status; errors are printed, never thrown.
  */
 export async function runProgram(args: readonly string[], services: Services): Promise<number> {
+  const output = watchOutput(services.stdout);
+  const signal = AbortSignal.any([services.signal, output.signal]);
   let status: number = EXIT.done;
-  const program = buildProgram(services, (ended) => {
-    status = ended;
-  });
+  let failure: unknown;
   try {
-    await program.parseAsync(args, { from: 'user' });
-    return status;
+    const end = (ended: number) => {
+      status = ended;
+    };
+    await buildProgram({ ...services, signal }, end).parseAsync(args, { from: 'user' });
   } catch (error) {
-    const { signal, stderr } = services;
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
-    if (signal.aborted) {
-      const interruption = signal.reason instanceof Interruption ? signal.reason : undefined;
-      if (interruption !== undefined && interruption.message !== '')
-        stderr.write(`${interruption.message}\n`);
-      return interruption?.exitStatus ?? EXIT.interrupted;
-    }
-    stderr.write(`error: ${describeError(error)}\n`);
-    if (error instanceof UsageError) stderr.write('See --help.\n');
-    return exitStatusOf(error);
+    failure = error;
   }
+  await output.drained();
+  // Results that were lost are no success, whatever became of the rest.
+  const isInterrupted = output.signal.aborted || (failure !== undefined && signal.aborted);
+  if (isInterrupted) return endInterrupted(signal, services);
+  return failure === undefined ? status : endFailed(failure, services);
+}
+
+function endInterrupted({ reason }: AbortSignal, { stderr }: Services): number {
+  const interruption = reason instanceof Interruption ? reason : new Interruption('', EXIT.interrupted);
+  if (interruption.message !== '') stderr.write(`${interruption.message}\n`);
+  return interruption.exitStatus;
+}
+
+function endFailed(error: unknown, { stderr }: Services): number {
+  // Its message has been written.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
+  stderr.write(`error: ${describeError(error)}\n`);
+  if (error instanceof UsageError) stderr.write('See --help.\n');
+  return exitStatusOf(error);
 }
 
 function buildProgram(services: Services, end: (status: number) => void): Command {

@@ -3,14 +3,15 @@
 import { rmSync } from 'node:fs';
 import { DBNetError } from '../errors.ts';
 import { describeError, EXIT, UsageError } from './failure.ts';
-import { type EvalSet, readEvalSet } from './label-files.ts';
+import { type EvalSet, filesOf, readEvalSet } from './label-files.ts';
 import { displayPath } from './outputs.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
-import { replaceBytes } from './replace-file.ts';
+import { removePartials, replaceFile } from './replace-file.ts';
 import type { Services, TrainerLike } from './services.ts';
 import { adapterLine } from './table.ts';
 import { type Checkpoint, chooseStart } from './training/checkpoint.ts';
 import { type TrainingFiles, trainingFiles } from './training/files.ts';
+import { lockFiles } from './training/lock.ts';
 import { TrainingLog } from './training/log.ts';
 import type { TrainArguments } from './training/options.ts';
 import { drawPlot, TrainingRun } from './training/run.ts';
@@ -31,12 +32,30 @@ import { softwareLine, trainingSummary } from './training/summary.ts';
  * @throws UsageError, or the error of a failure; the signal's reason, after the step was finished and kept.
  */
 export async function runTrain(args: TrainArguments, services: Services): Promise<number> {
-  const { codec, cwd, stdout, stderr, now } = services;
+  const { cwd } = services;
   const set = readEvalSet(args.images, args.labels, cwd);
   const evaluationSet = readEvaluationSet(args, cwd);
-  const files = trainingFiles(args, inputsOf(args, [set, evaluationSet]), cwd);
+  const files = trainingFiles(args, inputsOf(args.init, [set, evaluationSet]), cwd);
+  const release = lockFiles([files.state, files.log], cwd);
+  try {
+    for (const path of Object.values(files)) if (path !== undefined) removePartials(path);
+    return await train(args, set, evaluationSet, files, services);
+  } finally {
+    release();
+  }
+}
+
+/** The run, to whose files nobody else writes. */
+async function train(
+  args: TrainArguments,
+  set: EvalSet,
+  evaluationSet: EvalSet | undefined,
+  files: TrainingFiles,
+  services: Services,
+): Promise<number> {
+  const { codec, cwd, stdout, stderr, now } = services;
   const shown = displayPath(files.state, cwd);
-  const start = chooseStart(files.state, args, shown);
+  const start = await chooseStart(files.state, args, shown);
   const view = createProgressView(stderr, now, args.quiet ?? false);
   const samples = new Samples(set, codec, view);
   const settings = start
@@ -63,7 +82,7 @@ export async function runTrain(args: TrainArguments, services: Services): Promis
         view,
       );
       const diverged = await untilDiverged(() => run.train(), view);
-      await replaceBytes(files.weights, await trainer.save());
+      await replaceFile(files.weights, await trainer.save());
       if (diverged) {
         await drawPlot(files.plot, log);
         view.warn(
@@ -98,11 +117,9 @@ function readEvaluationSet(args: TrainArguments, cwd: string): EvalSet | undefin
 }
 
 /** Files that must not be overwritten. */
-function inputsOf({ labels, evalLabels, init }: TrainArguments, sets: (EvalSet | undefined)[]): string[] {
-  const images = sets.flatMap((set) => set?.images.flatMap(({ path }) => path ?? []) ?? []);
-  return [labels, evalLabels, init === 'random' ? undefined : init, ...images].filter(
-    (path) => path !== undefined,
-  );
+function inputsOf(init: string | undefined, sets: (EvalSet | undefined)[]): string[] {
+  const files = sets.flatMap((set) => (set ? filesOf(set) : []));
+  return init === undefined || init === 'random' ? files : [init, ...files];
 }
 
 async function openTrainer(

@@ -14,7 +14,7 @@ import { parseSafetensors } from '../safetensors/parse.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { readImage } from './image.ts';
-import { checkSize, networkSize } from './network-size.ts';
+import { checkSize, networkSize, shrinkWarning } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import type {
   CreateOptions,
@@ -84,6 +84,7 @@ export class TextDetector {
       const choice = new TunedChoice(context, chosen);
       if (tune !== 'off') await choice.load();
       const engine = await Engine.create(context, checkpoint, recipe, choice);
+      signal?.throwIfAborted();
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,
@@ -93,14 +94,12 @@ export class TextDetector {
           parameters: checkpoint.parameters,
           hasThresholdHead: checkpoint.hasThresholdHead,
           input: recipe.input,
+          shortSide: recipe.shortSide,
           metadata: { ...file.metadata },
         },
       });
-      if (tune === 'full' && !engine.isTuned(networkSize(square, undefined, recipe.shortSide))) {
-        await detector.tune(undefined, { onProgress, signal }).catch((error) => {
-          detector.dispose();
-          throw error;
-        });
+      if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.shortSide))) {
+        await detector.tune(undefined, { onProgress, signal });
       }
       return detector;
     } catch (error) {
@@ -117,7 +116,8 @@ export class TextDetector {
   /**
    * Finds the regions of text in an image, in pixels of the image.
    * @throws DBNetError `invalid-image`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
-   *   `binarize: 'B'`), `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`,
+   *   `gpu-error`; the signal's reason.
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
@@ -145,20 +145,25 @@ export class TextDetector {
       (maps) => {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
         const began = performance.now();
-        const found = findRegions(
-          { data: maps.float32('P'), mask: maps.words('mask'), ...network },
-          { ...regionOptions, target },
-          this.#scratch,
+        const found = this.#assertFinite(() =>
+          findRegions(
+            { data: maps.float32('P'), mask: maps.words('mask'), ...network },
+            { ...regionOptions, target },
+            this.#scratch,
+          ),
         );
         postprocess = performance.now() - began;
         onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
         return found;
       },
     );
+    const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
     return {
       ...value,
       width,
       height,
+      network,
+      warnings: warning ? [warning] : [],
       timings: {
         ...timings,
         readback: timings.readback - postprocess,
@@ -204,11 +209,11 @@ export class TextDetector {
       outputs?: Outputs;
     } = {},
   ): Promise<void> {
-    const { image = { width: 1, height: 1 }, outputs = 'P' } = checkKeys(options, warmupKeys, 'warmup()');
+    const { image, outputs = 'P' } = checkKeys(options, warmupKeys, 'warmup()');
     if (outputs !== 'P' && outputs !== 'PTB') throw invalid('outputs', "'P' or 'PTB'", outputs);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
-    const network = networkSize(image, checkSize(size), this.#recipe.shortSide);
-    const source = image.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
+    const network = networkSize(image, size, this.#recipe.shortSide);
+    const source = image?.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
     await this.#engine.warmup(network, outputs, source, {});
   }
 
@@ -226,7 +231,7 @@ export class TextDetector {
     if (budgetMs !== undefined && !(typeof budgetMs === 'number' && budgetMs > 0)) {
       throw invalid('budgetMs', 'a positive number of milliseconds', budgetMs);
     }
-    const network = networkSize(square, checkSize(size), this.#recipe.shortSide);
+    const network = networkSize(undefined, size, this.#recipe.shortSide);
     signal?.throwIfAborted();
     return await this.#engine.tune(network, { budgetMs, onProgress, signal });
   }
@@ -245,6 +250,26 @@ export class TextDetector {
     return resolveRegionOptions({ ...stated, ...given });
   }
 
+  /**
+   * Post-processing refuses a P that is not finite; of everything else it was given, the options were checked before.
+   * @throws DBNetError `incompatible-weights`.
+   */
+  #assertFinite<T>(postprocess: () => T): T {
+    try {
+      return postprocess();
+    } catch (cause) {
+      if (!(cause instanceof DBNetError && cause.code === 'invalid-argument')) throw cause;
+      throw new DBNetError(
+        'incompatible-weights',
+        `these weights give probabilities that are not finite in precision '${this.info.precision}' (${cause.message}): ` +
+          (this.info.precision === 'f16'
+            ? "use precision 'f32'"
+            : 'the file is damaged or the training diverged'),
+        { cause },
+      );
+    }
+  }
+
   #needThresholdHead(what: string): void {
     if (!this.info.weights.hasThresholdHead) {
       throw new DBNetError(
@@ -260,9 +285,6 @@ const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'o
 const mapsKeys = ['size', 'onProgress', 'signal'];
 const warmupKeys = ['image', 'outputs'];
 const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
-
-/** The image that a bound on the sides is taken for where there is none. */
-const square = { width: 1, height: 1 };
 
 /** @throws DBNetError `unsupported-precision`. */
 async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {

@@ -3,7 +3,6 @@
  * are shared by all of them, and calls take turns on the device.
  */
 
-import { DBNetError } from '../errors.ts';
 import type { Checkpoint } from '../graph/checkpoint.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
 import type { Graph } from '../graph/layers.ts';
@@ -15,7 +14,7 @@ import { f32Bits } from '../kernels/kernel.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
-import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
@@ -73,7 +72,6 @@ export class Engine {
   readonly #submitSize: SubmitSize;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
-  #disposed = false;
 
   private constructor(
     context: GpuContext,
@@ -94,7 +92,7 @@ export class Engine {
   }
 
   /**
-   * Folds and uploads the weights.
+   * Folds and uploads the weights. What it holds, also when it fails, is freed with the context.
    * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
    */
   static async create(
@@ -106,17 +104,10 @@ export class Engine {
     const graphOf = (thresholdHead: boolean) =>
       foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
     const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, choice);
-    try {
-      await checked(context, 'uploading the weights', () => {
-        // Those of a size that was tuned may differ from these; then its program uploads what is missing.
-        const size = networkSize({ width: 1, height: 1 }, undefined, recipe.shortSide);
-        for (const outputs of ['P', 'PTB'] as const) {
-          engine.#constants.upload(engine.#plan(size, outputs, 4).constants);
-        }
-      });
-    } catch (error) {
-      engine.#destroy();
-      throw error;
+    // Those of a size that was tuned may differ from these; then its program uploads what is missing.
+    const size = networkSize(undefined, undefined, recipe.shortSide);
+    for (const outputs of ['P', 'PTB'] as const) {
+      await engine.#constants.upload(engine.#plan(size, outputs, 4).constants);
     }
     return engine;
   }
@@ -154,19 +145,19 @@ export class Engine {
    */
   async tune(size: Size, { budgetMs, onProgress, signal }: TuneOptions): Promise<TuningReport> {
     return await this.#turns.take(async () => {
-      this.#assertUsable();
+      assertUsable(this.context);
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
       try {
         const tuned = await this.#choice.tune(this.#convolutions(size), this.#pipelines, {
           budgetMs,
           onProgress: (done, total) => {
-            this.#assertUsable();
+            assertUsable(this.context);
             onProgress?.({ stage: 'tune', done, total });
           },
           signal,
         });
-        this.#assertUsable();
+        assertUsable(this.context);
         codes.push(...tuned.codes);
         this.#programs.clear();
         for (const program of old) program.destroy();
@@ -206,17 +197,23 @@ export class Engine {
       const started = performance.now();
       const steps = await checked(this.context, 'uploading the image', () =>
         program.steps(this.#upload.upload(image, size)),
-      );
+      ).catch((error) => {
+        // What could not be had must not be taken for memory by the next image.
+        this.#upload.destroy();
+        this.#arena.destroy();
+        throw error;
+      });
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
+      assertUsable(this.context);
       if (request.mask) {
         program.setShape('threshold_bits', f32Bits(request.mask.threshold));
         program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
       }
-      const staging = this.#readback.acquire(bytes);
-      submitted = performance.now();
-      preprocessed = submitted - started;
+      const staging = await this.#readback.acquire(bytes);
       try {
+        submitted = performance.now();
+        preprocessed = submitted - started;
         await run(this.context, steps, {
           submitSize: this.#submitSize,
           finish: (encoder) => {
@@ -242,7 +239,7 @@ export class Engine {
     }
     try {
       const mapped = await this.#readback.map(staging, bytes);
-      this.#assertUsable();
+      assertUsable(this.context);
       const mappedAt = performance.now();
       onProgress?.({ stage: 'network', done: flops, total: flops });
       signal?.throwIfAborted();
@@ -267,13 +264,6 @@ export class Engine {
 
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#destroy();
-  }
-
-  #destroy(): void {
-    for (const program of this.#programs.values()) program.destroy();
     this.#programs.clear();
     this.#arena.destroy();
     this.#constants.destroy();
@@ -313,7 +303,7 @@ export class Engine {
     source: Preprocess['source'],
     { onProgress, signal }: CallOptions,
   ): Promise<Program> {
-    this.#assertUsable();
+    assertUsable(this.context);
     signal?.throwIfAborted();
     const key = `${size.width}x${size.height} ${outputs} ${source}`;
     const known = this.#programs.get(key);
@@ -333,8 +323,7 @@ export class Engine {
       ).catch((error) => {
         throw this.#translate(error);
       }));
-    this.#assertUsable();
-    signal?.throwIfAborted();
+    // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
     if (this.#programs.size > maxPrograms) {
       const [oldest, unused] = this.#programs.entries().next().value!;
@@ -342,20 +331,14 @@ export class Engine {
       unused.destroy();
       this.#pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
     }
+    signal?.throwIfAborted();
     return program;
-  }
-
-  #assertUsable(): void {
-    if (this.#disposed) {
-      throw new DBNetError('disposed', 'the detector was disposed: create a new one');
-    }
-    assertNotLost(this.context);
   }
 
   /** What went wrong because the detector was disposed or the device lost is reported as that. */
   #translate(error: unknown): unknown {
     try {
-      this.#assertUsable();
+      assertUsable(this.context);
     } catch (reason) {
       return reason;
     }

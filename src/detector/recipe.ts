@@ -73,11 +73,14 @@ function statedInput({ channelOrder, mean, std }: Record<string, unknown>): Inpu
   }
   if (mean !== undefined && !isTriple(mean)) throw unfit('input.mean', 'three finite numbers', mean);
   if (std !== undefined && !isStd(std)) throw unfit('input.std', 'three positive numbers', std);
-  return {
-    channelOrder: channelOrder ?? authorsInput.channelOrder,
-    mean: mean ?? authorsInput.mean,
-    std: std ?? authorsInput.std,
-  };
+  return checkRange(
+    {
+      channelOrder: channelOrder ?? authorsInput.channelOrder,
+      mean: mean ?? authorsInput.mean,
+      std: std ?? authorsInput.std,
+    },
+    (expected, found) => unfit('input', expected, found),
+  );
 }
 
 function overrideInput(input: InputRecipe, override: unknown): InputRecipe {
@@ -93,11 +96,30 @@ function overrideInput(input: InputRecipe, override: unknown): InputRecipe {
   }
   if (mean !== undefined && !isTriple(mean)) throw invalid('input.mean', 'three finite numbers', mean);
   if (std !== undefined && !isStd(std)) throw invalid('input.std', 'three positive numbers', std);
-  return {
-    channelOrder: channelOrder ?? input.channelOrder,
-    mean: mean ?? input.mean,
-    std: std ?? input.std,
-  };
+  return checkRange(
+    {
+      channelOrder: channelOrder ?? input.channelOrder,
+      mean: mean ?? input.mean,
+      std: std ?? input.std,
+    },
+    (expected, found) => invalid('input', expected, found),
+  );
+}
+
+/** Pixels become numbers of at most this size, which every precision can hold. */
+const largestInput = 65504;
+
+/** A recipe whose mean and std make numbers of pixels that the network can compute with. */
+function checkRange(input: InputRecipe, fail: (expected: string, found: unknown) => Error): InputRecipe {
+  const { mean, std } = input;
+  for (const [i, m] of mean.entries()) {
+    for (const pixel of [0, 255]) {
+      const value = (pixel - m) / std[i];
+      if (Math.abs(value) <= largestInput) continue;
+      throw fail(`a mean and a std by which pixels, 0 to 255, become at most ${largestInput}`, value);
+    }
+  }
+  return input;
 }
 
 const isTriple = (value: unknown): value is [number, number, number] =>

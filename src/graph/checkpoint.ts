@@ -11,7 +11,7 @@ export interface Checkpoint {
   parameters: number;
   /** The network, with the threshold head only if asked for (and there). */
   entries: (options: { thresholdHead: boolean }) => Entry[];
-  /** A parameter's values by name. @throws DBNetError `incompatible-weights` if one is not finite. */
+  /** A parameter's values by name. @throws DBNetError `incompatible-weights` if one cannot be what it stands for. */
   source: ParameterSource;
 }
 
@@ -64,7 +64,7 @@ export function readCheckpoint(file: Safetensors): Checkpoint {
     hasThresholdHead,
     parameters: countParameters(expected),
     entries: ({ thresholdHead }) => dbResNet18({ thresholdHead: thresholdHead && hasThresholdHead }),
-    source: (name) => finite(name, file.float32(names.get(name)!)),
+    source: (name) => plausible(name, file.float32(names.get(name)!)),
   };
 }
 
@@ -81,13 +81,15 @@ function countParameters(shapes: ReadonlyMap<string, readonly number[]>): number
   return sum;
 }
 
-function finite(name: string, values: Float32Array): Float32Array {
-  const index = values.findIndex((value) => !Number.isFinite(value));
+/** @throws DBNetError `incompatible-weights` for values that are not finite, and for variances below zero. */
+function plausible(name: string, values: Float32Array): Float32Array {
+  const isVariance = name.endsWith('.running_var');
+  const index = values.findIndex((value) => !Number.isFinite(value) || (isVariance && value < 0));
   if (index !== -1) {
     throw new DBNetError(
       'incompatible-weights',
-      `expected finite numbers, found ${values[index]} at index ${index} of '${name}': the file is damaged or ` +
-        'the training diverged',
+      `expected ${isVariance ? 'finite variances from 0 on' : 'finite numbers'}, found ${values[index]} at index ` +
+        `${index} of '${name}': the file is damaged or the training diverged`,
     );
   }
   return values;

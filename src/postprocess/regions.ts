@@ -4,20 +4,23 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
-import { perimeter } from '../geometry/polygon.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
-import { type ContourScratch, type Contours, traceContours } from './contours.ts';
+import { type Candidates, findCandidates } from './candidates.ts';
+import type { ContourScratch } from './contours.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
 import { resolveRegionOptions } from './options.ts';
 import { createRegionScratch, type RegionScratch } from './region-scratch.ts';
-import { polygonScore, type ScoreScratch } from './score.ts';
-import { simplifyClosed } from './simplify.ts';
-import type { FindRegionsOptions, ProbabilityMap, Region, RegionOptions, RegionResult } from './types.ts';
+import { sumSpans } from './score.ts';
+import type {
+  FindRegionsOptions,
+  Point,
+  ProbabilityMap,
+  Region,
+  RegionOptions,
+  RegionResult,
+} from './types.ts';
 import { unclip, unclipRect } from './unclip.ts';
 import { checkMap, checkObject, checkSide } from './validate.ts';
-
-/** Tolerance of the simplification of polygons, as a part of their perimeter. */
-const SIMPLIFY = 0.002;
 
 /**
  * The regions of text in a probability map, in the order in which a scan of the mask, row by row, meets their
@@ -45,16 +48,8 @@ export function findRegions(
   checkSide('Option target.height', target.height);
 
   frame(map, resolved.threshold, scratch.contours);
-  const contours = traceContours(map.width, map.height, scratch.contours);
-  const toRegion = resolved.shape === 'quad' ? quadRegion : polygonRegion;
-  const regions: Region[] = [];
-  for (const i of chooseContours(contours, resolved.maxCandidates)) {
-    const contour = contours.points.subarray(2 * contours.starts[i], 2 * contours.starts[i + 1]);
-    const region = toRegion(contour, map, resolved, scratch.score);
-    if (region !== undefined) regions.push(region);
-  }
-  for (const { points } of regions) scalePoints(points, map, target);
-  return { regions, truncated: contours.count > resolved.maxCandidates };
+  const found = findCandidates(map, resolved, scratch);
+  return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, target);
 }
 
 /** Puts the mask of the map into the label image. */
@@ -65,55 +60,41 @@ function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): v
   else frameMask(mask, width, height, image);
 }
 
-/** The `limit` largest contours by area, in the order of the contours; of equal ones the first. */
-function chooseContours(contours: Contours, limit: number): number[] {
-  const { count, areas } = contours;
-  if (count <= limit) return Array.from({ length: count }, (_, i) => i);
-  const smallest = areas.slice().sort()[count - limit];
-  let larger = 0;
-  for (let i = 0; i < count; i++) if (areas[i] > smallest) larger++;
-  let equal = limit - larger;
-  const chosen: number[] = [];
-  for (let i = 0; i < count; i++) {
-    if (areas[i] > smallest || (areas[i] === smallest && equal-- > 0)) chosen.push(i);
-  }
-  return chosen;
+/**
+ * The regions that candidates become.
+ *
+ * @param sums - for each candidate the sum of P over its pixels
+ * @param target - size to which points are scaled and clipped
+ */
+function finishRegions(
+  { candidates, truncated, ...map }: Candidates,
+  sums: ArrayLike<number>,
+  options: RegionOptions,
+  target: Size,
+): RegionResult {
+  const regions: Region[] = [];
+  candidates.forEach(({ outline, pixels }, i) => {
+    const score = pixels > 0 ? sums[i] / pixels : 0;
+    if (score < options.boxThreshold) return;
+    const points =
+      outline instanceof Int32Array ? polygonRegion(outline, options) : quadRegion(outline, options);
+    if (points !== undefined) regions.push({ points, score });
+  });
+  for (const { points } of regions) scalePoints(points, map, target);
+  return { regions, truncated };
 }
 
-/** A contour's rectangle, offset; undefined if it is too small or too improbable. */
-function quadRegion(
-  contour: Int32Array,
-  map: ProbabilityMap,
-  options: RegionOptions,
-  scratch: ScoreScratch,
-): Region | undefined {
-  const rect = minAreaRect(contour);
-  if (shortSide(rect) < options.minSize) return undefined;
-  const filled = options.score === 'slow' ? contour : Float64Array.from(rect.corners.flat());
-  const score = polygonScore(map, filled, scratch);
-  if (score < options.boxThreshold) return undefined;
+/** A rectangle, offset; undefined if it is too small. */
+function quadRegion(rect: RotatedRect, options: RegionOptions): Point[] | undefined {
   const grown = unclipRect(rect, options.unclipRatio);
-  return shortSide(grown) < options.minSize + 2 ? undefined : { points: grown.corners, score };
+  return shortSide(grown) < options.minSize + 2 ? undefined : grown.corners;
 }
 
-/** A contour, simplified and offset; undefined if it is too small or too improbable. */
-function polygonRegion(
-  contour: Int32Array,
-  map: ProbabilityMap,
-  options: RegionOptions,
-  scratch: ScoreScratch,
-): Region | undefined {
-  const polygon = simplifyClosed(contour, SIMPLIFY * perimeter(contour));
-  if (polygon.length < 2 * 4) return undefined;
-  const score = polygonScore(map, options.score === 'slow' ? contour : polygon, scratch);
-  if (score < options.boxThreshold) return undefined;
+/** A polygon, offset; undefined if it is too small. */
+function polygonRegion(polygon: Int32Array, options: RegionOptions): Point[] | undefined {
   const offset = unclip(polygon, options.unclipRatio);
   if (offset.length === 0 || shortSide(minAreaRect(offset)) < options.minSize + 2) return undefined;
-  const points = Array.from({ length: offset.length / 2 }, (_, i): Region['points'][number] => [
-    offset[2 * i],
-    offset[2 * i + 1],
-  ]);
-  return { points, score };
+  return Array.from({ length: offset.length / 2 }, (_, i) => [offset[2 * i], offset[2 * i + 1]]);
 }
 
 function shortSide(rect: RotatedRect): number {

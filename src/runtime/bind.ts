@@ -5,7 +5,7 @@
 
 import type { Binding, Kernel } from '../kernels/kernel.ts';
 import { bufferUsage } from './constants.ts';
-import type { GpuContext } from './gpu-context.ts';
+import { allocate, type GpuContext } from './gpu-context.ts';
 
 /** What can be dispatched, any number of times. */
 export interface Step {
@@ -31,19 +31,28 @@ export class Uniforms {
   readonly #words: Uint32Array<ArrayBuffer>;
   readonly #buffer: GPUBuffer;
 
-  constructor(context: GpuContext, kernels: readonly Kernel[]) {
+  private constructor(
+    context: GpuContext,
+    kernels: readonly Kernel[],
+    words: Uint32Array<ArrayBuffer>,
+    buffer: GPUBuffer,
+  ) {
     this.#context = context;
     this.#kernels = kernels;
-    this.#words = new Uint32Array((kernels.length * alignment) / 4);
+    this.#words = words;
+    this.#buffer = buffer;
+  }
+
+  /** @throws DBNetError `gpu-error` where memory is out, `disposed`, `device-lost`. */
+  static async create(context: GpuContext, kernels: readonly Kernel[]): Promise<Uniforms> {
+    const words = new Uint32Array((kernels.length * alignment) / 4);
     for (const [index, kernel] of kernels.entries()) {
-      this.#words.set(uniformWords(kernel), (index * alignment) / 4);
+      words.set(uniformWords(kernel), (index * alignment) / 4);
     }
-    this.#buffer = context.device.createBuffer({
-      label: 'shapes',
-      size: this.#words.byteLength,
-      usage: bufferUsage.uniform | bufferUsage.copyTo,
-    });
-    context.device.queue.writeBuffer(this.#buffer, 0, this.#words);
+    const usage = bufferUsage.uniform | bufferUsage.copyTo;
+    const buffer = await allocate(context, { label: 'shapes', size: words.byteLength, usage });
+    context.device.queue.writeBuffer(buffer, 0, words);
+    return new Uniforms(context, kernels, words, buffer);
   }
 
   /** The uniform of kernel number `index`. */
@@ -64,7 +73,7 @@ export class Uniforms {
   }
 
   destroy(): void {
-    this.#buffer.destroy();
+    this.#context.memory.free(this.#buffer);
   }
 }
 

@@ -1,6 +1,7 @@
 /** @file Getting a device: adapter, limits, and the honest word on whether it is a GPU at all. */
 
 import { DBNetError } from '../errors.ts';
+import { DeviceMemory } from './device-memory.ts';
 
 export interface AdapterDescription {
   vendor: string;
@@ -14,9 +15,11 @@ export interface GpuContext {
   adapter: AdapterDescription;
   /** True where shaders run on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
+  /** All that is held on the device. */
+  memory: DeviceMemory;
   /** Set once the device is lost, with the reason. */
   lost: { reason: string } | undefined;
-  /** Destroys the device if it was opened here. */
+  /** Frees all that is held on the device, and destroys the device if it was opened here. */
   close(): void;
 }
 
@@ -90,7 +93,7 @@ function watch(
   device: GPUDevice,
   info: GPUAdapterInfo | undefined,
   fallback: boolean,
-  close: () => void,
+  destroy: () => void,
   /** Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
   gpu?: GPU,
 ): GpuContext & { gpu?: GPU } {
@@ -102,7 +105,20 @@ function watch(
   };
   const software =
     fallback || info?.isFallbackAdapter === true || softwareNames.test(Object.values(adapter).join(' '));
-  const context: GpuContext & { gpu?: GPU } = { device, adapter, software, lost: undefined, close, gpu };
+  const memory = new DeviceMemory(device);
+  const close = () => {
+    memory.close();
+    destroy();
+  };
+  const context: GpuContext & { gpu?: GPU } = {
+    device,
+    adapter,
+    software,
+    memory,
+    lost: undefined,
+    close,
+    gpu,
+  };
   void device.lost.then(({ reason, message }) => {
     context.lost = { reason: message || reason };
   });
@@ -112,7 +128,7 @@ function watch(
 /**
  * Runs `work` and gives its result, or the first error that the device reports of what was issued in it.
  * `work` must issue its commands before its first `await`.
- * @throws DBNetError `gpu-error` or `device-lost`.
+ * @throws DBNetError `gpu-error`, `disposed` or `device-lost`.
  */
 export async function checked<T>(context: GpuContext, what: string, work: () => T | Promise<T>): Promise<T> {
   const { device } = context;
@@ -128,7 +144,7 @@ export async function checked<T>(context: GpuContext, what: string, work: () => 
   }
   // Both are awaited: a rejection of the work must not leave the scopes' promises unhandled.
   const [result, ...errors] = await Promise.allSettled([pending, ...scopes]);
-  assertNotLost(context);
+  assertUsable(context);
   for (const error of errors) {
     if (error.status === 'fulfilled' && error.value) {
       throw new DBNetError('gpu-error', `${what} failed on this device: ${error.value.message}`, {
@@ -140,12 +156,31 @@ export async function checked<T>(context: GpuContext, what: string, work: () => 
   return result.value;
 }
 
-/** @throws DBNetError `device-lost` once the device is lost. */
-export function assertNotLost(context: GpuContext): void {
+/** @throws DBNetError `disposed` once the context is closed, `device-lost` once the device is lost. */
+export function assertUsable(context: GpuContext): void {
+  context.memory.assertOpen();
   if (context.lost) {
     throw new DBNetError(
       'device-lost',
       `the GPU device was lost (${context.lost.reason}): create a new detector or trainer`,
     );
+  }
+}
+
+/**
+ * A buffer that is there: one that could not be had is freed, so that nobody takes it for memory.
+ * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
+ */
+export async function allocate(context: GpuContext, descriptor: GPUBufferDescriptor): Promise<GPUBuffer> {
+  const { memory } = context;
+  let buffer: GPUBuffer | undefined;
+  try {
+    return await checked(context, `allocating '${descriptor.label}'`, () => {
+      buffer = memory.createBuffer(descriptor);
+      return buffer;
+    });
+  } catch (error) {
+    memory.free(buffer);
+    throw error;
   }
 }

@@ -28,27 +28,29 @@ export class Program {
   #generation = -1;
   #externals: Externals = new Map();
 
-  private constructor(plan: Plan, device: SharedResources, pipelines: readonly GPUComputePipeline[]) {
+  private constructor(
+    plan: Plan,
+    shared: SharedResources,
+    pipelines: readonly GPUComputePipeline[],
+    uniforms: Uniforms,
+  ) {
     this.plan = plan;
-    this.#uniforms = new Uniforms(
-      device.context,
-      plan.steps.map(({ kernel }) => kernel),
-    );
-    this.#shared = device;
+    this.#uniforms = uniforms;
+    this.#shared = shared;
     this.#pipelines = pipelines;
   }
 
   /**
    * Compiles a plan and uploads its constants.
    * @param onCompiled called after each pipeline with how many are ready.
-   * @throws DBNetError `limit-exceeded`, `gpu-error`, `device-lost`.
+   * @throws DBNetError `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
   static async build(
     plan: Plan,
-    device: SharedResources,
+    shared: SharedResources,
     onCompiled: (done: number, total: number) => void = () => {},
   ): Promise<Program> {
-    const { context, arena, constants, pipelines } = device;
+    const { context, arena, constants, pipelines } = shared;
     checkDispatches(plan, context.device.limits.maxComputeWorkgroupsPerDimension);
     await checked(context, 'allocating the activation buffers', () => arena.reserve(plan.bufferSizes)).catch(
       (error) => {
@@ -66,11 +68,9 @@ export class Program {
       }),
     );
     // Weights are packed while the driver compiles.
-    const uploading = checked(context, 'uploading the weights', () => {
-      constants.upload(plan.constants);
-    });
-    const [compiled] = await Promise.all([compiling, uploading]);
-    return new Program(plan, device, compiled);
+    const [compiled] = await Promise.all([compiling, constants.upload(plan.constants)]);
+    const kernels = plan.steps.map(({ kernel }) => kernel);
+    return new Program(plan, shared, compiled, await Uniforms.create(context, kernels));
   }
 
   /** Floating-point operations of one run. */

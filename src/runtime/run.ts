@@ -4,7 +4,7 @@
  */
 
 import { encode, type Step } from './bind.ts';
-import { assertNotLost, type GpuContext } from './gpu-context.ts';
+import { assertUsable, type GpuContext } from './gpu-context.ts';
 
 /** How much work goes into one submit: learnt from how long earlier ones took. */
 export class SubmitSize {
@@ -38,7 +38,7 @@ export interface RunOptions {
 
 /**
  * Submits all steps. On return the last commands are submitted, not necessarily done.
- * @throws the signal's reason when aborted between submits; DBNetError `device-lost`.
+ * @throws the signal's reason when aborted before a submit; DBNetError `disposed`, `device-lost`.
  */
 export async function run(
   context: GpuContext,
@@ -52,6 +52,8 @@ export async function run(
   onProgress?.(0, total);
   for (const [index, steps] of submits.entries()) {
     const last = index === submits.length - 1;
+    signal?.throwIfAborted();
+    assertUsable(context);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     encode(pass, steps);
@@ -61,12 +63,10 @@ export async function run(
     device.queue.submit([encoder.finish()]);
     if (last) break;
     await device.queue.onSubmittedWorkDone();
-    assertNotLost(context);
     const flops = steps.reduce((sum, step) => sum + step.flops, 0);
     submitSize.observe(flops, performance.now() - start);
     done += flops;
     onProgress?.(done, total);
-    signal?.throwIfAborted();
   }
 }
 

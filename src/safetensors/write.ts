@@ -27,7 +27,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 export function writeSafetensors(
   tensors: Readonly<Record<string, TensorData>> | Iterable<readonly [string, TensorData]>,
   metadata?: Readonly<Record<string, string>>,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const pairs = isIterable(tensors) ? [...tensors] : Object.entries(tensors);
   // Joined by hand: as a key of a literal object, "__proto__" would vanish and "7" would move.
   const members: string[] = [];

@@ -7,7 +7,7 @@ import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import { dbResNet18, parameterShapes } from '../graph/dbnet.ts';
 import { parts } from '../kernels/training/db-loss-shape.ts';
-import { type AdapterDescription, assertNotLost, openDevice } from '../runtime/gpu-context.ts';
+import { type AdapterDescription, assertUsable, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
 import { makeBatch } from './batch.ts';
@@ -62,7 +62,6 @@ export class Trainer {
   readonly #start: number;
   #step: number;
   #diverged: DBNetError | undefined;
-  #disposed = false;
 
   private constructor(
     engine: TrainingEngine,
@@ -91,8 +90,10 @@ export class Trainer {
     const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = options;
     signal?.throwIfAborted();
     const source = weights ?? resume;
-    const file = source === undefined ? undefined : await load(source, onProgress, signal);
-    const state = resume === undefined || file === undefined ? undefined : readState(file);
+    const bytes = source === undefined ? undefined : await load(source, onProgress, signal);
+    const resumed = resume === undefined || bytes === undefined ? undefined : await readState(bytes);
+    const state = resumed?.state;
+    const file = resumed?.file ?? (bytes && parseSafetensors(bytes));
     const settings = state
       ? sameSettings(state.settings, given)
       : resolveSettings({ batchNorm: init === 'random' ? 'batch' : 'frozen', ...given });
@@ -113,6 +114,7 @@ export class Trainer {
         cropSize: settings.cropSize,
       });
       if (state && file) restoreArrays(engine.arrays, file);
+      signal?.throwIfAborted();
       const stated = input === undefined ? metadata : withInput(metadata, recipe.input);
       return new Trainer(engine, settings, { metadata: stated, k: recipe.k }, state?.step ?? 0);
     } catch (error) {
@@ -230,10 +232,7 @@ export class Trainer {
 
   /** Frees all GPU memory. A device that was passed in stays as it is. The trainer cannot be used afterwards. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#engine.destroy();
-    this.#engine.context.close();
+    this.#engine.dispose();
   }
 
   /**
@@ -257,20 +256,15 @@ export class Trainer {
 
   #turn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.take(async () => {
-      this.#assertUsable();
+      assertUsable(this.#engine.context);
       try {
         return await work();
       } catch (error) {
         // What went wrong because of it is reported as that.
-        this.#assertUsable();
+        assertUsable(this.#engine.context);
         throw error;
       }
     });
-  }
-
-  #assertUsable(): void {
-    if (this.#disposed) throw new DBNetError('disposed', 'the trainer was disposed: create a new one');
-    assertNotLost(this.#engine.context);
   }
 }
 
@@ -302,16 +296,15 @@ function checkOptions(options: TrainerOptions): void {
   if (starts !== 1) throw invalid('of create()', 'one of weights, init and resume', `${starts} of them`);
 }
 
-async function load(
+function load(
   source: NonNullable<TrainerOptions['weights']>,
   onProgress: OnTrainingProgress | undefined,
   signal: AbortSignal | undefined,
-): Promise<Safetensors> {
-  const bytes = await loadBytes(source, {
+): Promise<Uint8Array> {
+  return loadBytes(source, {
     onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
     signal,
   });
-  return parseSafetensors(bytes);
 }
 
 /** @throws DBNetError `missing-threshold-head`, `incompatible-weights`. */

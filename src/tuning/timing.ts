@@ -20,22 +20,23 @@ export interface Work {
 
 /** Timestamps of passes, and their way to the CPU. */
 export class TimestampReader {
-  readonly #device: GPUDevice;
+  readonly #context: GpuContext;
   readonly #queries: GPUQuerySet;
   readonly #resolved: GPUBuffer;
   readonly #staging: GPUBuffer;
 
   /** @param count timestamps that are taken per submit, two for each pass. */
-  constructor(device: GPUDevice, count: number) {
-    this.#device = device;
-    this.#queries = device.createQuerySet({ label: 'timestamps', type: 'timestamp', count });
+  constructor(context: GpuContext, count: number) {
+    const { memory } = context;
+    this.#context = context;
+    this.#queries = memory.createQuerySet({ label: 'timestamps', type: 'timestamp', count });
     const size = count * stampBytes;
-    this.#resolved = device.createBuffer({
+    this.#resolved = memory.createBuffer({
       label: 'timestamps',
       size,
       usage: queryResolve | bufferUsage.copyFrom,
     });
-    this.#staging = device.createBuffer({
+    this.#staging = memory.createBuffer({
       label: 'timestamps, read back',
       size,
       usage: bufferUsage.mapRead | bufferUsage.copyTo,
@@ -56,7 +57,7 @@ export class TimestampReader {
     const { count } = this.#queries;
     encoder.resolveQuerySet(this.#queries, 0, count, this.#resolved, 0);
     encoder.copyBufferToBuffer(this.#resolved, 0, this.#staging, 0, count * stampBytes);
-    this.#device.queue.submit([encoder.finish()]);
+    this.#context.device.queue.submit([encoder.finish()]);
     await this.#staging.mapAsync(mapModeRead);
     const stamps = new BigUint64Array(this.#staging.getMappedRange().slice(0));
     this.#staging.unmap();
@@ -64,7 +65,7 @@ export class TimestampReader {
   }
 
   destroy(): void {
-    for (const owner of [this.#queries, this.#resolved, this.#staging]) owner.destroy();
+    this.#context.memory.free(this.#queries, this.#resolved, this.#staging);
   }
 }
 
@@ -122,8 +123,8 @@ export class Timer {
     if (method === 'slope' || !hasTimestamps) {
       return new Timer(context, undefined, { stepNs: null, fenceMs, minSampleMs });
     }
-    const reader = new TimestampReader(device, 2);
-    return new Timer(context, reader, { stepNs: await measureStep(device), fenceMs, minSampleMs });
+    const reader = new TimestampReader(context, 2);
+    return new Timer(context, reader, { stepNs: await measureStep(context), fenceMs, minSampleMs });
   }
 
   /** How many repetitions make one sample long enough to be trusted, and milliseconds of one; it also warms up. */
@@ -201,9 +202,9 @@ const stepPasses = 16;
 const chromeStep = 65_536;
 
 /** The step of the timestamps of a device, nanoseconds. */
-async function measureStep(device: GPUDevice): Promise<number> {
-  const reader = new TimestampReader(device, 2 * stepPasses);
-  const encoder = device.createCommandEncoder();
+async function measureStep(context: GpuContext): Promise<number> {
+  const reader = new TimestampReader(context, 2 * stepPasses);
+  const encoder = context.device.createCommandEncoder();
   for (let i = 0; i < stepPasses; i++) encoder.beginComputePass({ timestampWrites: reader.writes(i) }).end();
   const stamps = await reader.read(encoder);
   reader.destroy();

@@ -16,7 +16,7 @@ import { type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { encode } from '../runtime/bind.ts';
-import { assertNotLost, type GpuContext } from '../runtime/gpu-context.ts';
+import { assertUsable, type GpuContext } from '../runtime/gpu-context.ts';
 import type { PipelineCache } from '../runtime/pipelines.ts';
 import { candidates, neighbours, type TileTarget } from './candidates.ts';
 import { groupByClass, type LayerClass, layerClass, winogradProducts, withFewerRows } from './classes.ts';
@@ -372,7 +372,7 @@ class Search {
     } catch (error) {
       bound?.destroy();
       signal?.throwIfAborted();
-      assertNotLost(context);
+      assertUsable(context);
       const reason = error instanceof Error ? error.message : String(error);
       this.rejected.push({ name: layers.name, ...form, reason });
       return false;

@@ -103,7 +103,7 @@ export class Workbench {
   async bind(kernels: readonly Placed[]): Promise<Bound> {
     const pipelines = await Promise.all(kernels.map(({ kernel }) => this.#pipelines.get(kernel)));
     const context = this.#context;
-    const uniforms = new Uniforms(
+    const uniforms = await Uniforms.create(
       context,
       kernels.map(({ kernel }) => kernel),
     );
@@ -184,15 +184,15 @@ export class Workbench {
 
   destroy(): void {
     this.#readback.destroy();
-    for (const buffer of this.#buffers.values()) buffer.destroy();
+    this.#context.memory.free(...this.#buffers.values());
     this.#buffers.clear();
   }
 
   #allocate(name: string, size: number): GPUBuffer {
     const known = this.#buffers.get(name);
     if (known && known.size >= size) return known;
-    known?.destroy();
-    const buffer = this.#context.device.createBuffer({ label: `measured: ${name}`, size, usage });
+    this.#context.memory.free(known);
+    const buffer = this.#context.memory.createBuffer({ label: `measured: ${name}`, size, usage });
     this.#buffers.set(name, buffer);
     return buffer;
   }

@@ -7,6 +7,7 @@ import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
 import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
+import { watchDevice } from './watch-device.ts';
 
 const weightsFile = 'weights/db-resnet18.safetensors';
 
@@ -191,8 +192,9 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'a passed device survives dispose(), and a disposed detector says so',
+    name: 'a passed device survives dispose() with nothing left on it, and a disposed detector says so',
     async run(context) {
+      const watched = watchDevice(context.device);
       const detector = await freshDetector(context, { device: context.device });
       const underWay = detector.detect(noise(64, 32, 3), { size: small }).catch((error: unknown) => error);
       detector.dispose();
@@ -207,6 +209,7 @@ const tests: GpuTest[] = [
         'disposed',
         'the call under way',
       );
+      assertEqual(watched.held(), [], 'held on the device');
       const buffer = context.device.createBuffer({ size: 16, usage: 0x80 });
       buffer.destroy();
     },
@@ -328,6 +331,41 @@ const tests: GpuTest[] = [
       await detector.detect(image, { size: small });
       await assertRejects(() => detector.maps(image, { size: small }), 'missing-threshold-head', 'maps()');
       await assertRejects(() => detector.detect(image, { binarize: 'B' }), 'missing-threshold-head', 'B');
+      detector.dispose();
+    },
+  },
+  {
+    name: 'weights whose numbers cannot be folded, stored or computed with are an error, never no regions',
+    async run(context) {
+      const file = parseSafetensors(await context.fixture(weightsFile));
+      const create = (changed: string, change: (value: number, index: number) => number, options = {}) => {
+        const tensors: [string, TensorData][] = [...file.tensors.keys()].map((name) => {
+          const { shape } = file.tensors.get(name)!;
+          const data = file.float32(name);
+          return [name, { dtype: 'F32', shape, data: name === changed ? data.map(change) : data }];
+        });
+        const weights = writeSafetensors(tensors, { ...file.metadata });
+        return TextDetector.create({ weights, device: context.device, ...options });
+      };
+      const norm = 'backbone.layer2.0.bn1';
+      const negative = await assertRejects(
+        () => create(`${norm}.running_var`, (value, i) => (i === 3 ? -1 : value)),
+        'incompatible-weights',
+        'a negative variance',
+      );
+      assert(/-1 at index 3 of 'backbone.layer2.0.bn1.running_var'/.test(negative.message), negative.message);
+      const huge = await assertRejects(
+        () => create(`${norm}.weight`, () => 3e38),
+        'incompatible-weights',
+        'weights that become infinite when they are folded',
+      );
+      assert(huge.message.includes('backbone.layer2.0.conv1'), huge.message);
+      const detector = await create('decoder.binarize.6.weight', (_, i) => (i % 2 === 0 ? 3e38 : -3e38));
+      await assertRejects(
+        () => detector.detect(noise(64, 32, 3), { size: small }),
+        'incompatible-weights',
+        'a P that is not finite',
+      );
       detector.dispose();
     },
   },

@@ -66,7 +66,7 @@ export async function runKernel(
     return { buffer };
   };
 
-  const uniforms = new Uniforms(context, [kernel]);
+  const uniforms = await Uniforms.create(context, [kernel]);
   await checked(context, kernel.label, () => {
     const step = bind(context, pipeline, kernel, uniforms.at(0), (binding) =>
       binding.access === 'read_write' ? prepare(binding) : upload(binding),

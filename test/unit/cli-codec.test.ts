@@ -173,7 +173,8 @@ describe('overlay', () => {
       height: 100,
       channels: 3,
     };
-    await codec.writeOverlay(path, image, drawOverlay([box(50, 40, 100, 30)], 200, 100));
+    const svg = drawOverlay([box(50, 40, 100, 30)], 200, 100);
+    writeFileSync(path, await codec.encodeOverlay(image, svg, extension));
     const { format, width, height } = await sharp(readFileSync(path)).metadata();
     expect([format, width, height]).toEqual([extension === 'jpg' ? 'jpeg' : extension, 200, 100]);
     const drawn = await codec.decode(path);
@@ -182,6 +183,13 @@ describe('overlay', () => {
     expect(g).toBeGreaterThan(150);
     expect(b).toBeLessThan(110);
     expect(Math.abs(pixel(drawn, 100, 55)[0] - 90)).toBeLessThan(4);
+  });
+
+  test('a size that the format cannot hold is named, without a stack', async () => {
+    const image: RawImage = { data: new Uint8Array(16400 * 8), width: 16400, height: 8, channels: 1 };
+    const error = await refusal(codec.encodeOverlay(image, drawOverlay([], 16400, 8), 'webp'));
+    expect(error.code).toBe('invalid-image');
+    expect(error.message).toMatch(/^expected a picture that \.webp can hold, found 16400 x 8 pixels \(/);
   });
 
   test('numbers stay inside the picture', () => {

@@ -224,11 +224,23 @@ describe('JSON labels', () => {
     );
   });
 
+  test('says which images were shrunk too far', async () => {
+    const files = { 'labels.json': json(entry('a.png')), 'a.png': pictures.get(64)! };
+    const warning = { code: 'text-shrunk' as const, message: '', scale: 0.1, sufficientLongSide: 9600 };
+    const { run, stderr } = setUp(files, { warnings: [warning] });
+    expect(await run('eval --images . --labels labels.json --quiet')).toBe(0);
+    expect(stderr.text()).toMatch(/^warning: a\.png: .*--max-long-side 9600/m);
+  });
+
   test('options reach the detector, labels are never overwritten', async () => {
     const files = { 'labels.json': json(entry('a.png')), 'a.png': pictures.get(64)! };
     const { run, calls } = setUp(files);
     expect(await run('eval --images . --labels labels.json --short-side 480 --threshold 0.35')).toBe(0);
     expect(calls.detect[0].options).toMatchObject({ size: { shortSide: 480 }, threshold: 0.35 });
+    const own = setUp(files);
+    expect(await own.run('eval --images . --labels labels.json')).toBe(0);
+    // Also on a software adapter, where `detect` takes less.
+    expect(own.calls.detect[0].options.size).toBeUndefined();
     const clash = setUp(files);
     expect(await clash.run('eval --images . --labels labels.json --json labels.json')).toBe(2);
     expect(clash.calls.create).toEqual([]);

@@ -1,6 +1,8 @@
 /** @file The command `train`: what reaches the trainer, checkpoints, resumed runs, failures. */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -216,6 +218,29 @@ describe('a run that was stopped', () => {
     expect(existsSync(join(cwd, 'w.state.safetensors'))).toBe(false);
   });
 
+  test('does not go on from a damaged checkpoint', async () => {
+    const cwd = folderOf(dataSet());
+    expect(await setUp(cwd).run(line)).toBe(0);
+    const path = join(cwd, 'w.state.safetensors');
+    const whole = readFileSync(path);
+    const log = readFileSync(join(cwd, 'w.log.jsonl'), 'utf8');
+    const changes = [
+      Buffer.from(whole.toString('latin1').replace('\\"step\\":7', '\\"step\\":5'), 'latin1'),
+      Buffer.from(whole.map((byte, i) => (i === whole.length - 1 ? byte ^ 1 : byte))),
+    ];
+    for (const changed of changes) {
+      expect(changed.equals(whole)).toBe(false);
+      writeFileSync(path, changed);
+      const { run, stderr, trainer } = setUp(cwd);
+      expect(await run('--resume')).toBe(1);
+      expect(stderr.text()).toMatch(
+        /^error: w\.state\.safetensors: expected the state as it was saved .* found it changed or damaged/m,
+      );
+      expect(trainer.create).toEqual([]);
+    }
+    expect(readFileSync(join(cwd, 'w.log.jsonl'), 'utf8')).toBe(log);
+  });
+
   test('and is done already writes its weights again', async () => {
     const cwd = folderOf(dataSet());
     expect(await setUp(cwd).run(line)).toBe(0);
@@ -352,6 +377,63 @@ describe('data', () => {
     const damaged = setUp(folderOf({ 'i/a.png': 'no picture', 'gt/gt_a.txt': TEXT }));
     expect(await damaged.run('--steps 1')).toBe(1);
     expect(damaged.stderr.text()).toMatch(/^error: none of the images with text can be used/m);
+  });
+});
+
+describe('two runs of the same files', () => {
+  const lockOf = (holder: object) => JSON.stringify({ host: hostname(), since: '2020-01-01', ...holder });
+
+  test.each([
+    ['one --out', '', '', 'w.state.safetensors'],
+    ['one --out, written in two ways', '', '--out w', 'w.state.safetensors'],
+    ['one --log', '--log l.jsonl', '--out v.safetensors --log l.jsonl', 'l.jsonl'],
+  ])('%s: the second is refused, the first goes on', async (_, first, second, file) => {
+    const cwd = folderOf(dataSet());
+    let refused: Promise<number> | undefined;
+    const other = setUp(cwd);
+    const one = setUp(cwd, {
+      onStep(step) {
+        if (step === 2) refused = other.run(`--steps 1 --overwrite ${second}`);
+      },
+    });
+    expect(await one.run(`--steps 4 --seed 1 ${first}`)).toBe(0);
+    expect(await refused).toBe(2);
+    expect(other.stderr.text()).toContain(
+      `error: ${file} is in use by another training (process ${process.pid} on `,
+    );
+    expect(other.trainer.create).toEqual([]);
+    expect(weightIn(cwd)).toBeGreaterThan(0);
+    expect(readdirSync(cwd).filter((name) => /lock|partial/.test(name))).toEqual([]);
+  });
+
+  test('what a killed one left is taken over', async () => {
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    const cwd = folderOf({
+      ...dataSet(),
+      'w.state.safetensors.lock': lockOf({ pid }),
+      'w.log.jsonl.lock': lockOf({ pid: process.pid }),
+      '.w.state.safetensors.partial-01234567': 'half',
+    });
+    expect(await setUp(cwd).run('--steps 1')).toBe(0);
+    expect(readdirSync(cwd).filter((name) => /lock|partial/.test(name))).toEqual([]);
+  });
+
+  test.each([
+    ['of a process that runs', lockOf({ pid: process.ppid }), /\(process \d+ on .*, since 2020-01-01\)/],
+    ['of another machine', lockOf({ pid: 1, host: 'elsewhere' }), /\(process 1 on elsewhere/],
+    [
+      'that cannot be read',
+      '{"pi',
+      /\(a process that did not say its name\): .* or remove w\.log\.jsonl\.lock if/,
+    ],
+  ])('a lock %s is respected', async (_, lock, message) => {
+    const cwd = folderOf({ ...dataSet(), 'w.log.jsonl.lock': lock });
+    const { run, stderr, trainer } = setUp(cwd);
+    expect(await run('--steps 1')).toBe(2);
+    expect(stderr.text()).toMatch(message);
+    expect(trainer.create).toEqual([]);
+    expect(readdirSync(cwd).toSorted()).toEqual(['gt', 'i', 'w.log.jsonl.lock']);
+    expect(readFileSync(join(cwd, 'w.log.jsonl.lock'), 'utf8')).toBe(lock);
   });
 });
 

@@ -114,6 +114,15 @@ describe('readCheckpoint', () => {
     expect(message).toContain('deformable');
   });
 
+  it('refuses a variance below zero, when it is read', () => {
+    const values = (name: string, size: number) =>
+      zeros(name, size).fill(name === 'backbone.bn1.running_var' ? -1e-6 : -1);
+    const { source } = readCheckpoint(fileOf(expectedShapes(), values));
+    const { message } = errorOf('incompatible-weights', () => source('backbone.bn1.running_var'));
+    expect(message).toContain("at index 0 of 'backbone.bn1.running_var'");
+    expect(source('backbone.bn1.running_mean')[0]).toBe(-1);
+  });
+
   it('refuses weights that are not finite, when they are read', () => {
     for (const wrong of [Number.NaN, Infinity, -Infinity]) {
       const checkpoint = readCheckpoint(

@@ -1,13 +1,15 @@
 /** @file The run itself: steps, evaluations and checkpoints in their order. */
 
+import { extname } from 'node:path';
 import { DBNetError } from '../../errors.ts';
 import type { StepResult, TrainingSample } from '../../training/types.ts';
 import { evaluateImages } from '../evaluation.ts';
+import { OutputError } from '../failure.ts';
 import type { EvalImage } from '../label-files.ts';
-import { writeLossPlot } from '../loss-plot.ts';
+import { encodeLossPlot } from '../loss-plot.ts';
 import { displayPath } from '../outputs.ts';
 import type { ProgressView } from '../progress.ts';
-import { replaceBytes, replaceFile } from '../replace-file.ts';
+import { replaceFile } from '../replace-file.ts';
 import type { Services, TrainerLike } from '../services.ts';
 import type { TrainingFiles } from './files.ts';
 import type { TrainingLog } from './log.ts';
@@ -166,14 +168,15 @@ export class TrainingRun {
     const { trainer, settings, log, files } = this.#parts;
     log.flush();
     const step = trainer.steps;
-    await replaceBytes(files.state, await trainer.saveState(settings));
+    await replaceFile(files.state, await trainer.saveState(settings));
     this.#kept = { step, time: this.#services.now() };
     await drawPlot(files.plot, log);
   }
 }
 
-/** Whether the trainer still has what it had. */
+/** Whether the trainer still has what it had, and the log what was done. */
 function mayKeep(error: unknown): boolean {
+  if (error instanceof OutputError) return false;
   if (!(error instanceof DBNetError)) return true;
   return !['device-lost', 'disposed', 'training-diverged'].includes(error.code);
 }
@@ -194,5 +197,5 @@ export async function drawPlot(path: string | undefined, { steps, evaluations }:
     ],
     evaluations: evaluations.map(({ step, evaluation }) => [step, evaluation.f] as const),
   };
-  await replaceFile(path, (partial) => writeLossPlot(partial, plot));
+  await replaceFile(path, await encodeLossPlot(plot, extname(path).slice(1)));
 }

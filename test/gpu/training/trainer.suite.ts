@@ -108,6 +108,13 @@ const repeated: GpuTest = {
       'invalid-argument',
       'resuming with another seed',
     );
+    const damaged = half.slice();
+    damaged[damaged.length - 1] ^= 1;
+    await assertRejects(
+      () => Trainer.create({ resume: damaged, device }),
+      'incompatible-weights',
+      'resuming from a state with a flipped bit',
+    );
   },
 };
 
