@@ -1,10 +1,12 @@
 /**
  * @file Checks of what callers give, in one vocabulary: a `Kind` says in words what a value is to be, and tells whether
- * it is. Every refusal reads "NAME: expected KIND, found VALUE."
+ * it is. Every refusal reads "NAME: expected KIND, found VALUE." What a getter or a proxy of the caller's throws is passed
+ * on.
  */
 
 import { describe, quote } from './describe.ts';
 import { DBNetError, type DBNetErrorCode } from './errors.ts';
+import { isTypedArray, kindOf, type TypedArrays } from './kind-of.ts';
 
 /** What a value may be. */
 export interface Kind<T = unknown> {
@@ -60,7 +62,7 @@ export function checkComplete<T>(name: string, value: unknown, kinds: Kinds<T>):
 }
 
 function checkMembers<T>(name: string, prefix: string, value: unknown, kinds: Kinds<T>): Partial<T> {
-  const members = check(name, value, object);
+  const members = check(name, value, record);
   const known = Object.keys(kinds) as (keyof T & string)[];
   const unknown = Object.keys(members).find((key) => !Object.hasOwn(kinds, key));
   if (unknown !== undefined) throw mismatch(name, `none but ${known.join(', ')}`, quote(unknown));
@@ -80,6 +82,7 @@ export function kind<T>(expected: string, is: (value: unknown) => boolean): Kind
 
 /** A value that is checked elsewhere. */
 export const anything = kind<never>('anything', () => true);
+export const string = kind<string>('a string', (value) => typeof value === 'string');
 export const boolean = kind<boolean>('a boolean', (value) => typeof value === 'boolean');
 /** Of whichever parameters. */
 export const callback = kind<never>('a function', (value) => typeof value === 'function');
@@ -87,6 +90,8 @@ export const object = kind<Record<string, unknown>>(
   'an object',
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 );
+/** Not a promise, a date or bytes, which would count as options of which none is given. */
+export const record = kind<Record<string, unknown>>('an object', (value) => kindOf(value) === 'Object');
 export const array = kind<readonly unknown[]>('an array', Array.isArray);
 
 /** Told by what it can do, so that signals of other realms are known. */
@@ -163,29 +168,10 @@ export function tuple<const T extends readonly unknown[]>(
   );
 }
 
-const typedArrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  Symbol.toStringTag,
-)!.get!;
-
-/** The name of a typed array's class, whichever realm it is of; undefined for anything else. */
-export function typedArrayName(value: unknown): string | undefined {
-  return typedArrayTag.call(value);
-}
-
-interface TypedArrays {
-  Uint8Array: Uint8Array;
-  Uint8ClampedArray: Uint8ClampedArray;
-  Uint32Array: Uint32Array;
-  Int32Array: Int32Array;
-  Float32Array: Float32Array;
-  Float64Array: Float64Array;
-}
-
 /** A typed array of one of some classes. */
 export function typedArray<Name extends keyof TypedArrays>(...names: Name[]): Kind<TypedArrays[Name]> {
   const words = names.map((name) => `${name.startsWith('I') ? 'an' : 'a'} ${name}`);
-  return kind(words.join(' or '), (value) => names.includes(typedArrayName(value) as Name));
+  return kind(words.join(' or '), (value) => isTypedArray(value, ...names));
 }
 
 /** Memory that only a function of ours can lay out: `mark` it when it is made. */

@@ -24,13 +24,6 @@ export function quote(text: string, longest = LONGEST_QUOTE): string {
   return JSON.stringify(shown);
 }
 
-/** What a value is, whichever realm it is of: the tag of its class, such as `Blob`, or its type. */
-export function tagOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value !== 'object') return typeof value;
-  return Object.prototype.toString.call(value).slice(8, -1);
-}
-
 /** `1 byte`, `7 bytes`. */
 export function countBytes(count: number): string {
   return count === 1 ? '1 byte' : `${count} bytes`;

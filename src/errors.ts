@@ -39,6 +39,8 @@ export type DBNetErrorCode =
   | 'missing-package'
   /** Labels cannot be read, or cannot be those of the image. */
   | 'invalid-labels'
+  /** No pixel of a training batch, or of a data set's crops, is text. */
+  | 'nothing-to-learn'
   /** A loss or a gradient was not finite. */
   | 'training-diverged';
 

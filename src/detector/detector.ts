@@ -16,15 +16,15 @@ import type { Precision } from '../kernels/wgsl.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
-import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
-import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
+import { findRegions } from '../postprocess/regions.ts';
+import type { RegionOptions } from '../postprocess/types.ts';
 import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
-import { TileChoice } from '../tuning/tile-choice.ts';
+import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { readImage } from './image.ts';
-import { checkSize as checkSizeOption, networkSize } from './network-size.ts';
+import { checkSize as checkSizeOption, networkSize, shrinkWarning } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import type {
   CreateOptions,
@@ -88,9 +88,10 @@ export class TextDetector {
     try {
       signal?.throwIfAborted();
       const chosen = await choosePrecision(precision, context);
-      const tiles = new TileChoice(context, chosen);
-      if (tune !== 'off') await tiles.load();
-      const engine = await Engine.create(context, graph, recipe, tiles);
+      const choice = new TunedChoice(context, chosen);
+      if (tune !== 'off') await choice.load();
+      const engine = await Engine.create(context, graph, recipe, choice);
+      signal?.throwIfAborted();
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,
@@ -100,14 +101,12 @@ export class TextDetector {
           parameters: parameterCount,
           hasThresholdHead: graph.outputs.length === 3,
           input: recipe.input,
+          shortSide: recipe.shortSide,
           metadata: { ...file.metadata },
         },
       });
-      if (tune === 'full' && !engine.isTuned(networkSize(square, undefined, recipe.shortSide))) {
-        await detector.tune(undefined, { onProgress, signal }).catch((error) => {
-          detector.dispose();
-          throw error;
-        });
+      if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.shortSide))) {
+        await detector.tune(undefined, { onProgress, signal });
       }
       return detector;
     } catch (error) {
@@ -124,18 +123,12 @@ export class TextDetector {
   /**
    * Finds the regions of text in an image, in pixels of the image.
    * @throws DBNetError `invalid-image`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
-   *   `binarize: 'B'`), `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`,
+   *   `gpu-error`; the signal's reason.
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
-    const {
-      size,
-      binarize = 'P',
-      scoreOn = 'cpu',
-      onProgress,
-      signal,
-      ...rest
-    } = checkOptions(options, detectKinds);
+    const { size, binarize = 'P', onProgress, signal, ...rest } = checkOptions(options, detectKinds);
     checkSizeOption(size);
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
@@ -146,50 +139,37 @@ export class TextDetector {
     const network = networkSize(ready, size, this.#recipe.shortSide);
     const target = { width, height };
     let postprocess = 0;
-    /** Runs and clocks a part of the post-processing. */
-    const clocked = <T>(work: () => T): T => {
-      const began = performance.now();
-      const result = work();
-      postprocess += performance.now() - began;
-      return result;
-    };
     const { value, timings } = await this.#engine.compute(
       ready,
       network,
       binarize === 'B' ? 'PTB' : 'P',
       {
-        ...(scoreOn === 'gpu' ? { read: ['mask'], hold: 'P' } : { read: ['P', 'mask'] }),
+        read: ['P', 'mask'],
         mask: { of: binarize, threshold: regionOptions.threshold },
       },
       { onProgress, signal },
-      async (maps) => {
+      (maps) => {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-        const mask = maps.words('mask');
-        let found: RegionResult;
-        if (scoreOn === 'gpu') {
-          const { candidates, groups } = clocked(() =>
-            findMaskCandidates({ mask, ...network }, regionOptions, this.#scratch),
-          );
-          const sums = await maps.sums(groups);
-          signal?.throwIfAborted();
-          found = clocked(() => finishRegions(candidates, sums, regionOptions, target));
-        } else {
-          found = clocked(() =>
-            findRegions(
-              { data: maps.float32('P'), mask, ...network },
-              { ...regionOptions, target },
-              this.#scratch,
-            ),
-          );
-        }
+        const began = performance.now();
+        const found = this.#assertFinite(() =>
+          findRegions(
+            { data: maps.float32('P'), mask: maps.words('mask'), ...network },
+            { ...regionOptions, target },
+            this.#scratch,
+          ),
+        );
+        postprocess = performance.now() - began;
         onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
         return found;
       },
     );
+    const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
     return {
       ...value,
       width,
       height,
+      network,
+      warnings: warning ? [warning] : [],
       timings: {
         ...timings,
         readback: timings.readback - postprocess,
@@ -226,17 +206,16 @@ export class TextDetector {
    * A bound on the sides says nothing without an image: give `{ width, height }`, or the size of an image to come.
    * @param options.image width and height of the images, where `size` is a bound (default: square).
    * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
-   * @param options.scoreOn as for `detect()`.
    * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
   async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
-    const { image = square, outputs = 'P', scoreOn } = checkOptions(options, warmupKinds);
-    checkSize('Option image', image);
-    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image;
+    const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
+    if (image !== undefined) checkSize('Option image', image);
+    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
     check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
-    const network = networkSize(image, checkSizeOption(size), this.#recipe.shortSide);
-    await this.#engine.warmup(network, outputs, channels, { hold: scoreOn === 'gpu' ? 'P' : undefined });
+    const network = networkSize(image, size, this.#recipe.shortSide);
+    await this.#engine.warmup(network, outputs, channels, {});
   }
 
   /**
@@ -250,7 +229,7 @@ export class TextDetector {
    */
   async tune(size?: SizeOption, options: TuneOptions = {}): Promise<TuningReport> {
     const { budgetMs, onProgress, signal } = checkOptions(options, tuneKinds);
-    const network = networkSize(square, checkSizeOption(size), this.#recipe.shortSide);
+    const network = networkSize(undefined, size, this.#recipe.shortSide);
     signal?.throwIfAborted();
     return await this.#engine.tune(network, { budgetMs, onProgress, signal });
   }
@@ -265,6 +244,26 @@ export class TextDetector {
     const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
     const stated = given.shape === 'polygon' ? thresholds : { ...thresholds, unclipRatio };
     return resolveRegionOptions({ ...stated, ...given });
+  }
+
+  /**
+   * Post-processing refuses a P that is not finite; of everything else it was given, the options were checked before.
+   * @throws DBNetError `incompatible-weights`.
+   */
+  #assertFinite<T>(postprocess: () => T): T {
+    try {
+      return postprocess();
+    } catch (cause) {
+      if (!(cause instanceof DBNetError && cause.code === 'invalid-argument')) throw cause;
+      throw new DBNetError(
+        'incompatible-weights',
+        `these weights give probabilities that are not finite in precision '${this.info.precision}' (${cause.message}): ` +
+          (this.info.precision === 'f16'
+            ? "use precision 'f32'"
+            : 'the file is damaged or the training diverged'),
+        { cause },
+      );
+    }
   }
 
   #needThresholdHead(what: string): void {
@@ -282,7 +281,6 @@ export class TextDetector {
 interface WarmupOptions {
   image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
   outputs?: Outputs;
-  scoreOn?: 'cpu' | 'gpu';
 }
 
 const warmupChannels = oneOf(1, 3, 4, 'texture');
@@ -300,18 +298,13 @@ const createKinds: Kinds<CreateOptions> = {
   ...callKinds,
 };
 const mapsKinds: Kinds<MapsOptions> = { size: anything, ...callKinds };
-const scoreOn = oneOf('cpu', 'gpu');
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),
-  scoreOn,
   ...mapsKinds,
 };
-const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB'), scoreOn };
+const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
-
-/** The image that a bound on the sides is taken for where there is none. */
-const square: NonNullable<WarmupOptions['image']> = { width: 1, height: 1 };
 
 /** @throws DBNetError `unsupported-precision`. */
 async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {

@@ -3,10 +3,9 @@
  * are shared by all of them, and calls take turns on the device.
  */
 
-import { DBNetError } from '../errors.ts';
-import { chooseFusions, chooseHeadPixels, winogradSize } from '../graph/choose-kernels.ts';
+import { chooseFusions, winogradSize } from '../graph/choose-kernels.ts';
 import { type Graph, probabilityAlone } from '../graph/graph.ts';
-import type { KernelChoice } from '../graph/operation.ts';
+import type { Constant } from '../graph/operation.ts';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
 import { fuse } from '../graph/passes/index.ts';
 import type { WinogradRule } from '../graph/passes/winograd.ts';
@@ -16,14 +15,13 @@ import { maskUniforms } from '../kernels/db-head.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
-import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
-import { type HeldMap, HeldMaps, type Spans } from '../runtime/held-maps.ts';
+import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
-import { Pace, run } from '../runtime/run.ts';
-import type { TileChoice, TuningReport } from '../tuning/tile-choice.ts';
-import { convolutions } from '../tuning/work.ts';
+import { run, SubmitSize } from '../runtime/run.ts';
+import { convolutions } from '../tuning/classes.ts';
+import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
 import type { ReadyImage } from './image.ts';
 import { ImageUpload } from './image-upload.ts';
 import type { Recipe } from './recipe.ts';
@@ -43,11 +41,9 @@ interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** What is read back, what stays on the GPU, and how the mask is thresholded if it is read. */
+/** What is read back, and how the mask is thresholded if it is read. */
 export interface MapRequest {
   read: readonly ('P' | 'T' | 'B' | 'mask')[];
-  /** The map that can be added up in parts on the GPU. */
-  hold?: 'P';
   mask?: { of: 'P' | 'B'; threshold: number };
 }
 
@@ -57,8 +53,6 @@ export interface MappedMaps {
   float32(name: 'P' | 'T' | 'B'): Float32Array;
   /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. */
   words(name: 'mask'): Uint32Array;
-  /** Sums of the held map over groups of spans, f32: another round trip. The spans are read before it returns. */
-  sums(spans: Spans): Promise<Float32Array>;
 }
 
 /** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
@@ -69,58 +63,47 @@ export class Engine {
   /** Without any fusion. */
   readonly #graphs: Record<Outputs, Graph>;
   readonly #recipe: Recipe;
-  readonly #tiles: TileChoice;
-  readonly #choice: KernelChoice;
+  readonly #choice: TunedChoice;
   readonly #pipelines: PipelineCache;
   readonly #constants: ConstantStore;
   readonly #arena: Arena;
   readonly #readback: ReadbackPool;
-  readonly #held: HeldMaps;
   readonly #upload: ImageUpload;
-  readonly #pace: Pace;
+  readonly #submitSize: SubmitSize;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
-  #disposed = false;
 
   private constructor(
     context: GpuContext,
     graphs: Record<Outputs, Graph>,
     recipe: Recipe,
-    tiles: TileChoice,
+    choice: TunedChoice,
   ) {
     this.context = context;
     this.#graphs = graphs;
     this.#recipe = recipe;
-    this.#tiles = tiles;
-    this.#choice = {
-      precision: tiles.precision,
-      tile: (conv) => tiles.tile(conv),
-      headPixels: chooseHeadPixels(context),
-    };
+    this.#choice = choice;
     this.#pipelines = new PipelineCache(context);
     this.#constants = new ConstantStore(context);
     this.#arena = new Arena(context);
     this.#readback = new ReadbackPool(context);
-    this.#held = new HeldMaps(context, this.#pipelines);
     this.#upload = new ImageUpload(context);
-    this.#pace = new Pace(context);
+    this.#submitSize = new SubmitSize(context);
   }
 
   /**
-   * Folds and uploads the weights.
+   * Folds and uploads the weights. What it holds, also when it fails, is freed with the context.
    * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
    */
-  static async create(context: GpuContext, graph: Graph, recipe: Recipe, tiles: TileChoice): Promise<Engine> {
+  static async create(
+    context: GpuContext,
+    graph: Graph,
+    recipe: Recipe,
+    choice: TunedChoice,
+  ): Promise<Engine> {
     const graphs = { P: foldBatchNorm(probabilityAlone(graph)), PTB: foldBatchNorm(graph) };
-    const engine = new Engine(context, graphs, recipe, tiles);
-    try {
-      await checked(context, 'uploading the weights', () => {
-        for (const constants of engine.#allConstants()) engine.#constants.upload(constants);
-      });
-    } catch (error) {
-      engine.#destroy();
-      throw error;
-    }
+    const engine = new Engine(context, graphs, recipe, choice);
+    await engine.#constants.upload(engine.#allConstants());
     return engine;
   }
 
@@ -129,27 +112,26 @@ export class Engine {
     return {
       weights: this.#constants.bytes,
       activations: this.#arena.bytes,
-      readback: this.#readback.bytes + this.#held.bytes,
+      readback: this.#readback.bytes,
       input: this.#upload.bytes,
     };
   }
 
-  /** Compiles what a size needs, and what sums of a held map need if `hold` is set. */
+  /** Compiles what a size needs. */
   async warmup(
     size: Size,
     outputs: Outputs,
     source: Preprocess['source'],
-    { hold, ...options }: CallOptions & Pick<MapRequest, 'hold'>,
+    options: CallOptions,
   ): Promise<void> {
     await this.#turns.take(async () => {
       await this.#program(size, outputs, source, options);
-      if (hold) await this.#prepareSums();
     });
   }
 
   /** True if tiles were measured for at least one layer of a size. */
   isTuned(size: Size): boolean {
-    return this.#tiles.knowsAnyOf(this.#convolutions(size));
+    return this.#choice.knowsAnyOf(this.#convolutions(size));
   }
 
   /**
@@ -158,24 +140,24 @@ export class Engine {
    */
   async tune(size: Size, { budgetMs, onProgress, signal }: TuneOptions): Promise<TuningReport> {
     return await this.#turns.take(async () => {
-      this.#assertUsable();
+      assertUsable(this.context);
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
       try {
-        const tuned = await this.#tiles.tune(this.#convolutions(size), this.#pipelines, {
+        const tuned = await this.#choice.tune(this.#convolutions(size), this.#pipelines, {
           budgetMs,
           onProgress: (done, total) => {
-            this.#assertUsable();
+            assertUsable(this.context);
             onProgress?.({ stage: 'tune', done, total });
           },
           signal,
         });
-        this.#assertUsable();
+        assertUsable(this.context);
         codes.push(...tuned.codes);
         this.#programs.clear();
         for (const program of old) program.destroy();
         // Winograd's weights and plain ones are not both needed.
-        this.#constants.keepOnly(new Set(this.#allConstants().flatMap((constants) => [...constants.keys()])));
+        this.#constants.keepOnly(new Set(this.#allConstants().keys()));
         return tuned.report;
       } catch (error) {
         throw this.#translate(error);
@@ -209,24 +191,25 @@ export class Engine {
       const started = performance.now();
       const steps = await checked(this.context, 'uploading the image', () =>
         program.steps(this.#upload.upload(image, size)),
-      );
+      ).catch((error) => {
+        // What could not be had must not be taken for memory by the next image.
+        this.#upload.destroy();
+        this.#arena.destroy();
+        throw error;
+      });
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
+      assertUsable(this.context);
       if (request.mask) program.setShape(maskUniforms(request.mask));
-      const held = request.hold && (await this.#hold(program.tensor(request.hold).bytes));
-      const staging = this.#readback.acquire(bytes);
-      submitted = performance.now();
-      preprocessed = submitted - started;
+      const staging = await this.#readback.acquire(bytes);
       try {
+        submitted = performance.now();
+        preprocessed = submitted - started;
         await run(this.context, steps, {
-          pace: this.#pace,
+          submitSize: this.#submitSize,
           finish: (encoder) => {
             for (const [name, { offset, bytes }] of layout.maps) {
               encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);
-            }
-            if (held) {
-              const { buffer } = program.tensor(request.hold!);
-              encoder.copyBufferToBuffer(buffer, 0, held.buffer, 0, held.bytes);
             }
           },
           onProgress: (done, total) => onProgress?.({ stage: 'network', done, total }),
@@ -234,35 +217,26 @@ export class Engine {
         });
       } catch (error) {
         this.#readback.release(staging);
-        if (held) this.#held.release(held);
         throw this.#translate(error);
       }
-      return { staging, held, flops: program.flops };
+      return { staging, flops: program.flops };
     };
     let staging: GPUBuffer;
-    let held: HeldMap | undefined;
     let flops: number;
     try {
-      ({ staging, held, flops } = await this.#turns.take(submit));
+      ({ staging, flops } = await this.#turns.take(submit));
     } finally {
       if (image.kind === 'texture') image.close();
     }
     try {
       const mapped = await this.#readback.map(staging, bytes);
-      this.#assertUsable();
+      assertUsable(this.context);
       const mappedAt = performance.now();
       onProgress?.({ stage: 'network', done: flops, total: flops });
       signal?.throwIfAborted();
       const value = await consume({
         float32: (name) => new Float32Array(mapped, ...view(layout, name)),
         words: (name) => new Uint32Array(mapped, ...view(layout, name)),
-        sums: async (spans) => {
-          if (!held) throw new Error('no map is held');
-          this.#assertUsable();
-          const sums = await this.#held.sum(held, spans);
-          this.#assertUsable();
-          return sums;
-        },
       });
       return {
         value,
@@ -276,24 +250,15 @@ export class Engine {
       throw this.#translate(error);
     } finally {
       this.#readback.release(staging);
-      if (held) this.#held.release(held);
     }
   }
 
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#destroy();
-  }
-
-  #destroy(): void {
-    for (const program of this.#programs.values()) program.destroy();
     this.#programs.clear();
     this.#arena.destroy();
     this.#constants.destroy();
     this.#readback.destroy();
-    this.#held.destroy();
     this.#upload.destroy();
     this.context.close();
   }
@@ -311,31 +276,16 @@ export class Engine {
   }
 
   /** The fused graph. */
-  #graph(outputs: Outputs, rule: WinogradRule = (operation) => this.#tiles.winograd(operation)): Graph {
+  #graph(outputs: Outputs, rule: WinogradRule = (operation) => this.#choice.winograd(operation)): Graph {
     return fuse(this.#graphs[outputs], chooseFusions(this.context), rule);
   }
 
   /** The weights in the forms in which kernels read them, for P alone and for all maps. */
-  #allConstants() {
+  #allConstants(): ReadonlyMap<string, Constant> {
     const { precision } = this.#choice;
-    return (['P', 'PTB'] as const).map((outputs) => constantsOf(this.#graph(outputs), precision));
-  }
-
-  /** Room for a map that stays on the GPU. */
-  async #hold(bytes: number): Promise<HeldMap> {
-    await this.#prepareSums();
-    const held = await this.#held.hold(bytes).catch((error) => {
-      throw this.#translate(error);
-    });
-    this.#assertUsable();
-    return held;
-  }
-
-  async #prepareSums(): Promise<void> {
-    await this.#held.prepare().catch((error) => {
-      throw this.#translate(error);
-    });
-    this.#assertUsable();
+    return new Map(
+      (['P', 'PTB'] as const).flatMap((outputs) => [...constantsOf(this.#graph(outputs), precision)]),
+    );
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
@@ -348,7 +298,7 @@ export class Engine {
     source: Preprocess['source'],
     { onProgress, signal }: CallOptions,
   ): Promise<Program> {
-    this.#assertUsable();
+    assertUsable(this.context);
     signal?.throwIfAborted();
     const key = `${size.width}x${size.height} ${outputs} ${source}`;
     const known = this.#programs.get(key);
@@ -368,8 +318,7 @@ export class Engine {
       ).catch((error) => {
         throw this.#translate(error);
       }));
-    this.#assertUsable();
-    signal?.throwIfAborted();
+    // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
     if (this.#programs.size > maxPrograms) {
       const [oldest, unused] = this.#programs.entries().next().value!;
@@ -377,20 +326,14 @@ export class Engine {
       unused.destroy();
       this.#pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
     }
+    signal?.throwIfAborted();
     return program;
-  }
-
-  #assertUsable(): void {
-    if (this.#disposed) {
-      throw new DBNetError('disposed', 'the detector was disposed: create a new one');
-    }
-    assertNotLost(this.context);
   }
 
   /** What went wrong because the detector was disposed or the device lost is reported as that. */
   #translate(error: unknown): unknown {
     try {
-      this.#assertUsable();
+      assertUsable(this.context);
     } catch (reason) {
       return reason;
     }

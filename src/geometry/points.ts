@@ -1,8 +1,10 @@
 /** @file Points, and the checks of those that callers give. */
 
-import { check, invalid, kind, mismatch, tuple, typedArray, typedArrayName } from '../check.ts';
+import { array, boolean, check, invalid, kind, mismatch, object, typedArray } from '../check.ts';
 import { describe } from '../describe.ts';
 import type { DBNetErrorCode } from '../errors.ts';
+import { isTypedArray } from '../kind-of.ts';
+import { MAX_COORDINATE } from './limits.ts';
 
 /** A point `[x, y]` in pixels; pixel centres of a map lie on whole numbers, as in OpenCV. */
 export type Point = [x: number, y: number];
@@ -10,16 +12,14 @@ export type Point = [x: number, y: number];
 /** Points one after another: x0, y0, x1, y1, ... */
 export type FlatPoints = Int32Array | Float64Array;
 
-/** Coordinates beyond this are refused: no image is that large, and Clipper's exactness ends somewhere. */
-export const MAX_COORDINATE = 1e7;
-
-const isCoordinate = (value: unknown): boolean => Math.abs(value as number) <= MAX_COORDINATE;
 const inPixels = `in pixels between -${MAX_COORDINATE} and ${MAX_COORDINATE}`;
 
-const point = tuple<Point>(
+const isCoordinate = (value: unknown): boolean =>
+  typeof value === 'number' && Math.abs(value) <= MAX_COORDINATE;
+
+const point = kind<Point>(
   `[x, y] ${inPixels}`,
-  2,
-  kind('a coordinate', (value) => typeof value === 'number' && isCoordinate(value)),
+  (value) => Array.isArray(value) && value.length === 2 && isCoordinate(value[0]) && isCoordinate(value[1]),
 );
 
 /** The corners of a polygon, three at least. @throws DBNetError of the code, naming the point */
@@ -35,24 +35,35 @@ export function checkCorners(name: string, value: unknown, code?: DBNetErrorCode
   }
   return Array.from(points, (corner, i) => {
     if (point.is(corner)) return corner;
-    const found = Array.isArray(corner) ? `[${corner.map(describe).join(', ')}]` : describe(corner);
+    const few = Array.isArray(corner) && corner.length <= 4;
+    const found = few ? `[${corner.map(describe).join(', ')}]` : describe(corner);
     throw mismatch(`${name}[${i}]`, point.expected, found, code);
   });
+}
+
+/**
+ * Labelled polygons: `{ points, ignore? }`, whatever else they hold.
+ * @throws DBNetError `invalid-argument`, naming the polygon and the point
+ */
+export function checkLabels(name: string, labels: unknown): void {
+  for (const [i, label] of check(name, labels, array).entries()) {
+    const { points, ignore = false } = check(`${name}[${i}]`, label, object);
+    checkCorners(`${name}[${i}].points`, points);
+    check(`${name}[${i}].ignore`, ignore, boolean);
+  }
 }
 
 const flatPoints = typedArray('Int32Array', 'Float64Array');
 
 /** @param least - how many points there have to be @throws DBNetError `invalid-argument` */
-export function checkFlatPoints(name: string, value: unknown, least = 0): FlatPoints {
+export function checkFlatPoints(name: string, value: unknown, least: 0 | 1 = 0): FlatPoints {
   const points = check(name, value, flatPoints);
-  const count = points.length / 2;
   if (points.length % 2 !== 0) throw mismatch(name, 'x and y in turns', `${points.length} numbers`);
-  if (count < least) {
-    throw mismatch(name, `at least ${least === 1 ? 'one point' : `${least} points`}`, `${count || 'none'}`);
-  }
+  if (points.length < least) throw mismatch(name, 'at least one point', 'none');
   // Whole numbers of 32 bits are all right as they are.
-  for (let i = 0; typedArrayName(points) === 'Float64Array' && i < points.length; i++) {
-    if (!isCoordinate(points[i])) throw invalid(`${name}[${i}]`, `a coordinate ${inPixels}`, points[i]);
+  if (isTypedArray(points, 'Float64Array')) {
+    const at = points.findIndex((coordinate) => !isCoordinate(coordinate));
+    if (at !== -1) throw invalid(`${name}[${at}]`, `a coordinate ${inPixels}`, points[at]);
   }
   return points;
 }

@@ -1,8 +1,8 @@
 /** @file Measures of closed curves. */
 
-import { checkFlatPoints, type FlatPoints } from './points.ts';
+import { checkFlatPoints, type FlatPoints, type Point } from './points.ts';
 
-export type { Point } from './points.ts';
+export type { Point };
 
 /**
  * Area of a closed curve x0, y0, x1, y1, ... by the shoelace formula; negative counter-clockwise on screen.
@@ -35,4 +35,14 @@ export function perimeter(points: FlatPoints): number {
     y0 = points[i + 1];
   }
   return sum;
+}
+
+/** Whether a polygon's bounding box shares no area with a picture from (0, 0) to (width, height). */
+export function isOutside(
+  points: readonly Point[],
+  { width, height }: { width: number; height: number },
+): boolean {
+  const isBeside = (axis: 0 | 1, size: number) =>
+    points.every((point) => point[axis] <= 0) || points.every((point) => point[axis] >= size);
+  return isBeside(0, width) || isBeside(1, height);
 }

@@ -15,18 +15,19 @@ export interface BufferAssignment {
 
 /**
  * Assigns tensors to buffers, the largest first, each to the first buffer that is free for its whole life.
- * The input lives from the start, outputs to the end.
+ * The input lives from the start, outputs to the end, and so do those that are `kept` to be looked at.
  */
 export function assignBuffers(
   { input, operations, outputs }: Network,
   bytesOf: (tensor: string) => number,
+  kept: readonly string[] = [],
 ): BufferAssignment {
   const lives = new Map<string, Life>([[input, { from: -1, to: -1 }]]);
   operations.forEach((operation, index) => {
     for (const tensor of outputsOf(operation)) lives.set(tensor, { from: index, to: index });
     for (const tensor of inputsOf(operation)) lives.get(tensor)!.to = index;
   });
-  for (const tensor of outputs) lives.get(tensor)!.to = operations.length;
+  for (const tensor of [...outputs, ...kept]) lives.get(tensor)!.to = operations.length;
   return packLives(lives, bytesOf);
 }
 

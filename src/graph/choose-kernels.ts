@@ -1,10 +1,12 @@
 /** @file How a network is computed where nothing was measured: pure functions of shape and adapter. */
 
 import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
+import { gemmOf } from '../kernels/convolution.ts';
 import type { Tile, WorkgroupTile } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
+import type { KernelChoice } from './operation.ts';
 import { allFusions, type Fusion } from './passes/index.ts';
 
 /** What is known of an adapter: whether its shaders run on the CPU. */
@@ -64,3 +66,10 @@ export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4
  */
 export const chooseFusions = ({ software }: Adapter): readonly Fusion[] =>
   software ? allFusions.filter((name) => name !== 'fuseStemPool') : allFusions;
+
+/** All of these together; the rule for Winograd's filtering stands beside it, since plans do not need it. */
+export const defaultChoice = (adapter: Adapter, precision: Precision): KernelChoice => ({
+  precision,
+  tile: (conv) => chooseTile(gemmOf(conv), adapter),
+  headPixels: chooseHeadPixels(adapter),
+});

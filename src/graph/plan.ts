@@ -48,15 +48,30 @@ export const constantsOf = (
       .map((constant) => [constant.name, constant]),
   );
 
-/** The plan of `graph` at `size` (multiples of 32), from the image's pixels to the maps. */
-export function plan(graph: Graph, size: Size, input: PlanInput, choice: KernelChoice): GraphPlan {
+/**
+ * The plan of `graph` at `size` (multiples of 32), from the image's pixels to the maps.
+ * @param keep tensors whose buffers no later tensor takes, so that they can be read after a run: `all`, or names.
+ * @throws Error for a name that the graph, as it is fused, does not have.
+ */
+export function plan(
+  graph: Graph,
+  size: Size,
+  input: PlanInput,
+  choice: KernelChoice,
+  { keep = [] }: { keep?: 'all' | readonly string[] } = {},
+): GraphPlan {
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
   const bytesOf = (tensor: string): number => {
     const shape = shapeOf(tensor);
     return elementCount(shape) * (shape.storage ? 4 : elementBytes(choice.precision));
   };
-  const { sizes, bufferOf } = assignBuffers(graph, bytesOf);
+  const kept = keep === 'all' ? [...shapes.keys()] : keep;
+  const unknown = kept.find((tensor) => !shapes.has(tensor));
+  if (unknown !== undefined) {
+    throw new Error(`the graph has no tensor '${unknown}', only ${[...shapes.keys()].join(', ')}`);
+  }
+  const { sizes, bufferOf } = assignBuffers(graph, bytesOf, kept);
   const first: PlanStep = {
     kernel: preprocess({ label: 'preprocess', ...size, ...input }, choice),
     resources: [

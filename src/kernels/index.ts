@@ -23,7 +23,6 @@ export { type DepthwiseConv2d, depthwiseConv2d, packDepthwiseWeights } from './d
 export { type Binding, type F32, f32, type Kernel, type Uniforms, uniformWords } from './kernel.ts';
 export { type MaxPool, maxPool } from './max-pool.ts';
 export { type Preprocess, preprocess, resizeTable } from './preprocess.ts';
-export { type SpanSums, type SummedBy, spanSums } from './span-sums.ts';
 export {
   type DirectTile,
   type Tile,

@@ -1,14 +1,13 @@
 /** @file What label maps are made from: defaults, and checks of everything that is given. */
 
 import {
-  array,
   atLeast,
   below,
   between,
-  boolean,
   check,
   checkOptions,
   checkRecord,
+  checkSize,
   invalid,
   type Kinds,
   kind,
@@ -17,9 +16,12 @@ import {
   oneOf,
   typedArray,
 } from '../check.ts';
+import { DBNetError } from '../errors.ts';
+import { tooIntricate } from '../geometry/crossings.ts';
 import { fillScratch } from '../geometry/fill-poly.ts';
-import { checkCorners } from '../geometry/points.ts';
-import type { LabelArrays, LabelMapOptions, LabelMapsOptions } from './types.ts';
+import { MAX_PIXELS } from '../geometry/limits.ts';
+import { checkLabels } from '../geometry/points.ts';
+import type { LabelArrays, LabelMapOptions, LabelMapsOptions, LabelPolygon } from './types.ts';
 
 /** The values of the paper and its code. */
 export const labelMapDefaults: Readonly<LabelMapOptions> = {
@@ -67,6 +69,13 @@ export function resolveLabelOptions(options: Partial<LabelMapOptions>, name?: st
   return resolved;
 }
 
+/** The size of maps that fit into memory. @throws DBNetError `invalid-argument` */
+export function checkMapSize(size: unknown): { width: number; height: number } {
+  const { width, height } = checkSize('size', size);
+  if (width * height <= MAX_PIXELS) return { width, height };
+  throw mismatch('Option size', `at most ${MAX_PIXELS} pixels`, `${width} x ${height}`);
+}
+
 /** @throws DBNetError `invalid-argument` for anything but four arrays of `length` values. */
 export function checkArrays(into: LabelArrays, length: number): void {
   for (const name of ['probability', 'probabilityMask', 'threshold', 'thresholdMask'] as const) {
@@ -77,10 +86,10 @@ export function checkArrays(into: LabelArrays, length: number): void {
 }
 
 /** @throws DBNetError `invalid-argument`, naming the polygon and the point. */
-export function checkPolygons(name: string, polygons: unknown): void {
-  for (const [i, polygon] of check(name, polygons, array).entries()) {
-    const { points, ignore = false } = check(`${name}[${i}]`, polygon, object);
-    checkCorners(`${name}[${i}].points`, points);
-    check(`${name}[${i}].ignore`, ignore, boolean);
+export function checkPolygons(polygons: readonly LabelPolygon[]): void {
+  checkLabels('polygons', polygons);
+  for (const [i, { points }] of polygons.entries()) {
+    const problem = tooIntricate(points);
+    if (problem !== undefined) throw new DBNetError('invalid-argument', `polygons[${i}].points: ${problem}.`);
   }
 }

@@ -3,8 +3,9 @@
  * (H. Freeman, R. Shapira 1975); the rotating calipers (G. Toussaint 1983) visit all edges in linear time.
  */
 
-import { atLeast, check, checkComplete, finite, type Kinds, tuple, typedArrayName } from '../check.ts';
+import { atLeast, check, checkComplete, finite, type Kinds, tuple } from '../check.ts';
 import { checkFlatPoints, type FlatPoints, type Point } from '../geometry/points.ts';
+import { isTypedArray } from '../kind-of.ts';
 
 export type { FlatPoints };
 
@@ -251,7 +252,7 @@ export function convexHull(points: FlatPoints): Float64Array {
  * contours; undefined for points that are not whole or are few for their rows.
  */
 function rowExtremes(points: FlatPoints): Float64Array | undefined {
-  if (typedArrayName(points) === 'Float64Array') return undefined;
+  if (isTypedArray(points, 'Float64Array')) return undefined;
   let top = points[1];
   let bottom = points[1];
   for (let i = 3; i < points.length; i += 2) {

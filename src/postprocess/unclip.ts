@@ -1,6 +1,7 @@
 /** @file The unclip: offsets a shrunk text polygon outwards again (paper, section "Inference"). */
 
-import { atLeast, check } from '../check.ts';
+import { atLeast, check, invalid } from '../check.ts';
+import { MAX_COORDINATE } from '../geometry/limits.ts';
 import { fromPath, offsetDistance, offsetPaths, toPath } from '../geometry/offset.ts';
 import type { FlatPoints } from '../geometry/points.ts';
 import { perimeter, signedArea } from '../geometry/polygon.ts';
@@ -30,13 +31,15 @@ export function unclipRect(rect: RotatedRect, ratio: number): RotatedRect {
  * @param points - a closed curve x0, y0, x1, y1, ... in either orientation
  * @param ratio - at least 0
  * @returns the offset polygon, clockwise on the screen (y down); empty if the polygon has no area
- * @throws DBNetError `invalid-argument` for a ratio that is negative or not finite
+ * @throws DBNetError `invalid-argument` for other points, and a ratio that is negative, not finite, or offsets by more than 1e7 pixels
  */
 export function unclip(points: FlatPoints, ratio: number): Float64Array {
   check('ratio', ratio, atLeast(0));
   const area = signedArea(points);
   if (area === 0) return new Float64Array(0);
   const distance = offsetDistance(Math.abs(area), perimeter(points), ratio);
+  if (distance > MAX_COORDINATE)
+    throw invalid('ratio', `one that offsets by at most ${MAX_COORDINATE} pixels`, ratio);
   const path = toPath(points);
   if (area < 0) path.reverse();
 

@@ -1,6 +1,7 @@
 /** @file Checks of probability maps. */
 
-import { check, checkSize, kind, mismatch, object, typedArray, typedArrayName } from '../check.ts';
+import { check, checkSize, kind, mismatch, object, typedArray } from '../check.ts';
+import { isTypedArray } from '../kind-of.ts';
 import type { ProbabilityMap } from './types.ts';
 
 const values = typedArray('Float32Array');
@@ -37,18 +38,13 @@ export function checkMap(map: ProbabilityMap): void {
   if (mask !== undefined) {
     check('map.mask', mask, masks);
     const size = `for ${width} x ${height}`;
-    if (isPacked(mask)) {
+    if (isTypedArray(mask, 'Uint32Array')) {
       checkLength('map.mask', mask.length, Math.ceil(width / 32) * height, `words of 32 pixels ${size}`);
     } else {
       checkLength('map.mask', mask.length, width * height, `bytes ${size}`);
     }
   }
   checkFinite(data, width);
-}
-
-/** Whether a mask has one bit per pixel. */
-export function isPacked(mask: Uint8Array | Uint32Array): mask is Uint32Array {
-  return typedArrayName(mask) === 'Uint32Array';
 }
 
 /** A map with NaN or infinity comes from a failed computation; an empty list of regions would hide that. */
@@ -60,17 +56,4 @@ function checkFinite(data: Float32Array, width: number): void {
   const at = data.findIndex((value) => !Number.isFinite(value));
   const found = `${data[at]} at x ${at % width}, y ${Math.floor(at / width)}`;
   throw mismatch('map.data', 'finite probabilities', found);
-}
-
-/**
- * `checkFinite` for a map of which only the sums of the rows are known.
- *
- * @param first - index of the first row's sum
- * @throws DBNetError `invalid-argument`
- */
-export function checkRowSums(sums: ArrayLike<number>, first: number): void {
-  for (let i = first; i < sums.length; i++) {
-    if (Number.isFinite(sums[i])) continue;
-    throw mismatch('map.data', 'finite probabilities', `${sums[i]} as the sum of row ${i - first}`);
-  }
 }

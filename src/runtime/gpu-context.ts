@@ -45,9 +45,7 @@ export interface DeviceOptions {
 }
 
 export const gpuKinds: Kinds<DeviceOptions> = {
-  gpu: kind("a GPU: `navigator.gpu`, or in Node what `create()` of the package 'webgpu' returns", (value) =>
-    can(value, 'requestAdapter'),
-  ),
+  gpu: kind('a GPU', (value) => can(value, 'requestAdapter')),
   device: kind(
     'a GPUDevice',
     (value) => can(value, 'createBuffer') && can((value as GPUDevice).lost, 'then'),
@@ -78,11 +76,11 @@ export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
         '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
     );
   }
-  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-  const device = await granted('a device', () =>
-    adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures }),
-  );
+  const device = await granted('a device', () => {
+    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+    return adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  });
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
   return watch(device, adapter.info, fallback, () => device.destroy(), gpu);
@@ -96,8 +94,7 @@ async function granted<T>(what: string, request: () => Promise<T>): Promise<T> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DBNetError(
       'no-webgpu',
-      `expected ${what} of WebGPU, found a refusal (${reason}): reload the page or start the program again, close others that ` +
-        'use the GPU, update the graphics driver',
+      `expected ${what} of WebGPU, found a refusal (${reason}): close what else uses the GPU, or update its driver`,
       { cause },
     );
   }

@@ -13,6 +13,7 @@ import {
 } from '../check.ts';
 import { resolveLabelOptions } from '../labels/options.ts';
 import { withDefaults } from './augmentation/augment-options.ts';
+import type { CropOptions } from './label-fates.ts';
 import { resolveLoss } from './loss.ts';
 import { resolveOptimizer } from './optimizer.ts';
 import type { TrainingSettings } from './types.ts';
@@ -81,4 +82,9 @@ function canonical(value: unknown): string {
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   );
+}
+
+/** How a trainer with these settings draws crops. */
+export function cropOptions({ cropSize, seed, augment, labels }: Required<TrainingSettings>): CropOptions {
+  return { cropSize, seed, augment: augment === false ? { augment: false } : augment, labels };
 }

@@ -19,14 +19,14 @@ import { parts } from '../kernels/training/db-loss.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { dbNet } from '../models/dbnet.ts';
 import { resNet18 } from '../models/resnet.ts';
-import { type AdapterDescription, assertNotLost, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
+import { type AdapterDescription, assertUsable, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
 import { makeBatch } from './batch.ts';
 import { initialize } from './initialize.ts';
 import { resolveLoss } from './loss.ts';
 import { learningRateAt, type Optimizer, resolveOptimizer } from './optimizer.ts';
-import { resolveSettings, sameSettings, settingsKinds } from './settings.ts';
+import { cropOptions, resolveSettings, sameSettings, settingsKinds } from './settings.ts';
 import { readState, restoreArrays, stateFile, weightsFile } from './state-file.ts';
 import { TrainingEngine } from './training-engine.ts';
 import type {
@@ -79,7 +79,6 @@ export class Trainer {
   readonly #start: number;
   #step: number;
   #diverged: DBNetError | undefined;
-  #disposed = false;
 
   private constructor(
     engine: TrainingEngine,
@@ -106,9 +105,11 @@ export class Trainer {
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = checkCreate(options);
     signal?.throwIfAborted();
-    const source = weights ?? resume;
-    const file = source === undefined ? undefined : await load(source, onProgress, signal);
-    const state = resume === undefined || file === undefined ? undefined : readState(file);
+    const source = weights === undefined ? resume : weights;
+    const bytes = source === undefined ? undefined : await load(source, onProgress, signal);
+    const resumed = resume === undefined || bytes === undefined ? undefined : await readState(bytes);
+    const state = resumed?.state;
+    const file = resumed?.file ?? (bytes && parseSafetensors(bytes));
     const settings = state
       ? sameSettings(state.settings, given)
       : resolveSettings({ batchNorm: init === 'random' ? 'batch' : 'frozen', ...given });
@@ -127,6 +128,7 @@ export class Trainer {
         cropSize: settings.cropSize,
       });
       if (state && file) restoreArrays(engine.arrays, file);
+      signal?.throwIfAborted();
       const stated = input === undefined ? metadata : withInput(metadata, recipe.input);
       return new Trainer(engine, settings, { metadata: stated, k: recipe.k }, state?.step ?? 0);
     } catch (error) {
@@ -146,11 +148,13 @@ export class Trainer {
   }
 
   /**
-   * One step of the optimizer on a batch. The first with a number of samples compiles for it.
-   * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image, or no text in
-   *   the whole batch), `limit-exceeded` or `gpu-error` (saying what would fit), `disposed`, `device-lost`; the signal's
-   *   reason: the weights are those before the step. `training-diverged` for a loss or gradient that is not finite: the
-   *   trainer stops with the last weights whose loss was finite.
+   * One step of the optimizer on a batch. The first with a number of samples compiles for it. Crops that show no pixel of
+   * text are drawn again.
+   * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image),
+   *   `nothing-to-learn` (no pixel of text in 10 draws of the batch: it is no step), `limit-exceeded` or `gpu-error`
+   *   (saying what would fit), `disposed`, `device-lost`; the signal's reason: the weights are those before the step.
+   *   `training-diverged` for a loss or gradient that is not finite: the trainer stops with the last weights whose loss
+   *   was finite.
    */
   step(samples: readonly TrainingSample[], options: StepOptions = {}): Promise<StepResult> {
     return this.#turn(async () => {
@@ -158,14 +162,7 @@ export class Trainer {
       const { onProgress, signal } = checkOptions(options, callKinds);
       signal?.throwIfAborted();
       const start = performance.now();
-      const { cropSize, seed, augment, labels } = this.settings;
-      const batch = await makeBatch(samples, {
-        cropSize,
-        seed,
-        step: this.#step,
-        augment: augment === false ? { augment: false } : augment,
-        labels,
-      });
+      const batch = await makeBatch(samples, { ...cropOptions(this.settings), step: this.#step });
       const began = performance.now();
       const { loss, gradientNorm, finite } = await this.#engine.step(batch, this.#step, {
         onProgress: (stage, done, total) => onProgress?.({ stage, done, total }),
@@ -243,10 +240,7 @@ export class Trainer {
 
   /** Frees all GPU memory. A device that was passed in stays as it is. The trainer cannot be used afterwards. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#engine.destroy();
-    this.#engine.context.close();
+    this.#engine.dispose();
   }
 
   /**
@@ -270,20 +264,15 @@ export class Trainer {
 
   #turn<T>(work: () => Promise<T>): Promise<T> {
     return this.#turns.take(async () => {
-      this.#assertUsable();
+      assertUsable(this.#engine.context);
       try {
         return await work();
       } catch (error) {
         // What went wrong because of it is reported as that.
-        this.#assertUsable();
+        assertUsable(this.#engine.context);
         throw error;
       }
     });
-  }
-
-  #assertUsable(): void {
-    if (this.#disposed) throw new DBNetError('disposed', 'the trainer was disposed: create a new one');
-    assertNotLost(this.#engine.context);
   }
 }
 
@@ -314,16 +303,15 @@ function checkCreate(options: TrainerOptions): Partial<TrainerOptions> {
   return given;
 }
 
-async function load(
+function load(
   source: NonNullable<TrainerOptions['weights']>,
   onProgress: OnTrainingProgress | undefined,
   signal: AbortSignal | undefined,
-): Promise<Safetensors> {
-  const bytes = await loadBytes(source, {
+): Promise<Uint8Array> {
+  return loadBytes(source, {
     onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
     signal,
   });
-  return parseSafetensors(bytes);
 }
 
 /** @throws DBNetError `missing-threshold-head`, `incompatible-weights`. */

@@ -417,6 +417,17 @@ describe('refusals', () => {
     expect((error as Error).message).toMatch(message);
   });
 
+  it('outlines without end', () => {
+    const random = seededRandom(2);
+    const points = Array.from({ length: 3000 }, (): Point => [2000 * random(), 2000 * random()]);
+    const error = refused(() => labelMaps([...good, { points }], { width: 2000, height: 2000 }));
+    expect(error).toMatchObject({ name: 'DBNetError', code: 'invalid-argument' });
+    expect((error as Error).message).toMatch(/^polygons\[1\]\.points: .*crosses itself at most 1000 times/);
+    expect(() => labelMaps(good, { width: 65504, height: 65504 })).toThrow(
+      /size: expected at most 268435456 pixels, found 65504 x 65504\./,
+    );
+  });
+
   it('sizes', () => {
     for (const width of [0, -1, 2.5, Number.NaN, '64']) {
       const size = { width, height: 10 } as typeof SIZE;

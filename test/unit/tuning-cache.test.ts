@@ -13,13 +13,18 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Conv2d } from '../../src/kernels/conv2d.ts';
+import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
-import { conv as convolution } from '../../src/models/layers.ts';
-import { loadEntries, storeEntries, type TableStore } from '../../src/tuning/cache.ts';
+import {
+  browserName,
+  databaseStore,
+  loadEntries,
+  runtimeName,
+  storeEntries,
+  type TableStore,
+  tuningKey,
+} from '../../src/tuning/cache.ts';
 import { findTile, findWinograd, readTable, type TuningEntries } from '../../src/tuning/table.ts';
-import { databaseStore } from '../../src/tuning/table-database.ts';
-import { browserName, runtimeName, tuningKey } from '../../src/tuning/tuning-key.ts';
 import { libraryVersion } from '../../src/version.ts';
 
 const direct: Tile = { kind: 'direct', pixels: 8, channels: 4 };
@@ -49,15 +54,13 @@ const limits = {
 function conv(side: number): Conv2d {
   return {
     label: 'layer',
-    sources: [
-      { height: side, width: side, channels: 64, kernel: 3, stride: 1, padding: { top: 1, left: 1 } },
-    ],
+    sources: [{ height: side, width: side, channels: 64, kernel: 3, stride: 1, padding: 1 }],
     outHeight: side,
     outWidth: side,
     outChannels: 64,
     bias: true,
     residuals: [],
-    activation: 'relu',
+    relu: true,
   };
 }
 
@@ -127,27 +130,21 @@ describe('findTile', () => {
 });
 
 describe('findWinograd', () => {
-  const layer = (channels: number) => convolution('out', 'in', 'weight', [channels, channels]);
+  const at = (ms: number, side: number) =>
+    findWinograd({ 'f32 3x3 64 > 64, 2^13 px': { ...good, winograd: { size: 2, ms } } }, conv(side), 'f32');
   const good = { tile: direct, ms: 1, gflops: 1 };
-  const at = (ms: number) =>
-    findWinograd({ 'f32 3x3 64 > 64, 2^13 px': { ...good, winograd: { size: 2, ms } } }, layer(64), 'f32');
 
-  test('is the size where it was faster', () => {
-    expect([at(0.9), at(1.1), at(1)]).toEqual([2, 'direct', 'direct']);
+  test('is the size where it was faster, for the class and its neighbours', () => {
+    expect([at(0.9, 80), at(0.9, 128), at(0.9, 64)]).toEqual([2, 2, 2]);
+    expect([at(1.1, 80), at(1, 80)]).toEqual(['direct', 'direct']);
+    expect([at(0.9, 40), at(0.9, 160)]).toEqual([undefined, undefined]);
   });
 
   test('is unknown where no Winograd was measured, or in f16', () => {
-    expect(findWinograd({ 'f32 3x3 64 > 64, 2^13 px': good }, layer(64), 'f32')).toBeUndefined();
-    expect(findWinograd(entries, layer(64), 'f16')).toBeUndefined();
-    expect(findWinograd(entries, layer(65), 'f32')).toBeUndefined();
-  });
-
-  test('is the same at every size: the largest that was measured decides', () => {
-    const two = {
-      'f32 3x3 64 > 64, 2^11 px': { ...good, winograd: { size: 2 as const, ms: 0.5 } },
-      'f32 3x3 64 > 64, 2^13 px': { ...good, ms: 4, winograd: { size: 4 as const, ms: 3 } },
-    };
-    expect(findWinograd(two, layer(64), 'f32')).toBe(4);
+    expect(findWinograd({ 'f32 3x3 64 > 64, 2^13 px': good }, conv(80), 'f32')).toBeUndefined();
+    expect(findWinograd(entries, conv(80), 'f16')).toBeUndefined();
+    // The nearest class that knows.
+    expect(findWinograd(entries, conv(128), 'f32')).toBe(4);
   });
 });
 

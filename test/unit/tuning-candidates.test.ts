@@ -1,8 +1,8 @@
 /** @file Which tiles are tried, for which classes of layers: plain numbers, no GPU. */
 
 import { describe, expect, test } from 'vitest';
-import type { Conv2d } from '../../src/kernels/conv2d.ts';
-import { gemmOf } from '../../src/kernels/convolution.ts';
+import { chooseTile } from '../../src/graph/choose-tile.ts';
+import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
 import {
   type Tile,
   tileName,
@@ -11,11 +11,15 @@ import {
   type WorkgroupTile,
 } from '../../src/kernels/tile.ts';
 import { candidates, neighbours, type TileTarget } from '../../src/tuning/candidates.ts';
-import { defaultTile } from '../../src/tuning/default-table.ts';
-import { layerClass, sizeClass } from '../../src/tuning/layer-class.ts';
-import { tileFits } from '../../src/tuning/tile-fits.ts';
-import { productsOf } from '../../src/tuning/winograd-steps.ts';
-import { groupByClass, withFewerRows } from '../../src/tuning/work.ts';
+import {
+  groupByClass,
+  layerClass,
+  sizeClass,
+  winogradProducts,
+  withFewerRows,
+} from '../../src/tuning/classes.ts';
+import { sumTolerance } from '../../src/tuning/forms.ts';
+import { tileFits } from '../../src/tuning/table.ts';
 
 /** The least that WebGPU promises. */
 const limits = {
@@ -30,13 +34,13 @@ const software: TileTarget = { ...gpu, software: true };
 function conv(channels: number, outChannels: number, side: number, rest: Partial<Conv2d> = {}): Conv2d {
   return {
     label: 'layer',
-    sources: [{ height: side, width: side, channels, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
+    sources: [{ height: side, width: side, channels, kernel: 3, stride: 1, padding: 1 }],
     outHeight: side,
     outWidth: side,
     outChannels,
     bias: true,
     residuals: [],
-    activation: 'relu',
+    relu: true,
     ...rest,
   };
 }
@@ -44,8 +48,8 @@ function conv(channels: number, outChannels: number, side: number, rest: Partial
 const shortcut = (side: number): Conv2d =>
   conv(128, 128, side, {
     sources: [
-      { height: side, width: side, channels: 128, kernel: 3, stride: 1, padding: { top: 1, left: 1 } },
-      { height: 2 * side, width: 2 * side, channels: 64, kernel: 1, stride: 2, padding: { top: 0, left: 0 } },
+      { height: side, width: side, channels: 128, kernel: 3, stride: 1, padding: 1 },
+      { height: 2 * side, width: 2 * side, channels: 64, kernel: 1, stride: 2, padding: 0 },
     ],
   });
 
@@ -53,7 +57,7 @@ const names = (tiles: readonly Tile[]) => tiles.map(tileName);
 
 describe('candidates', () => {
   test('a GPU gets workgroup tiles first, each block once, then direct ones', () => {
-    expect(names(candidates(gemmOf(conv(64, 128, 80)), gpu))).toEqual([
+    expect(names(candidates(conv(64, 128, 80), gpu))).toEqual([
       '64x64x16 8x8',
       '32x64x16 4x8',
       '128x64x16 8x8',
@@ -68,7 +72,7 @@ describe('candidates', () => {
   });
 
   test('a software adapter gets direct tiles first', () => {
-    expect(names(candidates(gemmOf(conv(64, 64, 80)), software))).toEqual([
+    expect(names(candidates(conv(64, 64, 80), software))).toEqual([
       'direct 8x4',
       'direct 4x8',
       'direct 8x8',
@@ -80,7 +84,7 @@ describe('candidates', () => {
   });
 
   test('blocks that do not divide the channels are left out', () => {
-    expect(names(candidates(gemmOf(conv(64, 32, 80)), gpu))).toEqual([
+    expect(names(candidates(conv(64, 32, 80), gpu))).toEqual([
       '32x32x16 4x4',
       '64x32x16 8x4',
       'direct 8x4',
@@ -88,28 +92,24 @@ describe('candidates', () => {
       'direct 8x8',
     ]);
     // The image has 4 channels, which fill no block.
-    expect(names(candidates(gemmOf(conv(4, 64, 80)), gpu))).toEqual([
-      'direct 8x4',
-      'direct 4x8',
-      'direct 8x8',
-    ]);
+    expect(names(candidates(conv(4, 64, 80), gpu))).toEqual(['direct 8x4', 'direct 4x8', 'direct 8x8']);
   });
 
   test('what the device cannot run is left out', () => {
     const small = { ...limits, maxComputeWorkgroupStorageSize: 8192, maxComputeInvocationsPerWorkgroup: 64 };
-    const tiles = candidates(gemmOf(conv(64, 128, 80)), { ...gpu, limits: small });
+    const tiles = candidates(conv(64, 128, 80), { ...gpu, limits: small });
     expect(names(tiles)).not.toContain('64x64x16 8x8'); // 8256 bytes
     expect(names(tiles)).not.toContain('128x64x16 8x8'); // 128 threads
     expect(names(tiles)).toContain('32x64x16 4x8'); // 6208 bytes, 64 threads
-    expect(
-      names(candidates(gemmOf(conv(64, 128, 80)), { ...gpu, precision: 'f16', limits: small })),
-    ).toContain('64x64x16 8x8');
+    expect(names(candidates(conv(64, 128, 80), { ...gpu, precision: 'f16', limits: small }))).toContain(
+      '64x64x16 8x8',
+    );
   });
 });
 
 describe('neighbours', () => {
-  const start = candidates(gemmOf(conv(64, 128, 80)), gpu)[0];
-  const near = neighbours(gemmOf(conv(64, 128, 80)), start, gpu);
+  const start = candidates(conv(64, 128, 80), gpu)[0];
+  const near = neighbours(conv(64, 128, 80), start, gpu);
 
   test('differ in one respect only: block, depth, share of a thread, or unrolling', () => {
     expect(names(near)).toEqual([
@@ -125,16 +125,18 @@ describe('neighbours', () => {
       '64x64x16 8x8 u4',
     ]);
     // A depth of 8 is two slices: they cannot be unrolled by 4.
-    const unrolled = neighbours(gemmOf(conv(64, 128, 80)), { ...(start as WorkgroupTile), unroll: 4 }, gpu);
+    const unrolled = neighbours(conv(64, 128, 80), { ...(start as WorkgroupTile), unroll: 4 }, gpu);
     expect(names(unrolled)).toContain('128x64x16 8x8 u4');
     expect(names(unrolled)).toContain('64x64x16 8x8');
     expect(names(unrolled).filter((name) => name.startsWith('64x64x8'))).toEqual([]);
   });
 
   test('of direct tiles are direct', () => {
-    expect(
-      names(neighbours(gemmOf(conv(64, 128, 80)), { kind: 'direct', pixels: 8, channels: 8 }, gpu)),
-    ).toEqual(['direct 8x4', 'direct 4x8', 'direct 2x8']);
+    expect(names(neighbours(conv(64, 128, 80), { kind: 'direct', pixels: 8, channels: 8 }, gpu))).toEqual([
+      'direct 8x4',
+      'direct 4x8',
+      'direct 2x8',
+    ]);
   });
 
   test('fit the limits, and lead to every tile of the menu that does', () => {
@@ -143,9 +145,9 @@ describe('neighbours', () => {
     const visit = (tile: Tile) => {
       if (seen.has(tileName(tile))) return;
       seen.set(tileName(tile), tile);
-      for (const next of neighbours(gemmOf(problem), tile, gpu)) visit(next);
+      for (const next of neighbours(problem, tile, gpu)) visit(next);
     };
-    for (const tile of candidates(gemmOf(problem), gpu)) visit(tile);
+    for (const tile of candidates(problem, gpu)) visit(tile);
     for (const tile of seen.values()) {
       expect(tileThreads(tile)).toBeLessThanOrEqual(256);
       expect(tileThreads(tile)).toBeGreaterThanOrEqual(32);
@@ -175,33 +177,36 @@ describe('tileFits', () => {
       false,
     ],
   ] as [string, Conv2d, Tile, boolean][])('%s', (_, problem, candidate, fits) => {
-    expect(tileFits(gemmOf(problem), candidate, 'f32', limits)).toBe(fits);
+    expect(tileFits(problem, candidate, 'f32', limits)).toBe(fits);
   });
 });
 
 describe('classes of layers', () => {
   test('are named by windows, channels, class images, size and precision', () => {
     expect(layerClass(conv(64, 128, 80), 'f32')).toBe('f32 3x3 64 > 128, 2^13 px');
-    const upsampled = (scale: number) => ({
-      ...{ label: 'conv', height: 20, width: 20, channels: 64, outChannels: 128, scale },
-    });
     expect(layerClass(shortcut(40), 'f16')).toBe('f16 3x3 128 + 1x1/2 64 > 128, 2^11 px');
-    expect(layerClass(upsampled(2), 'f32')).toBe('f32 3x3 64 > 128 (4 classes), 2^9 px');
-    expect(layerClass(upsampled(8), 'f32')).toBe(layerClass(upsampled(4), 'f32'));
-    const products = productsOf(conv(64, 128, 80), 4);
+    expect(layerClass(conv(64, 128, 20, { upsampledBy: 2 }), 'f32')).toBe(
+      'f32 3x3 64 > 128 (4 classes), 2^9 px',
+    );
+    expect(layerClass(conv(64, 128, 20, { upsampledBy: 8 }), 'f32')).toBe(
+      layerClass(conv(64, 128, 20, { upsampledBy: 4 }), 'f32'),
+    );
+    const products = winogradProducts(conv(64, 128, 80), 4);
     expect(layerClass(products, 'f32')).toBe('f32 1x1 64 > 128 (36 planes), 2^9 px');
-    expect(layerClass(conv(3, 64, 320), 'f32')).toBe('f32 3x3 3 > 64, 2^17 px');
+    const stem = conv(4, 64, 320);
+    expect(layerClass({ ...stem, sources: [{ ...stem.sources[0], usedChannels: 3 }] }, 'f32')).toBe(
+      'f32 3x3 3 > 64, 2^17 px',
+    );
   });
 
   test('do not depend on the epilogue', () => {
-    const bare = conv(64, 64, 80, { bias: false, activation: 'none' });
+    const bare = conv(64, 64, 80, { bias: false, relu: false });
     const full = conv(64, 64, 80, { residuals: [{ kind: 'same' }] });
     expect(layerClass(bare, 'f32')).toBe(layerClass(full, 'f32'));
   });
 
   test('of size are powers of two, the nearest', () => {
-    const at = (outHeight: number, outWidth: number) =>
-      sizeClass({ ...conv(64, 64, 80), outHeight, outWidth });
+    const at = (outHeight: number, outWidth: number) => sizeClass({ outHeight, outWidth });
     expect([at(1, 1), at(64, 64), at(80, 80), at(91, 91), at(160, 160), at(184, 184)]).toEqual([
       0, 12, 13, 13, 15, 15,
     ]);
@@ -247,40 +252,21 @@ describe('fewer rows', () => {
   });
 });
 
-describe('default tiles', () => {
-  const adapter = { vendor: 'maker', architecture: 'arch one', device: '', description: '' };
-  const entries = {
-    'f32 3x3 64 > 64, 2^13 px': {
-      tile: { kind: 'direct', pixels: 2, channels: 8 } as const,
-      ms: 1,
-      gflops: 1,
-    },
-  };
-
-  test('are those of the family, then the rule', () => {
-    const families = [
-      { adapter: /other/, entries: {} },
-      { adapter: /arch one/, entries },
-    ];
-    expect(tileName(defaultTile(conv(64, 64, 80), gpu, adapter, families))).toBe('direct 2x8');
-    expect(tileName(defaultTile(conv(64, 128, 80), gpu, adapter, families))).toBe('64x64x16 8x8');
-    const stranger = { ...adapter, architecture: 'arch two' };
-    expect(tileName(defaultTile(conv(64, 64, 80), gpu, stranger, families))).not.toBe('direct 2x8');
-  });
-
-  test('that are shipped fit the convolutions of their class', () => {
-    const swiftshader = { ...adapter, description: 'SwiftShader driver 5.0.0' };
-    expect(tileName(defaultTile(conv(512, 512, 10), software, swiftshader))).toBe('direct 4x16');
-    expect(tileName(defaultTile(conv(512, 512, 20), software, swiftshader))).toBe(
-      tileName(defaultTile(conv(512, 512, 20), software, adapter)),
-    );
-  });
-
-  test('fit the limits', () => {
-    for (const target of [gpu, software]) {
-      for (const problem of [conv(64, 64, 80), conv(512, 512, 20), conv(4, 64, 80), shortcut(10)]) {
-        expect(tileFits(gemmOf(problem), defaultTile(problem, target, adapter), 'f32', limits)).toBe(true);
-      }
+test('default tiles fit the limits', () => {
+  for (const software of [false, true]) {
+    for (const problem of [conv(64, 64, 80), conv(512, 512, 20), conv(4, 64, 80), shortcut(10)]) {
+      expect(tileFits(problem, chooseTile(problem, { software }), 'f32', limits)).toBe(true);
     }
-  });
+  }
 });
+
+test.each(['f32', 'f16'] as const)(
+  'the tolerance of %s is far below one product, far above rounding',
+  (precision) => {
+    const { absolute, relative } = sumTolerance(conv(512, 64, 8), precision);
+    expect(absolute).toBeLessThan(1 / 3);
+    const unit = precision === 'f32' ? 2 ** -24 : 2 ** -11;
+    expect(absolute).toBeGreaterThan(unit * Math.sqrt(4608));
+    expect(relative).toBeGreaterThan(unit);
+  },
+);

@@ -2,7 +2,7 @@
 
 import { check, type Kinds, kind, object, oneOf, typedArray, whole } from '../../check.ts';
 import { DBNetError } from '../../errors.ts';
-import { checkPolygons } from '../../labels/options.ts';
+import { checkLabels } from '../../geometry/points.ts';
 import type { Point } from '../../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';
 import { type AugmentOptions, withDefaults } from './augment-options.ts';
@@ -63,11 +63,42 @@ export function augment<Polygon extends TextPolygon>(
   options: AugmentOptions = {},
 ): Augmented<Polygon> {
   checkPicture(picture);
-  checkPolygons('polygons', polygons);
+  const view = drawView(picture, polygons, random, options);
+  const { size, map, polygons: kept } = view;
+  const data = resample(picture, map, view);
+  return { data, width: size, height: size, channels: 4, polygons: kept, map };
+}
+
+/** A crop without its pixels: how a picture is seen in it, in the terms of `resample`. */
+export interface View<Polygon extends TextPolygon> {
+  /** Side of the crop, pixels. */
+  size: number;
+  /** From pixels of the picture to those of the crop. */
+  map: Affine;
+  /** The part of the crop, from its corner, that shows the picture. */
+  shown: { width: number; height: number };
+  /** Side of the squares of the picture that pixels are averaged over. */
+  footprint: number;
+  fill: readonly [number, number, number];
+  /** As in `Augmented`. */
+  polygons: Polygon[];
+}
+
+/**
+ * Draws a crop of a picture of this size: what `augment` does, but for the pixels.
+ *
+ * @throws DBNetError `invalid-argument` for polygons and options
+ */
+export function drawView<Polygon extends TextPolygon>(
+  { width, height }: { width: number; height: number },
+  polygons: readonly Polygon[],
+  random: Random,
+  options: AugmentOptions,
+): View<Polygon> {
+  checkLabels('polygons', polygons);
   const settings = withDefaults(options);
   if (settings.augment) check('random', random, randomKind);
-  const { width, height } = picture;
-  const { cropSize } = settings;
+  const { cropSize: size, fill } = settings;
 
   let map: Affine = [1, 0, 0, 0, 1, 0];
   let scale = 1;
@@ -90,8 +121,8 @@ export function augment<Polygon extends TextPolygon>(
     }
   }
 
-  let factor = cropSize / Math.max(area.width, area.height);
-  let shown: Shown;
+  let factor = size / Math.max(area.width, area.height);
+  let shown: View<Polygon>['shown'];
   if (settings.crop || !settings.augment) {
     map = compose(map, scaleAndShift(factor, -factor * area.x, -factor * area.y));
     const side = (length: number) => Math.max(1, Math.round(factor * length));
@@ -99,23 +130,19 @@ export function augment<Polygon extends TextPolygon>(
   } else {
     factor *= scale;
     scale = 1;
-    const [x, y] = [place[0] * (cropSize - factor * width), place[1] * (cropSize - factor * height)];
+    const [x, y] = [place[0] * (size - factor * width), place[1] * (size - factor * height)];
     map = compose(map, scaleAndShift(factor, x, y));
-    shown = { width: cropSize, height: cropSize };
+    shown = { width: size, height: size };
   }
   const footprint = Math.max(1 / factor, 1 / scale);
-  const data = resample(picture, map, { size: cropSize, footprint, fill: settings.fill, shown });
   const kept = polygons.flatMap((polygon) => {
     const points = mapAll(map, polygon.points);
     if (mirrored) points.reverse();
     const visible = clipPolygon(points, shown.width, shown.height);
     return visible ? [{ ...polygon, points: visible }] : [];
   });
-  return { data, width: cropSize, height: cropSize, channels: 4, polygons: kept, map };
+  return { size, map, shown, footprint, fill, polygons: kept };
 }
-
-/** The part of the result that shows the crop. */
-type Shown = { width: number; height: number };
 
 const mapAll = (map: Affine, points: readonly Point[]): Point[] =>
   points.map((point) => mapPoint(map, point));
