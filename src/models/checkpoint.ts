@@ -33,10 +33,10 @@ const unused = /^backbone\.(fc|smooth)\.|^training\.|\.num_batches_tracked$/;
  */
 export function readCheckpoint(file: Safetensors, { k = 50 }: { k?: number } = {}): Checkpoint {
   const stored = [...file.tensors.keys()];
-  refuseMixed(stored);
   const names = new Map(stored.map((name) => [withoutWrapper(name), name]));
   const shapes: Shapes = new Map([...names].map(([name, stored]) => [name, file.tensors.get(stored)!.shape]));
   refuseDeformable(shapes);
+  refuseMixed(stored);
   const { architecture, network } = networkOf(file, shapes, k);
   const expected = parameterShapes(network);
   checkShapes(architecture, expected, shapes, stored);

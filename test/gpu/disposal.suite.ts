@@ -8,7 +8,7 @@ import { openDevice } from '../../src/runtime/gpu-context.ts';
 import { resolveLoss } from '../../src/training/loss.ts';
 import { resolveOptimizer } from '../../src/training/optimizer.ts';
 import { TrainingEngine } from '../../src/training/training-engine.ts';
-import { randomParameters, smallEntries } from '../helpers/networks.ts';
+import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertEqual, assertRejects } from './assert.ts';
 import { openSmallEngine, smallRecipe } from './small-engine.ts';
 import type { GpuTest } from './suite.ts';
@@ -32,10 +32,8 @@ async function frame(engine: Engine, width: number, signal?: AbortSignal): Promi
 }
 
 async function openTrainingEngine(device: GPUDevice): Promise<TrainingEngine> {
-  const entries = smallEntries(true);
   return await TrainingEngine.create(await openDevice({ device }), {
-    entries,
-    source: randomParameters(entries, 1),
+    graph: withRandomParameters(smallNetwork(true), 1),
     input: smallRecipe.input,
     loss: resolveLoss('authors', 50),
     optimizer: resolveOptimizer({ kind: 'adamw', averageDecay: 0.9 }),

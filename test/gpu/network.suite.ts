@@ -4,18 +4,18 @@
  */
 
 import { readRecipe } from '../../src/detector/recipe.ts';
-import { readCheckpoint } from '../../src/graph/checkpoint.ts';
-import { chooseTile, defaultChoice } from '../../src/graph/choose-tile.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { Graph } from '../../src/graph/layers.ts';
+import { chooseTile, defaultChoice, winogradSize } from '../../src/graph/choose-kernels.ts';
+import { type Graph, probabilityAlone } from '../../src/graph/graph.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { allFusions, fuse } from '../../src/graph/passes/index.ts';
-import { defaultWinogradSize } from '../../src/graph/passes/winograd.ts';
-import { f32Bits } from '../../src/kernels/kernel.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
+import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
+import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/index.ts';
-import { randomParameters, smallEntries } from '../helpers/networks.ts';
+import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertEqual, maxDifference, randomFloats } from './assert.ts';
 import { wrongLayers } from './check-graph.ts';
 import { PlanRun } from './plan-run.ts';
@@ -58,14 +58,12 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
       parseSafetensors(await fixture(name)),
     ),
   );
-  const checkpoint = readCheckpoint(weights);
   const recipe = readRecipe(weights.metadata);
+  const checkpoint = readCheckpoint(weights, { k: recipe.k });
   const pipelines = new PipelineCache(context);
   const [height, width] = file.tensors.get('image')!.shape;
   const size = { height, width };
   const image = { data: file.bytes('image').slice(), ...size, channels: 3 as const };
-  const unfused = (thresholdHead: boolean): Graph =>
-    foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
 
   const runs: PlanRun[] = [];
   /** Runs a graph on the image. */
@@ -74,12 +72,12 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
       image,
       size,
       input: recipe.input,
-      choice: { precision, tile: (conv) => chooseTile(conv, context), headPixels: 4 },
+      choice: { precision, tile: (conv) => chooseTile(gemmOf(conv), context), headPixels: 4 },
       keep,
       pipelines,
     });
     runs.push(network);
-    network.program.setShape('threshold_bits', f32Bits(maskThreshold));
+    network.program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));
     await network.run();
     return network;
   };
@@ -97,7 +95,7 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
     compare(`${what}, log-odds of ${name}`, actual.map(logOdds), expected, allowed.logOdds);
   };
 
-  const plain = unfused(true);
+  const plain = foldBatchNorm(checkpoint.graph);
   const staged = await compute(plain, stages);
   for (const name of stages) {
     const expected = channelsLast(file.float32(name), file.tensors.get(name)!.shape[0]);
@@ -113,7 +111,7 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
     (value, i) => value > maskThreshold !== (((words[i >> 5] >>> (i & 31)) & 1) === 1),
   );
   if (wrong !== -1) failures.push(`mask: bit ${wrong} is wrong`);
-  const alone = await compute(fuse(unfused(false)));
+  const alone = await compute(fuse(foldBatchNorm(probabilityAlone(checkpoint.graph))));
   compareMap('P alone', 'P', await alone.read('P'));
 
   for (const network of runs) network.destroy();
@@ -143,10 +141,9 @@ const tests: GpuTest[] = [
         for (const software of [true, false]) {
           const choice = defaultChoice({ software }, precision);
           // The head's shader has 16 channels at least.
-          const entries = smallEntries(true, 4);
-          const graph = foldBatchNorm(entries, randomParameters(entries, 1), 5);
-          const choose = precision === 'f32' ? defaultWinogradSize : () => undefined;
-          for (const form of [graph, fuse(graph), fuse(graph, allFusions, { size, choose })]) {
+          const graph = foldBatchNorm(withRandomParameters(smallNetwork(true, { width: 16, k: 5 }), 1));
+          const rule = precision === 'f32' ? winogradSize : () => undefined;
+          for (const form of [graph, fuse(graph), fuse(graph, allFusions, rule)]) {
             const wrong = await wrongLayers(context, form, { ...options, choice });
             assertEqual([...wrong], [], `${precision}, tiles for ${software ? 'software' : 'GPUs'}`);
           }

@@ -5,15 +5,9 @@
 
 import { ImageUpload } from '../../src/detector/image-upload.ts';
 import type { RawImage } from '../../src/detector/types.ts';
-import { elementCount, type TensorShape } from '../../src/graph/infer-shapes.ts';
-import type { Graph } from '../../src/graph/layers.ts';
-import {
-  type GraphPlan,
-  type Plan,
-  type PlanChoice,
-  type PlanInput,
-  plan as planOf,
-} from '../../src/graph/plan.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import { elementCount, type KernelChoice, type TensorShape } from '../../src/graph/operation.ts';
+import { type GraphPlan, type Plan, type PlanInput, plan as planOf } from '../../src/graph/plan.ts';
 import { Arena } from '../../src/runtime/arena.ts';
 import type { Step } from '../../src/runtime/bind.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
@@ -30,7 +24,7 @@ export interface GraphRunOptions {
   /** Of the network's input. */
   size: { width: number; height: number };
   input: Omit<PlanInput, 'source'>;
-  choice: PlanChoice;
+  choice: KernelChoice;
   /** Tensors that keep their buffers to the end, beside the graph's outputs. */
   keep?: 'all' | readonly string[];
   /** Changes the plan before it is compiled. */

@@ -194,8 +194,8 @@ const tests: GpuTest[] = [
       const constants = new ConstantStore(await openDevice({ device }));
       const of = (precision: 'f32' | 'f16', value: number) =>
         new Map([
-          ['good', { precision, data: () => randomFloats(64, 1) }],
-          ['bad', { precision, data: () => Float32Array.of(0, value, 0, 0) }],
+          ['good', { name: 'good', precision, data: () => randomFloats(64, 1) }],
+          ['bad', { name: 'bad', precision, data: () => Float32Array.of(0, value, 0, 0) }],
         ]);
       for (const [precision, value] of [
         ['f32', Number.POSITIVE_INFINITY],

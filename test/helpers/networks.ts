@@ -34,9 +34,11 @@ export const planOf = (
     ...choice,
   });
 
-/** The network with 4 to 32 channels instead of 64 to 512. */
-export const smallNetwork = (thresholdHead: boolean, k?: number): Network =>
-  dbNet(resNet18(4), { neck: 16, head: 4, thresholdHead, k });
+/** The network with few channels: `width` to 8 times as many in the backbone, as many in the heads. */
+export const smallNetwork = (
+  thresholdHead: boolean,
+  { width = 4, k }: { width?: number; k?: number } = {},
+): Network => dbNet(resNet18(width), { neck: 4 * width, head: width, thresholdHead, k });
 
 /** Seeded random parameters: weights that neither die out nor explode, variances above zero. */
 export function randomParameters(network: Network, seed: number): ParameterSource {
@@ -51,8 +53,12 @@ export function randomParameters(network: Network, seed: number): ParameterSourc
   return (name) => values.get(name)!;
 }
 
+export const withRandomParameters = (network: Network, seed: number): Graph => ({
+  ...network,
+  parameters: randomParameters(network, seed),
+});
+
 /** The small network with random parameters, norms folded. */
 export function smallGraph(thresholdHead: boolean, seed = 1): Graph {
-  const network = smallNetwork(thresholdHead, 5);
-  return foldBatchNorm({ ...network, parameters: randomParameters(network, seed) });
+  return foldBatchNorm(withRandomParameters(smallNetwork(thresholdHead, { k: 5 }), seed));
 }

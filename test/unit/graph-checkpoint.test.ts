@@ -150,7 +150,7 @@ describe('readCheckpoint', () => {
   it('refuses a variance below zero, when it is read', () => {
     const values = (name: string, size: number) =>
       zeros(name, size).fill(name === 'backbone.bn1.running_var' ? -1e-6 : -1);
-    const { source } = readCheckpoint(fileOf(expectedShapes(), values));
+    const source = readCheckpoint(fileOf(expectedShapes(), values)).graph.parameters;
     const { message } = errorOf('incompatible-weights', () => source('backbone.bn1.running_var'));
     expect(message).toContain("at index 0 of 'backbone.bn1.running_var'");
     expect(source('backbone.bn1.running_mean')[0]).toBe(-1);

@@ -32,7 +32,7 @@ const operation = (at: number, members: Record<string, unknown>): string =>
 
 describe('a network as JSON', () => {
   it('is the same network after the way there and back', () => {
-    for (const network of [fullNetwork(), fullNetwork(false), smallNetwork(true, 5)]) {
+    for (const network of [fullNetwork(), fullNetwork(false), smallNetwork(true, { k: 5 })]) {
       expect(plain(readNetwork(writeNetwork(network)))).toEqual(plain(network));
     }
   });

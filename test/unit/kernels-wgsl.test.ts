@@ -155,6 +155,12 @@ describe('WGSL', () => {
     }
   }
 
+  it('channel-gate, in f32 whatever the precision', async () => {
+    const gate = { label: 'gate', pixels: 384, channels: 18, hidden: 5, slope: 0.2 };
+    await expect(channelGate(gate).code).toMatchFileSnapshot('__snapshots__/channel-gate.wgsl');
+    expect(channelGate({ ...gate, pixels: 10_000 }).code).toBe(channelGate(gate).code);
+  });
+
   it('is the same for every size of the image', () => {
     for (const kernel of Object.values(kernels)) {
       const [small, large] = [8, 512].map((side) => kernel('f32', { height: side, width: 2 * side }));
