@@ -2,6 +2,7 @@
 
 import { describe, invalid } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import { isTypedArray } from '../kind-of.ts';
 import type { LabelArrays, LabelMapOptions, LabelMapsOptions, LabelPolygon } from './types.ts';
 
 /** The values of the paper and its code. */
@@ -95,7 +96,7 @@ export function checkArrays(into: LabelArrays, length: number): void {
     throw invalid('into', `an object of ${MAPS.join(', ')}`, into);
   for (const name of MAPS) {
     const array: unknown = into[name];
-    if (!(array instanceof Float32Array)) throw invalid(`into.${name}`, 'a Float32Array', array);
+    if (!isTypedArray(array, 'Float32Array')) throw invalid(`into.${name}`, 'a Float32Array', array);
     if (array.length !== length)
       throw invalid(`into.${name}`, `height * width = ${length} values`, array.length);
   }

@@ -4,6 +4,7 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
+import { isTypedArray } from '../kind-of.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
@@ -79,7 +80,7 @@ export function findMaskCandidates(
 function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): void {
   const { data, width, height, mask } = map;
   if (mask === undefined) frameThreshold(data, threshold, width, height, image);
-  else if (mask instanceof Uint32Array) frameBits(mask, width, height, image);
+  else if (isTypedArray(mask, 'Uint32Array')) frameBits(mask, width, height, image);
   else frameMask(mask, width, height, image);
 }
 

@@ -2,6 +2,7 @@
 
 import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import { isTypedArray } from '../kind-of.ts';
 import type { ProbabilityMap } from './types.ts';
 
 /** The error for an argument: what was expected of it and what was found. */
@@ -44,12 +45,12 @@ export function checkMap(map: ProbabilityMap): void {
   checkSide('map.width', width);
   checkSide('map.height', height);
   const size = `for ${width} x ${height}`;
-  if (!(data instanceof Float32Array)) throw invalid('map.data: expected a Float32Array', describe(data));
+  if (!isTypedArray(data, 'Float32Array')) throw invalid('map.data: expected a Float32Array', describe(data));
   checkLength('map.data', data.length, width * height, `values ${size}`);
-  if (mask instanceof Uint32Array) {
+  if (isTypedArray(mask, 'Uint32Array')) {
     const words = Math.ceil(width / 32) * height;
     checkLength('map.mask', mask.length, words, `words of 32 pixels ${size}`);
-  } else if (mask instanceof Uint8Array) {
+  } else if (isTypedArray(mask, 'Uint8Array')) {
     checkLength('map.mask', mask.length, width * height, `bytes ${size}`);
   } else if (mask !== undefined) {
     throw invalid('map.mask: expected a Uint8Array (bytes) or a Uint32Array (packed bits)', describe(mask));

@@ -1,9 +1,10 @@
 /** @file Bytes that a caller gives, seen as one plain `Uint8Array`. */
 
-import { failArgument, kindOf } from './messages.ts';
+import { hasPlainBuffer, kindOf } from '../kind-of.ts';
+import { failArgument } from './messages.ts';
 
 /**
- * A view, not a copy.
+ * A view, not a copy; but a copy of memory that is shared or can shrink: what was checked must not change.
  * @throws DBNetError `invalid-argument` if the buffer has been transferred away, or for anything else.
  */
 export function viewBytes(bytes: ArrayBuffer | Uint8Array): Uint8Array {
@@ -12,9 +13,9 @@ export function viewBytes(bytes: ArrayBuffer | Uint8Array): Uint8Array {
     failArgument(`Expected bytes as an ArrayBuffer or a Uint8Array, found ${kind}.`);
   }
   try {
-    return ArrayBuffer.isView(bytes)
-      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      : new Uint8Array(bytes);
+    if (!ArrayBuffer.isView(bytes)) return new Uint8Array(bytes);
+    if (!hasPlainBuffer(bytes)) return new Uint8Array(bytes);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch {
     return failArgument(
       'Expected bytes, found a detached buffer: it was transferred (to a worker, say). Pass a copy.',

@@ -4,8 +4,9 @@
  * `file:`, `http:`, `https:`, `data:` or `blob:`.
  */
 
+import { kindOf } from '../kind-of.ts';
 import { viewBytes } from './bytes.ts';
-import { failArgument, kindOf, quote } from './messages.ts';
+import { failArgument, quote } from './messages.ts';
 import { fileSystem, readFile } from './read-file.ts';
 import { failLoad, type LoadOptions, readStream, reasonOf } from './read-stream.ts';
 
@@ -21,7 +22,7 @@ const LONGEST_ADDRESS = 200;
 
 /**
  * Loads a file into memory, in one buffer where its length is known beforehand. Bytes that are in memory
- * already are returned without a copy.
+ * already are returned without a copy, unless it is shared memory.
  * @throws DBNetError `load-failed` (missing file, HTTP error, empty or used body, broken connection), with
  *   the address, the status and what to do; `invalid-argument` for another source. An abort rejects with the
  *   signal's reason.

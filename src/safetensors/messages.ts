@@ -22,13 +22,6 @@ export function countBytes(count: number): string {
   return count === 1 ? '1 byte' : `${count} bytes`;
 }
 
-/** What a value is, for "found ...": its class or its type. */
-export function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value !== 'object') return typeof value;
-  return Object.prototype.toString.call(value).slice(8, -1);
-}
-
 /** Throws a `DBNetError` of code `invalid-safetensors`. */
 export function failInvalid(message: string): never {
   throw new DBNetError('invalid-safetensors', `Not a valid safetensors file: ${message}`);

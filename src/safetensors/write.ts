@@ -1,6 +1,7 @@
 /** @file The safetensors writer, for 32-bit floats. */
 
-import { countBytes, failArgument, kindOf, quote, showShape } from './messages.ts';
+import { isTypedArray, kindOf } from '../kind-of.ts';
+import { countBytes, failArgument, quote, showShape } from './messages.ts';
 import { LENGTH_BYTES, MAX_HEADER_BYTES } from './parse.ts';
 
 /** A tensor to be written. */
@@ -80,7 +81,7 @@ function checkTensor(name: string, tensor: TensorData): void {
   if (tensor?.dtype !== 'F32') {
     failArgument(`${what}: expected dtype F32, found ${quote(String(tensor?.dtype))}.`);
   }
-  if (!(tensor.data instanceof Float32Array)) {
+  if (!isTypedArray(tensor.data, 'Float32Array')) {
     failArgument(`${what}: expected its data as a Float32Array, found ${kindOf(tensor.data)}.`);
   }
   if (
