@@ -14,7 +14,7 @@ interface Size {
 /** The kernel rounds to whole pixel values, as OpenCV does, so it may be off by about one of 255 steps. */
 const tolerance = 1.05;
 
-/** An RGBA image of `from`, resized to `to`: `[height, width, 4]`, the fourth channel 0. */
+/** An RGBA image of `from`, composed over white and resized to `to`: `[height, width, 4]`, the fourth channel 0. */
 export function preprocessTask(
   from: Size,
   to: Size,
@@ -26,7 +26,9 @@ export function preprocessTask(
   const pixel = (y: number, x: number, channel: number) => {
     const row = Math.min(Math.max(y, 0), from.height - 1);
     const column = Math.min(Math.max(x, 0), from.width - 1);
-    return pixels[(row * from.width + column) * 4 + channel];
+    const place = (row * from.width + column) * 4;
+    const alpha = pixels[place + 3] / 255;
+    return Math.round(pixels[place + channel] * alpha + 255 * (1 - alpha));
   };
   const at = (index: number): Expected => {
     const stored = index % 4;

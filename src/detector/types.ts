@@ -6,7 +6,10 @@ import type { TuningReport } from '../tuning/tile-choice.ts';
 
 export type { Point, Region, TuningReport };
 
-/** Raw pixels, row-major, channels interleaved (grey, RGB or RGBA; alpha is ignored). */
+/** A colour: red, green and blue, whole numbers from 0 to 255. */
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** Raw pixels, row-major, channels interleaved: grey, RGB, or RGBA with straight alpha as in `ImageData`. */
 export interface RawImage {
   data: Uint8Array | Uint8ClampedArray;
   width: number;
@@ -53,6 +56,8 @@ export interface DetectOptions extends Partial<RegionOptions> {
    */
   scoreOn?: 'cpu' | 'gpu';
   size?: SizeOption;
+  /** What transparent pixels are composed over. Default white, as viewers show them. */
+  background?: Rgb;
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }
@@ -80,6 +85,8 @@ export interface Detection {
 /** Options of {@link TextDetector.maps}. */
 export interface MapsOptions {
   size?: SizeOption;
+  /** As for `detect()`. */
+  background?: Rgb;
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }

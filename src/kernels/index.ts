@@ -19,7 +19,7 @@ export { fitsWorkgroupTile } from './conv2d-workgroup.ts';
 export { type DbHead, type DbHeadWeights, dbHead, packDbHead } from './db-head.ts';
 export type { Binding, Kernel } from './kernel.ts';
 export { type MaxPool, maxPool } from './max-pool.ts';
-export { type Preprocess, preprocess, resizeTable } from './preprocess.ts';
+export { type Preprocess, packRgb, preprocess, resizeTable } from './preprocess.ts';
 export { type SpanSums, type SummedBy, spanSums } from './span-sums.ts';
 export {
   type DirectTile,

@@ -1,6 +1,7 @@
 /** @file Settings of a training run: defaults, checks, and whether those of a resumed run are the same. */
 
 import { invalid } from '../describe.ts';
+import { checkBackground, white } from '../detector/background.ts';
 import { resolveLabelOptions } from '../labels/options.ts';
 import { withDefaults } from './augmentation/augment-options.ts';
 import { resolveLoss } from './loss.ts';
@@ -16,6 +17,7 @@ export function resolveSettings(given: TrainingSettings): Required<TrainingSetti
     cropSize = 640,
     seed = 0,
     augment = {},
+    background = white,
     labels = { clipping: 'exact' },
   } = given;
   if (batchNorm !== 'frozen' && batchNorm !== 'batch') {
@@ -29,12 +31,22 @@ export function resolveSettings(given: TrainingSettings): Required<TrainingSetti
   if (augment !== false && (typeof augment !== 'object' || augment === null)) {
     throw invalid('augment', 'an object or false', augment);
   }
+  checkBackground(background);
   if (typeof labels !== 'object' || labels === null) throw invalid('labels', 'an object', labels);
   // Checked now, not at the first step.
   resolveLoss(loss, 50);
   if (augment !== false) withDefaults(augment);
   resolveLabelOptions(labels);
-  return { optimizer: resolveOptimizer(optimizer), loss, batchNorm, cropSize, seed, augment, labels };
+  return {
+    optimizer: resolveOptimizer(optimizer),
+    loss,
+    batchNorm,
+    cropSize,
+    seed,
+    augment,
+    background,
+    labels,
+  };
 }
 
 /**

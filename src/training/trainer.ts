@@ -132,7 +132,8 @@ export class Trainer {
   }
 
   /**
-   * One step of the optimizer on a batch. The first with a number of samples compiles for it.
+   * One step of the optimizer on a batch. The first with a number of samples compiles for it. The samples must stay as
+   * they are until it is done.
    * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image, or no text in
    *   the whole batch), `limit-exceeded` or `gpu-error` (saying what would fit), `disposed`, `device-lost`; the signal's
    *   reason: the weights are those before the step. `training-diverged` for a loss or gradient that is not finite: the
@@ -147,12 +148,12 @@ export class Trainer {
       const { onProgress, signal } = options;
       signal?.throwIfAborted();
       const start = performance.now();
-      const { cropSize, seed, augment, labels } = this.settings;
+      const { cropSize, seed, augment, background, labels } = this.settings;
       const batch = await makeBatch(samples, {
         cropSize,
         seed,
         step: this.#step,
-        augment: augment === false ? { augment: false } : augment,
+        augment: { ...(augment === false ? { augment: false } : augment), background },
         labels,
       });
       const began = performance.now();
@@ -289,6 +290,7 @@ const optionKeys = [
   'cropSize',
   'seed',
   'augment',
+  'background',
   'labels',
 ];
 

@@ -1,6 +1,8 @@
 /** @file What augmentation does, and the authors' numbers for it. */
 
 import { invalid } from '../../describe.ts';
+import { checkBackground, white } from '../../detector/background.ts';
+import type { Rgb } from '../../detector/types.ts';
 
 /** What `augment` does; every part can be switched off. */
 export interface AugmentOptions {
@@ -22,6 +24,8 @@ export interface AugmentOptions {
   cropTries?: number;
   /** RGB, 0 to 255, around the picture. Default black, which is what the authors' zeros are before normalisation. */
   fill?: readonly [number, number, number];
+  /** What transparent pixels of the picture are composed over. Default white, as for `detect()`. */
+  background?: Rgb;
 }
 
 /** Defaults: the authors' training on ICDAR 2015. */
@@ -35,6 +39,7 @@ const defaults = {
   minCropSide: 0.1,
   cropTries: 10,
   fill: [0, 0, 0],
+  background: white,
 } as const satisfies Required<AugmentOptions>;
 
 /** The options with defaults for those left out. @throws DBNetError `invalid-argument` */
@@ -65,5 +70,6 @@ export function withDefaults(options: AugmentOptions): Required<AugmentOptions> 
     Array.isArray(fill) && fill.length === 3 && fill.every((value) => value >= 0 && value <= 255),
     'three numbers from 0 to 255',
   );
+  checkBackground(settings.background);
   return settings;
 }

@@ -1,7 +1,9 @@
 /** @file A photo and its labels turned into a training crop: mirrored, turned, cropped between texts, brought to size. */
 
 import { describe, invalid } from '../../describe.ts';
+import { flatten } from '../../detector/background.ts';
 import { DBNetError } from '../../errors.ts';
+import { isTypedArray } from '../../kind-of.ts';
 import type { Point } from '../../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';
 import { type AugmentOptions, withDefaults } from './augment-options.ts';
@@ -102,7 +104,8 @@ export function augment<Polygon extends TextPolygon>(
     shown = { width: cropSize, height: cropSize };
   }
   const footprint = Math.max(1 / factor, 1 / scale);
-  const data = resample(picture, map, { size: cropSize, footprint, fill: settings.fill, shown });
+  const opaque = flatten(picture, settings.background);
+  const data = resample(opaque, map, { size: cropSize, footprint, fill: settings.fill, shown });
   const kept = polygons.flatMap((polygon) => {
     const points = mapAll(map, polygon.points);
     if (mirrored) points.reverse();
@@ -127,7 +130,7 @@ function checkPicture({ data, width, height, channels }: Picture): void {
       `expected a picture of whole sides above 0 with 3 or 4 channels, found ${width}x${height} with ${channels}`,
     );
   }
-  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
+  const bytes = isTypedArray(data, 'Uint8Array', 'Uint8ClampedArray');
   if (bytes && data.length === expected) return;
   throw new DBNetError(
     'invalid-image',

@@ -3,7 +3,7 @@
 import { type Affine, invert, mapPoint } from './affine.ts';
 import { bounds } from './crop-area.ts';
 
-/** Pixels of a picture, row by row; a fourth channel is not looked at. */
+/** Pixels of a picture, row by row; here a fourth channel is not looked at. */
 export interface Picture {
   data: Uint8Array | Uint8ClampedArray;
   width: number;
