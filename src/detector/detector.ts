@@ -12,10 +12,12 @@ import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
 import { TileChoice } from '../tuning/tile-choice.ts';
+import { checkBackground, white } from './background.ts';
 import { Engine, type Outputs } from './engine.ts';
-import { readImage } from './image.ts';
+import { type ReadyImage, readImage } from './image.ts';
 import { checkSize, networkSize } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
+import { Slots } from './slots.ts';
 import type {
   CreateOptions,
   Detection,
@@ -42,6 +44,7 @@ export class TextDetector {
   readonly #engine: Engine;
   readonly #recipe: Recipe;
   readonly #scratch = createRegionScratch();
+  readonly #decoding = new Slots(decodedAtOnce);
 
   private constructor(engine: Engine, recipe: Recipe, info: DetectorInfo) {
     this.#engine = engine;
@@ -115,8 +118,11 @@ export class TextDetector {
   }
 
   /**
-   * Finds the regions of text in an image, in pixels of the image.
-   * @throws DBNetError `invalid-image`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
+   * Finds the regions of text in an image, in pixels of the image. The image counts as it is when this is called: the
+   * caller may change it as soon as it has the promise. Of raw pixels, canvases and bitmaps a call that has to wait for
+   * others keeps a copy; 512 MiB of such copies may wait, one call more is refused as `busy`. Blobs wait undecoded, as
+   * many as you like.
+   * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
    *   `binarize: 'B'`), `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
@@ -125,6 +131,7 @@ export class TextDetector {
       size,
       binarize = 'P',
       scoreOn = 'cpu',
+      background = white,
       onProgress,
       signal,
       ...rest
@@ -132,13 +139,14 @@ export class TextDetector {
     checkSize(size);
     if (binarize !== 'P' && binarize !== 'B') throw invalid('binarize', "'P' or 'B'", binarize);
     checkScoreOn(scoreOn);
+    checkBackground(background);
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
 
-    const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
+    const prepared = this.#prepare(image, size);
+    const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { width, height } = ready;
-    const network = networkSize(ready, size, this.#recipe.shortSide);
     const target = { width, height };
     let postprocess = 0;
     /** Runs and clocks a part of the post-processing. */
@@ -155,6 +163,7 @@ export class TextDetector {
       {
         ...(scoreOn === 'gpu' ? { read: ['mask'], hold: 'P' } : { read: ['P', 'mask'] }),
         mask: { of: binarize, threshold: regionOptions.threshold },
+        background,
       },
       { onProgress, signal },
       async (maps) => {
@@ -199,17 +208,18 @@ export class TextDetector {
    * @throws DBNetError as `detect()`; `missing-threshold-head` where the weights hold P alone.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
-    const { size, onProgress, signal } = checkKeys(options, mapsKeys, 'maps()');
+    const { size, background = white, onProgress, signal } = checkKeys(options, mapsKeys, 'maps()');
     checkSize(size);
+    checkBackground(background);
     this.#needThresholdHead('maps()');
     signal?.throwIfAborted();
-    const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
-    const network = networkSize(ready, size, this.#recipe.shortSide);
+    const prepared = this.#prepare(image, size);
+    const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { value } = await this.#engine.compute(
       ready,
       network,
       'PTB',
-      { read: ['P', 'T', 'B'] },
+      { read: ['P', 'T', 'B'], background },
       { onProgress, signal },
       ({ float32 }) => ({ P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice() }),
     );
@@ -269,6 +279,21 @@ export class TextDetector {
     this.#engine.dispose();
   }
 
+  /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */
+  #prepare(image: ImageSource, size: SizeOption | undefined): Prepared | Promise<Prepared> {
+    const { maxTextureDimension2D } = this.#engine.context.device.limits;
+    const withSize = (ready: ReadyImage): Prepared => {
+      try {
+        return { ready, network: networkSize(ready, size, this.#recipe.shortSide) };
+      } catch (error) {
+        ready.close?.();
+        throw error;
+      }
+    };
+    const read = readImage(image, maxTextureDimension2D, this.#decoding);
+    return 'then' in read ? read.then(withSize) : withSize(read);
+  }
+
   /** The weights' own thresholds first, then the paper's. */
   #regionOptions(options: Partial<RegionOptions>): RegionOptions {
     const { shape } = resolveRegionOptions(options);
@@ -289,8 +314,16 @@ export class TextDetector {
   }
 }
 
+interface Prepared {
+  ready: ReadyImage;
+  network: { width: number; height: number };
+}
+
+/** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */
+const decodedAtOnce = 4;
+
 const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'onProgress', 'signal'];
-const mapsKeys = ['size', 'onProgress', 'signal'];
+const mapsKeys = ['size', 'background', 'onProgress', 'signal'];
 const warmupKeys = ['image', 'outputs', 'scoreOn'];
 const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
 

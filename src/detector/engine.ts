@@ -13,7 +13,7 @@ import { defaultWinogradSize, type WinogradRule } from '../graph/passes/winograd
 import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import { f32Bits } from '../kernels/kernel.ts';
-import type { Preprocess } from '../kernels/preprocess.ts';
+import { type Preprocess, packRgb } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
 import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
@@ -29,7 +29,8 @@ import { ImageUpload } from './image-upload.ts';
 import { networkSize } from './network-size.ts';
 import type { Recipe } from './recipe.ts';
 import { Turns } from './turns.ts';
-import type { OnProgress, Timings, TuneOptions } from './types.ts';
+import type { OnProgress, Rgb, Timings, TuneOptions } from './types.ts';
+import { WaitingImages } from './waiting-images.ts';
 
 /** Which maps are computed and read back. P alone skips the threshold head. */
 export type Outputs = 'P' | 'PTB';
@@ -50,6 +51,8 @@ export interface MapRequest {
   /** The map that can be added up in parts on the GPU. */
   hold?: 'P';
   mask?: { of: 'P' | 'B'; threshold: number };
+  /** What transparent pixels of the image are composed over. */
+  background: Rgb;
 }
 
 /** Maps in mapped memory. */
@@ -81,6 +84,7 @@ export class Engine {
   readonly #pace: Pace;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
+  readonly #waiting = new WaitingImages();
   #disposed = false;
 
   private constructor(
@@ -199,8 +203,8 @@ export class Engine {
 
   /**
    * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid until it is done. Other
-   * frames run meanwhile.
-   * @throws DBNetError `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
+   * frames run meanwhile. The image counts as it is when this is called.
+   * @throws DBNetError `busy`, `invalid-image`, `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
    */
   async compute<T>(
     image: ReadyImage,
@@ -215,15 +219,29 @@ export class Engine {
     const { bytes } = layout;
     let preprocessed = 0;
     let submitted = 0;
+    const source = image.kind === 'texture' ? 'texture' : image.channels;
+    // Without a wait the image is uploaded before this returns.
+    const waits = !this.#turns.idle || !this.#programs.has(programKey(size, outputs, source));
+    const kept = waits ? this.#waiting.keep(image) : image;
+    const upload = async () => {
+      try {
+        const found = this.#program(size, outputs, source, options);
+        const program = found instanceof Program ? found : await found;
+        const own = 'then' in kept ? await kept : kept;
+        const started = performance.now();
+        const steps = await checked(this.context, 'uploading the image', () =>
+          program.steps(this.#upload.upload(own, size)),
+        );
+        return { program, steps, started };
+      } finally {
+        (await kept).close?.();
+      }
+    };
     const submit = async () => {
-      const source = image.kind === 'texture' ? 'texture' : image.channels;
-      const program = await this.#program(size, outputs, source, options);
-      const started = performance.now();
-      const steps = await checked(this.context, 'uploading the image', () =>
-        program.steps(this.#upload.upload(image, size)),
-      );
+      const { program, steps, started } = await upload();
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
+      program.setShape('background', packRgb(request.background));
       if (request.mask) {
         program.setShape('threshold_bits', f32Bits(request.mask.threshold));
         program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
@@ -254,14 +272,7 @@ export class Engine {
       }
       return { staging, held, flops: program.flops };
     };
-    let staging: GPUBuffer;
-    let held: HeldMap | undefined;
-    let flops: number;
-    try {
-      ({ staging, held, flops } = await this.#turns.take(submit));
-    } finally {
-      if (image.kind === 'texture') image.close();
-    }
+    const { staging, held, flops } = await this.#turns.take(submit);
     try {
       const mapped = await this.#readback.map(staging, bytes);
       this.#assertUsable();
@@ -357,32 +368,37 @@ export class Engine {
     return plan(this.#graph(size, outputs), size, { source, ...this.#recipe.input }, this.#choice);
   }
 
-  async #program(
+  /** A program that is known is there at once. */
+  #program(
     size: Size,
     outputs: Outputs,
     source: Preprocess['source'],
-    { onProgress, signal }: CallOptions,
-  ): Promise<Program> {
+    options: CallOptions,
+  ): Program | Promise<Program> {
     this.#assertUsable();
-    signal?.throwIfAborted();
-    const key = `${size.width}x${size.height} ${outputs} ${source}`;
+    options.signal?.throwIfAborted();
+    const key = programKey(size, outputs, source);
     const known = this.#programs.get(key);
+    if (!known) return this.#build(key, this.#plan(size, outputs, source), options);
     // Taken out and put back, so that the map is ordered by use.
     this.#programs.delete(key);
-    const program =
-      known ??
-      (await Program.build(
-        this.#plan(size, outputs, source),
-        {
-          context: this.context,
-          pipelines: this.#pipelines,
-          constants: this.#constants,
-          arena: this.#arena,
-        },
-        (done, total) => onProgress?.({ stage: 'compile', done, total }),
-      ).catch((error) => {
-        throw this.#translate(error);
-      }));
+    this.#programs.set(key, known);
+    return known;
+  }
+
+  async #build(key: string, plan: Plan, { onProgress, signal }: CallOptions): Promise<Program> {
+    const program = await Program.build(
+      plan,
+      {
+        context: this.context,
+        pipelines: this.#pipelines,
+        constants: this.#constants,
+        arena: this.#arena,
+      },
+      (done, total) => onProgress?.({ stage: 'compile', done, total }),
+    ).catch((error) => {
+      throw this.#translate(error);
+    });
     this.#assertUsable();
     signal?.throwIfAborted();
     this.#programs.set(key, program);
@@ -412,6 +428,10 @@ export class Engine {
     return error;
   }
 }
+
+/** Under what a program is kept. */
+const programKey = ({ width, height }: Size, outputs: Outputs, source: Preprocess['source']): string =>
+  `${width}x${height} ${outputs} ${source}`;
 
 interface Layout {
   maps: ReadonlyMap<string, { offset: number; bytes: number }>;
