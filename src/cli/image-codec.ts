@@ -1,10 +1,11 @@
-/** @file Pictures as files: decoding to RGB and writing overlays, through the optional package `sharp`. */
+/** @file Pictures as files: decoding to pixels and writing overlays, through the optional package `sharp`. */
 
 import { Buffer } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import type { RawImage } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
+import { mendJpegHeaders } from './jpeg-headers.ts';
 import type { ImageCodec } from './services.ts';
 
 /** What is used of the package. */
@@ -23,8 +24,8 @@ export const OVERLAY_EXTENSIONS: readonly string[] = Object.keys(ENCODERS);
 
 /**
  * The codec. JPEG, PNG, WebP and what else the installed `sharp` reads; grey, 16-bit, palette and CMYK
- * pictures become 8-bit RGB (sRGB); transparent pixels are laid on white, as a viewer shows them; of an
- * animation the first frame counts. Damaged files are refused rather than half decoded.
+ * pictures become 8-bit RGB (sRGB), or RGBA with straight alpha where they have alpha; of an animation the
+ * first frame counts. Damaged files are refused rather than half decoded.
  *
  * @param load How the package is loaded; the default imports it when it is first needed.
  */
@@ -48,10 +49,9 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
       const sharp = await getSharp();
       const bytes = await readImageFile(path);
       try {
-        const source = sharp(bytes, { failOn: 'warning' });
+        const source = sharp(mendJpegHeaders(bytes), { failOn: 'warning' });
         const upright = ignoreOrientation ? source : source.autoOrient();
         const { data, info } = await upright
-          .flatten({ background: '#ffffff' })
           .toColourspace('srgb')
           .raw({ depth: 'uchar' })
           .toBuffer({ resolveWithObject: true });
@@ -68,10 +68,8 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
 
     async writeGrey(path, data, width, height) {
       const sharp = await getSharp();
-      await sharp(data, { raw: { width, height, channels: 1 } })
-        .toColourspace('b-w')
-        .png()
-        .toFile(path);
+      const picture = sharp(data, { raw: { width, height, channels: 1 } }).toColourspace('b-w');
+      await writeFile(path, await picture.png().toBuffer());
     },
 
     async writeOverlay(path, image, svg) {
@@ -80,8 +78,19 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
       const picture = sharp(data, { raw: { width, height, channels } }).composite([
         { input: Buffer.from(svg) },
       ]);
-      const encode = ENCODERS[path.split('.').at(-1)!.toLowerCase()] ?? ENCODERS.png;
-      await encode(picture).toFile(path);
+      const extension = path.split('.').at(-1)!.toLowerCase();
+      const encode = ENCODERS[extension] ?? ENCODERS.png;
+      const bytes = await encode(picture)
+        .toBuffer()
+        .catch((cause) => {
+          throw new DBNetError(
+            'invalid-image',
+            `expected a picture that can be written as .${extension}, found ${width} x ${height} pixels ` +
+              `(${firstLine(cause)}): give the overlay another extension, such as .png.`,
+            { cause },
+          );
+        });
+      await writeFile(path, bytes);
     },
   };
 }
