@@ -2,11 +2,12 @@
 
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { flatten, white } from '../detector/background.ts';
 import type { Detection, DetectOptions, Maps } from '../detector/types.ts';
 import { writeSafetensors } from '../safetensors/index.ts';
 import { describeError, EXIT, isFatal } from './failure.ts';
 import { type JsonLines, openJsonLines } from './json-lines.ts';
-import { type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
+import { type InputArguments, type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import {
   displayPath,
   makeFolders,
@@ -22,9 +23,7 @@ import { openDetector } from './session.ts';
 import { detectionSummary, regionTable } from './table.ts';
 
 /** Arguments of the command. */
-export interface DetectArguments extends ModelArguments, OutputArguments {
-  ignoreOrientation?: boolean;
-}
+export interface DetectArguments extends ModelArguments, InputArguments, OutputArguments {}
 
 /** What every image needs. */
 interface Run {
@@ -89,23 +88,25 @@ async function detectImage(image: string, index: number, run: Run): Promise<void
   const { codec, cwd, signal, stdout } = services;
   const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
   const detection = await detector.detect(picture, options);
-  const mapsFile = plan.maps[index];
-  if (mapsFile !== undefined) {
-    const maps = await detector.maps(picture, { size: options.size, onProgress: view.report, signal });
-    await writeFile(mapsFile, encodeMaps(maps, image));
-  }
-  const overlay = plan.overlays[index];
-  if (overlay !== undefined) {
-    const svg = drawOverlay(detection.regions, picture.width, picture.height);
-    await codec.writeOverlay(overlay, picture, svg);
-  }
-
-  view.clear();
   const { width, height, truncated, regions } = detection;
+  // First what was found: another file may turn out not to be writable.
+  view.clear();
   json.write({ image, width, height, truncated, regions });
   if (plan.json !== STDOUT) stdout.write(describeImage(image, detection, args.shape ?? 'quad'));
-  if (overlay !== undefined) view.note(`Overlay: ${displayPath(overlay, cwd)}`);
-  if (mapsFile !== undefined) view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
+  const overlay = plan.overlays[index];
+  if (overlay !== undefined) {
+    const opaque = flatten(picture, args.background ?? white);
+    await codec.writeOverlay(overlay, opaque, drawOverlay(regions, width, height));
+    view.note(`Overlay: ${displayPath(overlay, cwd)}`);
+  }
+  const mapsFile = plan.maps[index];
+  if (mapsFile !== undefined) {
+    const { size, background, onProgress } = options;
+    const maps = await detector.maps(picture, { size, background, onProgress, signal });
+    view.clear();
+    await writeFile(mapsFile, encodeMaps(maps, image));
+    view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
+  }
 }
 
 function describeImage(image: string, detection: Detection, shape: 'quad' | 'polygon'): string {

@@ -6,7 +6,7 @@ import { evaluateImages } from './evaluation.ts';
 import { EXIT } from './failure.ts';
 import { openJsonLines } from './json-lines.ts';
 import { readEvalSet } from './label-files.ts';
-import { type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
+import { type InputArguments, type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import { planOutputs, STDOUT } from './outputs.ts';
 import { createProgressView } from './progress.ts';
 import type { Services } from './services.ts';
@@ -14,7 +14,7 @@ import { openDetector } from './session.ts';
 import { ratesSummary } from './table.ts';
 
 /** Arguments of the command. */
-export interface EvalArguments extends ModelArguments {
+export interface EvalArguments extends ModelArguments, InputArguments {
   images: string;
   labels: string;
   json?: string;
@@ -50,7 +50,10 @@ export async function runEval(args: EvalArguments, services: Services): Promise<
       const label = (index: number) => `[${index + 1}/${set.images.length}]`;
       const row = (image: string, { pairs: _, ...counts }: ImageCounts) =>
         json.write({ image, ...rates(counts), ...counts });
-      const total = await evaluateImages(set.images, detector, options, services, view, label, row);
+      const { images } = set;
+      const { ignoreOrientation = false } = args;
+      const labelled = { images, ignoreOrientation };
+      const total = await evaluateImages(labelled, detector, options, services, view, label, row);
       json.write({ total });
       if (plan.json !== STDOUT) stdout.write(`${ratesSummary(total, total, total.images)}\n`);
       if (total.failed > 0) {

@@ -1,6 +1,6 @@
 /** @file Detections of labelled images compared with their labels, image by image; for `eval` and `train`. */
 
-import type { DetectOptions } from '../detector/types.ts';
+import type { DetectOptions, RawImage } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
 import { type Counts, type ImageCounts, matchImage, type Rates, rates, sumCounts } from '../eval/icdar.ts';
 import { describeError, isFatal } from './failure.ts';
@@ -17,6 +17,13 @@ export type Evaluation = Rates &
     failed: number;
   };
 
+/** Labelled images, and how they are read. */
+export interface Labelled {
+  images: readonly EvalImage[];
+  /** True if labels count in stored pixels, not in those of the turned picture. */
+  ignoreOrientation: boolean;
+}
+
 /**
  * Detects text in labelled images. An image that fails is reported, the others go on.
  *
@@ -25,7 +32,7 @@ export type Evaluation = Rates &
  * @throws the error of a failure that concerns all images; the signal's reason.
  */
 export async function evaluateImages(
-  images: readonly EvalImage[],
+  { images, ignoreOrientation }: Labelled,
   detector: Detector,
   options: DetectOptions,
   { codec, signal }: Services,
@@ -39,7 +46,8 @@ export async function evaluateImages(
       signal.throwIfAborted();
       view.start(`${label(index)} ${image.name}`);
       try {
-        const counts = await evaluateImage(image, detector, options, codec);
+        const decode = (path: string) => codec.decode(path, { ignoreOrientation });
+        const counts = await evaluateImage(image, detector, options, decode);
         rows.push(counts);
         onImage(image.name, counts);
       } catch (error) {
@@ -58,12 +66,11 @@ async function evaluateImage(
   image: EvalImage,
   detector: Detector,
   options: DetectOptions,
-  codec: Services['codec'],
+  decode: (path: string) => Promise<RawImage>,
 ): Promise<ImageCounts> {
   const { path, problem, labels } = image;
   if (path === undefined) throw new DBNetError('load-failed', problem ?? 'the image is missing.');
-  // Labels are in stored pixels, so the picture must not be turned.
-  const picture = await codec.decode(path, { ignoreOrientation: true });
+  const picture = await decode(path);
   checkLabelSize(image, picture);
   const { regions } = await detector.detect(picture, options);
   return matchImage(

@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { flatten, white } from '../detector/background.ts';
 import { type LabelArrays, type LabelMapOptions, type LabelMaps, labelMaps } from '../labels/index.ts';
 import { describeError, EXIT, isFatal, UsageError } from './failure.ts';
 import { openJsonLines } from './json-lines.ts';
@@ -15,6 +16,7 @@ import type { Services } from './services.ts';
 export interface LabelMapsArguments extends Partial<LabelMapOptions> {
   labels: string;
   size?: { width: number; height: number };
+  ignoreOrientation?: boolean;
   out?: string;
   json?: string;
   quiet?: boolean;
@@ -43,7 +45,15 @@ export async function runLabelMaps(
   services: Services,
 ): Promise<number> {
   const { codec, cwd, signal, stdout, stderr, now } = services;
-  const { labels: labelsPath, size, out, json: jsonPath, quiet = false, ...options } = args;
+  const {
+    labels: labelsPath,
+    size,
+    ignoreOrientation,
+    out,
+    json: jsonPath,
+    quiet = false,
+    ...options
+  } = args;
   if (image !== undefined && size !== undefined) {
     throw new UsageError('--size is for labels without an image; leave out one of them.');
   }
@@ -60,9 +70,8 @@ export async function runLabelMaps(
   const view = createProgressView(stderr, now, quiet);
   const shown = image ?? labelsPath;
   try {
-    // Labels are in stored pixels, so the picture must not be turned.
     const picture =
-      image === undefined ? undefined : await codec.decode(resolve(cwd, image), { ignoreOrientation: true });
+      image === undefined ? undefined : await codec.decode(resolve(cwd, image), { ignoreOrientation });
     const dimensions = picture ?? size ?? sizeOfLabels(labelled);
     checkLabelSize(labelled, dimensions);
     const maps = labelMaps(labelled.labels, dimensions, options);
@@ -75,7 +84,8 @@ export async function runLabelMaps(
       view.note(`${title}: ${displayPath(files[i], cwd)}`);
     }
     if (picture !== undefined) {
-      await codec.writeOverlay(fileOf(OVERVIEW), picture, drawOverlay(labelled.labels, width, height));
+      const overview = drawOverlay(labelled.labels, width, height);
+      await codec.writeOverlay(fileOf(OVERVIEW), flatten(picture, white), overview);
       view.note(`Labels: ${displayPath(fileOf(OVERVIEW), cwd)}`);
     }
     const polygons = labelled.labels.length;

@@ -7,9 +7,11 @@ import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
 import { type LabelMapsArguments, runLabelMaps } from './label-maps.ts';
 import {
   addImageSizeOption,
+  addInputOptions,
   addLabelMapOptions,
   addModelOptions,
   addNetworkOptions,
+  addOrientationOption,
   parseSeconds,
 } from './options.ts';
 import { packageVersion } from './package-files.ts';
@@ -31,7 +33,7 @@ const EVAL_HELP = `
 Labels: a folder of gt_<image>.txt, "x1,y1,...,x4,y4,text" (### means don't care), or a JSON file
 [{image, width, height, polygons: [{points, text, ignore}]}], paths relative to it or to --images.
 JSON: one line per image, {image, precision, recall, f, matched, labels, detections, ...}, then {total}.
-Labels count in stored pixels, so EXIF orientation is ignored.
+Labels are in pixels of the picture as its EXIF orientation turns it; with --ignore-orientation in those stored.
 ${EXIT_STATUS_HELP}`;
 
 const TUNE_HELP = `
@@ -51,7 +53,8 @@ ${EXIT_STATUS_HELP}`;
 
 const LABEL_MAPS_HELP = `
 Labels: a file gt_<image>.txt or a folder of them, "x1,y1,...,x4,y4,text" (### means don't care), or a JSON file
-[{image, width, height, polygons: [{points, text, ignore}]}]. They count in stored pixels.
+[{image, width, height, polygons: [{points, text, ignore}]}], in pixels of the picture as its EXIF orientation turns
+it; with --ignore-orientation in those stored.
 Writes <image>.probability.png, .probability-mask.png, .threshold.png, .threshold-mask.png (grey, value = pixel / 255)
 and, where an image is given, <image>.labels.png: the numbered polygons over it.
 JSON: one line {image, width, height, polygons, text, ignored: [{index, reason}]}, index from 0; reasons are ignore,
@@ -116,10 +119,8 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .option('--no-overlay', 'write no picture')
     .option('--json <file>', 'regions as JSON; - for standard output, and then nothing else goes there')
     .option('--maps <file>', 'the maps P, T and B as safetensors')
-    .option('-q, --quiet', 'no progress and no notes on stderr, only errors')
-    .optionsGroup('Input:')
-    .option('--ignore-orientation', 'do not turn the image as its EXIF data say');
-  addModelOptions(detect)
+    .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+  addModelOptions(addInputOptions(detect))
     .addHelpText('after', DETECT_HELP)
     .action(async (images: string[]) =>
       end(await runDetect(images, detect.opts<DetectArguments>(), services)),
@@ -137,7 +138,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
       'rows per image as JSON; - for standard output, and then nothing else goes there',
     )
     .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
-  addModelOptions(evaluate)
+  addModelOptions(addInputOptions(evaluate))
     .addHelpText('after', EVAL_HELP)
     .action(async () => end(await runEval(evaluate.opts<EvalArguments>(), services)));
 
@@ -172,7 +173,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .argument('[image]', 'the image; for its size')
     .optionsGroup('Data:')
     .requiredOption('--labels <file|folder>', 'labels of the image: text or JSON');
-  addImageSizeOption(labels)
+  addImageSizeOption(addOrientationOption(labels))
     .optionsGroup('Output:')
     .option('--out <folder>', 'folder for the pictures; is made (default: the current folder)')
     .option(

@@ -33,8 +33,8 @@ export type TrainerLike = Pick<
 /** How pictures are read and written. */
 export interface ImageCodec {
   /**
-   * Decodes a file to RGB, 8 bits. The EXIF orientation is applied unless it is to be ignored. Messages of
-   * errors do not name the file: the caller does, as the user wrote it.
+   * Decodes a file to RGB, 8 bits, or to RGBA with straight alpha. The EXIF orientation is applied unless it is to be
+   * ignored. Messages of errors do not name the file: the caller does, as the user wrote it.
    *
    * @throws DBNetError `load-failed` (no such file), `invalid-image` (not a picture, or damaged),
    *   `missing-package` (no codec).
@@ -42,7 +42,12 @@ export interface ImageCodec {
   decode(path: string, options?: { ignoreOrientation?: boolean }): Promise<RawImage>;
   /** Writes a PNG of one 8-bit channel. */
   writeGrey(path: string, data: Uint8Array, width: number, height: number): Promise<void>;
-  /** Draws an SVG of the image's size over it and writes the result; the extension says as what. */
+  /**
+   * Draws an SVG of the image's size over it and writes the result; the extension says as what.
+   *
+   * @param image Opaque.
+   * @throws DBNetError `invalid-image` where the format cannot hold it, `missing-package`; the file system's error.
+   */
   writeOverlay(path: string, image: RawImage, svg: string): Promise<void>;
 }
 

@@ -53,6 +53,7 @@ export async function runTrain(args: TrainArguments, services: Services): Promis
     try {
       const evaluation = evaluationSet && {
         images: evaluationSet.images,
+        ignoreOrientation: settings.orientation === 'ignored',
         every: args.evalEvery,
         shortSide: args.evalShortSide,
       };

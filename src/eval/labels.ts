@@ -1,6 +1,6 @@
 /**
  * @file Label files: the text files of ICDAR 2015 (one per image) and the project's JSON (one per data set).
- * Coordinates are stored pixels, before any EXIF rotation.
+ * Coordinates are pixels of the picture as its EXIF orientation turns it.
  */
 
 import { DBNetError } from '../errors.ts';

@@ -1,10 +1,10 @@
 /** @file The options of `train`. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { between, positive, wholeNumber } from '../options.ts';
+import { addInputOptions, between, type InputArguments, positive, wholeNumber } from '../options.ts';
 
 /** Arguments of the command. What is not given is not there, so that a resumed run knows what was. */
-export interface TrainArguments {
+export interface TrainArguments extends InputArguments {
   images: string;
   labels: string;
   out: string;
@@ -39,7 +39,7 @@ export interface TrainArguments {
 
 /** Adds the options to the command. */
 export function addTrainOptions(command: Command): Command {
-  return command
+  const data = command
     .optionsGroup('Data:')
     .requiredOption('--images <folder>', 'folder of images')
     .requiredOption('--labels <folder|file>', 'folder of gt_<image>.txt, or a JSON file')
@@ -47,7 +47,8 @@ export function addTrainOptions(command: Command): Command {
       '--no-augment',
       'whole images, fitted to the crop, instead of turned and mirrored crops between texts',
     )
-    .option('--no-flip', 'no mirror images')
+    .option('--no-flip', 'no mirror images');
+  return addInputOptions(data)
     .optionsGroup('Training:')
     .option(
       '--init <file>',

@@ -2,8 +2,7 @@
 
 import { DBNetError } from '../../errors.ts';
 import type { StepResult, TrainingSample } from '../../training/types.ts';
-import { evaluateImages } from '../evaluation.ts';
-import type { EvalImage } from '../label-files.ts';
+import { evaluateImages, type Labelled } from '../evaluation.ts';
 import { writeLossPlot } from '../loss-plot.ts';
 import { displayPath } from '../outputs.ts';
 import type { ProgressView } from '../progress.ts';
@@ -11,7 +10,7 @@ import { replaceBytes, replaceFile } from '../replace-file.ts';
 import type { Services, TrainerLike } from '../services.ts';
 import type { TrainingFiles } from './files.ts';
 import type { TrainingLog } from './log.ts';
-import type { RunSettings } from './run-settings.ts';
+import { type RunSettings, toRgb } from './run-settings.ts';
 import { SampleOrder } from './sample-order.ts';
 import type { Samples } from './samples.ts';
 import { Pace, rateLine } from './summary.ts';
@@ -27,7 +26,7 @@ export interface RunParts {
   samples: Samples;
   log: TrainingLog;
   files: TrainingFiles;
-  evaluation?: { images: readonly EvalImage[]; every?: number; shortSide?: number };
+  evaluation?: Labelled & { every?: number; shortSide?: number };
   checkpointEvery?: number;
 }
 
@@ -100,7 +99,7 @@ export class TrainingRun {
   }
 
   #batch(step: number): Promise<TrainingSample[]> {
-    return this.#parts.samples.batch(this.#order, step, this.#parts.settings.batch);
+    return this.#parts.samples.batch(this.#order, step, this.#parts.settings);
   }
 
   async #step(samples: TrainingSample[], step: number): Promise<StepResult> {
@@ -136,17 +135,18 @@ export class TrainingRun {
 
   async #evaluate(step: number): Promise<void> {
     const { trainer, log, evaluation } = this.#parts;
-    const { images, shortSide } = evaluation!;
+    const { shortSide } = evaluation!;
     const { signal } = this.#services;
     const detector = await this.#services.createDetector({ weights: await trainer.save(), signal });
     const options = {
       ...(shortSide === undefined ? {} : { size: { shortSide } }),
+      background: toRgb(this.#parts.settings.background),
       onProgress: this.#view.report,
       signal,
     };
-    const label = (index: number) => `step ${step}: evaluating [${index + 1}/${images.length}]`;
+    const label = (index: number) => `step ${step}: evaluating [${index + 1}/${evaluation!.images.length}]`;
     try {
-      const rates = await evaluateImages(images, detector, options, this.#services, this.#view, label);
+      const rates = await evaluateImages(evaluation!, detector, options, this.#services, this.#view, label);
       if (rates.images === 0) {
         throw new DBNetError(
           'load-failed',

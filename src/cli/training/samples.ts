@@ -9,6 +9,7 @@ import { describeError, isFatal } from '../failure.ts';
 import { checkLabelSize, type EvalImage, type EvalSet } from '../label-files.ts';
 import type { ProgressView } from '../progress.ts';
 import type { ImageCodec } from '../services.ts';
+import type { RunSettings } from './run-settings.ts';
 import type { SampleOrder } from './sample-order.ts';
 
 /** Bytes of decoded images that are kept: a small data set is decoded once. */
@@ -76,10 +77,14 @@ export class Samples {
    *
    * @throws DBNetError `invalid-image` if no image with text can be used; the error of a failure of all images.
    */
-  async batch(order: SampleOrder, step: number, size: number): Promise<TrainingSample[]> {
+  async batch(
+    order: SampleOrder,
+    step: number,
+    { batch: size, orientation }: Pick<RunSettings, 'batch' | 'orientation'>,
+  ): Promise<TrainingSample[]> {
     const pictures = new Map<number, RawImage>();
     const serves = async (index: number) => {
-      const picture = await this.#load(index);
+      const picture = await this.#load(index, orientation === 'ignored');
       if (picture !== undefined) pictures.set(index, picture);
       return picture !== undefined;
     };
@@ -96,7 +101,7 @@ export class Samples {
     }));
   }
 
-  async #load(index: number): Promise<RawImage | undefined> {
+  async #load(index: number, ignoreOrientation: boolean): Promise<RawImage | undefined> {
     if (this.#failed.has(index)) return undefined;
     const known = this.#cache.get(index);
     if (known !== undefined) {
@@ -107,8 +112,7 @@ export class Samples {
     }
     const image = this.#images[index];
     try {
-      // Labels are in stored pixels, so the picture must not be turned.
-      const picture = await this.#codec.decode(image.path, { ignoreOrientation: true });
+      const picture = await this.#codec.decode(image.path, { ignoreOrientation });
       checkLabelSize(image, picture);
       checkInside(image.labels, picture);
       this.#keep(index, picture);
