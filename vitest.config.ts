@@ -1,12 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
+/** No limits of time: test/setup.ts ends a test that shows no sign of life. */
+const lifetimes = { setupFiles: ['test/setup.ts'], testTimeout: 0, hookTimeout: 0 };
+
 export default defineConfig({
   test: {
     reporters: ['default'],
     silent: 'passed-only',
+    // A process that has done its work may take long to end.
+    teardownTimeout: 300_000,
     projects: [
       {
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 },
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...lifetimes },
       },
       {
         test: {
@@ -17,8 +22,7 @@ export default defineConfig({
           // One runtime after the other: each takes all cores where the adapter is a software one.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
-          testTimeout: 300_000,
-          hookTimeout: 60_000,
+          ...lifetimes,
           globalSetup: ['test/runtimes/announce.ts'],
         },
       },
@@ -27,8 +31,7 @@ export default defineConfig({
           name: 'f16',
           include: ['test/f16/**/*.test.ts'],
           pool: 'forks',
-          testTimeout: 300_000,
-          hookTimeout: 60_000,
+          ...lifetimes,
         },
       },
     ],

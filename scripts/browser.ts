@@ -5,13 +5,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliDecompressSync } from 'node:zlib';
-import puppeteer, { type Browser } from 'puppeteer';
+import puppeteer, { type Browser, type Page } from 'puppeteer';
 import { hasGpuDevice } from '../src/platform/gpu.ts';
 import { resolvePackage } from '../src/platform/host.ts';
 import { type ArchiveFile, cacheFolders, readTar, unpackOnce } from '../src/platform/unpack.ts';
 import { serve } from './static-server.ts';
 
 const OUTPUT_KEPT = 8000;
+
+/** A browser that has not said its address after so many milliseconds does not start at all. */
+const LAUNCH_MS = 300_000;
 
 /** A browser's program, and what it needs to start. */
 interface BrowserProgram {
@@ -101,10 +104,17 @@ function webGpuFlags(software: boolean): string[] {
   return flags;
 }
 
+/** A page without puppeteer's limits of time, which are for quick pages: whoever waits knows how long. */
+export async function newPage(browser: Browser): Promise<Page> {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(0);
+  return page;
+}
+
 /** The adapter that a page gets, or undefined. */
 async function probe(browser: Browser): Promise<{ software: boolean } | undefined> {
-  const server = await serve('/', { '/': '<!doctype html><title>probe</title>' });
-  const page = await browser.newPage();
+  const server = await serve(undefined, { '/': '<!doctype html><title>probe</title>' });
+  const page = await newPage(browser);
   try {
     await page.goto(server.origin);
     return await page.evaluate(async () => {
@@ -135,6 +145,7 @@ export async function launchBrowser(args: string[] = []): Promise<WebGpuBrowser>
       headless: shell ? 'shell' : true,
       args: flags,
       env: { ...process.env, ...env },
+      timeout: LAUNCH_MS,
       protocolTimeout: 0,
     });
     browser.process()?.stderr?.on('data', (chunk) => {

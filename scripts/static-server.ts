@@ -1,10 +1,10 @@
-/** @file A web server on 127.0.0.1 for tests and benchmarks in a browser. */
+/** @file A web server on 127.0.0.1 for examples, tests and benchmarks in a browser. */
 
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { realpath, stat } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
+import { extname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream';
 
 const MIME_TYPES: Record<string, string> = {
@@ -30,36 +30,87 @@ export interface StaticServer {
   close(): Promise<void>;
 }
 
+/** A body, or the file that holds it. */
+export type ServedFile = string | Uint8Array | { path: string };
+
+/** A request that is answered with a status and, for people, a line that says nothing of this machine. */
+class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The path of a request's address, decoded. */
+function pathOf(request: IncomingMessage): string {
+  try {
+    return decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
+  } catch {
+    throw new Refusal(400, 'the address is malformed');
+  }
+}
+
+/** The file of a path below a folder. Hidden ones (`.git`) are none, nor is what a link shows of the outside. */
+async function fileBelow(root: string, path: string): Promise<string> {
+  const hidden = path.split(/[\\/]/).some((part) => part.startsWith('.'));
+  const file = hidden ? undefined : await realpath(join(root, path)).catch(() => undefined);
+  if (!file?.startsWith(join(await realpath(root), sep))) throw new Refusal(404, 'there is no such file');
+  return file;
+}
+
 /**
- * Serves pages held in memory, then the files below a folder. The MIME type comes from the path's ending.
+ * Serves pages, then the files below a folder, to this machine alone: a request that names another host than this
+ * server is refused, as it comes from a page whose name was made to lead here (DNS rebinding).
+ * The MIME type comes from the path's ending.
  *
- * @param root folder; its files are read anew on each request
+ * @param root folder, or undefined for none; its files are read anew on each request
  * @param pages body by path; a path begins with a slash
+ * @param headers of every answer
+ * @param onServed called with the path of each page or file that is served
  */
-export async function serve(root: string, pages: Record<string, string | Uint8Array>): Promise<StaticServer> {
-  const server = createServer(async (request, response) => {
-    const fail = (status: number, text: string) => response.writeHead(status).end(text);
-    try {
-      const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-      const headers = {
-        'content-type': MIME_TYPES[extname(path) || '.html'] ?? 'application/octet-stream',
-        'cache-control': 'no-store',
-      };
-      const page = Object.hasOwn(pages, path) ? Buffer.from(pages[path]) : undefined;
-      if (page !== undefined) {
-        response.writeHead(200, { ...headers, 'content-length': page.length }).end(page);
-        return;
-      }
-      // The path begins with a slash, so that normalize() leaves no `..` that leads out of the root.
-      const file = join(root, normalize(path));
-      const info = await stat(file);
-      if (!info.isFile()) return fail(404, 'not a file');
-      response.writeHead(200, { ...headers, 'content-length': info.size });
-      pipeline(createReadStream(file), response, () => {});
-    } catch (error) {
-      if (response.headersSent) response.destroy();
-      else fail(404, error instanceof Error ? error.message : String(error));
+export async function serve(
+  root: string | undefined,
+  pages: Readonly<Record<string, ServedFile>>,
+  { headers = {}, onServed }: { headers?: Record<string, string>; onServed?: (path: string) => void } = {},
+): Promise<StaticServer> {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method, headers: asked } = request;
+    const { port } = server.address() as AddressInfo;
+    if (asked.host !== `127.0.0.1:${port}` && asked.host !== `localhost:${port}`) {
+      throw new Refusal(421, `this server is 127.0.0.1:${port} alone`);
     }
+    if (method !== 'GET' && method !== 'HEAD') throw new Refusal(405, 'only GET and HEAD');
+    const path = pathOf(request);
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
+    let body: Buffer | undefined;
+    let file = '';
+    if (typeof page === 'string' || page instanceof Uint8Array) body = Buffer.from(page);
+    else if (page) file = page.path;
+    else if (root !== undefined) file = await fileBelow(root, path);
+    else throw new Refusal(404, 'there is no such page');
+    const info = body ? undefined : await stat(file);
+    if (info && !info.isFile()) throw new Refusal(404, 'there is no such file');
+    onServed?.(path);
+    response.writeHead(200, {
+      'content-type': MIME_TYPES[extname(path) || '.html'] ?? 'application/octet-stream',
+      'content-length': body?.length ?? info?.size,
+      'cache-control': 'no-store',
+      'cross-origin-resource-policy': 'same-origin',
+      ...headers,
+    });
+    if (method === 'HEAD') response.end();
+    else if (body) response.end(body);
+    else pipeline(createReadStream(file), response, () => {});
+  };
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error) => {
+      if (response.headersSent) response.destroy();
+      else if (error instanceof Refusal) response.writeHead(error.status).end(error.message);
+      // Its text may hold a path of this machine.
+      else response.writeHead(500).end('the file cannot be read');
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

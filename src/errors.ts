@@ -14,13 +14,16 @@ export type DBNetErrorCode =
   | 'invalid-safetensors'
   /** The file is valid, but a tensor's dtype cannot be converted to numbers here. */
   | 'unsupported-dtype'
-  /** The tensors are not those of a DB-ResNet-18 (missing, superfluous, misshapen, deformable). */
+  /**
+   * The tensors are not those of a DB-ResNet-18 (missing, superfluous, misshapen, deformable), or the state of a training
+   * run is none, or not as it was saved.
+   */
   | 'incompatible-weights'
   /** T or B was asked for, but the weights hold no threshold head. */
   | 'missing-threshold-head'
   /** A file or an address could not be read. */
   | 'load-failed'
-  /** There is no WebGPU here, or no adapter. */
+  /** There is no WebGPU here, no adapter, or it gives no device. */
   | 'no-webgpu'
   /** `precision: 'f16'` was asked for where f16 shaders do not compile. */
   | 'unsupported-precision'
@@ -38,6 +41,8 @@ export type DBNetErrorCode =
   | 'missing-package'
   /** Labels cannot be read, or cannot be those of the image. */
   | 'invalid-labels'
+  /** No pixel of a training batch, or of a data set's crops, is text. */
+  | 'nothing-to-learn'
   /** A loss or a gradient was not finite. */
   | 'training-diverged';
 

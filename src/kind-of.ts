@@ -10,11 +10,13 @@ export function kindOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-interface TypedArrays {
+export interface TypedArrays {
   Uint8Array: Uint8Array;
   Uint8ClampedArray: Uint8ClampedArray;
   Uint32Array: Uint32Array;
+  Int32Array: Int32Array;
   Float32Array: Float32Array;
+  Float64Array: Float64Array;
 }
 
 /** True for a typed array of one of these kinds, subclasses such as Node's `Buffer` included. */

@@ -103,7 +103,7 @@ async function runOnce(
   buffers.poison(kernel, ready.bound);
   const sizes = Object.keys(reference.outputs).map((name) => ({ name, ...place(ready.bound, name) }));
   const total = sizes.reduce((sum, { size }) => sum + size, 0);
-  const staging = readback.acquire(total);
+  const staging = await readback.acquire(total);
   await checked(context, `running '${kernel.label}'`, () => {
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();

@@ -119,7 +119,7 @@ export class CompiledNetwork {
     for (const { buffer, bytes } of tensors) {
       device.queue.writeBuffer(buffer, 0, new Uint8Array(bytes).fill(poison));
     }
-    const staging = this.#readback.acquire(total);
+    const staging = await this.#readback.acquire(total);
     await checked(this.#context, 'running the network', () => {
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();

@@ -43,7 +43,7 @@ export const scores: Measurement = {
 
     const onCpu = async (): Promise<RegionResult> => {
       const total = map.size + mask.size;
-      const staging = readback.acquire(total);
+      const staging = await readback.acquire(total);
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(map, 0, staging, 0, map.size);
       encoder.copyBufferToBuffer(mask, 0, staging, map.size, mask.size);
@@ -60,7 +60,7 @@ export const scores: Measurement = {
     };
     const onGpu = async (): Promise<RegionResult> => {
       const kept = await held.hold(map.size);
-      const staging = readback.acquire(mask.size);
+      const staging = await readback.acquire(mask.size);
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(map, 0, kept.buffer, 0, map.size);
       encoder.copyBufferToBuffer(mask, 0, staging, 0, mask.size);

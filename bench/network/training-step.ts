@@ -192,7 +192,7 @@ class CompiledStep {
     const { device } = this.#context.context;
     const { buffer, bytes } = this.#program.tensor(trainingOutputs.logits);
     const readback = new ReadbackPool(this.#context.context);
-    const staging = readback.acquire(bytes);
+    const staging = await readback.acquire(bytes);
     try {
       await checked(this.#context.context, 'running a training step', () => {
         const encoder = device.createCommandEncoder();

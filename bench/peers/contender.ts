@@ -1,7 +1,7 @@
 /** @file One contender: a page in a browser of its own, started afresh for each cold start. */
 
 import type { Page } from 'puppeteer';
-import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
+import { launchBrowser, newPage, type WebGpuBrowser } from '../../scripts/browser.ts';
 import type { FirstResult, Sample } from './page/harness.ts';
 import type { PeerServer } from './server.ts';
 
@@ -79,10 +79,10 @@ export class OpenContender {
   ): Promise<OpenContender> {
     const browser = await launchBrowser();
     try {
-      const page = await browser.browser.newPage();
+      const page = await newPage(browser.browser);
       const open = new OpenContender(browser, page, timeout);
       await open.#guard(page.goto(server.origin + path));
-      await open.#guard(page.waitForFunction('"peer" in globalThis', { timeout: 0 }));
+      await open.#guard(page.waitForFunction('"peer" in globalThis'));
       return open;
     } catch (error) {
       await browser.browser.close();

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import sharp from 'sharp';
 import { lazyTuner } from '../../scripts/lazy-tuner.mjs';
+import type { ServedFile } from '../../scripts/static-server.ts';
 import { readNetwork } from './network.ts';
 import { writeOnnx } from './onnx.ts';
 import type { Setup } from './page/harness.ts';
-import type { ServedFile } from './server.ts';
 import { writeTfjsModel } from './tfjs-model.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -51,23 +51,23 @@ export async function prepareFiles(
   const ort = join(here, 'node_modules/onnxruntime-web/dist');
   const ortFiles = (await readdir(ort)).filter((name) => /\.(mjs|wasm)$/.test(name));
   const files = new Map<string, ServedFile>([
-    ['/setup.json', { body: JSON.stringify(setup) }],
-    ['/pixels.rgba', { body: pixels }],
+    ['/setup.json', JSON.stringify(setup)],
+    ['/pixels.rgba', pixels],
     ...['ours', 'onnxruntime', 'tfjs'].map((name): [string, ServedFile] => [
       `/page/${name}.html`,
-      { body: `<!doctype html><title>${name}</title><script type="module" src="/page/${name}.js"></script>` },
+      `<!doctype html><title>${name}</title><script type="module" src="/page/${name}.js"></script>`,
     ]),
     ...(await bundlePages()),
-    ['/code/dbnet-webgpu/dbnet-webgpu.js', { body: await bundleCode(join(root, 'src/index.ts')) }],
-    ['/code/tfjs/tfjs.js', { body: await bundleCode(join(here, 'tfjs-entry.mjs')) }],
+    ['/code/dbnet-webgpu/dbnet-webgpu.js', await bundleCode(join(root, 'src/index.ts'))],
+    ['/code/tfjs/tfjs.js', await bundleCode(join(here, 'tfjs-entry.mjs'))],
     ...ortFiles.map((name): [string, ServedFile] => [
       `/code/onnxruntime-web/${name}`,
       { path: join(ort, name) },
     ]),
-    ['/weights/db-resnet18.safetensors', { body: bytes }],
-    ['/weights/db-resnet18.onnx', { body: writeOnnx(network, size) }],
-    ['/weights/db-resnet18.tfjs.json', { body: JSON.stringify(model) }],
-    ['/weights/db-resnet18.tfjs.bin', { body: tfjsWeights }],
+    ['/weights/db-resnet18.safetensors', bytes],
+    ['/weights/db-resnet18.onnx', writeOnnx(network, size)],
+    ['/weights/db-resnet18.tfjs.json', JSON.stringify(model)],
+    ['/weights/db-resnet18.tfjs.bin', tfjsWeights],
   ]);
   const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
   return {
@@ -100,7 +100,7 @@ async function bundlePages(): Promise<[string, ServedFile][]> {
     outdir: '/page',
     outbase: join(here, 'page'),
   });
-  return outputFiles.map(({ path, contents }) => [`/page/${path.split(/[\\/]/).at(-1)}`, { body: contents }]);
+  return outputFiles.map(({ path, contents }) => [`/page/${path.split(/[\\/]/).at(-1)}`, contents]);
 }
 
 async function readVersions(): Promise<Versions> {

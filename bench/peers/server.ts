@@ -4,72 +4,37 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname } from 'node:path';
+import { type ServedFile, type StaticServer, serve } from '../../scripts/static-server.ts';
 
-/** A file by its path on disk, or its contents. */
-export type ServedFile = { path: string } | { body: string | Uint8Array };
-
-export interface PeerServer {
-  /** `http://127.0.0.1:PORT`, a secure context. */
-  origin: string;
+export interface PeerServer extends StaticServer {
   /** The paths fetched since the last call, each once. */
   takeFetched(): string[];
   /** Contents of a served file. */
   read(path: string): Promise<Uint8Array>;
-  close(): Promise<void>;
 }
-
-const mimeTypes: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.mjs': 'text/javascript; charset=utf-8',
-  '.json': 'application/json',
-  '.wasm': 'application/wasm',
-};
 
 /** Serves exactly the files given; a key is the path of the URL and begins with a slash. */
 export async function startServer(files: ReadonlyMap<string, ServedFile>): Promise<PeerServer> {
   const fetched = new Set<string>();
-  const read = async (path: string): Promise<Uint8Array> => {
-    const file = files.get(path);
-    if (!file) throw new Error(`no file is served as ${path}`);
-    return 'path' in file ? readFile(file.path) : Buffer.from(file.body);
-  };
-  const server = createServer(async (request, response) => {
-    try {
-      const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-      const body = await read(pathname);
-      fetched.add(pathname);
-      response.writeHead(200, {
-        'content-type': mimeTypes[extname(pathname)] ?? 'application/octet-stream',
-        'content-length': body.length,
-        'cache-control': 'no-store',
-        'cross-origin-opener-policy': 'same-origin',
-        'cross-origin-embedder-policy': 'require-corp',
-      });
-      response.end(body);
-    } catch (error) {
-      response.writeHead(404).end(error instanceof Error ? error.message : String(error));
-    }
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  const server = await serve(undefined, Object.fromEntries(files), {
+    headers: {
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-embedder-policy': 'require-corp',
+    },
+    onServed: (path) => fetched.add(path),
   });
   return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...server,
     takeFetched() {
       const paths = [...fetched];
       fetched.clear();
       return paths;
     },
-    read,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    async read(path) {
+      const file = files.get(path);
+      if (file === undefined) throw new Error(`no file is served as ${path}`);
+      if (typeof file === 'string' || file instanceof Uint8Array) return Buffer.from(file);
+      return readFile(file.path);
+    },
   };
 }

@@ -1,12 +1,11 @@
 /** @file `dbnet-webgpu detect`: regions of images, as a table, JSON, overlays and maps. */
 
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { flatten, white } from '../detector/background.ts';
-import type { Detection, DetectOptions, Maps } from '../detector/types.ts';
+import type { Detection, DetectOptions, Maps, RawImage } from '../detector/types.ts';
 import { writeSafetensors } from '../safetensors/index.ts';
 import { describeError, EXIT, isFatal } from './failure.ts';
-import { type JsonLines, openJsonLines } from './json-lines.ts';
+import { type JsonLines, withJsonLines } from './json-lines.ts';
 import { type InputArguments, type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import {
   displayPath,
@@ -18,9 +17,10 @@ import {
 } from './outputs.ts';
 import { drawOverlay } from './overlay.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
+import { replaceFile } from './replace-file.ts';
 import type { Detector, Services } from './services.ts';
 import { openDetector } from './session.ts';
-import { detectionSummary, regionTable } from './table.ts';
+import { detectionSummary, regionTable, warningLine } from './table.ts';
 
 /** Arguments of the command. */
 export interface DetectArguments extends ModelArguments, InputArguments, OutputArguments {}
@@ -31,7 +31,6 @@ interface Run {
   options: DetectOptions;
   args: DetectArguments;
   plan: OutputPlan;
-  json: JsonLines;
   view: ProgressView;
   services: Services;
 }
@@ -56,26 +55,13 @@ export async function runDetect(
   const detector = await openDetector(create, services, view, needsThreshold);
   try {
     makeFolders(plan);
-    const json = openJsonLines(plan.json, stdout);
-    const options: DetectOptions = { ...toDetectOptions(args), onProgress: view.report, signal };
-    const run: Run = { detector, options, args, plan, json, view, services };
-    let failures = 0;
-    try {
-      for (const [index, image] of images.entries()) {
-        signal.throwIfAborted();
-        view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
-        try {
-          await detectImage(image, index, run);
-        } catch (error) {
-          if (signal.aborted || isFatal(error)) throw error;
-          failures += 1;
-          view.warn(`error: ${image}: ${describeError(error)}`);
-        }
-      }
-    } finally {
-      view.clear();
-      json.close();
-    }
+    const options: DetectOptions = {
+      ...withSoftwareSize(toDetectOptions(args), detector, view),
+      onProgress: view.report,
+      signal,
+    };
+    const run: Run = { detector, options, args, plan, view, services };
+    const failures = await withJsonLines(plan.json, stdout, (json) => detectImages(images, run, json));
     if (failures > 0 && images.length > 1) view.warn(`${failures} of ${images.length} images failed.`);
     return failures === 0 ? EXIT.done : EXIT.someFailed;
   } finally {
@@ -83,20 +69,83 @@ export async function runDetect(
   }
 }
 
-async function detectImage(image: string, index: number, run: Run): Promise<void> {
-  const { detector, options, args, plan, json, view, services } = run;
-  const { codec, cwd, signal, stdout } = services;
+/** The short side on a software adapter, where the weights' own may take minutes. */
+const softwareShortSide = 736;
+
+/** Options with a smaller size for a software adapter, unless one is given; one line says so. */
+function withSoftwareSize(options: DetectOptions, { info }: Detector, view: ProgressView): DetectOptions {
+  const { size } = options;
+  const { shortSide } = info.weights;
+  const isGiven = size && ('width' in size || size.shortSide !== undefined);
+  if (!info.software || isGiven || shortSide <= softwareShortSide) return options;
+  const times = (shortSide / softwareShortSide) ** 2;
+  view.note(
+    `Without a GPU the short side is scaled to ${softwareShortSide}; --short-side ${shortSide}, the weights' own, finds ` +
+      `more and takes ${times.toFixed(1)} times as long.`,
+  );
+  return { ...options, size: { ...size, shortSide: softwareShortSide } };
+}
+
+/** @returns How many images failed. */
+async function detectImages(images: readonly string[], run: Run, json: JsonLines): Promise<number> {
+  const { args, plan, view, services } = run;
+  const { signal, stdout } = services;
+  let failures = 0;
+  const fail = (image: string, error: unknown) => {
+    if (signal.aborted || isFatal(error)) throw error;
+    failures += 1;
+    view.warn(`error: ${image}: ${describeError(error)}`);
+  };
+  try {
+    for (const [index, image] of images.entries()) {
+      signal.throwIfAborted();
+      view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
+      let found: Found;
+      try {
+        found = await detectImage(image, run);
+      } catch (error) {
+        fail(image, error);
+        continue;
+      }
+      view.clear();
+      const { width, height, network, truncated, warnings, regions } = found.detection;
+      // Before other files, which may turn out not to be writable.
+      await json.write({ image, width, height, network, truncated, warnings, regions });
+      if (plan.json !== STDOUT) stdout.write(describeImage(image, found.detection, args.shape ?? 'quad'));
+      for (const warning of warnings) view.warn(`warning: ${image}: ${warningLine(warning)}`);
+      await writeFiles(image, index, found, run).catch((error) => fail(image, error));
+    }
+  } finally {
+    view.clear();
+  }
+  return failures;
+}
+
+/** An image, and what is in it. */
+interface Found {
+  picture: RawImage;
+  detection: Detection;
+}
+
+async function detectImage(image: string, { detector, options, args, services }: Run): Promise<Found> {
+  const { codec, cwd } = services;
   const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
-  const detection = await detector.detect(picture, options);
-  const { width, height, truncated, regions } = detection;
-  // First what was found: another file may turn out not to be writable.
-  view.clear();
-  json.write({ image, width, height, truncated, regions });
-  if (plan.json !== STDOUT) stdout.write(describeImage(image, detection, args.shape ?? 'quad'));
+  return { picture, detection: await detector.detect(picture, options) };
+}
+
+/** Writes the overlay and the maps that are asked for, and says so. */
+async function writeFiles(
+  image: string,
+  index: number,
+  { picture, detection }: Found,
+  { detector, options, args, plan, view, services }: Run,
+): Promise<void> {
+  const { codec, cwd, signal } = services;
   const overlay = plan.overlays[index];
   if (overlay !== undefined) {
+    const svg = drawOverlay(detection.regions, picture.width, picture.height);
     const opaque = flatten(picture, args.background ?? white);
-    await codec.writeOverlay(overlay, opaque, drawOverlay(regions, width, height));
+    await replaceFile(overlay, await codec.encodeOverlay(opaque, svg, extname(overlay).slice(1)));
     view.note(`Overlay: ${displayPath(overlay, cwd)}`);
   }
   const mapsFile = plan.maps[index];
@@ -104,7 +153,7 @@ async function detectImage(image: string, index: number, run: Run): Promise<void
     const { size, background, onProgress } = options;
     const maps = await detector.maps(picture, { size, background, onProgress, signal });
     view.clear();
-    await writeFile(mapsFile, encodeMaps(maps, image));
+    await replaceFile(mapsFile, encodeMaps(maps, image));
     view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
   }
 }

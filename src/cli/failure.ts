@@ -20,6 +20,35 @@ export class UsageError extends Error {
   }
 }
 
+/** Something that was asked for cannot be written. */
+export class OutputError extends Error {
+  /** @param output A path, or what else the user knows it by. */
+  constructor(output: string, cause: unknown) {
+    super(`${output} cannot be written: ${reasonOf(cause)}.`, { cause });
+    this.name = 'OutputError';
+  }
+}
+
+const REASONS: Record<string, string> = {
+  EACCES: 'it may not be written; check its permissions and those of its folder',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'it would be larger than a file may be here',
+  EISDIR: 'it is a folder',
+  ENAMETOOLONG: 'its name is too long',
+  ENOENT: 'its folder does not exist',
+  ENOSPC: 'no space is left on the device',
+  ENOTDIR: 'its folder is a file',
+  ENXIO: 'it is a pipe that nobody reads',
+  EPERM: 'it may not be written; check its permissions and those of its folder',
+  EROFS: 'the file system is read-only',
+};
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const known = 'code' in cause ? REASONS[String(cause.code)] : undefined;
+  return known ?? cause.message.split('\n')[0].replace(/\.$/, '');
+}
+
 /** After these the other images would fail in the same way. */
 const FATAL: readonly DBNetErrorCode[] = [
   'invalid-argument',
@@ -44,8 +73,8 @@ export function exitStatusOf(error: unknown): number {
 /** An error as one line; with the stack where it is none that the program foresees. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const foreseen = error instanceof DBNetError || error instanceof UsageError || isSystemError(error);
-  return foreseen ? error.message : (error.stack ?? error.message);
+  const foreseen = [DBNetError, UsageError, OutputError].some((kind) => error instanceof kind);
+  return foreseen || isSystemError(error) ? error.message : (error.stack ?? error.message);
 }
 
 /** Errors of the file system and the network, which carry the system call's name. */

@@ -1,10 +1,11 @@
-/** @file Pictures as files: decoding to pixels and writing overlays, through the optional package `sharp`. */
+/** @file Pictures as files: decoding to RGB and writing overlays, through the optional package `sharp`. */
 
 import { Buffer } from 'node:buffer';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import type { RawImage } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
+import { otherThanFile } from './input-file.ts';
 import { mendJpegHeaders } from './jpeg-headers.ts';
 import type { ImageCodec } from './services.ts';
 
@@ -57,49 +58,73 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
           .toBuffer({ resolveWithObject: true });
         return toRawImage(data, info);
       } catch (cause) {
-        if (cause instanceof DBNetError) throw cause;
-        throw new DBNetError(
-          'invalid-image',
-          `expected a whole JPEG, PNG or WebP picture, found ${bytes.length} bytes that cannot be decoded (${firstLine(cause)}).`,
-          { cause },
-        );
+        throw notAPicture(bytes, cause);
       }
     },
 
-    async writeGrey(path, data, width, height) {
+    async size(path, { ignoreOrientation = false } = {}) {
       const sharp = await getSharp();
-      const picture = sharp(data, { raw: { width, height, channels: 1 } }).toColourspace('b-w');
-      await writeFile(path, await picture.png().toBuffer());
+      const bytes = await readImageFile(path);
+      try {
+        const { width, height, orientation = 1 } = await sharp(bytes).metadata();
+        // From 5 on the picture lies on its side.
+        const isTurned = orientation >= 5 && !ignoreOrientation;
+        return isTurned ? { width: height, height: width } : { width, height };
+      } catch (cause) {
+        throw notAPicture(bytes, cause);
+      }
     },
 
-    async writeOverlay(path, image, svg) {
+    async encodeGrey(data, width, height) {
+      const sharp = await getSharp();
+      const picture = sharp(data, { raw: { width, height, channels: 1 } }).toColourspace('b-w');
+      return encode(picture, 'png', { width, height });
+    },
+
+    async encodeOverlay(image, svg, extension) {
       const sharp = await getSharp();
       const { data, width, height, channels } = image;
       const picture = sharp(data, { raw: { width, height, channels } }).composite([
         { input: Buffer.from(svg) },
       ]);
-      const extension = path.split('.').at(-1)!.toLowerCase();
-      const encode = ENCODERS[extension] ?? ENCODERS.png;
-      const bytes = await encode(picture)
-        .toBuffer()
-        .catch((cause) => {
-          throw new DBNetError(
-            'invalid-image',
-            `expected a picture that can be written as .${extension}, found ${width} x ${height} pixels ` +
-              `(${firstLine(cause)}): give the overlay another extension, such as .png.`,
-            { cause },
-          );
-        });
-      await writeFile(path, bytes);
+      return encode(picture, extension.toLowerCase(), image);
     },
   };
+}
+
+function notAPicture(bytes: Uint8Array, cause: unknown): DBNetError {
+  if (cause instanceof DBNetError) return cause;
+  return new DBNetError(
+    'invalid-image',
+    `expected a whole JPEG, PNG or WebP picture, found ${bytes.length} bytes that cannot be decoded (${firstLine(cause)}).`,
+    { cause },
+  );
+}
+
+async function encode(
+  picture: Sharp,
+  extension: string,
+  { width, height }: { width: number; height: number },
+): Promise<Uint8Array> {
+  try {
+    return await (ENCODERS[extension] ?? ENCODERS.png)(picture).toBuffer();
+  } catch (cause) {
+    throw new DBNetError(
+      'invalid-image',
+      `expected a picture that .${extension} can hold, found ${width} x ${height} pixels (${firstLine(cause)}).`,
+      { cause },
+    );
+  }
 }
 
 async function readImageFile(path: string): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
+    const other = otherThanFile(path);
+    if (other !== undefined) throw new DBNetError('load-failed', `expected an image file, found ${other}.`);
     bytes = await readFile(path);
   } catch (cause) {
+    if (cause instanceof DBNetError) throw cause;
     throw new DBNetError('load-failed', `expected an image file, found ${describeReadError(cause)}.`, {
       cause,
     });
@@ -113,7 +138,6 @@ async function readImageFile(path: string): Promise<Uint8Array> {
 function describeReadError(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
-  if (code === 'EISDIR') return 'a folder';
   if (code === 'EACCES' || code === 'EPERM') return 'a file that may not be read';
   return `that it cannot be read (${firstLine(cause)})`;
 }

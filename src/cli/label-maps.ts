@@ -5,16 +5,16 @@ import { join, resolve } from 'node:path';
 import { flatten, white } from '../detector/background.ts';
 import { type LabelArrays, type LabelMapOptions, type LabelMaps, labelMaps } from '../labels/index.ts';
 import { describeError, EXIT, isFatal, UsageError } from './failure.ts';
-import { openJsonLines } from './json-lines.ts';
-import { checkLabelSize, readImageLabels, stemOf } from './label-files.ts';
+import { withJsonLines } from './json-lines.ts';
+import { checkLabelSize, type LabelsArguments, labelsLine, readImageLabels, stemOf } from './label-files.ts';
 import { checkDistinct, displayPath, planOutputs, STDOUT } from './outputs.ts';
 import { drawOverlay } from './overlay.ts';
 import { createProgressView } from './progress.ts';
+import { replaceFile } from './replace-file.ts';
 import type { Services } from './services.ts';
 
 /** Arguments of the command. */
-export interface LabelMapsArguments extends Partial<LabelMapOptions> {
-  labels: string;
+export interface LabelMapsArguments extends LabelsArguments, Partial<LabelMapOptions> {
   size?: { width: number; height: number };
   ignoreOrientation?: boolean;
   out?: string;
@@ -47,6 +47,7 @@ export async function runLabelMaps(
   const { codec, cwd, signal, stdout, stderr, now } = services;
   const {
     labels: labelsPath,
+    labelFormat,
     size,
     ignoreOrientation,
     out,
@@ -57,7 +58,7 @@ export async function runLabelMaps(
   if (image !== undefined && size !== undefined) {
     throw new UsageError('--size is for labels without an image; leave out one of them.');
   }
-  const labelled = readImageLabels(labelsPath, image, cwd);
+  const labelled = readImageLabels({ labels: labelsPath, labelFormat }, image, cwd);
   const inputs = [labelled.file, ...(image === undefined ? [] : [image])];
   const plan = planOutputs([], { json: jsonPath, overlay: false }, cwd, inputs);
   const stem = image === undefined ? stemOf(labelled.file).replace(/^gt_/i, '') : stemOf(image);
@@ -69,6 +70,7 @@ export async function runLabelMaps(
 
   const view = createProgressView(stderr, now, quiet);
   const shown = image ?? labelsPath;
+  view.note(labelsLine({ format: labelled.format, images: [labelled] }));
   try {
     const picture =
       image === undefined ? undefined : await codec.decode(resolve(cwd, image), { ignoreOrientation });
@@ -80,18 +82,18 @@ export async function runLabelMaps(
     mkdirSync(folder, { recursive: true });
     const { width, height, ignored } = maps;
     for (const [i, { name, title }] of MAPS.entries()) {
-      await codec.writeGrey(files[i], toGrey(maps[name]), width, height);
+      await replaceFile(files[i], await codec.encodeGrey(toGrey(maps[name]), width, height));
       view.note(`${title}: ${displayPath(files[i], cwd)}`);
     }
     if (picture !== undefined) {
       const overview = drawOverlay(labelled.labels, width, height);
-      await codec.writeOverlay(fileOf(OVERVIEW), flatten(picture, white), overview);
+      const opaque = flatten(picture, white);
+      await replaceFile(fileOf(OVERVIEW), await codec.encodeOverlay(opaque, overview, 'png'));
       view.note(`Labels: ${displayPath(fileOf(OVERVIEW), cwd)}`);
     }
     const polygons = labelled.labels.length;
-    const lines = openJsonLines(plan.json, stdout);
-    lines.write({ image: shown, width, height, polygons, text: polygons - ignored.length, ignored });
-    lines.close();
+    const line = { image: shown, width, height, polygons, text: polygons - ignored.length, ignored };
+    await withJsonLines(plan.json, stdout, (json) => json.write(line));
     if (plan.json !== STDOUT) stdout.write(`${shown}: ${summary(maps, polygons)}\n`);
     return EXIT.done;
   } catch (error) {

@@ -76,18 +76,16 @@ export function drawLossPlot({ curves, evaluations = [] }: LossPlot): string {
 }
 
 /**
- * Writes the plot; PNG unless the extension says otherwise (as for overlays).
+ * The plot as a picture.
  *
+ * @param extension PNG unless it says otherwise, as for overlays.
  * @throws DBNetError as `drawLossPlot`, and `missing-package` without the package `sharp`
  */
-export async function writeLossPlot(path: string, plot: LossPlot): Promise<void> {
+export async function encodeLossPlot(plot: LossPlot, extension: string): Promise<Uint8Array> {
   const svg = drawLossPlot(plot);
   const paper = new Uint8Array(WIDTH * HEIGHT * 3).fill(255);
-  await createImageCodec().writeOverlay(
-    path,
-    { data: paper, width: WIDTH, height: HEIGHT, channels: 3 },
-    svg,
-  );
+  const image = { data: paper, width: WIDTH, height: HEIGHT, channels: 3 as const };
+  return createImageCodec().encodeOverlay(image, svg, extension);
 }
 
 type Points = readonly (readonly [step: number, value: number])[];

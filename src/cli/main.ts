@@ -5,10 +5,11 @@ import process from 'node:process';
 import { TextDetector } from '../detector/detector.ts';
 import { acquireGpu } from '../platform/gpu.ts';
 import { Trainer } from '../training/trainer.ts';
-import { EXIT } from './failure.ts';
+import { EXIT, OutputError } from './failure.ts';
 import { createImageCodec } from './image-codec.ts';
 import { runProgram } from './program.ts';
-import { Interruption, type OutputStream } from './services.ts';
+import { Interruption } from './services.ts';
+import { openStandardOutput } from './standard-output.ts';
 
 const controller = new AbortController();
 
@@ -30,19 +31,12 @@ function interrupt(message: string, exitStatus: number): void {
 process.on('SIGINT', () => interrupt('Interrupted.', EXIT.interrupted));
 process.on('SIGTERM', () => interrupt('Terminated.', EXIT.terminated));
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (controller.signal.aborted) return;
-  // Whoever read the output has gone, as in `... | head -1`: end as other programs do on SIGPIPE.
-  const interruption =
-    error.code === 'EPIPE'
-      ? new Interruption('', EXIT.brokenPipe)
-      : new Interruption(`error: the output cannot be written: ${error.message}`, EXIT.someFailed);
-  controller.abort(interruption);
-});
 // Without a reader of messages the results still count.
 process.stderr.on('error', () => {});
 
-const status = await runProgram(process.argv.slice(2), {
+const stdout = openStandardOutput();
+
+let status = await runProgram(process.argv.slice(2), {
   createDetector: async (options) => {
     const { gpu } = await acquireGpu();
     return TextDetector.create({ ...options, gpu });
@@ -52,19 +46,21 @@ const status = await runProgram(process.argv.slice(2), {
     return Trainer.create({ ...options, gpu });
   },
   codec: createImageCodec(),
-  stdout: process.stdout,
+  stdout: stdout.stream,
   stderr: process.stderr,
   cwd: process.cwd(),
   signal: controller.signal,
   now: () => performance.now(),
 });
 
-await Promise.all([drain(process.stdout), drain(process.stderr)]);
-process.exit(status);
-
-/** Waits until a stream has passed on what was written to it; `process.exit` would lose the rest. */
-function drain(stream: OutputStream): Promise<void> {
-  return new Promise((done) => {
-    stream.write('', () => done());
-  });
+try {
+  stdout.sync();
+} catch (error) {
+  process.stderr.write(`error: ${new OutputError('standard output', error).message}\n`);
+  status ||= EXIT.someFailed;
 }
+// `process.exit` would lose what has not been passed on; standard output is drained already.
+await new Promise((done) => {
+  process.stderr.write('', done);
+});
+process.exit(status);

@@ -3,7 +3,15 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CreateOptions, DetectOptions, Rgb, SizeOption } from '../detector/types.ts';
+import { LABEL_FORMATS } from '../eval/text-labels.ts';
 import { defaultWeights } from './package-files.ts';
+
+/** The option that says how lines of labels are read. */
+export function labelFormatOption(name: '--label-format' | '--eval-label-format'): Option {
+  return new Option(`${name} <format>`, 'how lines of text are read (default: as all of them fit)').choices(
+    Object.keys(LABEL_FORMATS),
+  );
+}
 
 /** The largest side that `detect()` takes, pixels. What the adapter can do is less. */
 const MAX_SIDE = 65504;
@@ -25,6 +33,7 @@ export interface ModelArguments {
   size?: { width: number; height: number };
   shortSide?: number;
   maxLongSide?: number;
+  maxScale?: number;
   quiet?: boolean;
 }
 
@@ -72,13 +81,18 @@ export function addModelOptions(command: Command): Command {
     )
     .option(
       '--short-side <px>',
-      "scale the short side to this (default: the weights' own, else 736)",
+      "scale the short side to this (default: the weights' own, else 736; for detect without a GPU at most 736)",
       wholeNumber(32, MAX_SIDE),
     )
     .option(
       '--max-long-side <px>',
       'but the long side to no more than this (default: 2048)',
       wholeNumber(32, MAX_SIDE),
+    )
+    .option(
+      '--max-scale <n>',
+      'and enlarge small images no more than so many times (default: 4)',
+      between(1, MAX_SIDE),
     )
     .optionsGroup('Regions:')
     .addOption(
@@ -129,7 +143,7 @@ export function addNetworkOptions(command: Command): Command {
     .addOption(
       new Option('--size <WxH>', 'size at which the network runs, multiples of 32')
         .argParser(sizeParser(32))
-        .conflicts(['shortSide', 'maxLongSide']),
+        .conflicts(['shortSide', 'maxLongSide', 'maxScale']),
     );
 }
 
@@ -196,13 +210,13 @@ export function toDetectOptions(args: ModelArguments & InputArguments): DetectOp
   return size === undefined ? options : { ...options, size };
 }
 
-function toSize({ size, shortSide, maxLongSide }: ModelArguments): SizeOption | undefined {
+function toSize({ size, ...args }: ModelArguments): SizeOption | undefined {
   if (size !== undefined) return size;
-  if (shortSide === undefined && maxLongSide === undefined) return undefined;
-  return {
-    ...(shortSide === undefined ? {} : { shortSide }),
-    ...(maxLongSide === undefined ? {} : { maxLongSide }),
-  };
+  const { shortSide, maxLongSide, maxScale } = args;
+  const bounds = Object.entries({ shortSide, maxLongSide, maxScale }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return bounds.length === 0 ? undefined : Object.fromEntries(bounds);
 }
 
 /** A size as `960x736`; both sides multiples of `step`. */

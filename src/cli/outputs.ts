@@ -1,9 +1,10 @@
 /** @file Which files a run writes, decided and checked before anything is computed. */
 
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { UsageError } from './failure.ts';
 import { OVERLAY_EXTENSIONS } from './image-codec.ts';
+import { packageWeights } from './package-files.ts';
 
 /** Where results go, as the command line says it. */
 export interface OutputArguments {
@@ -133,20 +134,45 @@ function checkExtensions(paths: readonly (string | undefined)[]): void {
 }
 
 /**
+ * Two paths are the same file if they lead to the same place of the same disk: by links, hard ones too, and by other ways
+ * of writing a name. The weights that come with the package are never written.
+ *
  * @param outputs Absolute paths of files that are to be written.
  * @throws UsageError where two outputs, or an output and an input, are the same file.
  */
 export function checkDistinct(outputs: readonly string[], inputs: readonly string[], cwd: string): void {
-  const seen = new Map(inputs.map((path) => [real(resolve(cwd, path)), 'is an input']));
+  const seen = new Map(inputs.map((path) => [identify(resolve(cwd, path)), 'is an input']));
+  const shipped = packageWeights();
+  if (shipped !== undefined) seen.set(identify(shipped), 'holds the weights of the package');
   for (const path of outputs) {
-    const clash = seen.get(real(path));
+    // What is written to a device is not kept.
+    if (existsSync(path) && !statSync(path).isFile()) continue;
+    const file = identify(path);
+    const clash = seen.get(file);
     if (clash !== undefined) {
       throw new UsageError(`${displayPath(path, cwd)} would be overwritten: it ${clash}.`);
     }
-    seen.set(real(path), 'is written twice');
+    seen.set(file, 'is written twice');
   }
 }
 
-function real(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path;
+/** The same text for the same file. */
+function identify(path: string): string {
+  const stat = statOf(path);
+  // Some file systems of Windows number no files.
+  if (stat !== undefined && stat.ino !== 0n) return `${stat.dev}:${stat.ino}`;
+  if (stat !== undefined) return realpathSync.native(path);
+  const folder = dirname(path);
+  const real = existsSync(folder) ? realpathSync.native(folder) : folder;
+  // On most disks of macOS and Windows a.json and A.json will be one file.
+  return join(real, basename(path)).toLowerCase();
+}
+
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    // It is not there, or no path at all, as the address of weights; opening it will say so.
+    return undefined;
+  }
 }

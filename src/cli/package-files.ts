@@ -7,9 +7,18 @@ import { UsageError } from './failure.ts';
 /** The package's folder as seen from `dist/` and from `src/cli/`. */
 const ROOTS = ['../', '../../'];
 
-/** Path of the weights that come with the package. */
+/** Path of the weights that come with the package, if they are there. */
+export function packageWeights(): string | undefined {
+  return findPackageFile('weights/db-resnet18.safetensors');
+}
+
+/**
+ * Path of the weights that are used unless it is said otherwise.
+ *
+ * @throws UsageError if they are missing.
+ */
 export function defaultWeights(): string {
-  const path = findPackageFile('weights/db-resnet18.safetensors');
+  const path = packageWeights();
   if (path === undefined) {
     throw new UsageError(
       'The weights of the package are missing (weights/db-resnet18.safetensors): pass --weights FILE.',

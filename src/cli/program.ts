@@ -1,6 +1,7 @@
 /** @file The command line: commands, options, help, and what a run ends with. */
 
 import { Command, CommanderError } from 'commander';
+import { LABEL_FORMATS } from '../eval/text-labels.ts';
 import { type DetectArguments, runDetect } from './detect.ts';
 import { type EvalArguments, runEval } from './eval.ts';
 import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
@@ -12,15 +13,18 @@ import {
   addModelOptions,
   addNetworkOptions,
   addOrientationOption,
+  labelFormatOption,
   parseSeconds,
 } from './options.ts';
 import { packageVersion } from './package-files.ts';
 import { Interruption, type Services } from './services.ts';
+import { watchOutput } from './standard-output.ts';
 import { runTrain } from './train.ts';
 import { addTrainOptions, type TrainArguments } from './training/options.ts';
 import { runTune, type TuneArguments } from './tune.ts';
 
 const EXIT_STATUS_HELP = `
+Files are written whole or not at all, and never over an input. JSON of a run that fails or is interrupted holds what was done.
 Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 terminated.`;
 
 const DETECT_HELP = `
@@ -29,9 +33,15 @@ Overlays are .png, .jpg or .webp; maps are safetensors with P, T and B, shape [h
 JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
 ${EXIT_STATUS_HELP}`;
 
+const LABEL_FORMATS_HELP = `Lines of text: ${Object.entries(LABEL_FORMATS)
+  .map(([name, line]) => `${name} "${line}"`)
+  .join(', ')}. Without
+--label-format it is the format that all lines of all files fit.`;
+
 const EVAL_HELP = `
-Labels: a folder of gt_<image>.txt, "x1,y1,...,x4,y4,text" (### means don't care), or a JSON file
+Labels: a folder of gt_<image>.txt (text ### means don't care), or a JSON file: what detect --json wrote, or
 [{image, width, height, polygons: [{points, text, ignore}]}], paths relative to it or to --images.
+${LABEL_FORMATS_HELP}
 JSON: one line per image, {image, precision, recall, f, matched, labels, detections, ...}, then {total}.
 Labels are in pixels of the picture as its EXIF orientation turns it; with --ignore-orientation in those stored.
 ${EXIT_STATUS_HELP}`;
@@ -52,9 +62,10 @@ F is that of the ICDAR 2015 protocol (IoU above 0.5).
 ${EXIT_STATUS_HELP}`;
 
 const LABEL_MAPS_HELP = `
-Labels: a file gt_<image>.txt or a folder of them, "x1,y1,...,x4,y4,text" (### means don't care), or a JSON file
-[{image, width, height, polygons: [{points, text, ignore}]}], in pixels of the picture as its EXIF orientation turns
-it; with --ignore-orientation in those stored.
+Labels: a file gt_<image>.txt or a folder of them (text ### means don't care), or a JSON file: what detect --json
+wrote, or [{image, width, height, polygons: [{points, text, ignore}]}]. They count in pixels of the
+picture as its EXIF orientation turns it; with --ignore-orientation in those stored.
+${LABEL_FORMATS_HELP}
 Writes <image>.probability.png, .probability-mask.png, .threshold.png, .threshold-mask.png (grey, value = pixel / 255)
 and, where an image is given, <image>.labels.png: the numbered polygons over it.
 JSON: one line {image, width, height, polygons, text, ignored: [{index, reason}]}, index from 0; reasons are ignore,
@@ -68,26 +79,37 @@ ${EXIT_STATUS_HELP}`;
  * @returns The exit status; errors are printed, never thrown.
  */
 export async function runProgram(args: readonly string[], services: Services): Promise<number> {
+  const output = watchOutput(services.stdout);
+  const signal = AbortSignal.any([services.signal, output.signal]);
   let status: number = EXIT.done;
-  const program = buildProgram(services, (ended) => {
-    status = ended;
-  });
+  let failure: unknown;
   try {
-    await program.parseAsync(args, { from: 'user' });
-    return status;
+    const end = (ended: number) => {
+      status = ended;
+    };
+    await buildProgram({ ...services, signal }, end).parseAsync(args, { from: 'user' });
   } catch (error) {
-    const { signal, stderr } = services;
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
-    if (signal.aborted) {
-      const interruption = signal.reason instanceof Interruption ? signal.reason : undefined;
-      if (interruption !== undefined && interruption.message !== '')
-        stderr.write(`${interruption.message}\n`);
-      return interruption?.exitStatus ?? EXIT.interrupted;
-    }
-    stderr.write(`error: ${describeError(error)}\n`);
-    if (error instanceof UsageError) stderr.write('See --help.\n');
-    return exitStatusOf(error);
+    failure = error;
   }
+  await output.drained();
+  // Results that were lost are no success, whatever became of the rest.
+  const isInterrupted = output.signal.aborted || (failure !== undefined && signal.aborted);
+  if (isInterrupted) return endInterrupted(signal, services);
+  return failure === undefined ? status : endFailed(failure, services);
+}
+
+function endInterrupted({ reason }: AbortSignal, { stderr }: Services): number {
+  const interruption = reason instanceof Interruption ? reason : new Interruption('', EXIT.interrupted);
+  if (interruption.message !== '') stderr.write(`${interruption.message}\n`);
+  return interruption.exitStatus;
+}
+
+function endFailed(error: unknown, { stderr }: Services): number {
+  // Its message has been written.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
+  stderr.write(`error: ${describeError(error)}\n`);
+  if (error instanceof UsageError) stderr.write('See --help.\n');
+  return exitStatusOf(error);
 }
 
 function buildProgram(services: Services, end: (status: number) => void): Command {
@@ -132,6 +154,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .optionsGroup('Data:')
     .requiredOption('--images <folder>', 'folder of images')
     .requiredOption('--labels <folder|file>', 'folder of gt_<image>.txt, or a JSON file')
+    .addOption(labelFormatOption('--label-format'))
     .optionsGroup('Output:')
     .option(
       '--json <file>',
@@ -172,7 +195,8 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .description('draw the maps that labels stand for in training')
     .argument('[image]', 'the image; for its size')
     .optionsGroup('Data:')
-    .requiredOption('--labels <file|folder>', 'labels of the image: text or JSON');
+    .requiredOption('--labels <file|folder>', 'labels of the image: text or JSON')
+    .addOption(labelFormatOption('--label-format'));
   addImageSizeOption(addOrientationOption(labels))
     .optionsGroup('Output:')
     .option('--out <folder>', 'folder for the pictures; is made (default: the current folder)')

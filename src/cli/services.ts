@@ -40,15 +40,18 @@ export interface ImageCodec {
    *   `missing-package` (no codec).
    */
   decode(path: string, options?: { ignoreOrientation?: boolean }): Promise<RawImage>;
-  /** Writes a PNG of one 8-bit channel. */
-  writeGrey(path: string, data: Uint8Array, width: number, height: number): Promise<void>;
+  /** The size that `decode` gives, from the file's header alone. Throws as it does. */
+  size(path: string, options?: { ignoreOrientation?: boolean }): Promise<{ width: number; height: number }>;
+  /** A PNG of one 8-bit channel. */
+  encodeGrey(data: Uint8Array, width: number, height: number): Promise<Uint8Array>;
   /**
-   * Draws an SVG of the image's size over it and writes the result; the extension says as what.
+   * Draws an SVG of the image's size over it.
    *
    * @param image Opaque.
-   * @throws DBNetError `invalid-image` where the format cannot hold it, `missing-package`; the file system's error.
+   * @param extension Says as what the result is encoded: one of `OVERLAY_EXTENSIONS`; others are PNG.
+   * @throws DBNetError `invalid-image` where that format cannot hold it, `missing-package`.
    */
-  writeOverlay(path: string, image: RawImage, svg: string): Promise<void>;
+  encodeOverlay(image: RawImage, svg: string, extension: string): Promise<Uint8Array>;
 }
 
 /** A stream that may be a terminal. */

@@ -1,7 +1,14 @@
 /** @file What the commands print for people: regions, timings, rates, tiles, and the adapter in one line. */
 
 import Table from 'cli-table3';
-import type { Detection, DetectorInfo, Region, Timings, TuningReport } from '../detector/types.ts';
+import type {
+  Detection,
+  DetectionWarning,
+  DetectorInfo,
+  Region,
+  Timings,
+  TuningReport,
+} from '../detector/types.ts';
 import type { Counts, Rates } from '../eval/icdar.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -69,13 +76,23 @@ function align(head: string[], rows: string[][], texts = 0): string {
   return table.toString();
 }
 
-/** One line on a detection: how many regions, at which size of the image, and the time by stage. */
-export function detectionSummary({ regions, width, height, truncated, timings }: Detection): string {
+/** One line on a detection: how many regions, the sizes of image and network, and the time by stage. */
+export function detectionSummary(detection: Detection): string {
+  const { regions, width, height, network, truncated, timings } = detection;
   const count = `${regions.length} ${regions.length === 1 ? 'region' : 'regions'}`;
   const cut = truncated
     ? ' (truncated: more contours than --max-candidates, the smallest were left out)'
     : '';
-  return `${count} in ${width} x ${height} pixels${cut}, ${timingLine(timings)}`;
+  const sizes = `${width} x ${height} pixels, network at ${network.width} x ${network.height}`;
+  return `${count} in ${sizes}${cut}, ${timingLine(timings)}`;
+}
+
+/** What a detection warns of, and which option helps. */
+export function warningLine({ scale, sufficientLongSide }: DetectionWarning): string {
+  return (
+    `for the network it was shrunk to ${scale.toPrecision(2)} of its size, so that small text is lost: use ` +
+    `--max-long-side ${sufficientLongSide} (more memory and time), or cut the image into parts.`
+  );
 }
 
 function timingLine({ preprocess, network, readback, postprocess, total }: Timings): string {

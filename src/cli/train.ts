@@ -2,15 +2,17 @@
 
 import { rmSync } from 'node:fs';
 import { DBNetError } from '../errors.ts';
+import { cropOptions, resolveSettings } from '../training/settings.ts';
 import { describeError, EXIT, UsageError } from './failure.ts';
-import { type EvalSet, readEvalSet } from './label-files.ts';
+import { type EvalSet, filesOf, labelsLine, readEvalSet } from './label-files.ts';
 import { displayPath } from './outputs.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
-import { replaceBytes } from './replace-file.ts';
+import { removePartials, replaceFile } from './replace-file.ts';
 import type { Services, TrainerLike } from './services.ts';
 import { adapterLine } from './table.ts';
 import { type Checkpoint, chooseStart } from './training/checkpoint.ts';
 import { type TrainingFiles, trainingFiles } from './training/files.ts';
+import { lockFiles } from './training/lock.ts';
 import { TrainingLog } from './training/log.ts';
 import type { TrainArguments } from './training/options.ts';
 import { drawPlot, TrainingRun } from './training/run.ts';
@@ -31,19 +33,41 @@ import { softwareLine, trainingSummary } from './training/summary.ts';
  * @throws UsageError, or the error of a failure; the signal's reason, after the step was finished and kept.
  */
 export async function runTrain(args: TrainArguments, services: Services): Promise<number> {
-  const { codec, cwd, stdout, stderr, now } = services;
-  const set = readEvalSet(args.images, args.labels, cwd);
+  const { cwd } = services;
+  const set = readEvalSet(args.images, args, cwd);
   const evaluationSet = readEvaluationSet(args, cwd);
-  const files = trainingFiles(args, inputsOf(args, [set, evaluationSet]), cwd);
+  const files = trainingFiles(args, inputsOf(args.init, [set, evaluationSet]), cwd);
+  const release = lockFiles([files.state, files.log], cwd);
+  try {
+    for (const path of Object.values(files)) if (path !== undefined) removePartials(path);
+    return await train(args, set, evaluationSet, files, services);
+  } finally {
+    release();
+  }
+}
+
+/** The run, to whose files nobody else writes. */
+async function train(
+  args: TrainArguments,
+  set: EvalSet,
+  evaluationSet: EvalSet | undefined,
+  files: TrainingFiles,
+  services: Services,
+): Promise<number> {
+  const { codec, cwd, stdout, stderr, now } = services;
   const shown = displayPath(files.state, cwd);
-  const start = chooseStart(files.state, args, shown);
+  const start = await chooseStart(files.state, args, shown);
   const view = createProgressView(stderr, now, args.quiet ?? false);
+  view.note(labelsLine(set));
+  if (evaluationSet) view.note(labelsLine(evaluationSet, 'Labels of the evaluation'));
   const samples = new Samples(set, codec, view);
   const settings = start
     ? resumedSettings(start.settings, { done: start.step, shown }, args, samples.fingerprint, cwd)
     : newSettings(args, samples.fingerprint, cwd);
   if (start) view.note(`Going on after step ${start.step} of ${settings.steps}: ${shown}`);
   else if (args.resume) view.note(`There is no checkpoint ${shown} yet: beginning with the first step.`);
+  const crops = cropOptions(resolveSettings(toTrainingSettings(settings)));
+  await samples.survey(crops, settings.orientation, services.signal);
 
   const trainer = await openTrainer(start, settings, services, view);
   try {
@@ -64,7 +88,7 @@ export async function runTrain(args: TrainArguments, services: Services): Promis
         view,
       );
       const diverged = await untilDiverged(() => run.train(), view);
-      await replaceBytes(files.weights, await trainer.save());
+      await replaceFile(files.weights, await trainer.save());
       if (diverged) {
         await drawPlot(files.plot, log);
         view.warn(
@@ -89,21 +113,21 @@ export async function runTrain(args: TrainArguments, services: Services): Promis
 
 /** @throws UsageError where an option of the evaluation lacks the others. */
 function readEvaluationSet(args: TrainArguments, cwd: string): EvalSet | undefined {
-  const { evalImages, evalLabels, evalEvery, evalShortSide } = args;
+  const { evalImages, evalLabels, evalLabelFormat, evalEvery, evalShortSide } = args;
   if (evalImages !== undefined && evalLabels !== undefined) {
-    return readEvalSet(evalImages, evalLabels, cwd, '--eval-');
+    return readEvalSet(evalImages, { labels: evalLabels, labelFormat: evalLabelFormat }, cwd, '--eval-');
   }
-  if ([evalImages, evalLabels, evalEvery, evalShortSide].every((value) => value === undefined))
+  if (
+    [evalImages, evalLabels, evalLabelFormat, evalEvery, evalShortSide].every((value) => value === undefined)
+  )
     return undefined;
   throw new UsageError('An evaluation needs both --eval-images and --eval-labels.');
 }
 
 /** Files that must not be overwritten. */
-function inputsOf({ labels, evalLabels, init }: TrainArguments, sets: (EvalSet | undefined)[]): string[] {
-  const images = sets.flatMap((set) => set?.images.flatMap(({ path }) => path ?? []) ?? []);
-  return [labels, evalLabels, init === 'random' ? undefined : init, ...images].filter(
-    (path) => path !== undefined,
-  );
+function inputsOf(init: string | undefined, sets: (EvalSet | undefined)[]): string[] {
+  const files = sets.flatMap((set) => (set ? filesOf(set) : []));
+  return init === undefined || init === 'random' ? files : [init, ...files];
 }
 
 async function openTrainer(

@@ -1,7 +1,7 @@
 /** @file `dbnet-webgpu tune`: the fastest tiles for this adapter, measured and kept. */
 
 import { EXIT } from './failure.ts';
-import { openJsonLines } from './json-lines.ts';
+import { withJsonLines } from './json-lines.ts';
 import { type ModelArguments, toCreateOptions } from './options.ts';
 import { planOutputs, STDOUT } from './outputs.ts';
 import { createProgressView } from './progress.ts';
@@ -30,17 +30,15 @@ export async function runTune(args: TuneArguments, services: Services): Promise<
   const view = createProgressView(stderr, now, args.quiet ?? false);
   const detector = await openDetector(create, services, view);
   try {
-    view.start('tuning');
-    const report = await detector
-      .tune(args.size, { budgetMs: args.budget, onProgress: view.report, signal })
-      .finally(() => view.clear());
-    const { adapter, software, precision } = detector.info;
-    const json = openJsonLines(plan.json, stdout);
-    try {
-      json.write({ adapter, software, precision, ...report });
-    } finally {
-      json.close();
-    }
+    const report = await withJsonLines(plan.json, stdout, async (json) => {
+      view.start('tuning');
+      const measured = await detector
+        .tune(args.size, { budgetMs: args.budget, onProgress: view.report, signal })
+        .finally(() => view.clear());
+      const { adapter, software, precision } = detector.info;
+      await json.write({ adapter, software, precision, ...measured });
+      return measured;
+    });
     for (const { name, tile, winograd, reason } of report.rejected) {
       view.note(`${name}: ${methodName(tile, winograd)} was left out: ${reason.split('\n')[0]}`);
     }

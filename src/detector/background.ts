@@ -1,18 +1,12 @@
 /** @file What shows through transparent pixels: the one rule for images of every kind. */
 
-import { invalid } from '../describe.ts';
+import { tuple, whole } from '../check.ts';
 import type { RawImage, Rgb } from './types.ts';
 
 /** What viewers show behind transparent pixels. */
 export const white: Rgb = [255, 255, 255];
 
-/** @throws DBNetError `invalid-argument`. */
-export function checkBackground(value: unknown): Rgb {
-  const isByte = (part: unknown) =>
-    Number.isInteger(part) && (part as number) >= 0 && (part as number) <= 255;
-  if (Array.isArray(value) && value.length === 3 && value.every(isByte)) return value as unknown as Rgb;
-  throw invalid('background', '[red, green, blue], whole numbers from 0 to 255', value);
-}
+export const rgb = tuple<Rgb>('[red, green, blue], whole numbers from 0 to 255', 3, whole(0, 255));
 
 /**
  * Straight RGBA composed over a colour, each channel round((pixel * alpha + colour * (255 - alpha)) / 255), as

@@ -1,21 +1,32 @@
 /** @file The public face: an image in, regions of text out. */
 
-import { invalid } from '../describe.ts';
+import {
+  abortSignal,
+  anything,
+  callback,
+  check,
+  checkOptions,
+  checkSize,
+  type Kinds,
+  oneOf,
+  positive,
+} from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import { resolveRegionOptions } from '../postprocess/options.ts';
+import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
 import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
+import { overlapMuch, sumSpans } from '../postprocess/score.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
-import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
+import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
 import { TileChoice } from '../tuning/tile-choice.ts';
-import { checkBackground, white } from './background.ts';
+import { rgb, white } from './background.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { type ReadyImage, readImage } from './image.ts';
-import { checkSize, networkSize } from './network-size.ts';
+import { checkSize as checkSizeOption, networkSize, shrinkWarning } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import { Slots } from './slots.ts';
 import type {
@@ -29,6 +40,7 @@ import type {
   SizeOption,
   TuneOptions,
   TuningReport,
+  WeightsSource,
 } from './types.ts';
 
 /**
@@ -67,13 +79,9 @@ export class TextDetector {
       tune = 'cached',
       onProgress,
       signal,
-    } = checkKeys(options, createKeys, 'create()');
-    if (!['f32', 'f16', 'auto'].includes(precision)) {
-      throw invalid('precision', "'f32', 'f16' or 'auto'", precision);
-    }
-    if (!['off', 'cached', 'full'].includes(tune)) throw invalid('tune', "'off', 'cached' or 'full'", tune);
+    } = checkOptions(options, createKinds);
     signal?.throwIfAborted();
-    const bytes = await loadBytes(weights, {
+    const bytes = await loadBytes(weights as WeightsSource, {
       onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
       signal,
     });
@@ -87,6 +95,7 @@ export class TextDetector {
       const tiles = new TileChoice(context, chosen);
       if (tune !== 'off') await tiles.load();
       const engine = await Engine.create(context, checkpoint, recipe, tiles);
+      signal?.throwIfAborted();
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
         software: context.software,
@@ -96,14 +105,12 @@ export class TextDetector {
           parameters: checkpoint.parameters,
           hasThresholdHead: checkpoint.hasThresholdHead,
           input: recipe.input,
+          shortSide: recipe.shortSide,
           metadata: { ...file.metadata },
         },
       });
-      if (tune === 'full' && !engine.isTuned(networkSize(square, undefined, recipe.shortSide))) {
-        await detector.tune(undefined, { onProgress, signal }).catch((error) => {
-          detector.dispose();
-          throw error;
-        });
+      if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.shortSide))) {
+        await detector.tune(undefined, { onProgress, signal });
       }
       return detector;
     } catch (error) {
@@ -123,7 +130,7 @@ export class TextDetector {
    * others keeps a copy; 512 MiB of such copies may wait, one call more is refused as `busy`. Blobs wait undecoded, as
    * many as you like.
    * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
-   *   `binarize: 'B'`), `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
@@ -135,11 +142,8 @@ export class TextDetector {
       onProgress,
       signal,
       ...rest
-    } = checkObject(options, 'detect()');
-    checkSize(size);
-    if (binarize !== 'P' && binarize !== 'B') throw invalid('binarize', "'P' or 'B'", binarize);
-    checkScoreOn(scoreOn);
-    checkBackground(background);
+    } = checkOptions(options, detectKinds);
+    checkSizeOption(size);
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
@@ -170,15 +174,19 @@ export class TextDetector {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
         const mask = maps.words('mask');
         let found: RegionResult;
+        const finish = (work: () => RegionResult) => clocked(() => this.#assertFinite(work));
         if (scoreOn === 'gpu') {
           const { candidates, groups } = clocked(() =>
             findMaskCandidates({ mask, ...network }, regionOptions, this.#scratch),
           );
-          const sums = await maps.sums(groups);
+          // Where outlines nest, adding up anew for each of them would take the device seconds.
+          const sums = overlapMuch(groups, network.width * network.height)
+            ? sumSpans(await maps.held(), groups)
+            : await maps.sums(groups);
           signal?.throwIfAborted();
-          found = clocked(() => finishRegions(candidates, sums, regionOptions, target));
+          found = finish(() => finishRegions(candidates, sums, regionOptions, target));
         } else {
-          found = clocked(() =>
+          found = finish(() =>
             findRegions(
               { data: maps.float32('P'), mask, ...network },
               { ...regionOptions, target },
@@ -190,10 +198,13 @@ export class TextDetector {
         return found;
       },
     );
+    const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
     return {
       ...value,
       width,
       height,
+      network,
+      warnings: warning ? [warning] : [],
       timings: {
         ...timings,
         readback: timings.readback - postprocess,
@@ -208,9 +219,8 @@ export class TextDetector {
    * @throws DBNetError as `detect()`; `missing-threshold-head` where the weights hold P alone.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
-    const { size, background = white, onProgress, signal } = checkKeys(options, mapsKeys, 'maps()');
-    checkSize(size);
-    checkBackground(background);
+    const { size, background = white, onProgress, signal } = checkOptions(options, mapsKinds);
+    checkSizeOption(size);
     this.#needThresholdHead('maps()');
     signal?.throwIfAborted();
     const prepared = this.#prepare(image, size);
@@ -234,25 +244,14 @@ export class TextDetector {
    * @param options.scoreOn as for `detect()`.
    * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
-  async warmup(
-    size?: SizeOption,
-    options: {
-      image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
-      outputs?: Outputs;
-      scoreOn?: 'cpu' | 'gpu';
-    } = {},
-  ): Promise<void> {
-    const {
-      image = { width: 1, height: 1 },
-      outputs = 'P',
-      scoreOn,
-    } = checkKeys(options, warmupKeys, 'warmup()');
-    checkScoreOn(scoreOn);
-    if (outputs !== 'P' && outputs !== 'PTB') throw invalid('outputs', "'P' or 'PTB'", outputs);
+  async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
+    const { image, outputs = 'P', scoreOn } = checkOptions(options, warmupKinds);
+    if (image !== undefined) checkSize('Option image', image);
+    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
+    check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
-    const network = networkSize(image, checkSize(size), this.#recipe.shortSide);
-    const source = image.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
-    await this.#engine.warmup(network, outputs, source, { hold: scoreOn === 'gpu' ? 'P' : undefined });
+    const network = networkSize(image, size, this.#recipe.shortSide);
+    await this.#engine.warmup(network, outputs, channels, { hold: scoreOn === 'gpu' ? 'P' : undefined });
   }
 
   /**
@@ -265,11 +264,8 @@ export class TextDetector {
    * @throws DBNetError `invalid-argument`, `gpu-error`, `disposed`, `device-lost`; the signal's reason.
    */
   async tune(size?: SizeOption, options: TuneOptions = {}): Promise<TuningReport> {
-    const { budgetMs, onProgress, signal } = checkKeys(options, tuneKeys, 'tune()');
-    if (budgetMs !== undefined && !(typeof budgetMs === 'number' && budgetMs > 0)) {
-      throw invalid('budgetMs', 'a positive number of milliseconds', budgetMs);
-    }
-    const network = networkSize(square, checkSize(size), this.#recipe.shortSide);
+    const { budgetMs, onProgress, signal } = checkOptions(options, tuneKinds);
+    const network = networkSize(undefined, size, this.#recipe.shortSide);
     signal?.throwIfAborted();
     return await this.#engine.tune(network, { budgetMs, onProgress, signal });
   }
@@ -295,12 +291,30 @@ export class TextDetector {
   }
 
   /** The weights' own thresholds first, then the paper's. */
-  #regionOptions(options: Partial<RegionOptions>): RegionOptions {
-    const { shape } = resolveRegionOptions(options);
+  #regionOptions(given: Partial<RegionOptions>): RegionOptions {
     const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
-    const stated = shape === 'quad' ? { ...thresholds, unclipRatio } : thresholds;
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const stated = given.shape === 'polygon' ? thresholds : { ...thresholds, unclipRatio };
     return resolveRegionOptions({ ...stated, ...given });
+  }
+
+  /**
+   * Post-processing refuses a P that is not finite; of everything else it was given, the options were checked before.
+   * @throws DBNetError `incompatible-weights`.
+   */
+  #assertFinite<T>(postprocess: () => T): T {
+    try {
+      return postprocess();
+    } catch (cause) {
+      if (!(cause instanceof DBNetError && cause.code === 'invalid-argument')) throw cause;
+      throw new DBNetError(
+        'incompatible-weights',
+        `these weights give probabilities that are not finite in precision '${this.info.precision}' (${cause.message}): ` +
+          (this.info.precision === 'f16'
+            ? "use precision 'f32'"
+            : 'the file is damaged or the training diverged'),
+        { cause },
+      );
+    }
   }
 
   #needThresholdHead(what: string): void {
@@ -322,13 +336,37 @@ interface Prepared {
 /** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */
 const decodedAtOnce = 4;
 
-const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'onProgress', 'signal'];
-const mapsKeys = ['size', 'background', 'onProgress', 'signal'];
-const warmupKeys = ['image', 'outputs', 'scoreOn'];
-const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
+/** Options of {@link TextDetector.warmup}. */
+interface WarmupOptions {
+  image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
+  outputs?: Outputs;
+  scoreOn?: 'cpu' | 'gpu';
+}
 
-/** The image that a bound on the sides is taken for where there is none. */
-const square = { width: 1, height: 1 };
+const warmupChannels = oneOf(1, 3, 4, 'texture');
+
+const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
+  onProgress: callback,
+  signal: abortSignal,
+};
+const createKinds: Kinds<CreateOptions> = {
+  weights: anything,
+  ...gpuKinds,
+  input: anything,
+  precision: oneOf('f32', 'f16', 'auto'),
+  tune: oneOf('off', 'cached', 'full'),
+  ...callKinds,
+};
+const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
+const scoreOn = oneOf('cpu', 'gpu');
+const detectKinds: Kinds<DetectOptions> = {
+  ...regionKinds,
+  binarize: oneOf('P', 'B'),
+  scoreOn,
+  ...mapsKinds,
+};
+const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB'), scoreOn };
+const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
 
 /** @throws DBNetError `unsupported-precision`. */
 async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
@@ -341,22 +379,4 @@ async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuConte
     "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
       "use 'f32' or 'auto'",
   );
-}
-
-/** @throws DBNetError `invalid-argument` for options that are no object or have an unknown key. */
-function checkKeys<T extends object>(options: T, known: readonly string[], call: string): T {
-  checkObject(options, call);
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw invalid(unknown, `one of ${known.join(', ')} in ${call}`, unknown);
-  return options;
-}
-
-function checkObject<T extends object>(options: T, call: string): T {
-  if (typeof options !== 'object' || options === null) throw invalid(`of ${call}`, 'an object', options);
-  return options;
-}
-
-function checkScoreOn(value: unknown): void {
-  if (value !== undefined && value !== 'cpu' && value !== 'gpu')
-    throw invalid('scoreOn', "'cpu' or 'gpu'", value);
 }

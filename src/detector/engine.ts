@@ -3,7 +3,6 @@
  * are shared by all of them, and calls take turns on the device.
  */
 
-import { DBNetError } from '../errors.ts';
 import type { Checkpoint } from '../graph/checkpoint.ts';
 import { chooseHeadPixels } from '../graph/choose-tile.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
@@ -16,7 +15,7 @@ import { f32Bits } from '../kernels/kernel.ts';
 import { type Preprocess, packRgb } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
-import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
 import { type HeldMap, HeldMaps, type Spans } from '../runtime/held-maps.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
@@ -63,6 +62,8 @@ export interface MappedMaps {
   words(name: 'mask'): Uint32Array;
   /** Sums of the held map over groups of spans, f32: another round trip. The spans are read before it returns. */
   sums(spans: Spans): Promise<Float32Array>;
+  /** The held map, copied: another round trip. */
+  held(): Promise<Float32Array>;
 }
 
 /** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
@@ -85,7 +86,6 @@ export class Engine {
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
   readonly #waiting = new WaitingImages();
-  #disposed = false;
 
   private constructor(
     context: GpuContext,
@@ -112,7 +112,7 @@ export class Engine {
   }
 
   /**
-   * Folds and uploads the weights.
+   * Folds and uploads the weights. What it holds, also when it fails, is freed with the context.
    * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
    */
   static async create(
@@ -124,17 +124,10 @@ export class Engine {
     const graphOf = (thresholdHead: boolean) =>
       foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
     const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, tiles);
-    try {
-      await checked(context, 'uploading the weights', () => {
-        // Those of a size that was tuned may differ from these; then its program uploads what is missing.
-        const size = networkSize({ width: 1, height: 1 }, undefined, recipe.shortSide);
-        for (const outputs of ['P', 'PTB'] as const) {
-          engine.#constants.upload(engine.#plan(size, outputs, 4).constants);
-        }
-      });
-    } catch (error) {
-      engine.#destroy();
-      throw error;
+    // Those of a size that was tuned may differ from these; then its program uploads what is missing.
+    const size = networkSize(undefined, undefined, recipe.shortSide);
+    for (const outputs of ['P', 'PTB'] as const) {
+      await engine.#constants.upload(engine.#plan(size, outputs, 4).constants);
     }
     return engine;
   }
@@ -173,19 +166,19 @@ export class Engine {
    */
   async tune(size: Size, { budgetMs, onProgress, signal }: TuneOptions): Promise<TuningReport> {
     return await this.#turns.take(async () => {
-      this.#assertUsable();
+      assertUsable(this.context);
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
       try {
         const tuned = await this.#tiles.tune(this.#convolutions(size), this.#pipelines, {
           budgetMs,
           onProgress: (done, total) => {
-            this.#assertUsable();
+            assertUsable(this.context);
             onProgress?.({ stage: 'tune', done, total });
           },
           signal,
         });
-        this.#assertUsable();
+        assertUsable(this.context);
         codes.push(...tuned.codes);
         this.#programs.clear();
         for (const program of old) program.destroy();
@@ -231,7 +224,12 @@ export class Engine {
         const started = performance.now();
         const steps = await checked(this.context, 'uploading the image', () =>
           program.steps(this.#upload.upload(own, size)),
-        );
+        ).catch((error) => {
+          // What could not be had must not be taken for memory by the next image.
+          this.#upload.destroy();
+          this.#arena.destroy();
+          throw error;
+        });
         return { program, steps, started };
       } finally {
         (await kept).close?.();
@@ -241,16 +239,18 @@ export class Engine {
       const { program, steps, started } = await upload();
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
+      assertUsable(this.context);
       program.setShape('background', packRgb(request.background));
       if (request.mask) {
         program.setShape('threshold_bits', f32Bits(request.mask.threshold));
         program.setShape('mask_of_binary', request.mask.of === 'B' ? 1 : 0);
       }
-      const held = request.hold && (await this.#hold(program.tensor(request.hold).bytes));
-      const staging = this.#readback.acquire(bytes);
-      submitted = performance.now();
-      preprocessed = submitted - started;
+      const staging = await this.#readback.acquire(bytes);
+      let held: HeldMap | undefined;
       try {
+        if (request.hold) held = await this.#hold(program.tensor(request.hold).bytes);
+        submitted = performance.now();
+        preprocessed = submitted - started;
         await run(this.context, steps, {
           pace: this.#pace,
           finish: (encoder) => {
@@ -275,7 +275,7 @@ export class Engine {
     const { staging, held, flops } = await this.#turns.take(submit);
     try {
       const mapped = await this.#readback.map(staging, bytes);
-      this.#assertUsable();
+      assertUsable(this.context);
       const mappedAt = performance.now();
       onProgress?.({ stage: 'network', done: flops, total: flops });
       signal?.throwIfAborted();
@@ -284,10 +284,14 @@ export class Engine {
         words: (name) => new Uint32Array(mapped, ...view(layout, name)),
         sums: async (spans) => {
           if (!held) throw new Error('no map is held');
-          this.#assertUsable();
+          assertUsable(this.context);
           const sums = await this.#held.sum(held, spans);
-          this.#assertUsable();
+          assertUsable(this.context);
           return sums;
+        },
+        held: async () => {
+          if (!held) throw new Error('no map is held');
+          return new Float32Array(await this.#readback.read(held.buffer, held.bytes));
         },
       });
       return {
@@ -308,13 +312,6 @@ export class Engine {
 
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#destroy();
-  }
-
-  #destroy(): void {
-    for (const program of this.#programs.values()) program.destroy();
     this.#programs.clear();
     this.#arena.destroy();
     this.#constants.destroy();
@@ -353,7 +350,7 @@ export class Engine {
     const held = await this.#held.hold(bytes).catch((error) => {
       throw this.#translate(error);
     });
-    this.#assertUsable();
+    assertUsable(this.context);
     return held;
   }
 
@@ -361,7 +358,7 @@ export class Engine {
     await this.#held.prepare().catch((error) => {
       throw this.#translate(error);
     });
-    this.#assertUsable();
+    assertUsable(this.context);
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
@@ -375,7 +372,7 @@ export class Engine {
     source: Preprocess['source'],
     options: CallOptions,
   ): Program | Promise<Program> {
-    this.#assertUsable();
+    assertUsable(this.context);
     options.signal?.throwIfAborted();
     const key = programKey(size, outputs, source);
     const known = this.#programs.get(key);
@@ -399,8 +396,7 @@ export class Engine {
     ).catch((error) => {
       throw this.#translate(error);
     });
-    this.#assertUsable();
-    signal?.throwIfAborted();
+    // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
     if (this.#programs.size > maxPrograms) {
       const [oldest, unused] = this.#programs.entries().next().value!;
@@ -408,20 +404,14 @@ export class Engine {
       unused.destroy();
       this.#pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
     }
+    signal?.throwIfAborted();
     return program;
-  }
-
-  #assertUsable(): void {
-    if (this.#disposed) {
-      throw new DBNetError('disposed', 'the detector was disposed: create a new one');
-    }
-    assertNotLost(this.context);
   }
 
   /** What went wrong because the detector was disposed or the device lost is reported as that. */
   #translate(error: unknown): unknown {
     try {
-      this.#assertUsable();
+      assertUsable(this.context);
     } catch (reason) {
       return reason;
     }

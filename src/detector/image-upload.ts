@@ -51,14 +51,16 @@ export class ImageUpload {
     ]);
   }
 
+  /** Frees all buffers and textures. The next image gets new ones. */
   destroy(): void {
-    this.#pixels?.destroy();
-    this.#texture?.texture.destroy();
-    this.#table?.destroy();
+    this.#context.memory.free(this.#pixels, this.#texture?.texture, this.#table);
+    this.#pixels = undefined;
+    this.#texture = undefined;
+    this.#table = undefined;
   }
 
   #uploadPixels({ data, width, height, channels }: ReadyImage & { kind: 'pixels' }): GPUBuffer {
-    const { device } = this.#context;
+    const { device, memory } = this.#context;
     // The shader reads whole words.
     const size = Math.ceil(data.length / 4) * 4;
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
@@ -71,8 +73,8 @@ export class ImageUpload {
       );
     }
     if (!this.#pixels || this.#pixels.size < size) {
-      this.#pixels?.destroy();
-      this.#pixels = device.createBuffer({
+      memory.free(this.#pixels);
+      this.#pixels = memory.createBuffer({
         label: 'pixels',
         size,
         usage: bufferUsage.storage | bufferUsage.copyTo,
@@ -89,7 +91,7 @@ export class ImageUpload {
   }
 
   #uploadTexture({ source, width, height }: ReadyImage & { kind: 'texture' }): GPUTextureView {
-    const { device } = this.#context;
+    const { device, memory } = this.#context;
     if (typeof device.queue.copyExternalImageToTexture !== 'function') {
       throw new DBNetError(
         'invalid-image',
@@ -98,8 +100,8 @@ export class ImageUpload {
     }
     const old = this.#texture?.texture;
     if (!this.#texture || old?.width !== width || old.height !== height) {
-      old?.destroy();
-      const texture = device.createTexture({
+      memory.free(old);
+      const texture = memory.createTexture({
         label: 'image',
         size: [width, height],
         format: 'rgba8unorm',
@@ -120,12 +122,12 @@ export class ImageUpload {
   }
 
   #uploadTable(source: Size, target: Size): GPUBuffer {
-    const { device } = this.#context;
+    const { device, memory } = this.#context;
     const key = [source.width, source.height, target.width, target.height].join();
     const size = 8 * (1 + target.width + target.height);
     if (!this.#table || this.#table.size < size) {
-      this.#table?.destroy();
-      this.#table = device.createBuffer({
+      memory.free(this.#table);
+      this.#table = memory.createBuffer({
         label: 'resize table',
         size,
         usage: bufferUsage.storage | bufferUsage.copyTo,

@@ -29,10 +29,17 @@ export type ImageSource =
 
 /**
  * The size at which the network runs, in pixels.
- * Bounds: s = min(shortSide / short, maxLongSide / long); each side = max(32, round(side * s / 32) * 32).
+ *
+ * Bounds: the image is scaled by s = min(shortSide / short, maxLongSide / long, maxScale); each side becomes the nearest
+ * multiple of 32, round(side * s / 32) * 32, but at least 32 and at most the largest multiple within `maxLongSide`.
+ * Defaults: `shortSide` the weights' own, else 736; `maxLongSide` 2048; `maxScale` 4, beyond which small pictures take time
+ * and no more is found (`docs/architecture.md`).
+ *
  * Fixed: `width` and `height`, multiples of 32.
  */
-export type SizeOption = { shortSide?: number; maxLongSide?: number } | { width: number; height: number };
+export type SizeOption =
+  | { shortSide?: number; maxLongSide?: number; maxScale?: number }
+  | { width: number; height: number };
 
 /**
  * How far a call has come. `done` and `total` are bytes for `weights`, classes of layers for `tune` (with fractions),
@@ -71,14 +78,30 @@ export interface Timings {
   total: number;
 }
 
+/** What a caller should know of a detection that did not fail. */
+export interface DetectionWarning {
+  /** The image was made so small for the network, less than half of what was wanted, that small text is lost. */
+  code: 'text-shrunk';
+  /** For people: what happened, and what to do. */
+  message: string;
+  /** Network pixels per pixel of the image, of the axis that was shrunk more. */
+  scale: number;
+  /** The `maxLongSide` at which the text is not shrunk. */
+  sufficientLongSide: number;
+}
+
 /** What {@link TextDetector.detect} gives: regions in pixels of the source image. */
 export interface Detection {
   regions: Region[];
   /** Size of the source image, pixels. */
   width: number;
   height: number;
+  /** Size at which the network ran, pixels. */
+  network: { width: number; height: number };
   /** True if the mask had more contours than `maxCandidates`, so that the smallest were left out. */
   truncated: boolean;
+  /** Why text may have been missed, and what to do. Usually empty. */
+  warnings: DetectionWarning[];
   timings: Timings;
 }
 
@@ -131,6 +154,8 @@ export interface DetectorInfo {
     parameters: number;
     hasThresholdHead: boolean;
     input: InputRecipe;
+    /** Pixels of the short side at which the network runs unless `size` says otherwise. */
+    shortSide: number;
     /** All `__metadata__` of the weights file. */
     metadata: Record<string, string>;
   };

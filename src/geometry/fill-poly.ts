@@ -4,19 +4,23 @@
  * filled together, so that a ring in a ring is a hole.
  */
 
+import { scratchKind } from '../check.ts';
+
 /** Memory that is used again from polygon to polygon; the marks are all zero between calls. */
 export interface FillScratch {
   marks: Uint8Array;
-  /** First and last marked pixel of each row. */
-  spans: Int32Array;
+  /** One bit for each 32 pixels of a row, set where one of them is marked, so that the inside need not be searched. */
+  blocks: Uint32Array;
   /** Size of the box that is being filled. */
   width: number;
   height: number;
 }
 
+export const fillScratch = scratchKind<FillScratch>('createFillScratch');
+
 /** An empty scratch; it grows to the largest polygon. */
 export function createFillScratch(): FillScratch {
-  return { marks: new Uint8Array(0), spans: new Int32Array(0), width: 0, height: 0 };
+  return fillScratch.mark({ marks: new Uint8Array(0), blocks: new Uint32Array(0), width: 0, height: 0 });
 }
 
 /** This pixel and all after it in the row change sides. */
@@ -67,40 +71,55 @@ export function pixelBox(
 /** Begins to fill in a box of this size. */
 export function startFill(scratch: FillScratch, width: number, height: number): void {
   if (scratch.marks.length < width * height) scratch.marks = new Uint8Array(width * height);
-  if (scratch.spans.length < 2 * height) scratch.spans = new Int32Array(2 * height);
+  const words = wordsOfRow(width) * height;
+  if (scratch.blocks.length < words) scratch.blocks = new Uint32Array(words);
   scratch.width = width;
   scratch.height = height;
-  for (let y = 0; y < height; y++) {
-    scratch.spans[2 * y] = width;
-    scratch.spans[2 * y + 1] = -1;
-  }
 }
+
+/** Words of `blocks` for a row of pixels. */
+const wordsOfRow = (width: number) => Math.ceil(width / 1024);
 
 /**
  * Visits what the edges added since `startFill` enclose, row by row: runs of pixels `from` to (not including)
  * `to`. The marks are zero afterwards.
  */
 export function finishFill(
-  { marks, spans, width, height }: FillScratch,
+  { marks, blocks, width, height }: FillScratch,
   visit: (y: number, from: number, to: number) => void,
 ): void {
+  const words = wordsOfRow(width);
   for (let y = 0; y < height; y++) {
     const row = y * width;
-    const end = spans[2 * y + 1] + 1;
     let inside = 0;
     let from = -1;
-    for (let x = spans[2 * y]; x < end; x++) {
-      const mark = marks[row + x];
-      marks[row + x] = 0;
-      inside ^= mark & TOGGLE;
-      if ((inside | (mark & EDGE)) !== 0) {
-        if (from < 0) from = x;
-      } else if (from >= 0) {
-        visit(y, from, x);
-        from = -1;
+    let x = 0;
+    for (let word = 0; word < words; word++) {
+      let bits = blocks[y * words + word];
+      blocks[y * words + word] = 0;
+      for (; bits !== 0; bits &= bits - 1) {
+        const block = 32 * (32 * word + 31 - Math.clz32(bits & -bits));
+        // Nothing is marked up to this block: an edge ends, the inside goes on.
+        if (from >= 0 && inside === 0 && block > x) {
+          visit(y, from, x);
+          from = -1;
+        }
+        const end = Math.min(block + 32, width);
+        for (x = block; x < end; x++) {
+          const mark = marks[row + x];
+          marks[row + x] = 0;
+          inside ^= mark & TOGGLE;
+          if ((inside | (mark & EDGE)) !== 0) {
+            if (from < 0) from = x;
+          } else if (from >= 0) {
+            visit(y, from, x);
+            from = -1;
+          }
+        }
       }
     }
-    if (from >= 0) visit(y, from, end);
+    // Whoever is inside at the end has a crossing to the right of the box: the row is filled up to its end.
+    if (from >= 0) visit(y, from, inside === 0 ? x : width);
   }
 }
 
@@ -175,8 +194,6 @@ function markCrossings(scratch: FillScratch, x0: number, y0: number, x1: number,
   for (let y = Math.max(upper, 0); y < lower; y++) {
     const x = Math.max(0, Math.ceil(x0 + (y - y0) * slope));
     if (x < width) mark(scratch, x, y, TOGGLE);
-    // The crossing lies to the right of the map: the row is filled up to its end.
-    else scratch.spans[2 * y + 1] = width - 1;
   }
 }
 
@@ -200,11 +217,10 @@ function markLine(scratch: FillScratch, x0: number, y0: number, x1: number, y1: 
   }
 }
 
-/** Sets a mark at a pixel of the box and widens its row's span to it. */
-function mark(scratch: FillScratch, x: number, y: number, bit: number): void {
+/** Sets a mark at a pixel of the box. */
+function mark({ marks, blocks, width }: FillScratch, x: number, y: number, bit: number): void {
   // Two crossings at one pixel cancel out; two edges do not.
-  if (bit === TOGGLE) scratch.marks[y * scratch.width + x] ^= TOGGLE;
-  else scratch.marks[y * scratch.width + x] |= EDGE;
-  if (x < scratch.spans[2 * y]) scratch.spans[2 * y] = x;
-  if (x > scratch.spans[2 * y + 1]) scratch.spans[2 * y + 1] = x;
+  if (bit === TOGGLE) marks[y * width + x] ^= TOGGLE;
+  else marks[y * width + x] |= EDGE;
+  blocks[y * wordsOfRow(width) + (x >> 10)] |= 1 << ((x >> 5) & 31);
 }

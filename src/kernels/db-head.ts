@@ -120,9 +120,13 @@ export function dbHead(
     : `features0[pixel * ${stride}u + c]`;
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
-// Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case.
+// Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case. What is not finite stays as it is, so
+// that it is noticed; it is told from the bits, since compilers may assume that it does not occur.
 fn sigmoid(x: vec4<f32>) -> vec4<f32> {
-  return 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+  let result = 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+  let bits = bitcast<vec4<u32>>(x);
+  let exponent = vec4<u32>(0x7f800000u);
+  return bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(result), bits, (bits & exponent) == exponent));
 }
 
 #if ${mask}

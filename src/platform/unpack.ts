@@ -1,8 +1,23 @@
 /** @file Unpacks archives once into a private, versioned cache folder, safely when two processes do it at once. */
 
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 
 /** A regular file of an archive. */
 export interface ArchiveFile {
@@ -40,36 +55,95 @@ export function readTar(archive: Uint8Array): ArchiveFile[] {
 
 /** Where this user's unpacked files may go, best first: the cache folder, then the temporary folder. */
 export function cacheFolders(): string[] {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  const { XDG_CACHE_HOME: chosen = '' } = process.env;
+  // By the XDG specification a relative path counts as none.
+  const cache = isAbsolute(chosen) ? chosen : join(homedir(), '.cache');
   return [join(cache, 'dbnet-webgpu'), join(tmpdir(), `dbnet-webgpu-${process.getuid?.() ?? 'user'}`)];
 }
 
-/** Whether only this user can have put files there: libraries that another user could swap are not loaded. */
-function isPrivate(folder: string): boolean {
-  const stat = lstatSync(folder, { throwIfNoEntry: false });
-  if (stat === undefined || !stat.isDirectory()) return false;
-  return process.getuid === undefined || (stat.uid === process.getuid() && (stat.mode & 0o022) === 0);
+/** The list of a folder's files, with the SHA-256 of each; written last. */
+const CHECKSUMS = 'sha256.json';
+
+const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
+
+/**
+ * What lets another user put files at a path, or undefined: libraries that others could swap are not loaded. Every
+ * folder on the way counts, and where links lead. Others may write only where they cannot replace what is not theirs.
+ */
+function exposure(path: string, links = 0): string | undefined {
+  const uid = process.getuid?.();
+  if (uid === undefined) return undefined; // Windows: the user's folders are the user's.
+  if (links > 40) return `${path}: too many links`;
+  const parts = path.split(sep);
+  for (let count = 1; count <= parts.length; count++) {
+    const place = parts.slice(0, count).join(sep) || sep;
+    const stat = lstatSync(place);
+    if (stat.uid !== uid && stat.uid !== 0) return `${place}: it belongs to another user`;
+    if (stat.isSymbolicLink()) {
+      const problem = exposure(resolve(realpathSync(dirname(place)), readlinkSync(place)), links + 1);
+      if (problem !== undefined) return problem;
+    } else if ((stat.mode & 0o022) !== 0 && !(stat.isDirectory() && (stat.mode & 0o1000) !== 0)) {
+      return `${place}: other users can write there`;
+    }
+  }
+  return undefined;
 }
 
-/** Writes files below `folder`; a name that leads out of it is refused. */
-function writeFiles(folder: string, files: ArchiveFile[]): void {
-  for (const { name, mode, data } of files) {
+/** Whether a folder that was unpacked once is whole: all of its files as they were, and none that others could swap. */
+function isWhole(folder: string, required: readonly string[]): boolean {
+  try {
+    if (!lstatSync(folder).isDirectory()) return false;
+    const sums: Record<string, string> = JSON.parse(readFileSync(join(folder, CHECKSUMS), 'utf8'));
+    if (!required.every((name) => Object.hasOwn(sums, name))) return false;
+    return [CHECKSUMS, ...Object.keys(sums)].every((name) => {
+      const path = join(folder, name);
+      if (!lstatSync(path).isFile() || exposure(path) !== undefined) return false;
+      return name === CHECKSUMS || sha256(readFileSync(path)) === sums[name];
+    });
+  } catch {
+    return false;
+  }
+}
+
+/** Sees to it that what a file or folder holds outlives a loss of power. */
+function flush(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Writes files below `folder`, and their checksums; a name that leads out of it is refused. */
+function writeFiles(folder: string, files: readonly ArchiveFile[]): void {
+  const folders = new Set([folder]);
+  const sums: Record<string, string> = {};
+  const write = ({ name, mode, data }: ArchiveFile) => {
     const path = resolve(folder, name);
     if (!path.startsWith(folder + sep))
       throw new Error(`the archive holds a path outside its folder: ${name}`);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    for (let above = dirname(path); above !== folder; above = dirname(above)) folders.add(above);
     writeFileSync(path, data, { mode: mode & 0o755 });
+    flush(path);
+  };
+  for (const file of files) {
+    write(file);
+    sums[file.name] = sha256(file.data);
   }
+  write({ name: CHECKSUMS, mode: 0o644, data: new TextEncoder().encode(JSON.stringify(sums)) });
+  if (process.platform !== 'win32') folders.forEach(flush);
 }
 
 /**
- * The folder `name` with the files that `read` gives, unpacked on the first call only.
+ * The folder `name` with the files that `read` gives, unpacked on the first call, and again whenever it is not whole.
  * It is filled as a temporary sibling and renamed, so that no process ever sees half of it.
  *
  * @param parents candidate parent folders, best first; one that others can write to, or that is full or
  *   read-only, is passed over
  * @param name folder name; holds the version, so that an update unpacks anew
- * @param required names that must be there; a cleaner of temporary files may have taken some
+ * @param required names that must be in the archive
  * @throws Error with one line per parent folder, if none of them can be used
  */
 export function unpackOnce(
@@ -79,33 +153,36 @@ export function unpackOnce(
   read: () => ArchiveFile[],
 ): string {
   const problems: string[] = [];
-  for (const parent of parents) {
+  for (const parent of parents.map((path) => resolve(path))) {
     try {
       mkdirSync(parent, { recursive: true, mode: 0o700 });
-      if (!isPrivate(parent)) {
-        problems.push(`${parent}: other users can write there`);
+      const problem = lstatSync(parent).isDirectory() ? exposure(parent) : `${parent}: it is a link`;
+      if (problem !== undefined) {
+        problems.push(problem);
         continue;
       }
       const target = join(parent, name);
-      const complete = () => isPrivate(target) && required.every((file) => existsSync(join(target, file)));
-      if (complete()) return target;
+      if (isWhole(target, required)) return target;
 
       const temporary = mkdtempSync(`${target}.`);
       try {
-        writeFiles(temporary, read());
-        // Another process may have finished since: then its folder, being complete, is the one to use.
-        if (!complete()) {
-          rmSync(target, { recursive: true, force: true });
+        const files = join(temporary, 'new');
+        mkdirSync(files, { mode: 0o700 });
+        writeFiles(files, read());
+        // Another process may have finished since: then its folder, being whole, is the one to use.
+        if (!isWhole(target, required)) {
+          if (existsSync(target)) renameSync(target, join(temporary, 'old'));
           try {
-            renameSync(temporary, target);
+            renameSync(files, target);
           } catch (error) {
-            if (!complete()) throw error;
+            if (!isWhole(target, required)) throw error;
           }
+          if (process.platform !== 'win32') flush(parent);
         }
       } finally {
         rmSync(temporary, { recursive: true, force: true });
       }
-      if (complete()) return target;
+      if (isWhole(target, required)) return target;
       problems.push(`${target}: not all of ${required.join(', ')} were in the archive`);
     } catch (error) {
       problems.push(`${parent}: ${error instanceof Error ? error.message : String(error)}`);

@@ -4,14 +4,15 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
+import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
 import { isTypedArray } from '../kind-of.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
 import { addRows, type SpanGroups } from './fill.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
-import { resolveRegionOptions } from './options.ts';
-import { createRegionScratch, type RegionScratch } from './region-scratch.ts';
+import { regionKinds, resolveRegionOptions } from './options.ts';
+import { createRegionScratch, type RegionScratch, regionScratch } from './region-scratch.ts';
 import { sumSpans } from './score.ts';
 import type {
   FindRegionsOptions,
@@ -22,7 +23,9 @@ import type {
   RegionResult,
 } from './types.ts';
 import { unclip, unclipRect } from './unclip.ts';
-import { checkMap, checkObject, checkRowSums, checkSide } from './validate.ts';
+import { checkMap, checkRowSums } from './validate.ts';
+
+const findKinds: Kinds<FindRegionsOptions> = { ...regionKinds, target: anything };
 
 /**
  * The regions of text in a probability map, in the order in which a scan of the mask, row by row, meets their
@@ -41,17 +44,15 @@ export function findRegions(
   options: FindRegionsOptions = {},
   scratch: RegionScratch = createRegionScratch(),
 ): RegionResult {
-  checkObject('Post-processing options', options);
-  const { target = map, ...rest } = options;
+  const { target, ...rest } = checkOptions(options, findKinds);
   const resolved = resolveRegionOptions(rest);
   checkMap(map);
-  checkObject('Option target', target);
-  checkSide('Option target.width', target.width);
-  checkSide('Option target.height', target.height);
+  check('scratch', scratch, regionScratch);
+  const size = target === undefined ? map : checkSize('Option target', target);
 
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
-  return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, target);
+  return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, size);
 }
 
 /** A mask whose P is elsewhere: rows of `ceil(width / 32)` words, see `ProbabilityMap`. */

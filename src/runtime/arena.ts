@@ -28,10 +28,10 @@ export class Arena {
 
   /**
    * Makes every buffer at least as large as `sizes` says.
-   * @throws DBNetError `limit-exceeded` if a buffer would be larger than the device allows.
+   * @throws DBNetError `limit-exceeded` if a buffer would be larger than the device allows, `disposed`.
    */
   reserve(sizes: readonly number[]): void {
-    const { device } = this.#context;
+    const { device, memory } = this.#context;
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
     const largest = Math.max(...sizes);
@@ -46,8 +46,8 @@ export class Arena {
     sizes.forEach((size, index) => {
       const old = this.#buffers[index];
       if (old && old.size >= size) return;
-      old?.destroy();
-      this.#buffers[index] = device.createBuffer({
+      memory.free(old);
+      this.#buffers[index] = memory.createBuffer({
         label: `activations ${index}`,
         size,
         usage: bufferUsage.storage | bufferUsage.copyFrom | bufferUsage.copyTo,
@@ -58,7 +58,7 @@ export class Arena {
 
   /** Frees all buffers. The next `reserve` makes new ones. */
   destroy(): void {
-    for (const buffer of this.#buffers.splice(0)) buffer.destroy();
+    this.#context.memory.free(...this.#buffers.splice(0));
     this.generation++;
   }
 }

@@ -1,6 +1,8 @@
 /** @file Getting a device: adapter, limits, and the honest word on whether it is a GPU at all. */
 
+import { can, type Kinds, kind } from '../check.ts';
 import { DBNetError } from '../errors.ts';
+import { DeviceMemory } from './device-memory.ts';
 
 export interface AdapterDescription {
   vendor: string;
@@ -14,9 +16,11 @@ export interface GpuContext {
   adapter: AdapterDescription;
   /** True where shaders run on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
+  /** All that is held on the device. */
+  memory: DeviceMemory;
   /** Set once the device is lost, with the reason. */
   lost: { reason: string } | undefined;
-  /** Destroys the device if it was opened here. */
+  /** Frees all that is held on the device, and destroys the device if it was opened here. */
   close(): void;
 }
 
@@ -34,11 +38,25 @@ const wantedFeatures = ['shader-f16', 'timestamp-query'] as const;
 /** Names under which software adapters are known. */
 const softwareNames = /swiftshader|llvmpipe|lavapipe|software|basic render|\bwarp\b/i;
 
+/** What a device comes from. */
+export interface DeviceOptions {
+  gpu?: GPU;
+  device?: GPUDevice;
+}
+
+export const gpuKinds: Kinds<DeviceOptions> = {
+  gpu: kind('a GPU', (value) => can(value, 'requestAdapter')),
+  device: kind(
+    'a GPUDevice',
+    (value) => can(value, 'createBuffer') && can((value as GPUDevice).lost, 'then'),
+  ),
+};
+
 /**
  * Opens a device, or takes the caller's, which is then never destroyed.
- * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter.
+ * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter, or where it gives no device.
  */
-export async function openDevice(options: { gpu?: GPU; device?: GPUDevice }): Promise<GpuContext> {
+export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
   if (options.device) return watch(options.device, options.device.adapterInfo, false, () => {});
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) {
@@ -48,7 +66,9 @@ export async function openDevice(options: { gpu?: GPU; device?: GPUDevice }): Pr
         "Deno, or in Node pass `gpu: create([])` of the package 'webgpu'",
     );
   }
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await granted('an adapter', () =>
+    gpu.requestAdapter({ powerPreference: 'high-performance' }),
+  );
   if (!adapter) {
     throw new DBNetError(
       'no-webgpu',
@@ -56,12 +76,28 @@ export async function openDevice(options: { gpu?: GPU; device?: GPUDevice }): Pr
         '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
     );
   }
-  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-  const device = await adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  const device = await granted('a device', () => {
+    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+    return adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  });
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
   return watch(device, adapter.info, fallback, () => device.destroy(), gpu);
+}
+
+/** What WebGPU is asked for. @throws DBNetError `no-webgpu` where it refuses. */
+async function granted<T>(what: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DBNetError(
+      'no-webgpu',
+      `expected ${what} of WebGPU, found a refusal (${reason}): close what else uses the GPU, or update its driver`,
+      { cause },
+    );
+  }
 }
 
 /**
@@ -90,7 +126,7 @@ function watch(
   device: GPUDevice,
   info: GPUAdapterInfo | undefined,
   fallback: boolean,
-  close: () => void,
+  destroy: () => void,
   /** Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
   gpu?: GPU,
 ): GpuContext & { gpu?: GPU } {
@@ -102,7 +138,20 @@ function watch(
   };
   const software =
     fallback || info?.isFallbackAdapter === true || softwareNames.test(Object.values(adapter).join(' '));
-  const context: GpuContext & { gpu?: GPU } = { device, adapter, software, lost: undefined, close, gpu };
+  const memory = new DeviceMemory(device);
+  const close = () => {
+    memory.close();
+    destroy();
+  };
+  const context: GpuContext & { gpu?: GPU } = {
+    device,
+    adapter,
+    software,
+    memory,
+    lost: undefined,
+    close,
+    gpu,
+  };
   void device.lost.then(({ reason, message }) => {
     context.lost = { reason: message || reason };
   });
@@ -112,7 +161,7 @@ function watch(
 /**
  * Runs `work` and gives its result, or the first error that the device reports of what was issued in it.
  * `work` must issue its commands before its first `await`.
- * @throws DBNetError `gpu-error` or `device-lost`.
+ * @throws DBNetError `gpu-error`, `disposed` or `device-lost`.
  */
 export async function checked<T>(context: GpuContext, what: string, work: () => T | Promise<T>): Promise<T> {
   const { device } = context;
@@ -128,7 +177,7 @@ export async function checked<T>(context: GpuContext, what: string, work: () => 
   }
   // Both are awaited: a rejection of the work must not leave the scopes' promises unhandled.
   const [result, ...errors] = await Promise.allSettled([pending, ...scopes]);
-  assertNotLost(context);
+  assertUsable(context);
   for (const error of errors) {
     if (error.status === 'fulfilled' && error.value) {
       throw new DBNetError('gpu-error', `${what} failed on this device: ${error.value.message}`, {
@@ -140,12 +189,31 @@ export async function checked<T>(context: GpuContext, what: string, work: () => 
   return result.value;
 }
 
-/** @throws DBNetError `device-lost` once the device is lost. */
-export function assertNotLost(context: GpuContext): void {
+/** @throws DBNetError `disposed` once the context is closed, `device-lost` once the device is lost. */
+export function assertUsable(context: GpuContext): void {
+  context.memory.assertOpen();
   if (context.lost) {
     throw new DBNetError(
       'device-lost',
       `the GPU device was lost (${context.lost.reason}): create a new detector or trainer`,
     );
+  }
+}
+
+/**
+ * A buffer that is there: one that could not be had is freed, so that nobody takes it for memory.
+ * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
+ */
+export async function allocate(context: GpuContext, descriptor: GPUBufferDescriptor): Promise<GPUBuffer> {
+  const { memory } = context;
+  let buffer: GPUBuffer | undefined;
+  try {
+    return await checked(context, `allocating '${descriptor.label}'`, () => {
+      buffer = memory.createBuffer(descriptor);
+      return buffer;
+    });
+  } catch (error) {
+    memory.free(buffer);
+    throw error;
   }
 }

@@ -6,7 +6,7 @@
 import type { Kernel } from '../kernels/kernel.ts';
 import { spanSums } from '../kernels/span-sums.ts';
 import { bufferUsage } from './constants.ts';
-import { checked, type GpuContext } from './gpu-context.ts';
+import { allocate, checked, type GpuContext } from './gpu-context.ts';
 import type { PipelineCache } from './pipelines.ts';
 import { mapRead, unmap } from './readback.ts';
 
@@ -78,19 +78,18 @@ export class HeldMaps {
     if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
     if (fitting) return { buffer: fitting.map, bytes, holder: fitting };
     if (taken) this.#discard(taken);
-    const holder = await checked(this.#context, 'allocating a copy of a map', () => {
-      const map = this.#create('held map', bytes, bufferUsage.storage | bufferUsage.copyTo);
-      const made: Holder = { map, work: undefined };
-      this.#all.add(made);
-      return made;
-    });
-    return { buffer: holder.map, bytes, holder };
+    const { storage, copyTo, copyFrom } = bufferUsage;
+    const usage = storage | copyTo | copyFrom;
+    const map = await allocate(this.#context, { label: 'held map', size: bytes, usage });
+    const holder: Holder = { map, work: undefined };
+    this.#all.add(holder);
+    return { buffer: map, bytes, holder };
   }
 
   /**
    * The sum of the map's values over each group of spans. Reads `spans` before the first `await`.
    * @returns one sum per group, f32.
-   * @throws DBNetError `gpu-error`, `device-lost`.
+   * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
    */
   async sum({ holder, bytes }: HeldMap, { groups, spans, starts }: Spans): Promise<Float32Array> {
     const pipeline = this.#pipeline;
@@ -120,7 +119,10 @@ export class HeldMaps {
         ? encode(holder.work)
         : await checked(this.#context, 'adding up parts of a map', () =>
             encode(this.#replaceWork(holder, pipeline, count, groups)),
-          );
+          ).catch((error) => {
+            this.#discardWork(holder);
+            throw error;
+          });
     const mapped = await mapRead(this.#context, work.staging, 4 * groups);
     const sums = new Float32Array(mapped).slice();
     unmap(work.staging);
@@ -147,7 +149,7 @@ export class HeldMaps {
   }
 
   #replaceWork(holder: Holder, pipeline: GPUComputePipeline, spans: number, groups: number): Work {
-    for (const buffer of buffersOf(holder)) if (buffer !== holder.map) buffer.destroy();
+    this.#discardWork(holder);
     const { device } = this.#context;
     const { storage, copyTo, copyFrom, mapRead, uniform } = bufferUsage;
     const room = powerOfTwo(Math.max(leastGroups, groups + 1));
@@ -169,12 +171,17 @@ export class HeldMaps {
   }
 
   #create(label: string, size: number, usage: number): GPUBuffer {
-    return this.#context.device.createBuffer({ label, size, usage });
+    return this.#context.memory.createBuffer({ label, size, usage });
+  }
+
+  #discardWork(holder: Holder): void {
+    this.#context.memory.free(...buffersOf(holder).filter((buffer) => buffer !== holder.map));
+    holder.work = undefined;
   }
 
   #discard(holder: Holder): void {
     this.#all.delete(holder);
-    for (const buffer of buffersOf(holder)) buffer.destroy();
+    this.#context.memory.free(...buffersOf(holder));
   }
 }
 

@@ -4,7 +4,7 @@ import { DBNetError } from '../errors.ts';
 import type { Plan, Resource } from '../graph/plan.ts';
 import type { Arena } from './arena.ts';
 import { bufferUsage, type ConstantStore } from './constants.ts';
-import { checked, type GpuContext } from './gpu-context.ts';
+import { allocate, checked, type GpuContext } from './gpu-context.ts';
 import type { PipelineCache } from './pipelines.ts';
 
 export interface Step {
@@ -35,10 +35,15 @@ export class Program {
   #generation = -1;
   #externals: Externals = new Map();
 
-  private constructor(plan: Plan, device: Device, pipelines: readonly GPUComputePipeline[]) {
+  private constructor(
+    plan: Plan,
+    device: Device,
+    pipelines: readonly GPUComputePipeline[],
+    shapes: { words: Uint32Array<ArrayBuffer>; buffer: GPUBuffer },
+  ) {
     this.plan = plan;
-    this.#shapeWords = shapeWords(plan);
-    this.#shapes = uploadShapes(this.#shapeWords, device.context.device);
+    this.#shapeWords = shapes.words;
+    this.#shapes = shapes.buffer;
     this.#device = device;
     this.#pipelines = pipelines;
   }
@@ -46,7 +51,7 @@ export class Program {
   /**
    * Compiles a plan and uploads its constants.
    * @param onCompiled called after each pipeline with how many are ready.
-   * @throws DBNetError `limit-exceeded`, `gpu-error`, `device-lost`.
+   * @throws DBNetError `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
   static async build(
     plan: Plan,
@@ -71,11 +76,8 @@ export class Program {
       }),
     );
     // Weights are packed while the driver compiles.
-    const uploading = checked(context, 'uploading the weights', () => {
-      constants.upload(plan.constants);
-    });
-    const [compiled] = await Promise.all([compiling, uploading]);
-    return new Program(plan, device, compiled);
+    const [compiled] = await Promise.all([compiling, constants.upload(plan.constants)]);
+    return new Program(plan, device, compiled, await uploadShapes(plan, context));
   }
 
   /** Floating-point operations of one run. */
@@ -101,7 +103,7 @@ export class Program {
 
   /** Frees what is the program's own; the rest is shared. */
   destroy(): void {
-    this.#shapes.destroy();
+    this.#device.context.memory.free(this.#shapes);
   }
 
   /** The buffer and byte length of a tensor. */
@@ -182,14 +184,15 @@ function shapeWords({ steps }: Plan): Uint32Array<ArrayBuffer> {
   return words;
 }
 
-function uploadShapes(words: Uint32Array<ArrayBuffer>, device: GPUDevice): GPUBuffer {
-  const buffer = device.createBuffer({
-    label: 'shapes',
-    size: words.byteLength,
-    usage: bufferUsage.uniform | bufferUsage.copyTo,
-  });
-  device.queue.writeBuffer(buffer, 0, words);
-  return buffer;
+async function uploadShapes(
+  plan: Plan,
+  context: GpuContext,
+): Promise<{ words: Uint32Array<ArrayBuffer>; buffer: GPUBuffer }> {
+  const words = shapeWords(plan);
+  const usage = bufferUsage.uniform | bufferUsage.copyTo;
+  const buffer = await allocate(context, { label: 'shapes', size: words.byteLength, usage });
+  context.device.queue.writeBuffer(buffer, 0, words);
+  return { words, buffer };
 }
 
 /** @throws DBNetError `limit-exceeded` if a kernel needs more workgroups along one dimension than the device has. */

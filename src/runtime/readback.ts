@@ -1,7 +1,7 @@
 /** @file Copying results to the CPU: mappable buffers that are used again, so that frames make no new ones. */
 
 import { bufferUsage } from './constants.ts';
-import { assertNotLost, type GpuContext } from './gpu-context.ts';
+import { allocate, assertUsable, type GpuContext } from './gpu-context.ts';
 
 const mapModeRead = 0x1; // GPUMapMode.READ, which Node has no global for
 
@@ -19,18 +19,18 @@ export class ReadbackPool {
     return [...this.#all].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** A buffer of at least `bytes`. The smallest that fits is taken; one that does not fit makes room for one that does. */
-  acquire(bytes: number): GPUBuffer {
+  /**
+   * A buffer of at least `bytes`. The smallest that fits is taken; one that does not fit makes room for one that does.
+   * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
+   */
+  async acquire(bytes: number): Promise<GPUBuffer> {
     const fitting = this.#free.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0];
     const taken = fitting ?? this.#free[0];
     if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
     if (fitting) return fitting;
     if (taken) this.#discard(taken);
-    const buffer = this.#context.device.createBuffer({
-      label: 'readback',
-      size: bytes,
-      usage: bufferUsage.mapRead | bufferUsage.copyTo,
-    });
+    const usage = bufferUsage.mapRead | bufferUsage.copyTo;
+    const buffer = await allocate(this.#context, { label: 'readback', size: bytes, usage });
     this.#all.add(buffer);
     return buffer;
   }
@@ -42,7 +42,7 @@ export class ReadbackPool {
 
   /** A copy of the first `bytes` bytes of a buffer, once the commands issued so far are done. */
   async read(source: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
-    const staging = this.acquire(bytes);
+    const staging = await this.acquire(bytes);
     try {
       const encoder = this.#context.device.createCommandEncoder();
       encoder.copyBufferToBuffer(source, 0, staging, 0, bytes);
@@ -61,29 +61,30 @@ export class ReadbackPool {
   }
 
   destroy(): void {
-    for (const buffer of this.#all) buffer.destroy();
+    this.#context.memory.free(...this.#all);
     this.#all.clear();
     this.#free.length = 0;
   }
 
   #discard(buffer: GPUBuffer): void {
     this.#all.delete(buffer);
-    buffer.destroy();
+    this.#context.memory.free(buffer);
   }
 }
 
 /**
  * Waits for the commands that write `buffer` and gives its first `bytes` bytes, valid until it is unmapped.
- * @throws DBNetError `device-lost`; what the platform says of a buffer that was destroyed.
+ * @throws DBNetError `disposed`, `device-lost`; what the platform says of a buffer that was destroyed.
  */
 export async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  assertUsable(context);
   try {
     await buffer.mapAsync(mapModeRead, 0, bytes);
     return buffer.getMappedRange(0, bytes);
   } catch (error) {
     // The lost promise settles a moment after the mapping fails.
     await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
-    assertNotLost(context);
+    assertUsable(context);
     throw error;
   }
 }

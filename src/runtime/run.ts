@@ -3,7 +3,7 @@
  * reported, an abort is noticed, and no driver's watchdog strikes.
  */
 
-import { assertNotLost, type GpuContext } from './gpu-context.ts';
+import { assertUsable, type GpuContext } from './gpu-context.ts';
 import type { Step } from './program.ts';
 
 /** How much work goes into one submit: learnt from how long earlier ones took. */
@@ -38,7 +38,7 @@ export interface RunOptions {
 
 /**
  * Submits all steps. On return the last commands are submitted, not necessarily done.
- * @throws the signal's reason when aborted between submits; DBNetError `device-lost`.
+ * @throws the signal's reason when aborted before a submit; DBNetError `disposed`, `device-lost`.
  */
 export async function run(
   context: GpuContext,
@@ -52,6 +52,8 @@ export async function run(
   onProgress?.(0, total);
   for (const [index, steps] of groups.entries()) {
     const last = index === groups.length - 1;
+    signal?.throwIfAborted();
+    assertUsable(context);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const { pipeline, bindGroup, dispatch } of steps) {
@@ -65,12 +67,10 @@ export async function run(
     device.queue.submit([encoder.finish()]);
     if (last) break;
     await device.queue.onSubmittedWorkDone();
-    assertNotLost(context);
     const flops = steps.reduce((sum, step) => sum + step.flops, 0);
     pace.observe(flops, performance.now() - start);
     done += flops;
     onProgress?.(done, total);
-    signal?.throwIfAborted();
   }
 }
 

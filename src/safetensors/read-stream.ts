@@ -1,8 +1,8 @@
 /** @file Bytes from a stream (a response's or a file's), with progress, and stopped by a signal at once. */
 
+import { countBytes } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { kindOf } from '../kind-of.ts';
-import { countBytes } from './messages.ts';
 
 /** Options of {@link loadBytes}. */
 export interface LoadOptions {

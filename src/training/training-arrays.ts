@@ -71,7 +71,7 @@ export class TrainingArrays {
         const size = arrays.#buffers.get(name)?.size;
         if (size === undefined) continue;
         const usage = bufferUsage.storage | bufferUsage.copyFrom;
-        arrays.#backups.set(name, context.device.createBuffer({ label: beforeUpdate(name), size, usage }));
+        arrays.#backups.set(name, context.memory.createBuffer({ label: beforeUpdate(name), size, usage }));
       }
       arrays.#write('parameters', packed);
       arrays.#write('running', pack(statistics, source));
@@ -135,7 +135,7 @@ export class TrainingArrays {
 
   destroy(): void {
     this.#readback.destroy();
-    for (const buffer of [...this.#buffers.values(), ...this.#backups.values()]) buffer.destroy();
+    this.#context.memory.free(...this.#buffers.values(), ...this.#backups.values());
     this.#buffers.clear();
     this.#backups.clear();
   }
@@ -146,7 +146,7 @@ export class TrainingArrays {
 
   #allocate(name: keyof typeof resources, count: number): void {
     const usage = bufferUsage.storage | bufferUsage.copyFrom | bufferUsage.copyTo;
-    this.#buffers.set(name, this.#context.device.createBuffer({ label: name, size: count * 4, usage }));
+    this.#buffers.set(name, this.#context.memory.createBuffer({ label: name, size: count * 4, usage }));
   }
 
   #write(name: KeptArray, values: Float32Array<ArrayBuffer>): void {

@@ -12,7 +12,7 @@ import { type DbLoss, parts, pixelLimit } from '../kernels/training/db-loss-shap
 import { verdict } from '../kernels/training/optimizer-shape.ts';
 import { Arena } from '../runtime/arena.ts';
 import { bufferUsage, ConstantStore } from '../runtime/constants.ts';
-import { checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { type Externals, Program, type Step } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
@@ -124,7 +124,7 @@ export class TrainingEngine {
     this.#setRates(program, step);
     const outputs = [program.tensor(trainingOutputs.loss), program.tensor(trainingOutputs.verdict)];
     const bytes = outputs.reduce((sum, output) => sum + output.bytes, 0);
-    const staging = this.#readback.acquire(bytes);
+    const staging = await this.#readback.acquire(bytes);
     try {
       await checked(this.context, 'a training step', () => {
         device.queue.writeBuffer(inputs[0], 0, pixels);
@@ -166,15 +166,17 @@ export class TrainingEngine {
     return { logits: new Float32Array(await this.#readback.read(buffer, bytes)), count };
   }
 
-  destroy(): void {
+  /** Frees everything; the device too, if it was opened here. What is under way fails with `disposed`. */
+  dispose(): void {
     for (const { program, inputs } of this.#programs.values()) {
       program.destroy();
-      for (const buffer of inputs) buffer.destroy();
+      this.context.memory.free(...inputs);
     }
     this.#programs.clear();
     this.#readback.destroy();
     this.#arena.destroy();
     this.arrays.destroy();
+    this.context.close();
   }
 
   /** Runs a step; once the update has begun, an abort no longer stops it halfway. */
@@ -219,6 +221,7 @@ export class TrainingEngine {
   }
 
   async #program(count: number, onProgress: OnEngineProgress | undefined): Promise<Built> {
+    assertUsable(this.context);
     const known = this.#programs.get(count);
     if (known) return known;
     const { cropSize } = this.#options;
@@ -248,20 +251,18 @@ export class TrainingEngine {
       constants: this.#constants,
       arena: this.#arena,
     };
+    let program: Program | undefined;
+    const inputs: GPUBuffer[] = [];
     try {
-      const program = await Program.build(planned, device, (done, total) =>
-        onProgress?.('compile', done, total),
-      );
+      program = await Program.build(planned, device, (done, total) => onProgress?.('compile', done, total));
       const pixels = count * cropSize * cropSize;
-      const inputs = await checked(context, 'allocating the inputs', () =>
-        [resources.pixels, resources.targets].map((label) =>
-          context.device.createBuffer({
-            label,
-            size: label === resources.pixels ? pixels * 4 : pixels * 16,
-            usage: bufferUsage.storage | bufferUsage.copyTo,
-          }),
-        ),
-      );
+      await checked(context, 'allocating the inputs', () => {
+        for (const label of [resources.pixels, resources.targets]) {
+          const size = label === resources.pixels ? pixels * 4 : pixels * 16;
+          const usage = bufferUsage.storage | bufferUsage.copyTo;
+          inputs.push(context.memory.createBuffer({ label, size, usage }));
+        }
+      });
       const externals: Externals = new Map<string, GPUBuffer | GPUBufferBinding>([
         ...this.arrays.externals(),
         [resources.pixels, inputs[0]],
@@ -271,6 +272,8 @@ export class TrainingEngine {
       this.#programs.set(count, built);
       return built;
     } catch (error) {
+      program?.destroy();
+      context.memory.free(...inputs);
       if (!isOutOfMemory(error)) throw error;
       throw new DBNetError('gpu-error', doesNotFit({ count, cropSize, demand }), { cause: error });
     }

@@ -46,7 +46,7 @@ export interface TrainerOptions extends TrainingSettings {
   init?: 'random';
   /**
    * What `saveState()` gave: training goes on exactly where it stood. Settings are those of the state; any that are
-   * given must be the same.
+   * given must be the same. A state that is not as it was saved, by its checksum, is refused.
    */
   resume?: WeightsSource;
   /** Where `navigator.gpu` is missing: in Node what `create()` of the package `webgpu` returns. */

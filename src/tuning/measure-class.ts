@@ -7,7 +7,7 @@ import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { assertNotLost } from '../runtime/gpu-context.ts';
+import { assertUsable } from '../runtime/gpu-context.ts';
 import { sumTolerance } from './reference.ts';
 import { prepareReference, type Tools, type Trial, timeInTurns, tryBounds } from './trial.ts';
 
@@ -22,7 +22,7 @@ export interface ClassTask {
   first: readonly Tile[];
   /** More tiles, like the best so far. */
   neighbours: (best: Tile) => readonly Tile[];
-  /** No further tile is tried after this moment of `performance.now()`. */
+  /** No further tile is tried after this moment of the stopwatch. */
   deadline: number;
   /** Called after each tile. */
   onTrial: () => void;
@@ -83,7 +83,8 @@ const ahead = 3;
 export async function measureClass(task: ClassTask, tools: Tools): Promise<ClassResult> {
   const rejected: Rejection[] = [];
   const trials: TileTrial[] = [];
-  const start = performance.now();
+  const { stopwatch } = tools;
+  const start = stopwatch.now();
   const trialDeadline = start + trialShare * (task.deadline - start);
   const tried = new Set<string>();
   let slowest = 0;
@@ -92,7 +93,7 @@ export async function measureClass(task: ClassTask, tools: Tools): Promise<Class
   const attempt = async (tile: Tile): Promise<void> => {
     tools.signal?.throwIfAborted();
     tried.add(tileName(tile));
-    const began = performance.now();
+    const began = stopwatch.now();
     try {
       const trial = await tryTile(tile, task.conv, tools);
       timed += 1;
@@ -100,10 +101,10 @@ export async function measureClass(task: ClassTask, tools: Tools): Promise<Class
       if (trial.ms <= farSlower * fastest) trials.push(trial);
     } catch (error) {
       tools.signal?.throwIfAborted();
-      assertNotLost(tools.context);
+      assertUsable(tools.context);
       rejected.push({ tile, reason: error instanceof Error ? error.message : String(error) });
     }
-    slowest = Math.max(slowest, performance.now() - began);
+    slowest = Math.max(slowest, stopwatch.now() - began);
     task.onTrial();
   };
   const untried = (tiles: readonly Tile[]) => tiles.filter((tile) => !tried.has(tileName(tile)));
@@ -111,7 +112,7 @@ export async function measureClass(task: ClassTask, tools: Tools): Promise<Class
   const attemptAll = async (tiles: readonly Tile[]): Promise<void> => {
     const list = untried(tiles);
     for (const [i, tile] of list.entries()) {
-      if (timed >= leastTimed && performance.now() + slowest > trialDeadline) return;
+      if (timed >= leastTimed && stopwatch.now() + slowest > trialDeadline) return;
       compileAhead(list.slice(i + 1, i + 1 + ahead), task.conv, tools);
       await attempt(tile);
     }
@@ -128,7 +129,7 @@ export async function measureClass(task: ClassTask, tools: Tools): Promise<Class
   // Uphill until no neighbour of the best tile is left, or no time.
   for (let best = fastestOf(trials); best; best = fastestOf(trials)) {
     const near = untried(task.neighbours(best.tile));
-    if (near.length === 0 || performance.now() + slowest > trialDeadline) break;
+    if (near.length === 0 || stopwatch.now() + slowest > trialDeadline) break;
     await attemptAll(near);
   }
 

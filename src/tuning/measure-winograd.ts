@@ -6,7 +6,7 @@
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import { type WinogradSize, winogradTiles } from '../kernels/winograd.ts';
-import { assertNotLost } from '../runtime/gpu-context.ts';
+import { assertUsable } from '../runtime/gpu-context.ts';
 import { type ClassResult, close, type Rejection, type Timed, worthwhile } from './measure-class.ts';
 import { sumTolerance } from './reference.ts';
 import { prepareReference, type Tools, type Trial, timeInTurns, tryBounds } from './trial.ts';
@@ -26,7 +26,7 @@ export interface WinogradTask {
   standardTile: (products: Conv2d) => Tile;
   /** Finds a better one. */
   tuneProducts: (products: Conv2d) => Promise<ClassResult>;
-  /** Nothing new is begun after this moment of `performance.now()`. */
+  /** Nothing new is begun after this moment of the stopwatch. */
   deadline: number;
   /** Called after each trial. */
   onTrial: () => void;
@@ -45,8 +45,8 @@ export interface WinogradResult {
   standard: TimedWinograd | undefined;
   /** The plain convolution, timed in turns with these. */
   directMs: number;
-  /** What was measured of the products of one size; undefined where that did not pay. */
-  products: { size: WinogradSize; conv: Conv2d; result: ClassResult } | undefined;
+  /** What was measured of the products of the best; undefined where that did not pay. */
+  products: { conv: Conv2d; result: ClassResult } | undefined;
   rejected: Rejection[];
 }
 
@@ -64,57 +64,69 @@ const errorGrowth = 8;
  */
 export async function measureWinograd(task: WinogradTask, tools: Tools): Promise<WinogradResult> {
   const { conv, direct, deadline } = task;
+  const { stopwatch } = tools;
   const rejected: Rejection[] = [];
-  const trials: WinogradTrial[] = [];
-  const attempt = async (size: WinogradSize, tile: Tile): Promise<void> => {
+  const attempt = async (size: WinogradSize, tile: Tile): Promise<WinogradTrial[]> => {
     tools.signal?.throwIfAborted();
     try {
-      trials.push(await tryWinograd(conv, size, tile, tools));
+      return [await tryWinograd(conv, size, tile, tools)];
     } catch (error) {
       tools.signal?.throwIfAborted();
-      assertNotLost(tools.context);
+      assertUsable(tools.context);
       rejected.push({ tile, winograd: size, reason: error instanceof Error ? error.message : String(error) });
+      return [];
+    } finally {
+      task.onTrial();
     }
-    task.onTrial();
   };
+  /** Times all of them and the plain convolution in turns; gives the time of that. */
+  const timeWithPlain = async (trials: readonly WinogradTrial[]): Promise<number> => {
+    // Bound anew: the candidates' uniforms may have been those of products in between.
+    const bounds = [await tools.buffers.bind(direct.kernel)];
+    const plain: Trial = { bounds, repetitions: trials[0].repetitions, ms: direct.ms };
+    await timeInTurns([plain, ...trials], deadline, tools);
+    return plain.ms;
+  };
+
+  const trials: WinogradTrial[] = [];
   for (const size of task.sizes) {
-    if (trials.length > 0 && performance.now() > deadline) break;
-    await attempt(size, task.standardTile(productsOf(conv, size)));
+    if (trials.length > 0 && stopwatch.now() > deadline) break;
+    trials.push(...(await attempt(size, task.standardTile(productsOf(conv, size)))));
   }
   const standard = trials.find(({ size }) => size === task.standardSize);
-
-  let products: WinogradResult['products'];
-  const first = fastestOf(trials);
-  if (first && first.ms <= promising * direct.ms && performance.now() < deadline) {
-    const { size } = first;
-    const problem = productsOf(conv, size);
-    const result = await task.tuneProducts(problem);
-    products = { size, conv: problem, result };
-    rejected.push(...result.rejected);
-    const { best } = result;
-    // The products had a reference of their own.
-    if (best && tileName(best.tile) !== tileName(first.tile) && !(await prepareReference(task, tools))) {
-      await attempt(size, best.tile);
-    }
+  const likely = fastestOf(trials);
+  if (!likely) return { best: undefined, standard, directMs: direct.ms, products: undefined, rejected };
+  const finalists = trials.filter((trial) => trial === standard || trial.ms <= close * likely.ms);
+  const directMs = await timeWithPlain(finalists);
+  // The size is decided here, for good: products are measured of that which is kept.
+  const best = preferred(standard, finalists);
+  if (best.ms > promising * directMs || stopwatch.now() >= deadline) {
+    return { best, standard, directMs, products: undefined, rejected };
   }
 
-  const likely = fastestOf(trials);
-  if (!likely) return { best: undefined, standard, directMs: direct.ms, products, rejected };
-  const finalists = trials.filter((trial) => trial === standard || trial.ms <= close * likely.ms);
-  // The candidates' uniforms may have been those of the products in between.
-  const plain: Trial = {
-    bounds: [await tools.buffers.bind(direct.kernel)],
-    repetitions: likely.repetitions,
-    ms: direct.ms,
-  };
-  await timeInTurns([plain, ...finalists], deadline, tools);
-  const fastest = fastestOf(finalists)!;
-  const best = standard && standard.ms <= worthwhile * fastest.ms ? standard : fastest;
-  return { best, standard, directMs: plain.ms, products, rejected };
+  const { size } = best;
+  const problem = productsOf(conv, size);
+  const result = await task.tuneProducts(problem);
+  rejected.push(...result.rejected);
+  const products = { conv: problem, result };
+  const tile = result.best?.tile;
+  const differs = tile && tileName(tile) !== tileName(best.tile);
+  // The products had a reference of their own.
+  const tuned = differs && !(await prepareReference(task, tools)) ? await attempt(size, tile) : [];
+  if (tuned.length === 0) return { best, standard, directMs, products, rejected };
+  const ownSize = standard && standard !== best ? [standard] : [];
+  const directAgain = await timeWithPlain([...tuned, best, ...ownSize]);
+  return { best: preferred(best, [...tuned, best]), standard, directMs: directAgain, products, rejected };
 }
 
 const fastestOf = (trials: readonly WinogradTrial[]): WinogradTrial | undefined =>
   trials.toSorted((a, b) => a.ms - b.ms)[0];
+
+/** The fastest, but the library's own choice unless another is worth the change. */
+function preferred(own: WinogradTrial | undefined, trials: readonly WinogradTrial[]): WinogradTrial {
+  const fastest = fastestOf(trials)!;
+  return own && own.ms <= worthwhile * fastest.ms ? own : fastest;
+}
 
 /** Compiles all steps, compares what they write with the reference, and times them together. */
 async function tryWinograd(

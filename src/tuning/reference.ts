@@ -54,14 +54,14 @@ export function sampleIndices(count: number): number[] {
  * @returns what is wrong, or undefined.
  */
 export async function checkSample(
-  { device }: GpuContext,
+  context: GpuContext,
   conv: Conv2d,
   precision: Precision,
   output: GPUBuffer,
   numberAt: NumberAt,
 ): Promise<string | undefined> {
   const indices = sampleIndices(classCount(conv) * conv.outHeight * conv.outWidth * conv.outChannels);
-  const found = await readElements(device, output, indices, precision);
+  const found = await readElements(context, output, indices, precision);
   const { absolute, relative } = sumTolerance(conv, precision);
   for (const [i, index] of indices.entries()) {
     const expected = expectedValue(conv, index, numberAt);
@@ -75,12 +75,12 @@ export async function checkSample(
 
 /** Single elements of a buffer of `precision` numbers. */
 async function readElements(
-  device: GPUDevice,
+  { device, memory }: GpuContext,
   buffer: GPUBuffer,
   indices: readonly number[],
   precision: Precision,
 ): Promise<number[]> {
-  const staging = device.createBuffer({
+  const staging = memory.createBuffer({
     label: 'tuning: sample',
     size: 4 * indices.length,
     usage: bufferUsage.mapRead | bufferUsage.copyTo,
@@ -100,6 +100,6 @@ async function readElements(
       return toFloat32(bytes, precision === 'f16' ? 'F16' : 'F32')[0];
     });
   } finally {
-    staging.destroy();
+    memory.free(staging);
   }
 }

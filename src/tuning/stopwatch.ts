@@ -4,7 +4,9 @@
  */
 
 import { bufferUsage } from '../runtime/constants.ts';
+import type { DeviceMemory } from '../runtime/device-memory.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
+import { type Bound, dispatch } from './tuning-buffers.ts';
 
 const queryResolve = 0x200; // GPUBufferUsage.QUERY_RESOLVE, which Node has no global for
 const mapModeRead = 0x1; // GPUMapMode.READ, likewise
@@ -25,15 +27,29 @@ const minFloors = 4;
 /** Commands of a submit. */
 export interface Commands {
   before?: (encoder: GPUCommandEncoder) => void;
-  /** What is timed. */
-  timed: (pass: GPUComputePassEncoder) => void;
+  /** What is timed: these, one after the other, so many times. */
+  timed: readonly Bound[];
+  repetitions?: number;
   after?: (encoder: GPUCommandEncoder) => void;
   /** A buffer of which the first word is brought back. */
   word?: GPUBuffer;
 }
 
-export class Stopwatch {
+/** All that tuning knows of time. */
+export interface Stopwatch {
+  /** Milliseconds since some moment. */
+  now(): number;
+  /** Milliseconds that a pass must take for its time to be trusted. */
+  readonly minSampleMs: number;
+  /** Submits commands and waits for them. `ms` is 0 where the clock saw no time pass. */
+  run(commands: Commands): Promise<{ ms: number; word: number }>;
+  destroy(): void;
+}
+
+/** The device's own clock, or the wall clock. */
+export class GpuStopwatch implements Stopwatch {
   readonly #device: GPUDevice;
+  readonly #memory: DeviceMemory;
   readonly #queries: GPUQuerySet | undefined;
   readonly #resolved: GPUBuffer | undefined;
   readonly #staging: GPUBuffer;
@@ -41,41 +57,44 @@ export class Stopwatch {
   #floor = 0;
   #coarse = false;
 
-  private constructor({ device }: GpuContext) {
+  private constructor({ device, memory }: GpuContext) {
     this.#device = device;
+    this.#memory = memory;
     if (device.features.has('timestamp-query')) {
-      this.#queries = device.createQuerySet({ label: 'tuning', type: 'timestamp', count: 2 });
-      this.#resolved = device.createBuffer({
+      this.#queries = memory.createQuerySet({ label: 'tuning', type: 'timestamp', count: 2 });
+      this.#resolved = memory.createBuffer({
         label: 'tuning: timestamps',
         size: stampBytes,
         usage: queryResolve | bufferUsage.copyFrom,
       });
     }
-    this.#staging = device.createBuffer({
+    this.#staging = memory.createBuffer({
       label: 'tuning: readback',
       size: stampBytes + 4,
       usage: bufferUsage.mapRead | bufferUsage.copyTo,
     });
   }
 
-  static async open(context: GpuContext): Promise<Stopwatch> {
-    const stopwatch = new Stopwatch(context);
+  static async open(context: GpuContext): Promise<GpuStopwatch> {
+    const stopwatch = new GpuStopwatch(context);
     if (!stopwatch.#queries) {
       const floors: number[] = [];
-      for (let i = 0; i < 3; i++) floors.push((await stopwatch.run({ timed: () => {} })).ms);
+      for (let i = 0; i < 3; i++) floors.push((await stopwatch.run({ timed: [] })).ms);
       stopwatch.#floor = Math.min(...floors);
     }
     return stopwatch;
   }
 
-  /** Milliseconds that a pass must take for its time to be trusted. */
+  now(): number {
+    return performance.now();
+  }
+
   get minSampleMs(): number {
     if (!this.#queries) return Math.max(minWallSample, minFloors * this.#floor);
     return this.#coarse ? minSample.coarse : minSample.fine;
   }
 
-  /** Submits commands and waits for them. `ms` is 0 where the clock saw no time pass. */
-  async run({ before, timed, after, word }: Commands): Promise<{ ms: number; word: number }> {
+  async run({ before, timed, repetitions, after, word }: Commands): Promise<{ ms: number; word: number }> {
     const encoder = this.#device.createCommandEncoder({ label: 'tuning' });
     before?.(encoder);
     const pass = encoder.beginComputePass({
@@ -86,7 +105,7 @@ export class Stopwatch {
         endOfPassWriteIndex: 1,
       },
     });
-    timed(pass);
+    dispatch(pass, timed, repetitions);
     pass.end();
     after?.(encoder);
     // The mapping below waits for this submit only if it touches the buffer.
@@ -97,10 +116,10 @@ export class Stopwatch {
     }
     if (word) encoder.copyBufferToBuffer(word, 0, this.#staging, stampBytes, 4);
     const commands = encoder.finish();
-    const start = performance.now();
+    const start = this.now();
     this.#device.queue.submit([commands]);
     await this.#staging.mapAsync(mapModeRead);
-    const wall = performance.now() - start;
+    const wall = this.now() - start;
     const mapped = this.#staging.getMappedRange();
     const [begin, end] = new BigUint64Array(mapped, 0, 2);
     const [brought] = new Uint32Array(mapped, stampBytes, 1);
@@ -109,9 +128,7 @@ export class Stopwatch {
   }
 
   destroy(): void {
-    this.#queries?.destroy();
-    this.#resolved?.destroy();
-    this.#staging.destroy();
+    this.#memory.free(this.#queries, this.#resolved, this.#staging);
   }
 
   #elapsed(begin: bigint, end: bigint): number {

@@ -78,7 +78,7 @@ export class TileChoice {
   async tune(
     convs: readonly Conv2d[],
     pipelines: PipelineCache,
-    options: Pick<TuneOptions, 'budgetMs' | 'onProgress' | 'signal'>,
+    options: Pick<TuneOptions, 'budgetMs' | 'openStopwatch' | 'onProgress' | 'signal'>,
   ): Promise<{ report: TuningReport; codes: readonly string[] }> {
     const { tune } = await import('./tune.ts');
     const { codes, ...tuning } = await tune(this.#context, convs, {

@@ -8,7 +8,7 @@ import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import { assertNotLost, checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
 import type { PipelineCache } from '../runtime/pipelines.ts';
 import type { Tolerance } from './check-kernels.ts';
 import { checkSample } from './reference.ts';
@@ -55,14 +55,14 @@ export async function prepareReference(
     await checked(context, kernel.label, () =>
       stopwatch.run({
         before: (encoder) => inPass(encoder, poison),
-        timed: (pass) => dispatch(pass, [bound]),
+        timed: [bound],
         after: (encoder) =>
           encoder.copyBufferToBuffer(buffers.get('output'), 0, buffers.get('reference'), 0, bytes),
       }),
     );
     return await checkSample(context, conv, precision, buffers.get('reference'), numberAt);
   } catch (error) {
-    assertNotLost(context);
+    assertUsable(context);
     return error instanceof Error ? error.message : String(error);
   }
 }
@@ -90,7 +90,7 @@ export async function tryBounds(
         encoder.clearBuffer(wrong);
         for (const bound of [poison, ...first]) inPass(encoder, bound);
       },
-      timed: (pass) => dispatch(pass, bounds),
+      timed: bounds,
       after: (encoder) => inPass(encoder, compare),
       word: wrong,
     }),
@@ -120,7 +120,7 @@ async function calibrate(trial: Trial, tools: Tools): Promise<void> {
 /** Milliseconds of all runs of one sample. */
 async function sample({ bounds, repetitions }: Trial, { context, stopwatch }: Tools): Promise<number> {
   const { ms } = await checked(context, bounds[0].kernel.label, () =>
-    stopwatch.run({ timed: (pass) => dispatch(pass, bounds, repetitions) }),
+    stopwatch.run({ timed: bounds, repetitions }),
   );
   return ms;
 }
@@ -130,7 +130,7 @@ export async function timeInTurns(trials: readonly Trial[], deadline: number, to
   if (trials.length < 2) return;
   const samples = trials.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    if (round > 0 && performance.now() > deadline) break;
+    if (round > 0 && tools.stopwatch.now() > deadline) break;
     for (const [i, trial] of trials.entries()) {
       tools.signal?.throwIfAborted();
       const ms = (await sample(trial, tools)) / trial.repetitions;

@@ -14,7 +14,7 @@ import { candidates, neighbours, type TileTarget } from './candidates.ts';
 import { type ClassToMeasure, createBuffers, fitsMemory, winogradSizesFor } from './class-buffers.ts';
 import { leastTimed, measureClass } from './measure-class.ts';
 import { measureWinograd } from './measure-winograd.ts';
-import { Stopwatch } from './stopwatch.ts';
+import { GpuStopwatch, type Stopwatch } from './stopwatch.ts';
 import type { Tools } from './trial.ts';
 import { record, type Tuning } from './tuning.ts';
 import type { TuningBuffers } from './tuning-buffers.ts';
@@ -33,6 +33,8 @@ export interface TuneOptions {
   tiles?: readonly Tile[];
   /** Makes the kernels. Default {@link conv2d}. */
   build?: typeof conv2d;
+  /** Opens what times are taken from. Default {@link GpuStopwatch}. */
+  openStopwatch?: (context: GpuContext) => Promise<Stopwatch>;
   /** Called after each candidate, with the number of classes that are done, and of all. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
@@ -55,7 +57,8 @@ export async function tune(
   convs: readonly Conv2d[],
   options: TuneOptions,
 ): Promise<Tuning> {
-  const { precision, pipelines, build = conv2d, signal, onProgress } = options;
+  const { precision, pipelines, build = conv2d, openStopwatch = GpuStopwatch.open } = options;
+  const { signal, onProgress } = options;
   const { device, software } = context;
   const { budgetMs = software ? defaultBudget.software : defaultBudget.gpu } = options;
   const target: TileTarget = { precision, software, limits: device.limits };
@@ -64,7 +67,6 @@ export async function tune(
     : { kind: 'direct', pixels: 4, channels: 8 };
   signal?.throwIfAborted();
 
-  const start = performance.now();
   const tuning: Tuning = { classes: [], unmeasured: [], rejected: [], codes: [] };
   const tasks: ClassToMeasure[] = [];
   for (const work of groupByClass(convs, precision)) {
@@ -81,14 +83,15 @@ export async function tune(
   try {
     // What was submitted before must not be measured.
     await device.queue.onSubmittedWorkDone();
-    stopwatch = await Stopwatch.open(context);
+    stopwatch = await openStopwatch(context);
+    const start = stopwatch.now();
     buffers = await createBuffers(context, options, tasks, reference);
     const tools: Tools = { context, pipelines, buffers, stopwatch, precision, build, signal };
     const wins = new Map<string, number>();
     let slowest = 0;
     let flopsLeft = tasks.reduce((sum, { work }) => sum + work.flops, 0);
     for (const [index, { work, conv, sizes }] of tasks.entries()) {
-      const now = performance.now();
+      const now = stopwatch.now();
       const left = start + budgetMs - now;
       // On a software adapter a tile can take seconds: there the reference and the fewest tiles must fit in.
       if (left <= (software ? (leastTimed + 1) * slowest : 0)) {

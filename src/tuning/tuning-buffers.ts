@@ -114,19 +114,19 @@ export class TuningBuffers {
   }
 
   destroy(): void {
-    for (const buffer of this.#buffers.values()) buffer.destroy();
+    this.#context.memory.free(...this.#buffers.values());
     this.#buffers.clear();
   }
 
   #allocate(sizes: ReadonlyMap<string, number>): void {
-    const { device } = this.#context;
+    const { memory } = this.#context;
     for (const [name, size] of sizes) {
-      this.#buffers.set(name, device.createBuffer({ label: `tuning: ${name}`, size, usage }));
+      this.#buffers.set(name, memory.createBuffer({ label: `tuning: ${name}`, size, usage }));
     }
     const size = Object.keys(shapeSlots).length * shapeAlignment;
     this.#buffers.set(
       'shape',
-      device.createBuffer({ label: 'tuning: shapes', size, usage: bufferUsage.uniform | bufferUsage.copyTo }),
+      memory.createBuffer({ label: 'tuning: shapes', size, usage: bufferUsage.uniform | bufferUsage.copyTo }),
     );
   }
 

@@ -1,7 +1,7 @@
 /** @file What tuning gives, and how a class's measurements become a part of it. */
 
 import { type Conv2d, multiplyAdds } from '../kernels/conv2d-shape.ts';
-import type { Tile } from '../kernels/tile.ts';
+import { type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { layerClass } from './layer-class.ts';
@@ -71,13 +71,17 @@ export function record(
   if (winograd?.best) {
     const { size, tile } = winograd.best;
     tuned.winograd = { size, ms: msOf(winograd.best) };
-    const products = winograd.products;
-    if (products?.size === size && products.result.best) {
+    const { products } = winograd;
+    // Its own tile may have stayed, where the products' best was not worth the change.
+    const found = [products?.result.best, products?.result.standard].find(
+      (timed) => timed && tileName(timed.tile) === tileName(tile),
+    );
+    if (products && found) {
       const form = productsOf(whole, size);
-      const time = products.result.best.ms * (multiplyAdds(form) / multiplyAdds(products.conv));
+      const time = found.ms * (multiplyAdds(form) / multiplyAdds(products.conv));
       const gflops = (2 * multiplyAdds(form)) / (time * 1e6);
       tuned.products = { name: layerClass(form, precision), tile, ms: time, gflops };
-      tuning.codes.push(products.result.best.kernel.code);
+      tuning.codes.push(found.kernel.code);
     }
   }
   tuning.classes.push(tuned);

@@ -3,12 +3,12 @@
  * lavapipe (Debian's mesa-vulkan-drivers). There every kernel suite runs in f32 and in f16.
  */
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { hasGpuDevice } from '../../src/platform/gpu.ts';
 import { DenoRunner, findDeno } from '../runtimes/deno.ts';
+import { startProgram } from '../runtimes/program.ts';
 import { registerGpuTests } from '../runtimes/register.ts';
 
 /** The environment in which Deno finds an adapter with f16. */
@@ -22,12 +22,9 @@ function environment(): Record<string, string> {
   return { VK_DRIVER_FILES: path, VK_ICD_FILENAMES: path, NODEVICE_SELECT: '1' };
 }
 
-it('has an adapter with shader-f16', () => {
+it('has an adapter with shader-f16', async () => {
   const ask = 'console.log((await navigator.gpu.requestAdapter())?.features.has("shader-f16"))';
-  const { stdout } = spawnSync(findDeno(), ['eval', ask], {
-    encoding: 'utf8',
-    env: { ...process.env, ...environment() },
-  });
+  const { stdout } = await startProgram(findDeno(), ['eval', ask], { env: environment() }).ended;
   const advice = 'no adapter compiles f16: install lavapipe (Debian: apt-get install mesa-vulkan-drivers)';
   expect(stdout.trim(), advice).toBe('true');
 });

@@ -5,10 +5,12 @@ import type { CreateOptions, DetectOptions, RawImage } from '../../src/detector/
 import { findRegions } from '../../src/postprocess/regions.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
+import { refusesHostile } from '../helpers/hostile.ts';
 import { inOtherRealm } from '../helpers/other-realm.ts';
 import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import { compose } from './references/compose.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
+import { watchDevice } from './watch-device.ts';
 
 const weightsFile = 'weights/db-resnet18.safetensors';
 
@@ -281,8 +283,9 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'a passed device survives dispose(), and a disposed detector says so',
+    name: 'a passed device survives dispose() with nothing left on it, and a disposed detector says so',
     async run(context) {
+      const watched = watchDevice(context.device);
       const detector = await freshDetector(context, { device: context.device });
       const underWay = detector.detect(noise(64, 32, 3), { size: small }).catch((error: unknown) => error);
       detector.dispose();
@@ -297,6 +300,7 @@ const tests: GpuTest[] = [
         'disposed',
         'the call under way',
       );
+      assertEqual(watched.held(), [], 'held on the device');
       const buffer = context.device.createBuffer({ size: 16, usage: 0x80 });
       buffer.destroy();
     },
@@ -395,6 +399,37 @@ const tests: GpuTest[] = [
         'invalid-argument',
         'maps()',
       );
+      const detect = (options: object) => detector.detect(image, { size: small, ...options });
+      const empty = ['undefined', '{}', 'no prototype'];
+      await refusesHostile('image', (v) => detector.detect(v as RawImage, { size: small }));
+      await refusesHostile('options of detect()', (v) => detector.detect(image, v as object), empty);
+      for (const name of ['size', 'binarize', 'scoreOn', 'shape', 'onProgress', 'signal', 'unclipRatio']) {
+        const right = {
+          size: empty,
+          onProgress: ['undefined', 'a function'],
+          unclipRatio: ['undefined', 'zero', '0.5'],
+        };
+        await refusesHostile(name, (v) => detect({ [name]: v }), right[name as 'size'] ?? ['undefined']);
+      }
+      await refusesHostile('options of maps()', (v) => detector.maps(image, v as object), empty);
+      await refusesHostile('size of warmup()', (v) => detector.warmup(v as typeof small), empty);
+      await refusesHostile('options of warmup()', (v) => detector.warmup(small, v as object), empty);
+      for (const name of ['image', 'outputs', 'scoreOn']) {
+        await refusesHostile(name, (v) => detector.warmup(small, { [name]: v }), ['undefined']);
+      }
+      await refusesHostile(
+        'channels',
+        (v) => detector.warmup(small, { image: { ...small, channels: v as 3 } }),
+        ['undefined'],
+      );
+      const two = bad({ image: { ...small, channels: 2 } });
+      await assertRejects(() => detector.warmup(small, two), 'invalid-argument', 'warmup() with 2 channels');
+      await refusesHostile('size of tune()', (v) => detector.tune(v as typeof small), empty);
+      await refusesHostile('options of tune()', (v) => detector.tune(small, v as object), empty);
+      for (const name of ['budgetMs', 'onProgress', 'signal']) {
+        const right = ['undefined', ...(name === 'budgetMs' ? ['0.5', '1e300', 'Infinity'] : ['a function'])];
+        await refusesHostile(name, (v) => detector.tune(small, { [name]: v }), right);
+      }
       const { gpu } = context;
       const create = (more: object) => TextDetector.create({ gpu, weights: new Uint8Array(4), ...more });
       await assertRejects(() => create({}), 'invalid-safetensors', 'four bytes as weights');
@@ -427,6 +462,43 @@ const tests: GpuTest[] = [
       await detector.detect(image, { size: small });
       await assertRejects(() => detector.maps(image, { size: small }), 'missing-threshold-head', 'maps()');
       await assertRejects(() => detector.detect(image, { binarize: 'B' }), 'missing-threshold-head', 'B');
+      detector.dispose();
+    },
+  },
+  {
+    name: 'weights whose numbers cannot be folded, stored or computed with are an error, never no regions',
+    async run(context) {
+      const file = parseSafetensors(await context.fixture(weightsFile));
+      const create = (changed: string, change: (value: number, index: number) => number, options = {}) => {
+        const tensors: [string, TensorData][] = [...file.tensors.keys()].map((name) => {
+          const { shape } = file.tensors.get(name)!;
+          const data = file.float32(name);
+          return [name, { dtype: 'F32', shape, data: name === changed ? data.map(change) : data }];
+        });
+        const weights = writeSafetensors(tensors, { ...file.metadata });
+        return TextDetector.create({ weights, device: context.device, ...options });
+      };
+      const norm = 'backbone.layer2.0.bn1';
+      const negative = await assertRejects(
+        () => create(`${norm}.running_var`, (value, i) => (i === 3 ? -1 : value)),
+        'incompatible-weights',
+        'a negative variance',
+      );
+      assert(/-1 at index 3 of 'backbone.layer2.0.bn1.running_var'/.test(negative.message), negative.message);
+      const huge = await assertRejects(
+        () => create(`${norm}.weight`, () => 3e38),
+        'incompatible-weights',
+        'weights that become infinite when they are folded',
+      );
+      assert(huge.message.includes('backbone.layer2.0.conv1'), huge.message);
+      const detector = await create('decoder.binarize.6.weight', (_, i) => (i % 2 === 0 ? 3e38 : -3e38));
+      for (const scoreOn of ['cpu', 'gpu'] as const) {
+        await assertRejects(
+          () => detector.detect(noise(64, 32, 3), { size: small, scoreOn }),
+          'incompatible-weights',
+          `a P that is not finite, scored on the ${scoreOn}`,
+        );
+      }
       detector.dispose();
     },
   },

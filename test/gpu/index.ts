@@ -3,6 +3,7 @@
 import conv2d from './conv2d.suite.ts';
 import dbHead from './db-head.suite.ts';
 import detector from './detector.suite.ts';
+import disposal from './disposal.suite.ts';
 import layers from './layers.suite.ts';
 import network from './network.suite.ts';
 import preprocess from './preprocess.suite.ts';
@@ -28,6 +29,7 @@ export const suites: GpuSuite[] = [
   { name: 'db-head', tests: dbHead },
   { name: 'network', tests: network },
   { name: 'detector', tests: detector },
+  { name: 'disposal', tests: disposal },
   { name: 'scores', tests: scores },
   { name: 'tuning', tests: tuning },
   { name: 'winograd', tests: winograd },

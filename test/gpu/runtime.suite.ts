@@ -7,7 +7,7 @@ import { maxPool } from '../../src/kernels/max-pool.ts';
 import { resizeTable } from '../../src/kernels/preprocess.ts';
 import { Arena } from '../../src/runtime/arena.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
-import { assertNotLost, checked, type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
+import { assertUsable, checked, type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { type Device, type Externals, Program } from '../../src/runtime/program.ts';
 import { ReadbackPool } from '../../src/runtime/readback.ts';
@@ -25,6 +25,7 @@ import {
 import { maxPool3x3 } from './references/max-pool.ts';
 import { upsampleNearest } from './references/upsample.ts';
 import type { GpuTest } from './suite.ts';
+import { watchDevice } from './watch-device.ts';
 
 /** A network of two layers: the image plus its own pooled and upsampled form. */
 const graph: Graph = {
@@ -169,9 +170,9 @@ const tests: GpuTest[] = [
         ['single', { precision: 'f32' as const, data }],
         ['half', { precision: 'f16' as const, data }],
       ]);
-      constants.upload(all);
+      await constants.upload(all);
       const buffer = constants.get('single');
-      constants.upload(all);
+      await constants.upload(all);
       assertEqual(calls, 2, 'computations');
       assert(constants.get('single') === buffer, 'expected the same buffer');
       assertEqual([buffer.size, constants.get('half').size, constants.bytes], [256, 128, 384], 'bytes');
@@ -183,6 +184,53 @@ const tests: GpuTest[] = [
       }
       assert(thrown, 'expected an error for a constant that was not uploaded');
       constants.destroy();
+    },
+  },
+  {
+    name: 'constants that their precision cannot hold are an error each time, and leave nothing',
+    async run({ device }) {
+      const watched = watchDevice(device);
+      const constants = new ConstantStore(await openDevice({ device }));
+      const of = (precision: 'f32' | 'f16', value: number) =>
+        new Map([
+          ['good', { precision, data: () => randomFloats(64, 1) }],
+          ['bad', { precision, data: () => Float32Array.of(0, value, 0, 0) }],
+        ]);
+      for (const [precision, value] of [
+        ['f32', Number.POSITIVE_INFINITY],
+        ['f32', Number.NaN],
+        ['f16', 70_000],
+        ['f32', Number.NaN],
+      ] as const) {
+        const error = await assertRejects(
+          () => constants.upload(of(precision, value)),
+          'incompatible-weights',
+          `${value} as ${precision}`,
+        );
+        assert(error.message.includes(`'bad'`) && error.message.includes(`found ${value}`), error.message);
+        assertEqual(watched.held(), [], 'held after a failure');
+      }
+      await constants.upload(of('f32', 70_000));
+      assertEqual(constants.bytes, 256 + 16, 'bytes');
+      constants.destroy();
+    },
+  },
+  {
+    name: 'nothing can be made in memory that is closed, and closing frees what is there',
+    async run({ device }) {
+      const watched = watchDevice(device);
+      const { memory, close } = await openDevice({ device });
+      const descriptor = { size: 16, usage: USAGE.STORAGE };
+      const [first, second] = [memory.createBuffer(descriptor), memory.createBuffer(descriptor)];
+      memory.createTexture({ size: [4, 4], format: 'rgba8unorm', usage: 0x4 });
+      memory.free(first, undefined);
+      memory.free(first);
+      assertEqual(watched.held().length, 2, 'held');
+      close();
+      close();
+      assertEqual(watched.held(), [], 'held after close()');
+      memory.free(second);
+      await assertRejects(() => memory.createBuffer(descriptor), 'disposed', 'a buffer afterwards');
     },
   },
   {
@@ -289,7 +337,7 @@ const tests: GpuTest[] = [
       const values = randomFloats(64, 6);
       const source = device.createBuffer({ size: 256, usage: USAGE.COPY_SRC | USAGE.COPY_DST });
       device.queue.writeBuffer(source, 0, values);
-      const [first, second] = [readback.acquire(256), readback.acquire(128)];
+      const [first, second] = [await readback.acquire(256), await readback.acquire(128)];
       assert(first !== second, 'expected two buffers while both are held');
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(source, 0, first, 0, 256);
@@ -298,10 +346,10 @@ const tests: GpuTest[] = [
       assertEqual([...new Float32Array(mapped)], [...values.subarray(0, 32)], 'mapped values');
       readback.release(first);
       readback.release(second);
-      assert(readback.acquire(100) === second, 'expected the smallest buffer that fits');
-      assert(readback.acquire(100) === first, 'expected the other free buffer');
+      assert((await readback.acquire(100)) === second, 'expected the smallest buffer that fits');
+      assert((await readback.acquire(100)) === first, 'expected the other free buffer');
       readback.release(second);
-      readback.acquire(512);
+      await readback.acquire(512);
       assertEqual(readback.bytes, 256 + 512, 'bytes after a free buffer made room for a larger one');
       readback.destroy();
       assertEqual(readback.bytes, 0, 'bytes after destroy');
@@ -335,8 +383,8 @@ const tests: GpuTest[] = [
       assertEqual(limits.maxBufferSize, adapter.limits.maxBufferSize, 'maxBufferSize');
       context.close();
       await context.device.lost;
-      await assertRejects(() => assertNotLost(context), 'device-lost', 'assertNotLost');
-      await assertRejects(() => checked(context, 'anything', () => 1), 'device-lost', 'checked');
+      await assertRejects(() => assertUsable(context), 'disposed', 'assertUsable');
+      await assertRejects(() => checked(context, 'anything', () => 1), 'disposed', 'checked');
     },
   },
   {

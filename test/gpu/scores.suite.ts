@@ -13,6 +13,7 @@ import { assert, assertClose, assertEqual, assertRejects, random, randomFloats }
 import { assertWithin } from './precision.ts';
 import type { Reference } from './references/reference.ts';
 import { runKernel } from './run-kernel.ts';
+import { openSmallEngine } from './small-engine.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 
 type Groups = readonly (readonly (readonly [first: number, length: number])[])[];
@@ -110,6 +111,23 @@ async function compare(
 }
 
 const tests: GpuTest[] = [
+  {
+    name: 'a held map can be read back as well, for outlines that overlap too much to be added up one by one',
+    async run(context) {
+      const engine = await openSmallEngine(context.device);
+      await engine.compute(
+        { kind: 'pixels', ...(await sign(context)) },
+        size,
+        'P',
+        { read: ['P'], hold: 'P', background: [0, 0, 0] },
+        {},
+        async (maps) => {
+          assertClose(await maps.held(), maps.float32('P'), 0, 'the held map');
+        },
+      );
+      engine.dispose();
+    },
+  },
   {
     name: 'sums over spans: none, one value, a workgroup more or less, rows of an odd map',
     async run({ device }) {

@@ -10,11 +10,15 @@ import type { Precision } from '../../src/kernels/wgsl.ts';
 import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { loadEntries, storeEntries } from '../../src/tuning/cache.ts';
+import { candidates } from '../../src/tuning/candidates.ts';
+import { GpuStopwatch } from '../../src/tuning/stopwatch.ts';
+import { TileChoice } from '../../src/tuning/tile-choice.ts';
 import { type TuneOptions, tune } from '../../src/tuning/tune.ts';
 import { tuningKey } from '../../src/tuning/tuning-key.ts';
-import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
+import { assert, assertClose, assertEqual, assertRejects, random, USAGE } from './assert.ts';
 import { precisionsOf } from './precision.ts';
 import { withPrivateCache } from './private-cache.ts';
+import { type Script, scripted, withClock } from './scripted-stopwatch.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 
 const direct = (pixels: number, channels: number): Tile => ({ kind: 'direct', pixels, channels });
@@ -54,7 +58,23 @@ const shortcut = conv({
 });
 const classes = conv({ upsampledBy: 4, bias: false, residuals: [], relu: false });
 
+/** Sides that are no multiples of Winograd's tiles. */
+const odd = conv({
+  sources: [{ height: 7, width: 13, channels: 16, kernel: 3, stride: 1, padding: 1 }],
+  outHeight: 7,
+  outWidth: 13,
+});
+
 const tiles = [direct(4, 8), small];
+
+/** Times by tile, as kernels are labelled; what tuning adds up. */
+const timesOf =
+  (times: Readonly<Record<string, number>>): Script =>
+  (kernels) => {
+    const label = kernels.map((kernel) => kernel.label).join(' ');
+    const [, ms] = Object.entries(times).find(([part]) => label.includes(part)) ?? [];
+    return ms ?? 1;
+  };
 
 async function tuneWith(
   context: GpuContext,
@@ -68,6 +88,7 @@ async function tuneWith(
     standard: () => direct(8, 4),
     tiles,
     budgetMs: 60_000,
+    openStopwatch: scripted(() => 1),
     ...options,
   });
 }
@@ -168,6 +189,9 @@ const tests: GpuTest[] = [
           context,
           [plain, plain, shortcut, classes],
           {
+            openStopwatch: scripted(
+              timesOf({ 'F(': 8, [tileName(small)]: 1, [tileName(direct(4, 8))]: 2, 'direct 8x4': 4 }),
+            ),
             onProgress: (done, total) => seen.push(done / total),
           },
           precision,
@@ -189,12 +213,9 @@ const tests: GpuTest[] = [
           `${precision}: classes with Winograd`,
         );
         for (const { tile, ms, gflops, standard, name } of tuned) {
-          assert(
-            [direct(8, 4), ...tiles].some((known) => tileName(known) === tileName(tile)),
-            `${name}: ${tileName(tile)} was no candidate`,
-          );
-          assert(ms > 0 && gflops > 0 && Number.isFinite(gflops), `${name}: ${ms} ms, ${gflops} GFLOP/s`);
-          assertEqual(standard && tileName(standard.tile), 'direct 8x4', `${name}: standard`);
+          assertEqual([tileName(tile), ms], [tileName(small), 1], `${name}: the fastest`);
+          assert(gflops > 0 && Number.isFinite(gflops), `${name}: ${gflops} GFLOP/s`);
+          assertEqual(standard, { tile: direct(8, 4), ms: 4 }, `${name}: standard`);
         }
         assertEqual(
           seen,
@@ -206,15 +227,24 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'without timestamp queries the wall clock is taken',
-    async run({ gpu }) {
+    name: 'the stopwatch takes the time of a pass, with timestamp queries and without',
+    async run({ gpu, device: fine }) {
       const adapter = await gpu.requestAdapter();
-      const device = await adapter!.requestDevice();
-      assert(!device.features.has('timestamp-query'), 'the device has timestamp queries');
-      const { classes: tuned } = await tuneWith(await openDevice({ device }), [plain]);
-      device.destroy();
-      assertEqual(tuned.length, 1, 'classes');
-      assert(tuned[0].ms > 0 && Number.isFinite(tuned[0].gflops), `${tuned[0].ms} ms`);
+      const plainDevice = await adapter!.requestDevice();
+      assert(!plainDevice.features.has('timestamp-query'), 'the device has timestamp queries');
+      for (const device of [fine, plainDevice]) {
+        const stopwatch = await GpuStopwatch.open(await openDevice({ device }));
+        const word = device.createBuffer({ size: 4, usage: USAGE.COPY_SRC, mappedAtCreation: true });
+        new Uint32Array(word.getMappedRange()).set([77]);
+        word.unmap();
+        const found = await stopwatch.run({ timed: [], word });
+        assert(found.ms >= 0 && Number.isFinite(found.ms), `${found.ms} ms`);
+        assertEqual(found.word, 77, 'the word that is brought back');
+        assert(stopwatch.minSampleMs > 0, `samples of ${stopwatch.minSampleMs} ms`);
+        stopwatch.destroy();
+        word.destroy();
+      }
+      plainDevice.destroy();
     },
   },
   {
@@ -242,29 +272,68 @@ const tests: GpuTest[] = [
     name: "Winograd's filtering is measured with its transforms, and the products' tile where it may pay",
     async run({ device }) {
       const context = await openDevice({ device });
-      // Sides that are no multiples of the tiles' sides.
-      const odd = conv({
-        sources: [{ height: 7, width: 13, channels: 16, kernel: 3, stride: 1, padding: 1 }],
-        outHeight: 7,
-        outWidth: 13,
+      const alone = (kernels: readonly Kernel[]) => kernels.length === 1;
+      const tuneOdd = async (times: Record<string, number>, products: Record<string, number> = {}) => {
+        const seen: number[] = [];
+        const { classes: tuned, rejected } = await tuneWith(context, [odd], {
+          standardWinograd: () => 2,
+          openStopwatch: scripted((kernels) =>
+            timesOf(alone(kernels) ? { ...products, ...times } : times)(kernels),
+          ),
+          onProgress: (done, total) => seen.push(done / total),
+        });
+        assertEqual(rejected, [], 'rejected');
+        assertEqual(
+          seen,
+          seen.toSorted((a, b) => a - b),
+          'progress',
+        );
+        return tuned[0];
+      };
+      const better = tileName(small);
+      const faster = await tuneOdd({
+        [`F(4,3) (${better})`]: 1,
+        'F(4,3)': 2,
+        'F(2,3)': 3,
+        'layer (direct 8x4)': 5,
+        layer: 4,
       });
-      const seen: number[] = [];
-      const { classes: tuned, rejected } = await tuneWith(context, [odd], {
-        standardWinograd: () => 2,
-        onProgress: (done, total) => seen.push(done / total),
-      });
-      assertEqual(rejected, [], 'rejected');
-      const [{ ms, winograd, standard, products }] = tuned;
-      assert(winograd !== undefined && winograd.ms > 0, `no time for Winograd: ${JSON.stringify(winograd)}`);
-      assertEqual(standard?.winograd, 2, 'standard');
-      const name = { 2: '(16 planes), 2^5 px', 4: '(36 planes), 2^3 px' }[winograd.size];
-      if (products) assertEqual(products.name, `f32 1x1 16 > 32 ${name}`, 'products');
-      else assert(winograd.ms > ms, 'expected the tile of the products');
+      assertEqual([faster.ms, faster.winograd], [4, { size: 4, ms: 1 }], 'times of the faster size');
+      assertEqual(faster.standard, { tile: direct(8, 4), ms: 3, winograd: 2 }, 'standard');
+      const { name, tile, ms } = faster.products ?? {};
+      assertEqual([name, tile, ms], ['f32 1x1 16 > 32 (36 planes), 2^3 px', small, 1], 'products');
+
+      // The better tile of the products alone is not worth the change in the whole.
+      const kept = await tuneOdd({ 'F(4,3)': 3, 'F(2,3)': 2, layer: 4 }, { [`F(2,3) (${better})`]: 1 });
+      assertEqual(kept.winograd, { size: 2, ms: 2 }, 'time with the standard tile');
       assertEqual(
-        seen,
-        seen.toSorted((a, b) => a - b),
-        'progress',
+        [kept.products?.tile, kept.products?.ms],
+        [direct(8, 4), 2],
+        "the standard tile's own time",
       );
+
+      const slower = await tuneOdd({ 'F(': 7, layer: 4 });
+      assertEqual([slower.winograd, slower.products], [{ size: 2, ms: 7 }, undefined], 'where it is slower');
+    },
+  },
+  {
+    name: "the products that are measured are those of Winograd's size that is kept",
+    async run({ device }) {
+      const context = await openDevice({ device });
+      // One size is the fastest when it is first timed, the other whenever they take turns, as the load may have it.
+      let looks = 0;
+      const { classes: tuned } = await tuneWith(context, [odd], {
+        openStopwatch: scripted((kernels) => {
+          const label = kernels.map((kernel) => kernel.label).join(' ');
+          if (!label.includes('F(')) return 8;
+          if (label.includes('F(2,3)')) return 3;
+          looks += 1;
+          return looks <= 2 ? 2.9 : 6;
+        }),
+      });
+      const [{ winograd, products }] = tuned;
+      assertEqual(winograd, { size: 2, ms: 3 }, 'the size that is kept');
+      assertEqual(products?.name, 'f32 1x1 16 > 32 (16 planes), 2^5 px', 'products');
     },
   },
   {
@@ -353,18 +422,59 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'a tuned detector gives the same maps, and so does the next one, with the tiles that were stored',
+    name: 'tuning a table: what was the fastest is used, stored, and read by the next session',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      await withPrivateCache(async () => {
+        const pipelines = new PipelineCache(context);
+        const first = new TileChoice(context, 'f32');
+        const before = first.tile(plain);
+        // Whatever is taken by default, one of the menu is faster.
+        const [fastest] = candidates(plain, {
+          precision: 'f32',
+          limits: device.limits,
+          software: context.software,
+        }).filter((tile) => tileName(tile) !== tileName(before));
+        const times = { 'F(': 9, [`(${tileName(fastest)})`]: 1, layer: 3 };
+        const { report } = await first.tune([plain], pipelines, {
+          budgetMs: 60_000,
+          openStopwatch: scripted(timesOf(times)),
+        });
+        assert(report.stored !== undefined, 'nothing was stored');
+        assertEqual(first.tile(plain), fastest, 'the tile that is used');
+        assertEqual(first.winograd(plain), undefined, 'Winograd, which was slower');
+        const { tile, ms, winograd } = report.table.entries['f32 3x3 16 > 32, 2^7 px'];
+        assertEqual([tile, ms, winograd?.ms], [fastest, 1, 9], 'entry');
+        assertEqual(await loadEntries(tuningKey(context.adapter, 'f32')), report.table.entries, 'stored');
+        const next = new TileChoice(context, 'f32');
+        await next.load();
+        assertEqual(next.tile(plain), fastest, 'the tile of the next session');
+      });
+    },
+  },
+  {
+    name: 'a tuned detector gives the same maps, with a program of its new tiles',
     async run(context) {
       await withPrivateCache(async () => {
         const image = noise(64, 32);
         const size = { width: 64, height: 32 };
-        const first = await createDetector(context);
-        const before = await first.maps(image, { size });
+        const detector = await createDetector(context);
+        const before = await detector.maps(image, { size });
         const stages = new Set<string>();
-        const budgetMs = first.info.software ? 2000 : 500;
-        const report = await first.tune(size, { budgetMs, onProgress: ({ stage }) => stages.add(stage) });
+        const hour = 3_600_000;
+        // The time is up with the first candidate: then the fewest that can be compared are timed, and no more.
+        const report = await withClock(async (jump) =>
+          detector.tune(size, {
+            budgetMs: hour,
+            onProgress: ({ stage }) => {
+              stages.add(stage);
+              jump(hour);
+            },
+          }),
+        );
         assertEqual([...stages], ['tune'], 'stages');
-        assert(report.classes.length > 0, `nothing was measured: ${JSON.stringify(report.rejected)}`);
+        assertEqual(report.classes.length, 1, `classes measured: ${JSON.stringify(report.rejected)}`);
+        assert(report.unmeasured.length > 1, 'all was measured, though the time was up');
         assert(report.stored !== undefined, 'nothing was stored');
         assertEqual(
           Object.keys(report.table.entries),
@@ -372,46 +482,55 @@ const tests: GpuTest[] = [
           'table',
         );
         const made = watchBuffers(context.device);
-        const after = await first.maps(image, { size });
+        const after = await detector.maps(image, { size });
         assert(
           [...made].some(({ label }) => label === 'shapes'),
           'the program of the old tiles is still in use',
         );
-        first.dispose();
-
-        // Wherever the device's own best are the defaults, other tiles must do.
+        detector.dispose();
+        for (const name of ['P', 'T', 'B'] as const) {
+          assertClose(after[name], before[name], 1e-5, `${name} after tuning`);
+        }
+      });
+    },
+  },
+  {
+    name: 'a detector takes tiles that were stored, of plain convolutions and of products, unless told not to',
+    async run(context) {
+      await withPrivateCache(async () => {
+        const image = noise(64, 32);
+        const size = { width: 64, height: 32 };
         const { adapter } = await openDevice({ device: context.device });
-        const key = tuningKey(adapter, 'f32');
-        assertEqual(await loadEntries(key), report.table.entries, 'stored entries');
-        const changed = Object.entries(report.table.entries).map(([name, entry]) => [
-          name,
-          { ...entry, tile: direct(2, 8) },
-        ]);
-        await storeEntries(key, Object.fromEntries(changed));
-        const codes: string[] = [];
+        const tile = direct(2, 8);
+        // Classes at this size; all others stay as they are by default.
+        await storeEntries(tuningKey(adapter, 'f32'), {
+          'f32 3x3/2 64 > 128, 2^5 px': { tile, ms: 1, gflops: 1 },
+          'f32 3x3 64 > 64, 2^7 px': { tile, ms: 1, gflops: 1, winograd: { size: 2, ms: 0.5 } },
+          'f32 1x1 64 > 64 (16 planes), 2^5 px': { tile, ms: 0.2, gflops: 1 },
+        });
+        const labels: string[] = [];
         const create = context.device.createShaderModule.bind(context.device);
         Object.defineProperty(context.device, 'createShaderModule', {
           value: (descriptor: GPUShaderModuleDescriptor) => {
-            codes.push(descriptor.label ?? '');
+            labels.push(descriptor.label ?? '');
             return create(descriptor);
           },
         });
-        const second = await createDetector(context);
-        const again = await second.maps(image, { size });
-        second.dispose();
-        assert(
-          codes.some((label) => label.includes('direct 2x8')),
-          `stored tiles are not used: ${codes}`,
-        );
-        codes.length = 0;
-        const third = await createDetector(context, { tune: 'off' });
-        await third.warmup(size, { image: { ...image }, outputs: 'PTB' });
-        third.dispose();
-        assert(!codes.some((label) => label.includes('direct 2x8')), "'off' takes stored tiles");
-        for (const name of ['P', 'T', 'B'] as const) {
-          assertClose(after[name], before[name], 1e-5, `${name} after tuning`);
-          assertClose(again[name], before[name], 1e-5, `${name} with stored tiles`);
-        }
+        const mapsWith = async (options: Partial<CreateOptions>) => {
+          labels.length = 0;
+          const detector = await createDetector(context, options);
+          const maps = await detector.maps(image, { size });
+          detector.dispose();
+          const stored = labels.filter((label) => label.includes('direct 2x8'));
+          return { maps, stored, products: stored.filter((label) => label.includes('F(2,3)')) };
+        };
+        const cached = await mapsWith({});
+        assert(cached.products.length > 0, `stored tiles of products are not used: ${labels}`);
+        assert(cached.stored.length > cached.products.length, `stored tiles are not used: ${labels}`);
+        const off = await mapsWith({ tune: 'off' });
+        assertEqual(off.stored, [], "stored tiles that 'off' takes");
+        for (const name of ['P', 'T', 'B'] as const)
+          assertClose(cached.maps[name], off.maps[name], 1e-5, name);
       });
     },
   },
@@ -467,14 +586,16 @@ const tests: GpuTest[] = [
           );
         }
         await assertRejects(() => detector.tune(bad({ width: 33 })), 'invalid-argument', 'size');
+        // No machine is so slow that nothing is begun.
+        const budgetMs = 3_600_000;
         const reason = new Error('enough');
         const abort = new AbortController();
         const caught = await detector
-          .tune(size, { signal: abort.signal, onProgress: () => abort.abort(reason) })
+          .tune(size, { budgetMs, signal: abort.signal, onProgress: () => abort.abort(reason) })
           .catch((error: unknown) => error);
         assert(caught === reason, `expected the signal's reason, found ${caught}`);
         await detector.detect(noise(32, 32), { size });
-        const underWay = detector.tune(size, { onProgress: () => detector.dispose() });
+        const underWay = detector.tune(size, { budgetMs, onProgress: () => detector.dispose() });
         await assertRejects(() => underWay, 'disposed', 'dispose() during tune()');
         await assertRejects(() => detector.tune(size), 'disposed', 'tune() after dispose()');
       });
@@ -487,17 +608,19 @@ const tests: GpuTest[] = [
         const alive = watchBuffers(context.device);
         const reason = new Error('enough');
         const abort = new AbortController();
-        const aborted = await createDetector(context, {
-          tune: 'full',
-          signal: abort.signal,
-          onProgress: ({ stage }) => stage === 'tune' && abort.abort(reason),
-        }).catch((error: unknown) => error);
+        const create = () =>
+          createDetector(context, {
+            tune: 'full',
+            signal: abort.signal,
+            onProgress: ({ stage }) => stage === 'tune' && abort.abort(reason),
+          });
+        const aborted = await withClock(create, { stands: true }).catch((error: unknown) => error);
         assert(aborted === reason, `expected the signal's reason, found ${aborted}`);
         assertEqual(alive.size, 0, 'buffers after the abort');
 
         const { adapter } = await openDevice({ device: context.device });
-        // A layer at the default size, 736 x 736.
-        const entries = { 'f32 3x3/2 64 > 128, 2^13 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
+        // A layer at the default size, 1024 x 1024.
+        const entries = { 'f32 3x3/2 64 > 128, 2^14 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
         await storeEntries(tuningKey(adapter, 'f32'), entries);
         const stages = new Set<string>();
         const onProgress = ({ stage }: Progress) => stages.add(stage);

@@ -29,11 +29,8 @@ export const planOf = (
     ...choice,
   });
 
-/** Every number of channels but the image's divided by this. */
-const shrink = 16;
-
-/** The network's entries with 4 to 32 channels instead of 64 to 512. */
-export const smallEntries = (thresholdHead: boolean): Entry[] =>
+/** The network's entries with every number of channels (64 to 512) but the image's divided by `shrink`. */
+export const smallEntries = (thresholdHead: boolean, shrink = 16): Entry[] =>
   dbResNet18({ thresholdHead }).map((entry): Entry => {
     if (entry.op === 'dbHead') return { ...entry, channels: entry.channels / shrink };
     if (entry.op !== 'conv2d') return entry;

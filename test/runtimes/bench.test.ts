@@ -1,7 +1,5 @@
 /** @file The quick benchmark from end to end, very small: its report must fit the schema. No times are tested. */
 
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import type { CustomKernel } from '../../bench/cases/custom-kernel.ts';
 import myKernel from '../../bench/examples/my-kernel.ts';
@@ -12,7 +10,9 @@ import { errorsOf, type Report } from '../../bench/report/report.ts';
 import { formatReport } from '../../bench/report/table.ts';
 import { runBenchmark } from '../../bench/run.ts';
 import { type BenchSettings, defaultSettings } from '../../bench/settings.ts';
+import { beat } from '../helpers/heartbeat.ts';
 import { findDeno } from './deno.ts';
+import { startProgram } from './program.ts';
 
 const tiny: BenchSettings = {
   ...defaultSettings,
@@ -57,7 +57,7 @@ function expectReport(report: Report): void {
 it('in Node, with kernels of the user: one right, one wrong, one that does not compile', async () => {
   const host = await nativeHost({ kernels: [] });
   const customKernels = [myKernel, zeros, broken];
-  const report = await runBenchmark({ ...host, customKernels }, tiny);
+  const report = await runBenchmark({ ...host, customKernels }, tiny, { onProgress: beat });
   expectReport(report);
   const errors = errorsOf(report);
   expect(errors.filter((error) => !/zeros|broken/.test(error))).toEqual([]);
@@ -71,7 +71,7 @@ it('in Node, with kernels of the user: one right, one wrong, one that does not c
 it('without timestamps, by the slope method', async () => {
   const host = await nativeHost({ kernels: [] });
   const settings = { ...tiny, filter: 'conv 1x1 512>256', timer: 'slope' as const };
-  const report = await runBenchmark(host, settings);
+  const report = await runBenchmark(host, settings, { onProgress: beat });
   expect(reportProblems(report)).toEqual([]);
   expect(report.environment.timer.method).toBe('slope');
   expect(errorsOf(report)).toEqual([]);
@@ -79,11 +79,12 @@ it('without timestamps, by the slope method', async () => {
 
 it('in Deno, as a program', async () => {
   const args = '--quick --sizes 32x32 --samples 1 --json - --filter'.split(' ');
-  const { stdout } = await promisify(execFile)(
+  const { status, stdout, stderr } = await startProgram(
     findDeno(),
     ['run', '-A', 'bench/main.ts', ...args, 'conv 1x1 512>256, cpu post'],
     { cwd: projectRoot() },
-  );
+  ).ended;
+  expect(status, stderr).toBe(0);
   const report = JSON.parse(stdout);
   expect(reportProblems(report)).toEqual([]);
   expect(report.environment.runtime).toBe('deno');
@@ -94,7 +95,10 @@ it('in Deno, as a program', async () => {
 it('in a Chromium page', async () => {
   const labels: string[] = [];
   const report = await runInBrowser(projectRoot(), tiny, [], {
-    onProgress: (_done, _total, label) => labels.push(label),
+    onProgress: (_done, _total, label) => {
+      beat();
+      labels.push(label);
+    },
   });
   expectReport(report);
   expect(errorsOf(report)).toEqual([]);

@@ -12,6 +12,7 @@ import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
 import { type StaticServer, serve } from '../../scripts/static-server.ts';
 import type { Region } from '../../src/postprocess/types.ts';
 import { readFixture } from '../helpers/fixtures.ts';
+import { newLivePage, open } from './live-page.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const width = 160;
@@ -253,10 +254,9 @@ beforeAll(async () => {
     '/clear.png': clear,
   });
   chromium = await launchBrowser();
-  page = await chromium.browser.newPage();
-  await page.goto(server.origin);
-  await page.waitForFunction('"run" in globalThis', { timeout: 120_000 });
-}, 240_000);
+  page = await newLivePage(chromium.browser);
+  await open(page, server.origin, '"run" in globalThis');
+});
 
 afterAll(async () => {
   await chromium?.browser.close();

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { launchBrowser } from '../../scripts/browser.ts';
 import { serve } from '../../scripts/static-server.ts';
+import { newLivePage, open } from './live-page.ts';
 import { registerGpuTests, remoteError, type SuiteRunner } from './register.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -29,7 +30,7 @@ async function start(): Promise<SuiteRunner> {
     '/page.js': script,
   });
   const printed: string[] = [];
-  const page = await browser.newPage();
+  const page = await newLivePage(browser);
   page.on('console', (message) => printed.push(message.text()));
   page.on('pageerror', (error) => printed.push(String(error)));
   const broken = new Promise<never>((_, reject) => {
@@ -37,8 +38,7 @@ async function start(): Promise<SuiteRunner> {
     browser.once('disconnected', () => reject(new Error('the browser ended')));
   });
   broken.catch(() => {}); // Only a test that runs cares.
-  await page.goto(server.origin);
-  await page.waitForFunction('"runGpuTest" in globalThis');
+  await open(page, server.origin, '"runGpuTest" in globalThis');
 
   return {
     async run(suite, test) {
@@ -49,6 +49,8 @@ async function start(): Promise<SuiteRunner> {
       return error === undefined ? undefined : remoteError(error);
     },
     async close() {
+      // It may be past answering.
+      browser.process()?.kill('SIGKILL');
       await Promise.all([browser.close(), server.close()]);
       return [...printed, output()].join('\n').slice(-8000);
     },

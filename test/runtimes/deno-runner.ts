@@ -1,12 +1,13 @@
 /**
  * @file Runs in Deno: reads `{ suite, test }` lines from stdin and answers each with one line on stdout,
- * `RESULT` and `{ error? }`. Whatever else stands on stdout was printed by a test.
+ * `RESULT` and `{ error? }`. A line `LIFE` is a sign of life; whatever else stands on stdout was printed by a test.
  */
 
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { acquireGpu } from '../../src/platform/gpu.ts';
+import { type GpuClasses, reportLife } from '../helpers/report-life.ts';
 import { fixturePath, runGpuTest } from './run-test.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -18,6 +19,8 @@ const answer = (error?: unknown) => {
     `\nRESULT ${JSON.stringify(error === undefined ? {} : { error: { message, stack } })}\n`,
   );
 };
+
+reportLife(globalThis as unknown as GpuClasses, () => process.stdout.write('\nLIFE\n'));
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { suite, test } = JSON.parse(line) as { suite: string; test: string };

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { beat } from '../helpers/heartbeat.ts';
 import { remoteError, type SuiteRunner } from './register.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -27,7 +28,7 @@ export function findDeno(): string {
   throw new Error('Deno was not found: run `npm ci` (without --omit=dev), or install Deno');
 }
 
-/** Deno with test/runtimes/deno-runner.ts loaded. */
+/** Deno with test/runtimes/deno-runner.ts loaded. Whatever it prints is a sign of life. */
 export class DenoRunner implements SuiteRunner {
   readonly #child: ChildProcess;
   readonly #ended: Promise<never>;
@@ -48,8 +49,13 @@ export class DenoRunner implements SuiteRunner {
     });
     this.#ended.catch(() => {}); // Only a test that runs cares.
     child.stdin.on('error', () => {}); // Told by #ended.
-    child.stderr.on('data', (chunk) => this.#keep(String(chunk)));
+    child.stderr.on('data', (chunk) => {
+      beat();
+      this.#keep(String(chunk));
+    });
     createInterface({ input: child.stdout }).on('line', (line) => {
+      beat();
+      if (line === 'LIFE') return;
       if (!line.startsWith('RESULT ')) return this.#keep(`${line}\n`);
       const { error } = JSON.parse(line.slice(7)) as { error?: { message: string; stack?: string } };
       this.#answer?.(error === undefined ? undefined : remoteError(error));

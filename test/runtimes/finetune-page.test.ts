@@ -11,10 +11,9 @@ import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
 import type { StaticServer } from '../../scripts/static-server.ts';
 import { parseJsonLabels } from '../../src/eval/labels.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
+import { newLivePage } from './live-page.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** For whatever waits for the device. */
-const patience = { timeout: 240_000 };
 
 let chromium: WebGpuBrowser;
 let server: StaticServer & { page: string };
@@ -26,7 +25,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'finetune-'));
   server = await servePage(root);
   chromium = await launchBrowser();
-  page = await chromium.browser.newPage();
+  page = await newLivePage(chromium.browser);
   await page.setViewport({ width: 1200, height: 900 });
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warn') complaints.push(message.text());
@@ -34,8 +33,8 @@ beforeAll(async () => {
   page.on('pageerror', (error) => complaints.push(String(error)));
   await page.goto(server.page);
   // Until then the page may still lower its defaults for a CPU.
-  await page.waitForFunction('!/looking/.test(document.getElementById("adapter").textContent)', patience);
-}, 240_000);
+  await page.waitForFunction('!/looking/.test(document.getElementById("adapter").textContent)');
+});
 
 afterAll(async () => {
   await chromium?.browser.close();
@@ -53,7 +52,7 @@ async function fill(id: string, value: number): Promise<void> {
 /** Presses Train and waits for the message that this gives. */
 async function messageOfTraining(): Promise<string> {
   await page.click('#train');
-  await page.waitForSelector('#error:not([hidden])', patience);
+  await page.waitForSelector('#error:not([hidden])');
   return text('#error-text');
 }
 
@@ -92,7 +91,7 @@ describe('the fine-tuning page', () => {
   it('says what is missing before it trains', async () => {
     expect(await messageOfTraining()).toMatch(/no photo yet/);
     await page.click('#examples button');
-    await page.waitForSelector('#photos li', patience);
+    await page.waitForSelector('#photos li');
     expect(await messageOfTraining()).toMatch(/no label yet: drag a box/);
   });
 
@@ -141,11 +140,8 @@ describe('the fine-tuning page', () => {
     await fill('steps', 2);
     await fill('batch', 1);
     await page.click('#train');
-    await page.waitForFunction(
-      '/^2 steps done/.test(document.getElementById("status").textContent)',
-      patience,
-    );
-    await page.waitForSelector('#comparison:not([hidden])', patience);
+    await page.waitForFunction('/^2 steps done/.test(document.getElementById("status").textContent)');
+    await page.waitForSelector('#comparison:not([hidden])');
     const losses = await page.$$eval('figcaption b', (values) =>
       values.map((value) => Number(value.textContent)),
     );
@@ -172,7 +168,7 @@ describe('the fine-tuning page', () => {
 
   it('trains on, pauses, resumes and stops', async () => {
     const status = (pattern: string) =>
-      page.waitForFunction(`/${pattern}/.test(document.getElementById("status").textContent)`, patience);
+      page.waitForFunction(`/${pattern}/.test(document.getElementById("status").textContent)`);
     // More than any device takes before the next click.
     await fill('steps', 1_000_000);
     await page.click('#train');

@@ -1,6 +1,5 @@
 /** @file Programs of their own in Node and Deno: they get an adapter, end by themselves, and say what is missing. */
 
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findDeno } from './deno.ts';
+import { type Ended, startProgram } from './program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const source = join(root, 'test/runtimes/gpu-program.ts');
@@ -35,40 +35,35 @@ afterAll(() => {
   rmSync(elsewhere, { recursive: true, force: true });
 });
 
-/** Drivers as the test's machine has them, whatever this process has been given since. */
-function run(command: string, args: string[], env: Record<string, string> = {}) {
-  const { VK_ICD_FILENAMES: _, VK_DRIVER_FILES: __, ...inherited } = process.env;
-  const { status, signal, stdout, stderr } = spawnSync(command, args, {
-    encoding: 'utf8',
-    env: { ...inherited, ...env },
-    timeout: 120_000,
-  });
-  return { status, signal, stdout, stderr };
-}
+const run = (command: string, args: string[], env: Record<string, string> = {}): Promise<Ended> =>
+  startProgram(command, args, { env }).ended;
 
 const done = { status: 0, signal: null, stdout: 'done\n' };
 
-it('Node: a program computes, though nothing holds the GPU object, and ends by itself', () => {
-  expect(run(process.execPath, ['--expose-gc', program])).toEqual({ ...done, stderr: '' });
+it('Node: a program computes, though nothing holds the GPU object, and ends by itself', async () => {
+  expect(await run(process.execPath, ['--expose-gc', program])).toEqual({ ...done, stderr: '' });
 });
 
-it('Deno: a program computes and ends by itself', () => {
+it('Deno: a program computes and ends by itself', async () => {
   // What Mesa's drivers print without a desktop is not ours.
-  expect(run(findDeno(), ['run', '-A', '--v8-flags=--expose-gc', source])).toMatchObject(done);
+  expect(await run(findDeno(), ['run', '-A', '--v8-flags=--expose-gc', source])).toMatchObject(done);
 });
 
-it('Node: an absent package webgpu is named', () => {
+it('Node: an absent package webgpu is named', async () => {
   const copy = join(elsewhere, 'program.mjs');
   copyFileSync(program, copy);
-  const { status, stdout } = run(process.execPath, [copy]);
+  const { status, stdout } = await run(process.execPath, [copy]);
   expect(stdout).toMatch(/^missing-package: .*`npm install webgpu`/);
   expect(status).toBe(3);
 });
 
-it.runIf(process.platform === 'linux')("Node: the user's choice of a driver is respected, and named", () => {
-  const manifest = join(elsewhere, 'nowhere.json');
-  const { status, stdout } = run(process.execPath, [program], { VK_DRIVER_FILES: manifest });
-  expect(stdout).toContain('no-webgpu: ');
-  expect(stdout).toContain(`VK_DRIVER_FILES=${manifest}`);
-  expect(status).toBe(3);
-});
+it.runIf(process.platform === 'linux')(
+  "Node: the user's choice of a driver is respected, and named",
+  async () => {
+    const manifest = join(elsewhere, 'nowhere.json');
+    const { status, stdout } = await run(process.execPath, [program], { VK_DRIVER_FILES: manifest });
+    expect(stdout).toContain('no-webgpu: ');
+    expect(stdout).toContain(`VK_DRIVER_FILES=${manifest}`);
+    expect(status).toBe(3);
+  },
+);

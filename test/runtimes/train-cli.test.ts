@@ -1,32 +1,21 @@
 /** @file The program `train` in Node: a run that is killed and resumed ends with the weights of one that was not. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSync } from 'esbuild';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildProgram } from '../helpers/program.ts';
 import { makePicture } from '../training/pictures.ts';
+import { startProgram } from './program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const inProject = join(root, 'node_modules/.cache/dbnet-webgpu');
-let program: string;
+let built: ReturnType<typeof buildProgram>;
 let folder: string;
 
 beforeAll(async () => {
-  mkdirSync(inProject, { recursive: true, mode: 0o700 });
-  program = join(mkdtempSync(join(inProject, 'program.')), 'cli.mjs');
-  buildSync({
-    entryPoints: [join(root, 'src/cli/main.ts')],
-    outfile: program,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'silent',
-  });
+  built = buildProgram();
   folder = mkdtempSync(join(tmpdir(), 'dbnet-webgpu-train-'));
   for (const index of [0, 1, 2]) {
     const picture = makePicture('plain', 5, index, { size: 96, words: [1, 1], height: [12, 16] });
@@ -38,12 +27,12 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
-  rmSync(join(program, '..'), { recursive: true, force: true });
+  built.remove();
   rmSync(folder, { recursive: true, force: true });
 });
 
 /** One start of the program: four steps of one small crop, a checkpoint after each second one. */
-function start(out: string, ...more: string[]): { child: ChildProcess; ended: Promise<number | null> } {
+function start(out: string, ...more: string[]): ReturnType<typeof startProgram> {
   const init = join(root, 'weights/db-resnet18.safetensors');
   const options = {
     images: '.',
@@ -56,24 +45,12 @@ function start(out: string, ...more: string[]): { child: ChildProcess; ended: Pr
     out,
   };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-  const { VK_ICD_FILENAMES: _, VK_DRIVER_FILES: __, ...env } = process.env;
-  const child = spawn(process.execPath, [program, 'train', ...args, ...more], {
-    cwd: folder,
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let messages = '';
-  child.stderr.on('data', (chunk) => {
-    messages += chunk;
-  });
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (status, signal) => {
-      if (status === 0 || signal === 'SIGKILL') resolve(status);
-      else reject(new Error(`the program ended with ${status ?? signal}:\n${messages}`));
-    });
-  });
-  return { child, ended };
+  return startProgram(process.execPath, [built.program, 'train', ...args, ...more], { cwd: folder });
+}
+
+async function runToItsEnd(out: string, ...more: string[]): Promise<void> {
+  const { status, stderr } = await start(out, ...more).ended;
+  expect(status, stderr).toBe(0);
 }
 
 const file = (name: string) => readFileSync(join(folder, name));
@@ -88,17 +65,17 @@ const logged = (name: string) =>
     });
 
 it('a run killed after a checkpoint and resumed gives the weights of one that was not, bit for bit', async () => {
-  expect(await start('whole.safetensors').ended).toBe(0);
+  await runToItsEnd('whole.safetensors');
 
   const { child, ended } = start('killed.safetensors');
-  const checkpoint = join(folder, 'killed.state.safetensors');
-  const watch = setInterval(() => {
-    if (existsSync(checkpoint)) child.kill('SIGKILL');
-  }, 20);
-  expect(await ended.finally(() => clearInterval(watch))).toBeNull();
+  const watcher = watch(folder, (_, name) => {
+    if (name === 'killed.state.safetensors') child.kill('SIGKILL');
+  });
+  const { signal, stderr } = await ended.finally(() => watcher.close());
+  expect(signal, stderr).toBe('SIGKILL');
   expect(existsSync(join(folder, 'killed.safetensors'))).toBe(false);
 
-  expect(await start('killed.safetensors', '--resume').ended).toBe(0);
+  await runToItsEnd('killed.safetensors', '--resume');
   expect(file('killed.safetensors').equals(file('whole.safetensors'))).toBe(true);
   expect(logged('killed.log.jsonl')).toEqual(logged('whole.log.jsonl'));
   expect(logged('whole.log.jsonl').map(({ step }) => step)).toEqual([1, 2, 3, 4]);

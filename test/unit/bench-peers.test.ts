@@ -393,7 +393,7 @@ describe('the report', () => {
 });
 
 it('serves isolated pages without caching, and records what was fetched', async () => {
-  const server = await startServer(new Map([['/code/a.mjs', { body: 'export {};' }]]));
+  const server = await startServer(new Map([['/code/a.mjs', 'export {};']]));
   try {
     const response = await fetch(`${server.origin}/code/a.mjs?x=1`);
     expect(await response.text()).toBe('export {};');

@@ -46,7 +46,7 @@ describe('one image', () => {
     expect(await run('detect a.png')).toBe(0);
     expect(stdout.text()).toBe(
       [
-        'a.png: 2 regions in 64 x 32 pixels, 2.01 s (preprocess 1.0 ms, network 2.00 s, readback 3.0 ms, postprocess 4.0 ms)',
+        'a.png: 2 regions in 64 x 32 pixels, network at 64 x 32, 2.01 s (preprocess 1.0 ms, network 2.00 s, readback 3.0 ms, postprocess 4.0 ms)',
         '#  score  centre x  centre y  width  height  angle',
         '1  0.875      12.0       7.0   20.0     8.0   0.0°',
         '2  0.500      34.0      12.0    8.0     4.0   0.0°',
@@ -82,7 +82,9 @@ describe('one image', () => {
         image: 'a.png',
         width: 64,
         height: 32,
+        network: { width: 64, height: 32 },
         truncated: false,
+        warnings: [],
         regions: [
           {
             points: [
@@ -149,7 +151,7 @@ describe('one image', () => {
     mkdirSync(join(cwd, 'a.regions.png'));
     expect(await run('detect a.png --json -')).toBe(1);
     expect(lines(stdout.text())).toHaveLength(1);
-    expect(stderr.text()).toMatch(/^error: a\.png: EISDIR: [^\n]*a\.regions\.png'$/m);
+    expect(stderr.text()).toMatch(/^error: a\.png: .*a\.regions\.png cannot be written: it is a folder\.$/m);
     expect(stderr.text()).not.toMatch(/\n\s+at /);
   });
 
@@ -157,6 +159,56 @@ describe('one image', () => {
     const { run, written } = setUp();
     expect(await run('detect a.png --overlay sub')).toBe(0);
     expect(written()).toEqual([join('sub', 'a.regions.png')]);
+  });
+});
+
+test('an image that was shrunk too far: a line that quiet does not hide, and a field', async () => {
+  const warning = {
+    code: 'text-shrunk' as const,
+    message: 'shrunk',
+    scale: 0.128,
+    sufficientLongSide: 14400,
+  };
+  const { run, stdout, stderr } = setUp({ warnings: [warning] });
+  expect(await run('detect a.png --quiet --json -')).toBe(0);
+  expect(stderr.text()).toMatch(
+    /^warning: a\.png: .* shrunk to 0\.13 of its size, .*--max-long-side 14400.*\n$/,
+  );
+  expect(lines(stdout.text())[0].warnings).toEqual([warning]);
+});
+
+describe('the size on a software adapter', () => {
+  const sizeOf = async (line: string, options: Omit<FakeOptions, 'cwd'> = {}) => {
+    const { run, calls, stderr } = setUp(options);
+    expect(await run(`detect a.png --maps m.safetensors ${line}`.trim())).toBe(0);
+    const { size } = calls.detect[0].options;
+    expect(calls.maps[0].options.size).toEqual(size);
+    return { size, says: stderr.text() };
+  };
+  const note = /^Without a GPU the short side is scaled to 736; --short-side 1024, .* 1\.9 times as long\.$/m;
+
+  test('is 736 unless told, and one line says so', async () => {
+    const { size, says } = await sizeOf('');
+    expect(size).toEqual({ shortSide: 736 });
+    expect(says).toMatch(note);
+    expect((await sizeOf('--max-long-side 640')).size).toEqual({ maxLongSide: 640, shortSide: 736 });
+  });
+
+  test.each([
+    ['--short-side 1024', { shortSide: 1024 }],
+    ['--size 960x736', { width: 960, height: 736 }],
+  ])('is what is given: %s', async (line, expected) => {
+    const { size, says } = await sizeOf(line);
+    expect(size).toEqual(expected);
+    expect(says).not.toMatch(note);
+  });
+
+  test("is the weights' own on a GPU, and where it is no larger", async () => {
+    for (const options of [{ software: false }, { shortSide: 640 }]) {
+      const { size, says } = await sizeOf('', options);
+      expect(size).toBeUndefined();
+      expect(says).not.toMatch(note);
+    }
   });
 });
 

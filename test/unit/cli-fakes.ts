@@ -9,6 +9,7 @@ import { createImageCodec } from '../../src/cli/image-codec.ts';
 import type { Detector, OutputStream, Services } from '../../src/cli/services.ts';
 import type {
   CreateOptions,
+  DetectionWarning,
   DetectOptions,
   MapsOptions,
   RawImage,
@@ -54,6 +55,10 @@ export interface FakeOptions {
   hasThresholdHead?: boolean;
   /** What `detect()` finds; may throw. */
   find?: (image: RawImage, call: number) => Region[] | Promise<Region[]>;
+  /** The weights' own short side. */
+  shortSide?: number;
+  /** What `detect()` warns of. */
+  warnings?: DetectionWarning[];
   /** What `tune()` gives; may throw. */
   tuning?: () => TuningReport;
   create?: () => void;
@@ -80,6 +85,8 @@ export function fakeServices({
   software = true,
   hasThresholdHead = true,
   find = () => [box(2, 3, 20, 8)],
+  warnings = [],
+  shortSide = 1024,
   tuning = () => ({
     classes: [],
     unmeasured: [],
@@ -106,6 +113,7 @@ export function fakeServices({
         parameters: 1,
         hasThresholdHead,
         input: { channelOrder: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] },
+        shortSide,
         metadata: {},
       },
     },
@@ -116,7 +124,9 @@ export function fakeServices({
       const regions = await find(image, calls.detect.length - 1);
       options.onProgress?.({ stage: 'network', done: 4, total: 4 });
       const timings = { preprocess: 1, network: 2000, readback: 3, postprocess: 4, total: 2008 };
-      return { regions, width: image.width, height: image.height, truncated: false, timings };
+      const { width, height } = image;
+      const network = { width: 64, height: 32 };
+      return { regions, width, height, network, truncated: false, warnings, timings };
     },
     async maps(image, options = {}) {
       calls.maps.push({ image, options });

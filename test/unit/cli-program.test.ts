@@ -92,7 +92,7 @@ describe('wrong usage: status 2, a message on stderr, nothing computed', () => {
 
 describe('options reach the detector', () => {
   test('nothing that was not given', async () => {
-    const { run, calls } = setUp();
+    const { run, calls } = setUp({ software: false });
     expect(await run('detect a.png --no-overlay')).toBe(0);
     const { onProgress, signal, ...rest } = calls.detect[0].options;
     expect(rest).toEqual({});
@@ -106,7 +106,7 @@ describe('options reach the detector', () => {
     const line =
       'detect a.png --no-overlay --weights w.safetensors --input bgr --shape polygon --threshold .25 ' +
       '--box-threshold 0.5 --unclip-ratio 1.8 --max-candidates 20 --min-size 4.5 --score slow --binarize B ' +
-      '--short-side 480 --max-long-side 1024';
+      '--short-side 480 --max-long-side 1024 --max-scale 2.5';
     expect(await run(line)).toBe(0);
     expect(calls.create[0]).toMatchObject({
       weights: join(cwd, 'w.safetensors'),
@@ -122,7 +122,7 @@ describe('options reach the detector', () => {
       minSize: 4.5,
       score: 'slow',
       binarize: 'B',
-      size: { shortSide: 480, maxLongSide: 1024 },
+      size: { shortSide: 480, maxLongSide: 1024, maxScale: 2.5 },
     });
   });
 

@@ -1,10 +1,9 @@
 /** @file A stand-in for the trainer, which remembers what it saw, so that `train` runs without a GPU. */
 
 import type { Services, TrainerLike } from '../../src/cli/services.ts';
-import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import { writeSafetensors } from '../../src/safetensors/write.ts';
 import { resolveSettings } from '../../src/training/settings.ts';
-import { readState } from '../../src/training/state-file.ts';
+import { readState, writeState } from '../../src/training/state-file.ts';
 import type { StepResult, TrainingSample } from '../../src/training/types.ts';
 
 type CreateOptions = Parameters<Services['createTrainer']>[0];
@@ -20,12 +19,18 @@ export interface TrainerCalls {
 export interface FakeTrainerOptions {
   /** Runs within a step, counted from 1; may throw. */
   onStep?: (step: number) => void;
+  /** Is given the widths of a step's images before it is one; may throw. */
+  onBatch?: (widths: number[]) => void;
   /** Runs before the state is given; may throw. */
   onSave?: (step: number) => void;
 }
 
 /** A trainer whose single weight is the sum of the widths it saw, each times its step. */
-export function fakeTrainer({ onStep = () => {}, onSave = () => {} }: FakeTrainerOptions = {}): {
+export function fakeTrainer({
+  onStep = () => {},
+  onBatch = () => {},
+  onSave = () => {},
+}: FakeTrainerOptions = {}): {
   calls: TrainerCalls;
   create: Services['createTrainer'];
 } {
@@ -35,10 +40,10 @@ export function fakeTrainer({ onStep = () => {}, onSave = () => {} }: FakeTraine
     options.signal?.throwIfAborted();
     const { resume, weights: _, init: __, input: ___, onProgress, signal: ____, ...settings } = options;
     onProgress?.({ stage: 'weights', done: 1, total: 2 });
-    const file = resume instanceof Uint8Array ? parseSafetensors(resume) : undefined;
-    let step = file ? readState(file).step : 0;
-    let weight = file ? file.float32('weight')[0] : 0;
-    const resolved = file ? readState(file).settings : resolveSettings(settings);
+    const saved = resume instanceof Uint8Array ? await readState(resume) : undefined;
+    let step = saved?.state.step ?? 0;
+    let weight = saved?.file.float32('weight')[0] ?? 0;
+    const resolved = saved?.state.settings ?? resolveSettings(settings);
     const tensors = () => [['weight', { dtype: 'F32', shape: [1], data: Float32Array.of(weight) }] as const];
     return {
       adapter: { vendor: 'maker', architecture: 'arch', device: '', description: 'Adapter One' },
@@ -49,6 +54,7 @@ export function fakeTrainer({ onStep = () => {}, onSave = () => {} }: FakeTraine
       async step(samples: readonly TrainingSample[], { onProgress: report } = {}): Promise<StepResult> {
         report?.({ stage: 'step', done: 1, total: 2 });
         const widths = samples.map(({ image }) => (image as { width: number }).width);
+        onBatch(widths);
         onStep(step + 1);
         step += 1;
         for (const width of widths) weight += step * width;
@@ -66,8 +72,7 @@ export function fakeTrainer({ onStep = () => {}, onSave = () => {} }: FakeTraine
       save: async () => writeSafetensors(Object.fromEntries(tensors())),
       async saveState(note) {
         onSave(step);
-        const state = JSON.stringify({ step, settings: resolved, note });
-        return writeSafetensors(Object.fromEntries(tensors()), { training: state });
+        return writeState(tensors(), {}, { step, settings: resolved, note });
       },
       dispose() {
         calls.disposed += 1;

@@ -1,9 +1,8 @@
-/** @file The parts of `train` that need no trainer: order of samples, log, whole files, where a run begins. */
+/** @file The parts of `train` that need no trainer: order of samples, log, where a run begins. */
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { replaceBytes, replaceFile } from '../../src/cli/replace-file.ts';
 import { chooseStart } from '../../src/cli/training/checkpoint.ts';
 import { trainingFiles } from '../../src/cli/training/files.ts';
 import { linesUpTo, TrainingLog } from '../../src/cli/training/log.ts';
@@ -12,6 +11,8 @@ import { newSettings, resumedSettings, toTrainingSettings } from '../../src/cli/
 import { SampleOrder } from '../../src/cli/training/sample-order.ts';
 import { Pace, trainingSummary } from '../../src/cli/training/summary.ts';
 import { writeSafetensors } from '../../src/safetensors/write.ts';
+import { resolveSettings } from '../../src/training/settings.ts';
+import { writeState } from '../../src/training/state-file.ts';
 import type { StepResult } from '../../src/training/types.ts';
 import { temporaryFolder } from './cli-fakes.ts';
 
@@ -59,41 +60,6 @@ describe('order of samples', () => {
       expect(await new SampleOrder(5, 0).batch(step, 2, all, hasText)).toContain(3);
     }
     expect(await new SampleOrder(5, 0).batch(0, 2, (sample) => sample !== 3, hasText)).toBeUndefined();
-  });
-});
-
-describe('whole files', () => {
-  test('are replaced, and nothing else is left', async () => {
-    const folder = temporaryFolder();
-    const path = join(folder, 'a.bin');
-    await replaceBytes(path, Uint8Array.of(1, 2, 3));
-    await replaceBytes(path, Uint8Array.of(4));
-    expect([...readFileSync(path)]).toEqual([4]);
-    expect(readdirSync(folder)).toEqual(['a.bin']);
-  });
-
-  test('a writing that fails leaves the old file as it was', async () => {
-    const folder = temporaryFolder();
-    const path = join(folder, 'a.png');
-    writeFileSync(path, 'old');
-    const failing = replaceFile(path, (partial) => {
-      expect(partial).toMatch(/\.png$/);
-      writeFileSync(partial, 'half');
-      // As a program finds it that is killed here.
-      expect(readFileSync(path, 'utf8')).toBe('old');
-      throw new Error('no space');
-    });
-    await expect(failing).rejects.toThrow('no space');
-    expect(readFileSync(path, 'utf8')).toBe('old');
-    expect(readdirSync(folder)).toEqual(['a.png']);
-  });
-
-  test('what a killed program left behind is replaced', async () => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, '.partial-a.bin'), 'a long rest of another time');
-    await replaceBytes(join(folder, 'a.bin'), 'new');
-    expect(readFileSync(join(folder, 'a.bin'), 'utf8')).toBe('new');
-    expect(readdirSync(folder)).toEqual(['a.bin']);
   });
 });
 
@@ -152,14 +118,27 @@ describe('log', () => {
   });
 });
 
+test.runIf(existsSync('/dev/full'))(
+  'a line of the log that cannot be written is an error, and is no line',
+  async () => {
+    const log = await TrainingLog.open('/dev/full', 0);
+    expect(() => log.add(stepResult(1))).toThrow(
+      '/dev/full cannot be written: no space is left on the device.',
+    );
+    expect(log.steps).toEqual([]);
+    log.close();
+  },
+);
+
 const args: TrainArguments = { images: 'i', labels: 'l', out: 'o', steps: 100, augment: true, flip: true };
 
 describe('where a run begins', () => {
   const settings = newSettings({ ...args, init: 'random' }, 'data', '/');
   const state = (note: unknown) =>
-    writeSafetensors(
+    writeState(
       { weight: { dtype: 'F32', shape: [1], data: Float32Array.of(1) } },
-      { training: JSON.stringify({ step: 7, settings: {}, note }) },
+      {},
+      { step: 7, settings: resolveSettings({}), note },
     );
   const setUp = (bytes?: Uint8Array) => {
     const path = join(temporaryFolder(), 'o.state.safetensors');
@@ -167,31 +146,32 @@ describe('where a run begins', () => {
     return path;
   };
 
-  test('at the first step without a checkpoint, and with --overwrite', () => {
-    expect(chooseStart(setUp(), {}, 'S')).toBeUndefined();
-    expect(chooseStart(setUp(), { resume: true }, 'S')).toBeUndefined();
-    expect(chooseStart(setUp(state(settings)), { overwrite: true }, 'S')).toBeUndefined();
+  test('at the first step without a checkpoint, and with --overwrite', async () => {
+    expect(await chooseStart(setUp(), {}, 'S')).toBeUndefined();
+    expect(await chooseStart(setUp(), { resume: true }, 'S')).toBeUndefined();
+    expect(await chooseStart(setUp(await state(settings)), { overwrite: true }, 'S')).toBeUndefined();
   });
 
-  test('at the checkpoint with --resume', () => {
-    expect(chooseStart(setUp(state(settings)), { resume: true }, 'S')).toMatchObject({ step: 7, settings });
+  test('at the checkpoint with --resume', async () => {
+    const start = await chooseStart(setUp(await state(settings)), { resume: true }, 'S');
+    expect(start).toMatchObject({ step: 7, settings });
   });
 
-  test('nowhere where a checkpoint would be lost', () => {
-    const path = setUp(state(settings));
-    expect(() => chooseStart(path, {}, 'S')).toThrow(
+  test('nowhere where a checkpoint would be lost', async () => {
+    const path = setUp(await state(settings));
+    await expect(chooseStart(path, {}, 'S')).rejects.toThrow(
       /^S is the checkpoint of an earlier run: go on with --resume, begin anew with --overwrite/,
     );
     expect(existsSync(path)).toBe(true);
   });
 
-  test('a file that is no checkpoint is named', () => {
-    const start = (bytes: Uint8Array) => () => chooseStart(setUp(bytes), { resume: true }, 'S');
-    expect(start(new Uint8Array(3))).toThrow(expect.objectContaining({ code: 'invalid-safetensors' }));
-    expect(start(new Uint8Array(3))).toThrow(/^S: /);
-    expect(start(state(undefined))).toThrow(/^S: expected the checkpoint of `dbnet-webgpu train`/);
+  test('a file that is no checkpoint is named', async () => {
+    const start = (bytes: Uint8Array) => expect(chooseStart(setUp(bytes), { resume: true }, 'S')).rejects;
+    await start(new Uint8Array(3)).toThrow(expect.objectContaining({ code: 'invalid-safetensors' }));
+    await start(new Uint8Array(3)).toThrow(/^S: /);
+    await start(await state(undefined)).toThrow(/^S: expected the checkpoint of `dbnet-webgpu train`/);
     const weights = writeSafetensors({ weight: { dtype: 'F32', shape: [1], data: Float32Array.of(1) } });
-    expect(start(weights)).toThrow(/^S: expected the state of a training run/);
+    await start(weights).toThrow(/^S: expected the state of a training run/);
   });
 });
 

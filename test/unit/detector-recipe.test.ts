@@ -83,6 +83,9 @@ describe('readRecipe', () => {
     ['a std of zero', input({ std: [1, 0, 1] }), 'input.std'],
     ['a negative std', input({ std: [1, -1, 1] }), 'input.std'],
     ['a std of four', input({ std: [1, 1, 1, 1] }), 'input.std'],
+    ['a std that makes pixels infinite', input({ std: [255, 1e-320, 255] }), 'input'],
+    ['a std that makes pixels too large for f16', input({ std: [255, 255, 1e-3] }), 'input'],
+    ['a mean that does', input({ mean: [0, 0, 1e300] }), 'input'],
     ['a size that is no object', input({ size: 736 }), 'input.size'],
     ['a rule that is not known', input({ size: { rule: 'longSide' } }), 'input.size.rule'],
     ['another multiple', input({ size: { multipleOf: 64 } }), 'input.size.multipleOf'],
@@ -116,6 +119,7 @@ describe('readRecipe', () => {
     ['a mean with NaN', { mean: [1, 2, Number.NaN] }, 'input.mean'],
     ['an infinite std', { std: [1, 2, Infinity] }, 'input.std'],
     ['a std of zero', { std: [0, 1, 1] }, 'input.std'],
+    ['a std that makes pixels infinite', { std: [1e-320, 1, 1] }, 'input'],
   ];
   for (const [name, override, option] of wrongOverrides) {
     it(`refuses ${name} as the option`, () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createScoreScratch, polygonScore } from '../../src/postprocess/score.ts';
+import { addFilledPolygon, createSpanGroups } from '../../src/postprocess/fill.ts';
+import { createScoreScratch, polygonScore, sumSpans } from '../../src/postprocess/score.ts';
 import { draw } from '../helpers/masks.ts';
 import { seededRandom } from '../helpers/random.ts';
+import { errorOf } from './safetensors-helpers.ts';
 
 /** The pixels that a score is the mean of, as a picture: one score per pixel that alone is 1. */
 function filled(width: number, height: number, points: Int32Array | Float64Array): string {
@@ -154,3 +156,60 @@ function* bresenham(x0: number, y0: number, x1: number, y1: number): Generator<[
     if (dy > dx || aside) y += down;
   }
 }
+
+describe('outlines in outlines', () => {
+  const size = 512;
+  const map = { width: size, height: size };
+  const rings = Array.from({ length: size / 4 }, (_, i) => {
+    const [low, high] = [2 * i, size - 1 - 2 * i];
+    return Int32Array.of(low, low, high, low, high, high, low, high);
+  });
+
+  /** An array that counts how often an element is read. */
+  function counted<T extends Uint8Array | Float32Array>(array: T): { array: T; reads: () => number } {
+    let reads = 0;
+    const proxy = new Proxy(array, {
+      get(target, key) {
+        if (typeof key === 'string' && /^\d/.test(key)) reads++;
+        return Reflect.get(target, key, target);
+      },
+      set: (target, key, value) => Reflect.set(target, key, value, target),
+    });
+    return { array: proxy, reads: () => reads };
+  }
+
+  it('are filled without a search of their inside', () => {
+    const scratch = createScoreScratch();
+    const marks = counted(new Uint8Array(size * size));
+    scratch.marks = marks.array;
+    const pixels = rings.reduce((sum, ring) => sum + addFilledPolygon(ring, map, scratch.groups, scratch), 0);
+    expect(pixels).toBe(rings.reduce((sum, _, i) => sum + (size - 4 * i) ** 2, 0));
+    expect(marks.reads()).toBeLessThan(pixels / 2);
+  });
+
+  it('have their values added up once, not once per outline', () => {
+    const random = seededRandom(3);
+    const plain = Float32Array.from({ length: size * size }, () => random());
+    const scratch = createScoreScratch();
+    const groups = createSpanGroups();
+    for (const ring of rings) addFilledPolygon(ring, map, groups, scratch);
+    const values = counted(plain);
+    const sums = sumSpans(values.array, groups);
+    expect(values.reads()).toBe(plain.length);
+    rings.forEach((ring, i) => {
+      const [low, high] = [ring[0], ring[2]];
+      let expected = 0;
+      for (let y = low; y <= high; y++) for (let x = low; x <= high; x++) expected += plain[y * size + x];
+      expect(Math.abs(sums[i] - expected)).toBeLessThan(1e-7);
+    });
+  });
+});
+
+it.each([Number.NaN, Number.POSITIVE_INFINITY])('a value of %s is an error, not a score', (value) => {
+  const data = new Float32Array(16).fill(0.5);
+  data[5] = value;
+  const square = Int32Array.of(0, 0, 2, 0, 2, 2, 0, 2);
+  const { message } = errorOf('invalid-argument', () => polygonScore({ data, width: 4, height: 4 }, square));
+  expect(message).toContain('finite');
+  expect(polygonScore({ data, width: 4, height: 4 }, Int32Array.of(3, 3))).toBe(0.5);
+});

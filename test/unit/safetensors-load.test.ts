@@ -15,7 +15,7 @@ import {
   parseSafetensors,
 } from '../../src/safetensors/index.ts';
 import { rejectionOf } from './safetensors-helpers.ts';
-import { createTestServer } from './safetensors-server.ts';
+import { createTestServer, STALLS_AT } from './safetensors-server.ts';
 
 const CONTENT = Uint8Array.from({ length: 2_500_000 }, (_, i) => (i * 7 + (i >> 11)) & 255);
 let folder: string;
@@ -363,8 +363,8 @@ describe('abort', () => {
 
   it('while the server says nothing', async () => {
     const controller = new AbortController();
+    server.once('request', () => controller.abort(reason));
     const loading = loadBytes(`${base}/silent`, { signal: controller.signal });
-    setTimeout(() => controller.abort(reason), 20);
     await expect(loading).rejects.toBe(reason);
   });
 
@@ -373,20 +373,23 @@ describe('abort', () => {
       const controller = new AbortController();
       const source = own ? await fetch(`${base}/stalls`) : `${base}/stalls`;
       const onProgress = ({ done }: LoadProgress) => {
-        if (done > 0) setTimeout(() => controller.abort(reason), 5);
+        // No more comes: by then it waits.
+        if (done === STALLS_AT) setImmediate(() => controller.abort(reason));
       };
       await expect(loadBytes(source, { signal: controller.signal, onProgress })).rejects.toBe(reason);
     }
   });
 
   it('while a stream neither answers nor lets itself be cancelled', async () => {
+    const controller = new AbortController();
     const stream = new ReadableStream<Uint8Array>({
-      pull: () => new Promise(() => {}),
+      pull: () => {
+        setImmediate(() => controller.abort(reason));
+        return new Promise(() => {});
+      },
       cancel: () => new Promise(() => {}),
     });
-    const controller = new AbortController();
     const loading = loadBytes(new Response(stream), { signal: controller.signal });
-    setTimeout(() => controller.abort(reason), 5);
     await expect(loading).rejects.toBe(reason);
   });
 

@@ -3,6 +3,9 @@
 import { createServer, type Server } from 'node:http';
 import { gzipSync } from 'node:zlib';
 
+/** Bytes after which `/stalls` and `/broken` send no more. */
+export const STALLS_AT = 100_000;
+
 /** Serves `content` at `/file`; `/404` and other numbers answer with that status. It does not listen yet. */
 export function createTestServer(content: Uint8Array): Server {
   return createServer((request, response) => {
@@ -34,11 +37,11 @@ export function createTestServer(content: Uint8Array): Server {
         break;
       case '/broken':
         response.writeHead(200, { 'content-length': body.length });
-        response.write(body.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 20));
+        response.write(body.subarray(0, STALLS_AT), () => response.destroy());
         break;
       case '/stalls':
         response.writeHead(200, { 'content-length': body.length });
-        response.write(body.subarray(0, 100_000));
+        response.write(body.subarray(0, STALLS_AT));
         break;
       case '/silent':
         break;

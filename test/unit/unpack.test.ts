@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -79,6 +80,57 @@ describe('unpackOnce', () => {
     rmSync(join(folder, 'sub'), { recursive: true });
     unpackOnce([parent('a')], 'v1', ['sub/lib.so'], () => files);
     expect(readFileSync(join(folder, 'sub/lib.so'), 'utf8')).toBe('library');
+  });
+
+  it('unpacks again when a file, or the list of them, is empty, cut or changed', () => {
+    const unpack = () => unpackOnce([parent('a')], 'v1', ['sub/lib.so'], () => files);
+    const folder = unpack();
+    for (const name of ['sub/lib.so', 'sha256.json']) {
+      const path = join(folder, name);
+      const whole = readFileSync(path);
+      for (const damaged of [
+        Buffer.alloc(0),
+        whole.subarray(0, -1),
+        Buffer.from(whole).fill('x', 2, 3),
+        Buffer.concat([whole, Buffer.from('}')]),
+      ]) {
+        writeFileSync(path, damaged);
+        expect(unpack()).toBe(folder);
+        expect(readFileSync(path).equals(whole), name).toBe(true);
+      }
+    }
+    expect(readdirSync(parent('a'))).toEqual(['v1']);
+  });
+
+  it('unpacks again when others can write to a file, or it is a link', () => {
+    const unpack = () => unpackOnce([parent('a')], 'v1', ['sub/lib.so'], () => files);
+    const path = join(unpack(), 'sub/lib.so');
+    chmodSync(path, 0o666);
+    unpack();
+    expect(statSync(path).mode & 0o022).toBe(0);
+    rmSync(path);
+    writeFileSync(parent('library'), 'library');
+    symlinkSync(parent('library'), path);
+    unpack();
+    expect(lstatSync(path).isFile()).toBe(true);
+  });
+
+  it('passes over a folder below one that others can write to, and a link that leads there', () => {
+    mkdirSync(parent('shared'));
+    chmodSync(parent('shared'), 0o777);
+    symlinkSync(parent('shared'), parent('link'));
+    const parents = ['shared/deep/cache', 'link/cache', 'good'].map(parent);
+    expect(unpackOnce(parents, 'v1', ['sub/lib.so'], () => files)).toBe(join(root, 'good/v1'));
+    expect(() => unpackOnce(parents.slice(0, 2), 'v1', ['sub/lib.so'], () => files)).toThrow(
+      `${parent('shared')}: other users can write there`,
+    );
+  });
+
+  it('takes a folder below one where others cannot replace what is not theirs, as in /tmp', () => {
+    mkdirSync(parent('sticky'));
+    chmodSync(parent('sticky'), 0o1777);
+    const parents = [parent('sticky/cache')];
+    expect(unpackOnce(parents, 'v1', ['sub/lib.so'], () => files)).toBe(join(root, 'sticky/cache/v1'));
   });
 
   it('uses what another process finished in the meantime', () => {

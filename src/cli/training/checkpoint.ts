@@ -2,7 +2,6 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { DBNetError } from '../../errors.ts';
-import { parseSafetensors } from '../../safetensors/parse.ts';
 import { readState } from '../../training/state-file.ts';
 import { UsageError } from '../failure.ts';
 import { isRunSettings, type RunSettings } from './run-settings.ts';
@@ -21,11 +20,11 @@ export interface Checkpoint {
  * @param shown The path, for messages.
  * @throws UsageError if there is a checkpoint and nothing is said about it; DBNetError for one that cannot be read.
  */
-export function chooseStart(
+export async function chooseStart(
   path: string,
   { resume = false, overwrite = false }: { resume?: boolean; overwrite?: boolean },
   shown: string,
-): Checkpoint | undefined {
+): Promise<Checkpoint | undefined> {
   if (overwrite || !existsSync(path)) return undefined;
   if (!resume) {
     throw new UsageError(
@@ -35,7 +34,7 @@ export function chooseStart(
   }
   const bytes = new Uint8Array(readFileSync(path));
   try {
-    const { step, note } = readState(parseSafetensors(bytes));
+    const { step, note } = (await readState(bytes)).state;
     if (isRunSettings(note)) return { bytes, step, settings: note };
   } catch (cause) {
     if (!(cause instanceof DBNetError)) throw cause;

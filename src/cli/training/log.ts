@@ -1,9 +1,10 @@
 /** @file The log of a run, one JSON value per line: what the plot is drawn from, and exact when a run is resumed. */
 
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Rates } from '../../eval/icdar.ts';
 import type { StepResult } from '../../training/types.ts';
-import { replaceBytes } from '../replace-file.ts';
+import { OutputError } from '../failure.ts';
+import { replaceFile } from '../replace-file.ts';
 
 /** What one evaluation came to. */
 export interface EvaluationLine {
@@ -55,33 +56,46 @@ function parseLine(line: string): LogLine | undefined {
 export class TrainingLog {
   readonly steps: StepResult[] = [];
   readonly evaluations: EvaluationLine[] = [];
+  readonly #path: string;
   readonly #file: number;
 
-  private constructor(file: number, lines: readonly LogLine[]) {
-    this.#file = file;
+  private constructor(path: string, lines: readonly LogLine[]) {
+    this.#path = path;
+    this.#file = this.#attempt(() => openSync(path, 'a'));
     for (const line of lines) this.#remember(line);
   }
 
-  /** Opens the log of a run that goes on after `step` steps; later lines go. At step 0 it begins anew. */
+  /** Opens the log of a run that goes on after `step` steps; later lines go. At step 0 it begins anew. @throws OutputError. */
   static async open(path: string, step: number): Promise<TrainingLog> {
     const kept =
       step > 0 && existsSync(path) ? linesUpTo(readFileSync(path, 'utf8'), step) : { text: '', lines: [] };
-    await replaceBytes(path, kept.text);
-    return new TrainingLog(openSync(path, 'a'), kept.lines);
+    await replaceFile(path, kept.text);
+    return new TrainingLog(path, kept.lines);
   }
 
+  /** @throws OutputError if not all of the line can be written. */
   add(line: LogLine): void {
-    writeSync(this.#file, `${JSON.stringify(line)}\n`);
+    // Unlike `writeSync` this writes all of it, or throws.
+    this.#attempt(() => writeFileSync(this.#file, `${JSON.stringify(line)}\n`));
     this.#remember(line);
   }
 
-  /** Sees to it that what was added is on the disk. */
+  /** Sees to it that what was added is on the disk. @throws OutputError. */
   flush(): void {
-    fsyncSync(this.#file);
+    this.#attempt(() => fsyncSync(this.#file));
   }
 
+  /** @throws OutputError. */
   close(): void {
-    closeSync(this.#file);
+    this.#attempt(() => closeSync(this.#file));
+  }
+
+  #attempt<T>(operation: () => T): T {
+    try {
+      return operation();
+    } catch (cause) {
+      throw new OutputError(this.#path, cause);
+    }
   }
 
   #remember(line: LogLine): void {

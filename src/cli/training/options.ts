@@ -1,12 +1,21 @@
 /** @file The options of `train`. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { addInputOptions, between, type InputArguments, positive, wholeNumber } from '../options.ts';
+import type { LabelFormat } from '../../eval/text-labels.ts';
+import {
+  addInputOptions,
+  between,
+  type InputArguments,
+  labelFormatOption,
+  positive,
+  wholeNumber,
+} from '../options.ts';
 
 /** Arguments of the command. What is not given is not there, so that a resumed run knows what was. */
 export interface TrainArguments extends InputArguments {
   images: string;
   labels: string;
+  labelFormat?: LabelFormat;
   out: string;
   init?: string;
   steps?: number;
@@ -26,6 +35,7 @@ export interface TrainArguments extends InputArguments {
   flip: boolean;
   evalImages?: string;
   evalLabels?: string;
+  evalLabelFormat?: LabelFormat;
   evalEvery?: number;
   evalShortSide?: number;
   checkpointEvery?: number;
@@ -43,6 +53,7 @@ export function addTrainOptions(command: Command): Command {
     .optionsGroup('Data:')
     .requiredOption('--images <folder>', 'folder of images')
     .requiredOption('--labels <folder|file>', 'folder of gt_<image>.txt, or a JSON file')
+    .addOption(labelFormatOption('--label-format'))
     .option(
       '--no-augment',
       'whole images, fitted to the crop, instead of turned and mirrored crops between texts',
@@ -92,6 +103,7 @@ export function addTrainOptions(command: Command): Command {
     .optionsGroup('Evaluation:')
     .option('--eval-images <folder>', 'labelled images to evaluate on, not those that are trained on')
     .option('--eval-labels <folder|file>', 'their labels')
+    .addOption(labelFormatOption('--eval-label-format'))
     .option(
       '--eval-every <n>',
       'steps between evaluations (default: only before the first and after the last)',

@@ -1,12 +1,14 @@
 /** @file The run itself: steps, evaluations and checkpoints in their order. */
 
+import { extname } from 'node:path';
 import { DBNetError } from '../../errors.ts';
 import type { StepResult, TrainingSample } from '../../training/types.ts';
-import { evaluateImages, type Labelled } from '../evaluation.ts';
-import { writeLossPlot } from '../loss-plot.ts';
+import { evaluateImages, FaultReport, type ImageEvaluation, type Labelled } from '../evaluation.ts';
+import { OutputError } from '../failure.ts';
+import { encodeLossPlot } from '../loss-plot.ts';
 import { displayPath } from '../outputs.ts';
 import type { ProgressView } from '../progress.ts';
-import { replaceBytes, replaceFile } from '../replace-file.ts';
+import { replaceFile } from '../replace-file.ts';
 import type { Services, TrainerLike } from '../services.ts';
 import type { TrainingFiles } from './files.ts';
 import type { TrainingLog } from './log.ts';
@@ -94,12 +96,29 @@ export class TrainingRun {
       // Decoded while the device computes.
       next = step + 1 < settings.steps ? this.#batch(step + 1) : undefined;
       next?.catch(() => {});
-      log.add(await this.#step(samples, step));
+      log.add(await this.#stepThatLearns(samples, step));
     }
   }
 
   #batch(step: number): Promise<TrainingSample[]> {
     return this.#parts.samples.batch(this.#order, step, this.#parts.settings);
+  }
+
+  /** Where no crop of a batch shows text that can be learnt from, other images take part, until one does. */
+  async #stepThatLearns(first: TrainingSample[], step: number): Promise<StepResult> {
+    let samples = first;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#step(samples, step);
+      } catch (error) {
+        if (!(error instanceof DBNetError && error.code === 'nothing-to-learn')) throw error;
+        this.#services.signal.throwIfAborted();
+        const { samples: all, settings } = this.#parts;
+        const others = await all.otherBatch(this.#order, step, settings, attempt);
+        if (others === undefined) throw error;
+        samples = others;
+      }
+    }
   }
 
   async #step(samples: TrainingSample[], step: number): Promise<StepResult> {
@@ -145,14 +164,26 @@ export class TrainingRun {
       signal,
     };
     const label = (index: number) => `step ${step}: evaluating [${index + 1}/${evaluation!.images.length}]`;
+    const faults = new FaultReport();
+    const onImage = async (name: string, { faulty }: ImageEvaluation) => faults.add(name, faulty);
     try {
-      const rates = await evaluateImages(evaluation!, detector, options, this.#services, this.#view, label);
+      const rates = await evaluateImages(
+        evaluation!,
+        detector,
+        options,
+        this.#services,
+        this.#view,
+        label,
+        onImage,
+      );
       if (rates.images === 0) {
         throw new DBNetError(
           'load-failed',
           'expected images to evaluate on (--eval-images), found none that can be used: see the errors above.',
         );
       }
+      // The labels stay as they are: once is enough.
+      if (log.evaluations.length === 0 && faults.line !== undefined) this.#view.warn(faults.line);
       log.add({ step, evaluation: rates });
       this.#view.note(rateLine({ step, evaluation: rates }));
     } finally {
@@ -166,14 +197,15 @@ export class TrainingRun {
     const { trainer, settings, log, files } = this.#parts;
     log.flush();
     const step = trainer.steps;
-    await replaceBytes(files.state, await trainer.saveState(settings));
+    await replaceFile(files.state, await trainer.saveState(settings));
     this.#kept = { step, time: this.#services.now() };
     await drawPlot(files.plot, log);
   }
 }
 
-/** Whether the trainer still has what it had. */
+/** Whether the trainer still has what it had, and the log what was done. */
 function mayKeep(error: unknown): boolean {
+  if (error instanceof OutputError) return false;
   if (!(error instanceof DBNetError)) return true;
   return !['device-lost', 'disposed', 'training-diverged'].includes(error.code);
 }
@@ -194,5 +226,5 @@ export async function drawPlot(path: string | undefined, { steps, evaluations }:
     ],
     evaluations: evaluations.map(({ step, evaluation }) => [step, evaluation.f] as const),
   };
-  await replaceFile(path, (partial) => writeLossPlot(partial, plot));
+  await replaceFile(path, await encodeLossPlot(plot, extname(path).slice(1)));
 }

@@ -4,9 +4,13 @@
 @group(0) @binding(3) var<storage, read_write> probability: array<vec2<f32>>;
 struct Shape { height: u32, width: u32 }
 @group(0) @binding(4) var<uniform> shape: Shape;
-// Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case.
+// Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case. What is not finite stays as it is, so
+// that it is noticed; it is told from the bits, since compilers may assume that it does not occur.
 fn sigmoid(x: vec4<f32>) -> vec4<f32> {
-  return 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+  let result = 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+  let bits = bitcast<vec4<u32>>(x);
+  let exponent = vec4<u32>(0x7f800000u);
+  return bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(result), bits, (bits & exponent) == exponent));
 }
 fn feature(head: u32, pixel: u32, c: u32) -> vec4<f32> {
   return features0[pixel * 16u + c];

@@ -8,9 +8,13 @@ enable f16;
 @group(0) @binding(6) var<storage, read_write> mask: array<u32>;
 struct Shape { height: u32, width: u32, threshold_bits: u32, mask_of_binary: u32 }
 @group(0) @binding(7) var<uniform> shape: Shape;
-// Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case.
+// Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case. What is not finite stays as it is, so
+// that it is noticed; it is told from the bits, since compilers may assume that it does not occur.
 fn sigmoid(x: vec4<f32>) -> vec4<f32> {
-  return 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+  let result = 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+  let bits = bitcast<vec4<u32>>(x);
+  let exponent = vec4<u32>(0x7f800000u);
+  return bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(result), bits, (bits & exponent) == exponent));
 }
 // Eight neighbouring feature pixels fill one word in each of two rows; they are always in one workgroup.
 var<workgroup> words: array<atomic<u32>, 32>;

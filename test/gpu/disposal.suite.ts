@@ -1,0 +1,178 @@
+/**
+ * @file Nothing stays on a caller's device: whatever a detector or trainer waits for when it is disposed of, and
+ * whatever a call waits for when it is aborted. With networks of few channels, so that many moments can be tried.
+ */
+
+import type { Engine } from '../../src/detector/engine.ts';
+import { regionDefaults } from '../../src/postprocess/options.ts';
+import { createRegionScratch } from '../../src/postprocess/region-scratch.ts';
+import { findMaskCandidates } from '../../src/postprocess/regions.ts';
+import { openDevice } from '../../src/runtime/gpu-context.ts';
+import { resolveLoss } from '../../src/training/loss.ts';
+import { resolveOptimizer } from '../../src/training/optimizer.ts';
+import { TrainingEngine } from '../../src/training/training-engine.ts';
+import { randomParameters, smallEntries } from '../helpers/networks.ts';
+import { assert, assertEqual, assertRejects } from './assert.ts';
+import { openSmallEngine, smallRecipe } from './small-engine.ts';
+import type { GpuTest } from './suite.ts';
+import { spread, watchDevice } from './watch-device.ts';
+
+/** Moments that are tried of each call; all of them would take minutes on a software adapter. */
+const moments = 6;
+
+/** A frame whose scores are added up on the GPU: that waits for more than any other call does. */
+async function frame(engine: Engine, width: number, signal?: AbortSignal): Promise<void> {
+  const size = { width, height: 32 };
+  const data = Uint8Array.from({ length: width * 32 * 3 }, (_, i) => (i * 37) % 256);
+  await engine.compute(
+    { kind: 'pixels', data, ...size, channels: 3 },
+    size,
+    'P',
+    { read: ['mask'], hold: 'P', mask: { of: 'P', threshold: 0.5 }, background: [0, 0, 0] },
+    { signal },
+    async (maps) => {
+      const mask = maps.words('mask');
+      const { groups } = findMaskCandidates({ mask, ...size }, regionDefaults('quad'), createRegionScratch());
+      await maps.sums(groups);
+      signal?.throwIfAborted();
+    },
+  );
+}
+
+async function openTrainingEngine(device: GPUDevice): Promise<TrainingEngine> {
+  const entries = smallEntries(true);
+  return await TrainingEngine.create(await openDevice({ device }), {
+    entries,
+    source: randomParameters(entries, 1),
+    input: smallRecipe.input,
+    loss: resolveLoss('authors', 50),
+    optimizer: resolveOptimizer({ kind: 'adamw', averageDecay: 0.9 }),
+    batchNorm: 'batch',
+    cropSize: 32,
+  });
+}
+
+async function step(engine: TrainingEngine, count: number, signal?: AbortSignal): Promise<void> {
+  const pixels = Uint8Array.from({ length: count * 32 * 32 * 4 }, (_, i) => (i * 37) % 256);
+  const targets = Float32Array.from({ length: 4 * count * 32 * 32 }, (_, i) => Number(i % 3 === 0));
+  await engine.step({ count, pixels, targets }, 0, { signal });
+}
+
+/** What both engines have in common here. */
+interface Disposable {
+  dispose(): void;
+}
+
+/**
+ * Makes an engine, begins its first call, and disposes of it at the `moment`-th answer of the device, for several
+ * moments.
+ */
+async function disposeAtMoments<E extends Disposable>(
+  device: GPUDevice,
+  open: (device: GPUDevice) => Promise<E>,
+  call: (engine: E) => Promise<void>,
+): Promise<void> {
+  const watched = watchDevice(device);
+  const whole = await open(device);
+  watched.at(0, () => {});
+  await call(whole);
+  const last = watched.answers;
+  assert(last > moments, `a call waits ${last} times`);
+  assert(watched.held().length > 0, 'an engine holds something');
+  whole.dispose();
+  assertEqual(watched.held(), [], 'held after dispose()');
+  for (const moment of spread(moments, last)) {
+    const engine = await open(device);
+    watched.at(moment, () => engine.dispose());
+    const failure = await call(engine).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    // Let those that the call did not wait for come to their end.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    await device.queue.onSubmittedWorkDone();
+    assertEqual(watched.held(), [], `held after dispose() at answer ${moment} of ${last}`);
+    const code = (failure as { code?: string } | undefined)?.code;
+    assert(moment === last || code === 'disposed', `answer ${moment} of ${last}: found ${failure}`);
+    engine.dispose();
+  }
+}
+
+/** Aborts the first call of several sizes, each at another moment; then makes the same calls to the end. */
+async function abortAtMoments<E extends Disposable>(
+  device: GPUDevice,
+  open: (device: GPUDevice) => Promise<E>,
+  call: (engine: E, size: number, signal?: AbortSignal) => Promise<void>,
+  sizes: readonly number[],
+): Promise<void> {
+  const watched = watchDevice(device);
+  const undisturbed = await open(device);
+  const answers: number[] = [];
+  for (const size of sizes) {
+    watched.at(0, () => {});
+    await call(undisturbed, size);
+    answers.push(watched.answers);
+  }
+  const expected = watched.held();
+  undisturbed.dispose();
+  const engine = await open(device);
+  for (const [index, size] of sizes.entries()) {
+    const abort = new AbortController();
+    const moment = 1 + Math.floor(((index + 0.5) * answers[index]) / sizes.length);
+    watched.at(moment, () => abort.abort(new Error('enough')));
+    await call(engine, size, abort.signal).catch((error: unknown) => {
+      assert(error === abort.signal.reason, `abort at answer ${moment}: found ${error}`);
+    });
+  }
+  for (const size of sizes) await call(engine, size);
+  assertEqual(watched.held(), expected, 'held after aborts');
+  engine.dispose();
+  assertEqual(watched.held(), [], 'held after dispose()');
+}
+
+const tests: GpuTest[] = [
+  {
+    name: 'what could not be allocated is an error of that call, and the next one asks again',
+    async run({ device }) {
+      const watched = watchDevice(device);
+      const undisturbed = await openSmallEngine(device);
+      await frame(undisturbed, 64);
+      const expected = watched.held();
+      undisturbed.dispose();
+      for (const label of [
+        'shapes',
+        'activations 1',
+        'pixels',
+        'resize table',
+        'held map',
+        'spans',
+        'readback',
+      ]) {
+        const engine = await openSmallEngine(device);
+        watched.failOnce(label);
+        await assertRejects(() => frame(engine, 64), 'gpu-error', label);
+        await frame(engine, 64);
+        assertEqual(watched.held(), expected, `held after '${label}' failed`);
+        engine.dispose();
+      }
+    },
+  },
+  {
+    name: 'a detector that is disposed of while its first call waits leaves nothing',
+    run: ({ device }) => disposeAtMoments(device, openSmallEngine, (engine) => frame(engine, 64)),
+  },
+  {
+    name: 'a call of a detector that is aborted leaves no more than one that is not',
+    run: ({ device }) => abortAtMoments(device, openSmallEngine, frame, [32, 64, 96, 128, 160]),
+  },
+  {
+    name: 'a trainer that is disposed of while its first step waits leaves nothing',
+    run: ({ device }) => disposeAtMoments(device, openTrainingEngine, (engine) => step(engine, 1)),
+  },
+  {
+    name: 'a step of a trainer that is aborted leaves no more than one that is not',
+    run: ({ device }) => abortAtMoments(device, openTrainingEngine, step, [1, 2, 3]),
+  },
+];
+
+export default tests;
