@@ -16,13 +16,12 @@ import { readCheckpoint } from '../graph/checkpoint.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
-import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
-import { overlapMuch, sumSpans } from '../postprocess/score.ts';
-import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
+import { findRegions } from '../postprocess/regions.ts';
+import type { RegionOptions } from '../postprocess/types.ts';
 import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
-import { TileChoice } from '../tuning/tile-choice.ts';
+import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { rgb, white } from './background.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { type ReadyImage, readImage } from './image.ts';
@@ -92,9 +91,9 @@ export class TextDetector {
     try {
       signal?.throwIfAborted();
       const chosen = await choosePrecision(precision, context);
-      const tiles = new TileChoice(context, chosen);
-      if (tune !== 'off') await tiles.load();
-      const engine = await Engine.create(context, checkpoint, recipe, tiles);
+      const choice = new TunedChoice(context, chosen);
+      if (tune !== 'off') await choice.load();
+      const engine = await Engine.create(context, checkpoint, recipe, choice);
       signal?.throwIfAborted();
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
@@ -137,7 +136,6 @@ export class TextDetector {
     const {
       size,
       binarize = 'P',
-      scoreOn = 'cpu',
       background = white,
       onProgress,
       signal,
@@ -153,47 +151,27 @@ export class TextDetector {
     const { width, height } = ready;
     const target = { width, height };
     let postprocess = 0;
-    /** Runs and clocks a part of the post-processing. */
-    const clocked = <T>(work: () => T): T => {
-      const began = performance.now();
-      const result = work();
-      postprocess += performance.now() - began;
-      return result;
-    };
     const { value, timings } = await this.#engine.compute(
       ready,
       network,
       binarize === 'B' ? 'PTB' : 'P',
       {
-        ...(scoreOn === 'gpu' ? { read: ['mask'], hold: 'P' } : { read: ['P', 'mask'] }),
+        read: ['P', 'mask'],
         mask: { of: binarize, threshold: regionOptions.threshold },
         background,
       },
       { onProgress, signal },
-      async (maps) => {
+      (maps) => {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-        const mask = maps.words('mask');
-        let found: RegionResult;
-        const finish = (work: () => RegionResult) => clocked(() => this.#assertFinite(work));
-        if (scoreOn === 'gpu') {
-          const { candidates, groups } = clocked(() =>
-            findMaskCandidates({ mask, ...network }, regionOptions, this.#scratch),
-          );
-          // Where outlines nest, adding up anew for each of them would take the device seconds.
-          const sums = overlapMuch(groups, network.width * network.height)
-            ? sumSpans(await maps.held(), groups)
-            : await maps.sums(groups);
-          signal?.throwIfAborted();
-          found = finish(() => finishRegions(candidates, sums, regionOptions, target));
-        } else {
-          found = finish(() =>
-            findRegions(
-              { data: maps.float32('P'), mask, ...network },
-              { ...regionOptions, target },
-              this.#scratch,
-            ),
-          );
-        }
+        const began = performance.now();
+        const found = this.#assertFinite(() =>
+          findRegions(
+            { data: maps.float32('P'), mask: maps.words('mask'), ...network },
+            { ...regionOptions, target },
+            this.#scratch,
+          ),
+        );
+        postprocess = performance.now() - began;
         onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
         return found;
       },
@@ -241,17 +219,16 @@ export class TextDetector {
    * A bound on the sides says nothing without an image: give `{ width, height }`, or the size of an image to come.
    * @param options.image width and height of the images, where `size` is a bound (default: square).
    * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
-   * @param options.scoreOn as for `detect()`.
    * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
   async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
-    const { image, outputs = 'P', scoreOn } = checkOptions(options, warmupKinds);
+    const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
     if (image !== undefined) checkSize('Option image', image);
     const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
     check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, size, this.#recipe.shortSide);
-    await this.#engine.warmup(network, outputs, channels, { hold: scoreOn === 'gpu' ? 'P' : undefined });
+    await this.#engine.warmup(network, outputs, channels, {});
   }
 
   /**
@@ -340,7 +317,6 @@ const decodedAtOnce = 4;
 interface WarmupOptions {
   image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
   outputs?: Outputs;
-  scoreOn?: 'cpu' | 'gpu';
 }
 
 const warmupChannels = oneOf(1, 3, 4, 'texture');
@@ -358,14 +334,12 @@ const createKinds: Kinds<CreateOptions> = {
   ...callKinds,
 };
 const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
-const scoreOn = oneOf('cpu', 'gpu');
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),
-  scoreOn,
   ...mapsKinds,
 };
-const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB'), scoreOn };
+const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
 
 /** @throws DBNetError `unsupported-precision`. */

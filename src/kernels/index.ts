@@ -20,7 +20,6 @@ export { type DbHead, type DbHeadWeights, dbHead, packDbHead } from './db-head.t
 export type { Binding, Kernel } from './kernel.ts';
 export { type MaxPool, maxPool } from './max-pool.ts';
 export { type Preprocess, packRgb, preprocess, resizeTable } from './preprocess.ts';
-export { type SpanSums, type SummedBy, spanSums } from './span-sums.ts';
 export {
   type DirectTile,
   type Tile,

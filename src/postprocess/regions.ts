@@ -9,7 +9,6 @@ import { isTypedArray } from '../kind-of.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
-import { addRows, type SpanGroups } from './fill.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
 import { regionKinds, resolveRegionOptions } from './options.ts';
 import { createRegionScratch, type RegionScratch, regionScratch } from './region-scratch.ts';
@@ -23,7 +22,7 @@ import type {
   RegionResult,
 } from './types.ts';
 import { unclip, unclipRect } from './unclip.ts';
-import { checkMap, checkRowSums } from './validate.ts';
+import { checkMap } from './validate.ts';
 
 const findKinds: Kinds<FindRegionsOptions> = { ...regionKinds, target: anything };
 
@@ -55,28 +54,6 @@ export function findRegions(
   return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, size);
 }
 
-/** A mask whose P is elsewhere: rows of `ceil(width / 32)` words, see `ProbabilityMap`. */
-export interface BitMask extends Size {
-  mask: Uint32Array;
-}
-
-/**
- * The first half of `findRegions` for a P that is elsewhere: the candidates in a mask, and what of P is to be added up
- * for `finishRegions`: the pixels of each candidate, then, to notice values that are not finite, each row.
- *
- * @returns groups that are valid until `scratch` is used again
- */
-export function findMaskCandidates(
-  { mask, width, height }: BitMask,
-  options: RegionOptions,
-  scratch: RegionScratch,
-): { candidates: Candidates; groups: SpanGroups } {
-  frameBits(mask, width, height, scratch.contours);
-  const candidates = findCandidates({ width, height }, options, scratch);
-  addRows(candidates, scratch.score.groups);
-  return { candidates, groups: scratch.score.groups };
-}
-
 /** Puts the mask of the map into the label image. */
 function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): void {
   const { data, width, height, mask } = map;
@@ -86,19 +63,17 @@ function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): v
 }
 
 /**
- * The regions that candidates become once it is known what P adds up to.
+ * The regions that candidates become.
  *
- * @param sums - for each candidate the sum of P over its pixels; then, if P was not checked, the sum of each row
+ * @param sums - for each candidate the sum of P over its pixels
  * @param target - size to which points are scaled and clipped
- * @throws DBNetError `invalid-argument` for a row whose sum is not finite
  */
-export function finishRegions(
+function finishRegions(
   { candidates, truncated, ...map }: Candidates,
   sums: ArrayLike<number>,
   options: RegionOptions,
   target: Size,
 ): RegionResult {
-  checkRowSums(sums, candidates.length);
   const regions: Region[] = [];
   candidates.forEach(({ outline, pixels }, i) => {
     const score = pixels > 0 ? sums[i] / pixels : 0;

@@ -60,7 +60,7 @@ export function sumSpans(values: ArrayLike<number>, spans: SpanGroups): Float64A
  * Whether spans in a map of `pixels` pixels cover so many of them so often that what is before each pixel is better
  * added up once: nested outlines, each of which is filled, would take cubic time.
  */
-export function overlapMuch({ groups, spans, starts }: SpanGroups, pixels: number): boolean {
+function overlapMuch({ groups, spans, starts }: SpanGroups, pixels: number): boolean {
   let covered = 0;
   for (let span = 0; span < starts[groups]; span++) covered += spans[2 * span + 1];
   return covered > 4 * pixels;

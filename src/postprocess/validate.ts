@@ -57,16 +57,3 @@ function checkFinite(data: Float32Array, width: number): void {
   const found = `${data[at]} at x ${at % width}, y ${Math.floor(at / width)}`;
   throw mismatch('map.data', 'finite probabilities', found);
 }
-
-/**
- * `checkFinite` for a map of which only the sums of the rows are known.
- *
- * @param first - index of the first row's sum
- * @throws DBNetError `invalid-argument`
- */
-export function checkRowSums(sums: ArrayLike<number>, first: number): void {
-  for (let i = first; i < sums.length; i++) {
-    if (Number.isFinite(sums[i])) continue;
-    throw mismatch('map.data', 'finite probabilities', `${sums[i]} as the sum of row ${i - first}`);
-  }
-}

@@ -6,7 +6,7 @@
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import { type DirectTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import { type TileLimits, tileFits } from './tile-fits.ts';
+import { type TileLimits, tileFits } from './table.ts';
 
 /** What the choice of candidates depends on. */
 export interface TileTarget {

@@ -1,11 +1,11 @@
 /** @file The tuning table: plain JSON that says which tile was the fastest for which class of layers. */
 
 import type { Conv2d } from '../kernels/conv2d-shape.ts';
-import type { Tile } from '../kernels/tile.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
+import { type Tile, tileThreads, tileWorkgroupBytes } from '../kernels/tile.ts';
+import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { layerClass, sizeClass } from './layer-class.ts';
-import { type TileLimits, tileFits } from './tile-fits.ts';
+import { layerClass, sizeClass } from './classes.ts';
 
 /** What was measured for a class: the tile, milliseconds of one layer, and 1e9 floating-point operations a second. */
 export interface TuningEntry {
@@ -21,9 +21,6 @@ export interface TuningEntry {
 
 /** Entries by class, see `layerClass`. */
 export type TuningEntries = Readonly<Record<string, TuningEntry>>;
-
-/** What is looked up: tiles by class. */
-export type Tiles = Readonly<Record<string, Pick<TuningEntry, 'tile'>>>;
 
 export interface TuningTable {
   /** Version of this format. */
@@ -41,7 +38,7 @@ export const tableVersion = 2;
  * twice or half as many pixels, where the same tile is still a better guess than any rule.
  */
 export function findTile(
-  entries: Tiles,
+  entries: TuningEntries,
   conv: Conv2d,
   precision: Precision,
   limits: TileLimits,
@@ -123,3 +120,32 @@ const isPositive = (value: unknown): value is number =>
 
 const isMultiple = (value: unknown, of: number): value is number =>
   isPositive(value) && value <= maxSide && value % of === 0;
+
+/** The limits of a device that bound a tile. */
+export type TileLimits = Pick<
+  GPUSupportedLimits,
+  | 'maxComputeInvocationsPerWorkgroup'
+  | 'maxComputeWorkgroupSizeX'
+  | 'maxComputeWorkgroupStorageSize'
+  | 'maxComputeWorkgroupsPerDimension'
+>;
+
+/** True where the tile suits the channels and the device can run it. */
+export function tileFits(conv: Conv2d, tile: Tile, precision: Precision, limits: TileLimits): boolean {
+  const threads = tileThreads(tile);
+  return (
+    (tile.kind === 'direct' ? tile.channels <= conv.outChannels : fitsWorkgroupTile(conv, tile)) &&
+    threads <= limits.maxComputeInvocationsPerWorkgroup &&
+    threads <= limits.maxComputeWorkgroupSizeX &&
+    tileWorkgroupBytes(tile, elementBytes(precision)) <= limits.maxComputeWorkgroupStorageSize &&
+    workgroupsInX(conv, tile) <= limits.maxComputeWorkgroupsPerDimension
+  );
+}
+
+/** The largest dimension of the dispatch. */
+function workgroupsInX({ outHeight, outWidth, outChannels }: Conv2d, tile: Tile): number {
+  const pixels = outHeight * outWidth;
+  return tile.kind === 'direct'
+    ? Math.ceil((Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels)) / 64)
+    : Math.ceil(pixels / tile.blockPixels);
+}

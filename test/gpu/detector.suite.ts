@@ -492,13 +492,11 @@ const tests: GpuTest[] = [
       );
       assert(huge.message.includes('backbone.layer2.0.conv1'), huge.message);
       const detector = await create('decoder.binarize.6.weight', (_, i) => (i % 2 === 0 ? 3e38 : -3e38));
-      for (const scoreOn of ['cpu', 'gpu'] as const) {
-        await assertRejects(
-          () => detector.detect(noise(64, 32, 3), { size: small, scoreOn }),
-          'incompatible-weights',
-          `a P that is not finite, scored on the ${scoreOn}`,
-        );
-      }
+      await assertRejects(
+        () => detector.detect(noise(64, 32, 3), { size: small }),
+        'incompatible-weights',
+        'a P that is not finite',
+      );
       detector.dispose();
     },
   },

@@ -37,15 +37,13 @@ export function suitsWinograd({
   return kernel === 3 && stride === 1 && padding === 1;
 }
 
-/** Without a rule all convolutions that can be are transformed, by the default size. */
-export function winograd(graph: Graph, rule?: WinogradRule): Graph {
-  const shapes = rule && inferShapes(graph, rule.size);
-  const sizeOf = (layer: ConvLayer): WinogradSize | undefined =>
-    rule ? rule.choose(convShape(layer, (tensor) => shapes!.get(tensor)!)) : defaultWinogradSize(layer);
+/** Transforms the convolutions that `rule` says. */
+export function winograd(graph: Graph, { size, choose }: WinogradRule): Graph {
+  const shapes = inferShapes(graph, size);
   return replaceLayers(graph, (layer) => {
     if (layer.op !== 'conv2d' || !suitsWinograd(layer)) return [layer];
-    const size = sizeOf(layer);
-    return size === undefined ? [layer] : transformed(layer, size);
+    const chosen = choose(convShape(layer, (tensor) => shapes.get(tensor)!));
+    return chosen === undefined ? [layer] : transformed(layer, chosen);
   });
 }
 
