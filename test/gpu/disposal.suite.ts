@@ -25,7 +25,7 @@ async function frame(engine: Engine, width: number, signal?: AbortSignal): Promi
     { kind: 'pixels', data, ...size, channels: 3 },
     size,
     'P',
-    { read: ['P', 'mask'], mask: { of: 'P', threshold: 0.5 } },
+    { read: ['P', 'mask'], mask: { of: 'P', threshold: 0.5 }, background: [0, 0, 0] },
     { signal },
     ({ words }) => words('mask').length,
   );
