@@ -20,6 +20,9 @@ const myKernel: CustomKernel = {
     // Not for fused convolutions: those have several sources, or residuals of other sizes.
     if (conv.sources.length > 1 || conv.residuals.length > 1) return undefined;
     if (residual && residual.kind !== 'same') return undefined;
+    // Nor for outputs that are stored with channels of padding, or other activations.
+    if (conv.outChannels % 4 > 0 || (conv.activation !== 'relu' && conv.activation !== 'none'))
+      return undefined;
 
     const bytes = precision === 'f16' ? 2 : 4;
     const outputs = conv.outHeight * conv.outWidth * conv.outChannels;

@@ -96,12 +96,11 @@ async function compileStep(
   { context, pipelines, size, network }: MeasurementContext,
   batchNorm: 'batch' | 'frozen',
 ): Promise<TrainingStep> {
-  const { checkpoint, recipe } = await network();
-  const entries = checkpoint.entries({ thresholdHead: true });
+  const { graph, recipe } = await network();
   const optimizer = resolveOptimizer({ kind: 'adamw', learningRate: 0 });
-  const arrays = await TrainingArrays.create(context, entries, optimizer, checkpoint.source);
+  const arrays = await TrainingArrays.create(context, graph, optimizer);
   const { parameters, statistics } = arrays.layouts;
-  const planned = trainingPlan(entries, {
+  const planned = trainingPlan(graph, {
     batch: 1,
     ...size,
     batchNorm,
