@@ -39,9 +39,11 @@ export function conv2dFamily(
 export const sizeClass = (conv: Convolution): number => Math.round(Math.log2(gemmOf(conv).pixels));
 
 /** The name of a class in tuning tables: `f32 3x3 64 > 64, 2^13 px`. */
-export function layerClass(conv: Convolution, precision: Precision, size: number = sizeClass(conv)): string {
-  return `${layerFamily(conv, precision)}, 2^${size} px`;
-}
+export const layerClass = (conv: Convolution, precision: Precision, size: number = sizeClass(conv)): string =>
+  classOf(layerFamily(conv, precision), size);
+
+/** The class of a family's layers of a size. */
+export const classOf = (family: string, size: number): string => `${family}, 2^${size} px`;
 
 /** A class of layers. */
 export interface LayerClass {

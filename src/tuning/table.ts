@@ -7,7 +7,7 @@ import { type Tile, tileThreads, tileWorkgroupBytes } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { conv2dFamily, layerClass, sizeClass } from './classes.ts';
+import { classOf, conv2dFamily, layerClass, sizeClass } from './classes.ts';
 
 /** What was measured for a class: the tile, milliseconds of one layer, and 1e9 floating-point operations a second. */
 export interface TuningEntry {
@@ -50,6 +50,9 @@ export function findTile(
   )?.tile;
 }
 
+/** Of more than 65,535 x 65,535 pixels there are none. */
+const largestSize = 32;
+
 /**
  * Whether Winograd's filtering was the faster way to compute a convolution, and of which size; `direct` where it was
  * not, undefined where nothing was measured. Weights are on the device in one form, whatever the size: the largest
@@ -61,12 +64,12 @@ export function findWinograd(
   precision: Precision,
 ): WinogradSize | 'direct' | undefined {
   const windows = sources.map(({ kernel, stride, inChannels: channels }) => ({ kernel, stride, channels }));
-  const family = `${conv2dFamily({ sources: windows, outChannels }, precision)}, `;
-  const [entry] = Object.entries(entries)
-    .filter(([name, { winograd }]) => winograd && name.startsWith(family))
-    .map(([, entry]) => entry)
-    .sort((a, b) => b.ms - a.ms);
-  return entry && (isWinogradFaster(entry) ? entry.winograd.size : 'direct');
+  const family = conv2dFamily({ sources: windows, outChannels }, precision);
+  for (let size = largestSize; size >= 0; size--) {
+    const entry = entries[classOf(family, size)];
+    if (entry?.winograd) return isWinogradFaster(entry) ? entry.winograd.size : 'direct';
+  }
+  return undefined;
 }
 
 export const isWinogradFaster = <T extends Pick<TuningEntry, 'ms' | 'winograd'>>(
