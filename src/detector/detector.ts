@@ -1,20 +1,30 @@
 /** @file The public face: an image in, regions of text out. */
 
-import { invalid } from '../describe.ts';
+import {
+  abortSignal,
+  anything,
+  callback,
+  check,
+  checkOptions,
+  checkSize,
+  type Kinds,
+  oneOf,
+  positive,
+} from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import { resolveRegionOptions } from '../postprocess/options.ts';
+import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
 import { findRegions } from '../postprocess/regions.ts';
 import type { RegionOptions } from '../postprocess/types.ts';
-import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
+import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { readImage } from './image.ts';
-import { checkSize, networkSize, shrinkWarning } from './network-size.ts';
+import { checkSize as checkSizeOption, networkSize, shrinkWarning } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import type {
   CreateOptions,
@@ -27,6 +37,7 @@ import type {
   SizeOption,
   TuneOptions,
   TuningReport,
+  WeightsSource,
 } from './types.ts';
 
 /**
@@ -64,13 +75,9 @@ export class TextDetector {
       tune = 'cached',
       onProgress,
       signal,
-    } = checkKeys(options, createKeys, 'create()');
-    if (!['f32', 'f16', 'auto'].includes(precision)) {
-      throw invalid('precision', "'f32', 'f16' or 'auto'", precision);
-    }
-    if (!['off', 'cached', 'full'].includes(tune)) throw invalid('tune', "'off', 'cached' or 'full'", tune);
+    } = checkOptions(options, createKinds);
     signal?.throwIfAborted();
-    const bytes = await loadBytes(weights, {
+    const bytes = await loadBytes(weights as WeightsSource, {
       onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
       signal,
     });
@@ -121,9 +128,8 @@ export class TextDetector {
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
-    const { size, binarize = 'P', onProgress, signal, ...rest } = checkObject(options, 'detect()');
-    checkSize(size);
-    if (binarize !== 'P' && binarize !== 'B') throw invalid('binarize', "'P' or 'B'", binarize);
+    const { size, binarize = 'P', onProgress, signal, ...rest } = checkOptions(options, detectKinds);
+    checkSizeOption(size);
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
@@ -178,8 +184,8 @@ export class TextDetector {
    * @throws DBNetError as `detect()`; `missing-threshold-head` where the weights hold P alone.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
-    const { size, onProgress, signal } = checkKeys(options, mapsKeys, 'maps()');
-    checkSize(size);
+    const { size, onProgress, signal } = checkOptions(options, mapsKinds);
+    checkSizeOption(size);
     this.#needThresholdHead('maps()');
     signal?.throwIfAborted();
     const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
@@ -202,19 +208,14 @@ export class TextDetector {
    * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
    * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
-  async warmup(
-    size?: SizeOption,
-    options: {
-      image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
-      outputs?: Outputs;
-    } = {},
-  ): Promise<void> {
-    const { image, outputs = 'P' } = checkKeys(options, warmupKeys, 'warmup()');
-    if (outputs !== 'P' && outputs !== 'PTB') throw invalid('outputs', "'P' or 'PTB'", outputs);
+  async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
+    const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
+    if (image !== undefined) checkSize('Option image', image);
+    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
+    check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, size, this.#recipe.shortSide);
-    const source = image?.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
-    await this.#engine.warmup(network, outputs, source, {});
+    await this.#engine.warmup(network, outputs, channels, {});
   }
 
   /**
@@ -227,10 +228,7 @@ export class TextDetector {
    * @throws DBNetError `invalid-argument`, `gpu-error`, `disposed`, `device-lost`; the signal's reason.
    */
   async tune(size?: SizeOption, options: TuneOptions = {}): Promise<TuningReport> {
-    const { budgetMs, onProgress, signal } = checkKeys(options, tuneKeys, 'tune()');
-    if (budgetMs !== undefined && !(typeof budgetMs === 'number' && budgetMs > 0)) {
-      throw invalid('budgetMs', 'a positive number of milliseconds', budgetMs);
-    }
+    const { budgetMs, onProgress, signal } = checkOptions(options, tuneKinds);
     const network = networkSize(undefined, size, this.#recipe.shortSide);
     signal?.throwIfAborted();
     return await this.#engine.tune(network, { budgetMs, onProgress, signal });
@@ -242,11 +240,9 @@ export class TextDetector {
   }
 
   /** The weights' own thresholds first, then the paper's. */
-  #regionOptions(options: Partial<RegionOptions>): RegionOptions {
-    const { shape } = resolveRegionOptions(options);
+  #regionOptions(given: Partial<RegionOptions>): RegionOptions {
     const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
-    const stated = shape === 'quad' ? { ...thresholds, unclipRatio } : thresholds;
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const stated = given.shape === 'polygon' ? thresholds : { ...thresholds, unclipRatio };
     return resolveRegionOptions({ ...stated, ...given });
   }
 
@@ -281,10 +277,34 @@ export class TextDetector {
   }
 }
 
-const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'onProgress', 'signal'];
-const mapsKeys = ['size', 'onProgress', 'signal'];
-const warmupKeys = ['image', 'outputs'];
-const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
+/** Options of {@link TextDetector.warmup}. */
+interface WarmupOptions {
+  image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
+  outputs?: Outputs;
+}
+
+const warmupChannels = oneOf(1, 3, 4, 'texture');
+
+const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
+  onProgress: callback,
+  signal: abortSignal,
+};
+const createKinds: Kinds<CreateOptions> = {
+  weights: anything,
+  ...gpuKinds,
+  input: anything,
+  precision: oneOf('f32', 'f16', 'auto'),
+  tune: oneOf('off', 'cached', 'full'),
+  ...callKinds,
+};
+const mapsKinds: Kinds<MapsOptions> = { size: anything, ...callKinds };
+const detectKinds: Kinds<DetectOptions> = {
+  ...regionKinds,
+  binarize: oneOf('P', 'B'),
+  ...mapsKinds,
+};
+const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
+const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
 
 /** @throws DBNetError `unsupported-precision`. */
 async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
@@ -297,17 +317,4 @@ async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuConte
     "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
       "use 'f32' or 'auto'",
   );
-}
-
-/** @throws DBNetError `invalid-argument` for options that are no object or have an unknown key. */
-function checkKeys<T extends object>(options: T, known: readonly string[], call: string): T {
-  checkObject(options, call);
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw invalid(unknown, `one of ${known.join(', ')} in ${call}`, unknown);
-  return options;
-}
-
-function checkObject<T extends object>(options: T, call: string): T {
-  if (typeof options !== 'object' || options === null) throw invalid(`of ${call}`, 'an object', options);
-  return options;
 }

@@ -4,12 +4,14 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
+import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
+import { isTypedArray } from '../kind-of.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
-import { resolveRegionOptions } from './options.ts';
-import { createRegionScratch, type RegionScratch } from './region-scratch.ts';
+import { regionKinds, resolveRegionOptions } from './options.ts';
+import { createRegionScratch, type RegionScratch, regionScratch } from './region-scratch.ts';
 import { sumSpans } from './score.ts';
 import type {
   FindRegionsOptions,
@@ -20,7 +22,9 @@ import type {
   RegionResult,
 } from './types.ts';
 import { unclip, unclipRect } from './unclip.ts';
-import { checkMap, checkObject, checkSide } from './validate.ts';
+import { checkMap } from './validate.ts';
+
+const findKinds: Kinds<FindRegionsOptions> = { ...regionKinds, target: anything };
 
 /**
  * The regions of text in a probability map, in the order in which a scan of the mask, row by row, meets their
@@ -39,24 +43,22 @@ export function findRegions(
   options: FindRegionsOptions = {},
   scratch: RegionScratch = createRegionScratch(),
 ): RegionResult {
-  checkObject('Post-processing options', options);
-  const { target = map, ...rest } = options;
+  const { target, ...rest } = checkOptions(options, findKinds);
   const resolved = resolveRegionOptions(rest);
   checkMap(map);
-  checkObject('Option target', target);
-  checkSide('Option target.width', target.width);
-  checkSide('Option target.height', target.height);
+  check('scratch', scratch, regionScratch);
+  const size = target === undefined ? map : checkSize('Option target', target);
 
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
-  return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, target);
+  return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, size);
 }
 
 /** Puts the mask of the map into the label image. */
 function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): void {
   const { data, width, height, mask } = map;
   if (mask === undefined) frameThreshold(data, threshold, width, height, image);
-  else if (mask instanceof Uint32Array) frameBits(mask, width, height, image);
+  else if (isTypedArray(mask, 'Uint32Array')) frameBits(mask, width, height, image);
   else frameMask(mask, width, height, image);
 }
 

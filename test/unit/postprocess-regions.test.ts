@@ -352,7 +352,8 @@ describe('bad input', () => {
     [{ target: { width: 0, height: 10 } }, /target\.width: expected a whole number of at least 1, found 0/],
     [{ target: { width: 10, height: 9.5 } }, /target\.height: .* found 9\.5/],
     [{ target: null }, /target: expected an object, found null/],
-    [{ target: [] }, /target\.width: .* found undefined/],
+    [{ target: [] }, /target: expected an object, found an array/],
+    [{ target: {} }, /target\.width: .* found undefined/],
     [null, /options: expected an object, found null/],
     ['quad', /options: expected an object, found the string "quad"/],
   ])('target or options %o', (options, message) => {
