@@ -172,7 +172,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       values: get(input),
       height,
       width,
-      channels: 4,
+      channels: 3,
       weights: parameter(weight),
       inChannels: 3,
     };
