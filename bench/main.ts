@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { SingleBar } from 'cli-progress';
 import { CommanderError } from 'commander';
+import { dumpKernels } from './dump-kernels.ts';
 import { nativeHost, projectRoot } from './host/native.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import { baselineName } from './report/baseline-name.ts';
@@ -13,6 +14,10 @@ import { readReport } from './report/read-report.ts';
 import { errorsOf, type Report } from './report/report.ts';
 import { formatReport } from './report/table.ts';
 import { listTasks, runBenchmark } from './run.ts';
+import { parseSizes } from './settings.ts';
+
+/** For `--dump-kernels` where `--sizes` says nothing. */
+const defaultDumpSize = '640x640';
 
 const exitStatus = { done: 0, failed: 1, usage: 2 } as const;
 
@@ -31,6 +36,14 @@ async function main(args: readonly string[]): Promise<number> {
     const { writePage } = await import('./page/bundle.ts');
     const written = await writePage(projectRoot(), options.writePage);
     process.stdout.write(`${written.map((path) => `${options.writePage}/${path}`).join('\n')}\n`);
+    return exitStatus.done;
+  }
+  if (options.dumpKernels !== undefined) {
+    const kernels = dumpKernels(options.settings.sizes ?? parseSizes(defaultDumpSize));
+    writeFileSync(options.dumpKernels, JSON.stringify(kernels));
+    process.stderr.write(
+      `${kernels.length} kernels, ${new Set(kernels.map(({ code }) => code)).size} codes\n`,
+    );
     return exitStatus.done;
   }
   if (options.page) {

@@ -29,6 +29,8 @@ export interface BenchOptions {
   browser: boolean;
   /** Serve the page and wait. */
   page: boolean;
+  /** Write the network's kernels into this file, and measure nothing. */
+  dumpKernels?: string;
   /** Write the page into this folder. */
   writePage?: string;
 }
@@ -76,6 +78,10 @@ export function parseOptions(
     .option('--browser', 'measure in Chromium instead of here')
     .option('--page', 'serve the page for any browser on this machine')
     .option('--write-page <folder>', 'write the page as static files that can be hosted')
+    .option(
+      '--dump-kernels <file>',
+      "the network's kernels at --sizes as JSON, without a device; nothing else",
+    )
     .option('--list', 'names of what would be measured, and nothing else')
     .addHelpText('after', examples)
     .allowExcessArguments(false)

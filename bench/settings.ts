@@ -1,7 +1,7 @@
 /** @file What a run measures and how: the same settings from the command line and from the page. */
 
 import type { Precision } from '../src/kernels/wgsl.ts';
-import type { TimerMethod } from './timing/timer.ts';
+import type { TimerMethod } from '../src/tuning/timing.ts';
 
 export interface Size {
   width: number;

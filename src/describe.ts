@@ -1,17 +1,30 @@
 /** @file How values stand in error messages. */
 
-import { DBNetError } from './errors.ts';
+const LONGEST_TEXT = 40;
+const LONGEST_QUOTE = 100;
 
 /** A value for an error message: short, and with its type where that is what is wrong. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, LONGEST_TEXT))}`;
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value);
-  if (Array.isArray(value)) return 'an array';
   if (typeof value !== 'object') return value === undefined ? 'undefined' : `a ${typeof value}`;
-  const name = value?.constructor?.name ?? 'Object';
-  return name === 'Object' ? 'an object' : `an object of class ${name}`;
+  try {
+    if (Array.isArray(value)) return 'an array';
+    const name: unknown = value.constructor?.name;
+    return typeof name !== 'string' || name === 'Object' ? 'an object' : `an object of class ${name}`;
+  } catch {
+    // A proxy, or a getter, that throws.
+    return 'an object';
+  }
 }
 
-/** An `invalid-argument` error for an option. */
-export const invalid = (name: string, expected: string, found: unknown): DBNetError =>
-  new DBNetError('invalid-argument', `Option ${name}: expected ${expected}, found ${describe(found)}.`);
+/** A name in double quotes, control characters escaped, cut when it is very long. */
+export function quote(text: string, longest = LONGEST_QUOTE): string {
+  const shown = text.length > longest ? `${text.slice(0, longest)}...` : text;
+  return JSON.stringify(shown);
+}
+
+/** `1 byte`, `7 bytes`. */
+export function countBytes(count: number): string {
+  return count === 1 ? '1 byte' : `${count} bytes`;
+}

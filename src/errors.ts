@@ -23,7 +23,7 @@ export type DBNetErrorCode =
   | 'missing-threshold-head'
   /** A file or an address could not be read. */
   | 'load-failed'
-  /** There is no WebGPU here, or no adapter. */
+  /** There is no WebGPU here, no adapter, or it gives no device. */
   | 'no-webgpu'
   /** `precision: 'f16'` was asked for where f16 shaders do not compile. */
   | 'unsupported-precision'
@@ -39,6 +39,8 @@ export type DBNetErrorCode =
   | 'missing-package'
   /** Labels cannot be read, or cannot be those of the image. */
   | 'invalid-labels'
+  /** No pixel of a training batch, or of a data set's crops, is text. */
+  | 'nothing-to-learn'
   /** A loss or a gradient was not finite. */
   | 'training-diverged';
 

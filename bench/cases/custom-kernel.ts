@@ -3,8 +3,6 @@
 import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import type { ConvProblem } from './conv-problem.ts';
-import type { Stored } from './numbers.ts';
 
 /** The default export of a file given by `--kernel`; `bench/examples/my-kernel.ts` is one. */
 export interface CustomKernel {
@@ -13,13 +11,16 @@ export interface CustomKernel {
   /**
    * The kernel for a convolution, or undefined where it cannot do that one.
    *
-   * Bindings are found by name: `source0`, ... (`[height, width, channels]`, channels in whole vec4s), `weights` (packed as `conv2d` wants
-   * them) or `weights_oihw0`, ... (PyTorch's layout), `bias` (f32), `residual0`, ..., and `output`
+   * Bindings are found by name: `source0`, ... (`[height, width, channels]`), `weights` (packed as `conv2d` wants
+   * them: of each source, `[kernel, kernel, in, out]`), `bias` (f32), `residual0`, ..., and `output`
    * (`[height, width, channels]`, access `read_write`); elements of `precision` where nothing else is said.
    */
   conv2d(conv: Conv2d, precision: Precision): Kernel | undefined;
-  /** Further inputs that the kernel binds, by name: weights in an order of its own, for example. */
-  data?(problem: ConvProblem): Record<string, Stored>;
+  /**
+   * What is dispatched once before it, and not timed: it may bring `weights` into an order of its own, in a binding
+   * (`read_write`) that the kernel reads under the same name.
+   */
+  prepare?(conv: Conv2d, precision: Precision): Kernel | undefined;
 }
 
 /** @throws Error if a module's default export is no kernel. */

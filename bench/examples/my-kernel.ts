@@ -3,7 +3,7 @@
  *
  * The naive convolution: one thread per output, one scalar at a time, everything from storage. It is the first step
  * of the ladder (bench/ladder.md). Copy this file, change the WGSL, and see it beside the library's kernels; its
- * output is compared with the reference before it is timed.
+ * output is compared with theirs before it is timed.
  */
 
 import { declare, type TypedBinding, traffic } from '../../src/kernels/kernel.ts';

@@ -3,8 +3,7 @@
  * compiled shaders on disk, so only the first run after an update is cold in every respect.
  */
 
-import { type Measurement, metric } from './measurement.ts';
-import { openDetector } from './open-detector.ts';
+import { type Measurement, metric, openDetector } from './measurement.ts';
 import { drawPicture } from './picture.ts';
 
 export const coldStart: Measurement = {

@@ -1,8 +1,7 @@
 /** @file Latency of `detect()`, from pixels to regions in hand, and what the detector holds on the GPU. */
 
 import type { Timings } from '../../src/detector/types.ts';
-import { type Measurement, metric } from './measurement.ts';
-import { openDetector } from './open-detector.ts';
+import { type Measurement, metric, openDetector } from './measurement.ts';
 import { drawPicture } from './picture.ts';
 
 const stages = ['preprocess', 'network', 'readback', 'postprocess'] as const satisfies (keyof Timings)[];

@@ -1,12 +1,16 @@
 /** @file GPU time of the whole network in one pass, and what it executes and holds. */
 
-import { interleave } from '../timing/interleave.ts';
-import { mapSummary } from '../timing/statistics.ts';
-import { mapsProblem, referenceMaps } from './check-maps.ts';
-import { CompiledNetwork } from './compiled-network.ts';
-import { defaultForm } from './default-form.ts';
-import type { Outputs } from './load-network.ts';
+import { takeTurns } from '../../src/tuning/timing.ts';
 import { failedMetric, type Measurement, type MeasurementContext, metric } from './measurement.ts';
+import {
+  compileNetwork,
+  defaultForm,
+  frameOf,
+  mapsOf,
+  mapsProblem,
+  type Outputs,
+  referenceMaps,
+} from './network.ts';
 
 export const gpuTime: Measurement = {
   name: 'network GPU time',
@@ -14,39 +18,35 @@ export const gpuTime: Measurement = {
   quick: true,
   perSize: true,
   async run(context) {
-    const forms: { outputs: Outputs; name: string }[] = [
-      { outputs: 'PTB', name: 'P+T+B' },
-      ...(context.quick ? [] : [{ outputs: 'P' as const, name: 'P' }]),
-    ];
-    const metrics = [];
-    for (const { outputs, name } of forms) metrics.push(...(await measure(context, outputs, name)));
+    const metrics = [...(await measure(context, 'PTB'))];
+    if (!context.quick) metrics.push(...(await measure(context, 'P')));
     return { metrics };
   },
 };
 
-async function measure(context: MeasurementContext, outputs: Outputs, name: string) {
-  const { pipelines, timer, sampling, size, precision } = context;
-  const compiled = await CompiledNetwork.compile(context.context, pipelines, await context.network(), {
-    size,
-    outputs,
-    ...defaultForm(context.context, precision),
-  });
+async function measure(measurement: MeasurementContext, outputs: Outputs) {
+  const { context, timer, sampling, size, precision } = measurement;
+  const name = outputs === 'PTB' ? 'P+T+B' : 'P';
   const place = { size, precision };
+  const compiled = await compileNetwork(measurement, { outputs, ...defaultForm(context, precision) });
   try {
-    const problem = mapsProblem(await compiled.maps(), await referenceMaps(context, outputs), precision);
-    if (problem) return [failedMetric(place, `network GPU time ${name}`, 'ms', problem)];
-    const [sampled] = await interleave(timer, [compiled.frame], sampling);
+    const expected = await referenceMaps(measurement, outputs);
+    const problem = mapsProblem(await mapsOf(compiled), expected, precision);
+    const [sampled] = problem ? [] : await takeTurns(timer, [frameOf(compiled)], sampling);
     if (!sampled) {
-      return [failedMetric(place, `network GPU time ${name}`, 'ms', 'the GPU clock gave no valid sample')];
+      const reason = problem ?? 'the GPU clock gave no valid sample';
+      return [failedMetric(place, `network GPU time ${name}`, 'ms', reason)];
     }
     const { flops } = compiled.program;
+    const { median, p10, p90, samples } = sampled.ms;
+    const rate = (ms: number) => flops / ms / 1e6;
     return [
       metric(place, `network GPU time ${name}`, 'ms', sampled.ms),
       metric(
         place,
         `network rate ${name}`,
         'GFLOP/s',
-        mapSummary(sampled.ms, (ms) => flops / ms / 1e6),
+        { median: rate(median), p10: rate(p90), p90: rate(p10), samples },
         { better: 'higher' },
       ),
       metric(place, `network work ${name}, executed`, 'GMAC', flops / 2e9),

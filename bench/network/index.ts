@@ -9,8 +9,6 @@ import { gpuTime } from './gpu-time.ts';
 import { networkLadder } from './ladder.ts';
 import { layerTimes } from './layer-times.ts';
 import type { Measurement } from './measurement.ts';
-import { memoryGrowth } from './memory-growth.ts';
-import { scores } from './scores.ts';
 import { throughput } from './throughput.ts';
 import { trainingStep } from './training-step.ts';
 import { tunedPlan } from './tuned-plan.ts';
@@ -21,11 +19,9 @@ export const measurements: readonly Measurement[] = [
   layerTimes,
   detectLatency,
   throughput,
-  scores,
   tunedPlan,
   networkLadder,
   trainingStep,
-  memoryGrowth,
   cpuPostprocess,
   cpuDetect,
   codeSize,

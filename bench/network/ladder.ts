@@ -7,19 +7,26 @@ import { chooseTile } from '../../src/graph/choose-tile.ts';
 import { inferShapes } from '../../src/graph/infer-shapes.ts';
 import type { Graph } from '../../src/graph/layers.ts';
 import { allFusions } from '../../src/graph/passes/index.ts';
-import { convolutionOf, type KernelChoice, type Plan } from '../../src/graph/plan.ts';
+import { convolutionOf, type GraphPlan, type KernelChoice } from '../../src/graph/plan.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
+import { takeTurns } from '../../src/tuning/timing.ts';
+import type { PlanRun } from '../../test/gpu/plan-run.ts';
 import naive from '../examples/my-kernel.ts';
 import type { Size } from '../settings.ts';
-import { interleave } from '../timing/interleave.ts';
-import { mapsProblem, referenceMaps } from './check-maps.ts';
-import { CompiledNetwork, type NetworkForm } from './compiled-network.ts';
-import { defaultForm } from './default-form.ts';
 import { failedMetric, type Measurement, type MeasurementContext, metric } from './measurement.ts';
+import {
+  compileNetwork,
+  defaultForm,
+  frameOf,
+  mapsOf,
+  mapsProblem,
+  type NetworkForm,
+  referenceMaps,
+} from './network.ts';
 
-interface LadderStep extends Pick<NetworkForm, 'fusions' | 'choice' | 'rewrite'> {
+interface LadderStep extends Omit<NetworkForm, 'outputs'> {
   name: string;
   precision: Precision;
 }
@@ -31,17 +38,12 @@ export const networkLadder: Measurement = {
   perSize: true,
   async run(context) {
     const expected = await referenceMaps(context, 'PTB');
-    const climbed: { step: LadderStep; compiled: CompiledNetwork }[] = [];
+    const climbed: { step: LadderStep; compiled: PlanRun }[] = [];
     const metrics = [];
     try {
       for (const step of ladderSteps(context)) {
-        const compiled = await CompiledNetwork.compile(
-          context.context,
-          context.pipelines,
-          await context.network(),
-          { ...step, size: context.size, outputs: 'PTB' },
-        );
-        const problem = mapsProblem(await compiled.maps(), expected, step.precision);
+        const compiled = await compileNetwork(context, { ...step, outputs: 'PTB' });
+        const problem = mapsProblem(await mapsOf(compiled), expected, step.precision);
         if (problem) {
           compiled.destroy();
           metrics.push(
@@ -49,8 +51,8 @@ export const networkLadder: Measurement = {
           );
         } else climbed.push({ step, compiled });
       }
-      const works = climbed.map(({ compiled }) => compiled.frame);
-      const sampled = await interleave(context.timer, works, context.sampling);
+      const works = climbed.map(({ compiled }) => frameOf(compiled));
+      const sampled = await takeTurns(context.timer, works, context.sampling);
       let before: number | undefined;
       for (const [i, { step, compiled }] of climbed.entries()) {
         const ms = sampled[i]?.ms;
@@ -74,7 +76,8 @@ export const networkLadder: Measurement = {
 /** First the kernels, then the fusions one by one, then what is shipped if that is something else, last f16. */
 function ladderSteps({ context, size, precision, device }: MeasurementContext): LadderStep[] {
   const shipped = defaultForm(context, precision);
-  const tiled = (tile: KernelChoice['tile']) => ({ fusions: [], choice: { ...shipped.choice, tile } });
+  const plain = { ...shipped.choice, winograd: () => undefined };
+  const tiled = (tile: KernelChoice['tile']) => ({ fusions: [], choice: { ...plain, tile } });
   const direct = (pixels: number, channels: number): Tile => ({ kind: 'direct', pixels, channels });
   const steps: (Omit<LadderStep, 'precision'> & { precision?: Precision })[] = [
     {
@@ -86,13 +89,13 @@ function ladderSteps({ context, size, precision, device }: MeasurementContext): 
     { name: 'registers 4x4', ...tiled(() => direct(4, 4)) },
     { name: 'registers 8x4', ...tiled(() => direct(8, 4)) },
     { name: 'workgroup tiles', ...tiled((conv) => chooseTile(gemmOf(conv), { software: false })) },
-    { name: 'default tiles', fusions: [], choice: shipped.choice },
+    { name: 'default tiles', fusions: [], choice: plain },
     ...allFusions.map((name, i) => ({
       name: `+ ${name}`,
       fusions: allFusions.slice(0, i + 1),
-      choice: shipped.choice,
+      choice: plain,
     })),
-    ...(String(shipped.fusions) === String(allFusions) ? [] : [{ name: 'as shipped', ...shipped }]),
+    ...(context.software ? [{ name: 'as shipped', ...shipped }] : []),
     ...(precision === 'f32' && device.f16
       ? [{ name: '+ f16', precision: 'f16' as const, ...defaultForm(context, 'f16') }]
       : []),
@@ -105,7 +108,7 @@ function ladderSteps({ context, size, precision, device }: MeasurementContext): 
 }
 
 /** The plan of an unfused graph with the naive kernel for every convolution; it binds what `conv2d` binds. */
-function withNaiveConvolutions(plan: Plan, graph: Graph, size: Size, precision: Precision): Plan {
+function withNaiveConvolutions(plan: GraphPlan, graph: Graph, size: Size, precision: Precision): GraphPlan {
   const shapes = inferShapes(graph, size);
   const [preprocess, ...steps] = plan.steps;
   const replaced = steps.map((step, i) => {

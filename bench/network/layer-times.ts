@@ -3,15 +3,14 @@
  * Otherwise, as in a browser that rounds them: each dispatch by itself, repeated until its time can be told.
  */
 
+import { encode } from '../../src/runtime/bind.ts';
+import { ratesOf } from '../../src/tuning/roofline.ts';
+import { type Summary, summarize, TimestampReader, takeTurns, type Work } from '../../src/tuning/timing.ts';
+import type { PlanRun } from '../../test/gpu/plan-run.ts';
 import type { LayerRow } from '../report/report.ts';
-import { ratesOf } from '../report/roofline.ts';
 import { sizeName } from '../settings.ts';
-import { interleave } from '../timing/interleave.ts';
-import { type Summary, summarize } from '../timing/statistics.ts';
-import { TimestampReader } from '../timing/timestamps.ts';
-import { CompiledNetwork } from './compiled-network.ts';
-import { defaultForm } from './default-form.ts';
 import type { Measurement, MeasurementContext } from './measurement.ts';
+import { compileNetwork, defaultForm } from './network.ts';
 
 /** Clocks with larger steps cannot time one dispatch, nanoseconds. */
 const finestUsable = 1000;
@@ -22,14 +21,11 @@ export const layerTimes: Measurement = {
   quick: true,
   perSize: true,
   async run(context) {
-    const { size, precision, clock, pipelines } = context;
-    const compiled = await CompiledNetwork.compile(context.context, pipelines, await context.network(), {
-      size,
-      outputs: 'PTB',
-      ...defaultForm(context.context, precision),
-    });
+    const form = { outputs: 'PTB' as const, ...defaultForm(context.context, context.precision) };
+    const compiled = await compileNetwork(context, form);
+    const { stepNs } = context.timer;
     try {
-      const method = clock.quantumNs !== null && clock.quantumNs <= finestUsable ? 'frame' : 'repeated';
+      const method = stepNs !== null && stepNs <= finestUsable ? 'frame' : 'repeated';
       const times = await (method === 'frame' ? inFrame : repeated)(context, compiled);
       return { layers: rows(context, compiled, method, times) };
     } finally {
@@ -38,19 +34,26 @@ export const layerTimes: Measurement = {
   },
 };
 
+/** Each dispatch by itself. None writes what it reads, so that it can be repeated. */
+const stepWorks = ({ steps }: PlanRun): Work[] =>
+  steps.map((step) => ({
+    label: step.label,
+    encode: (pass, repetitions) => encode(pass, [step], repetitions),
+  }));
+
 async function inFrame(
-  { context: { device }, sampling }: MeasurementContext,
-  compiled: CompiledNetwork,
+  { context, sampling }: MeasurementContext,
+  compiled: PlanRun,
 ): Promise<(Summary | undefined)[]> {
-  const works = compiled.stepWorks;
-  const reader = new TimestampReader(device, 2 * works.length);
+  const works = stepWorks(compiled);
+  const reader = new TimestampReader(context, 2 * works.length);
   try {
     const times: number[][] = works.map(() => []);
     const begun = performance.now();
     let warm = false;
     for (let sample = 0; sample < sampling.samples; ) {
       sampling.signal?.throwIfAborted();
-      const encoder = device.createCommandEncoder();
+      const encoder = context.device.createCommandEncoder();
       for (const [i, work] of works.entries()) {
         const pass = encoder.beginComputePass({ label: work.label, timestampWrites: reader.writes(i) });
         work.encode(pass, 1);
@@ -58,7 +61,7 @@ async function inFrame(
       }
       const stamps = await reader.read(encoder);
       if (!warm) {
-        warm = performance.now() - begun >= sampling.warmUpMs;
+        warm = performance.now() - begun >= (sampling.warmUpMs ?? 0);
         continue;
       }
       sample++;
@@ -75,9 +78,9 @@ async function inFrame(
 
 async function repeated(
   { timer, sampling }: MeasurementContext,
-  compiled: CompiledNetwork,
+  compiled: PlanRun,
 ): Promise<(Summary | undefined)[]> {
-  const sampled = await interleave(timer, compiled.stepWorks, {
+  const sampled = await takeTurns(timer, stepWorks(compiled), {
     ...sampling,
     hopeless: Number.POSITIVE_INFINITY,
   });
@@ -86,11 +89,11 @@ async function repeated(
 
 function rows(
   { size, precision, roofline }: MeasurementContext,
-  compiled: CompiledNetwork,
+  compiled: PlanRun,
   method: LayerRow['method'],
   times: readonly (Summary | undefined)[],
 ): LayerRow[] {
-  return compiled.program.plan.steps.flatMap(({ kernel: { label, flops, bytes } }, index) => {
+  return compiled.plan.steps.flatMap(({ kernel: { label, flops, bytes } }, index) => {
     const ms = times[index];
     if (!ms) return [];
     return [

@@ -1,16 +1,16 @@
 /** @file What a measurement of the whole network is given, and what it gives. */
 
+import { TextDetector } from '../../src/detector/detector.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import type { PipelineCache } from '../../src/runtime/pipelines.ts';
+import type { Roofline } from '../../src/tuning/roofline.ts';
+import { type Summary, summarize, type Timer, type TurnOptions } from '../../src/tuning/timing.ts';
+import type { BenchDevice } from '../device.ts';
 import type { Host } from '../host/host.ts';
-import type { LayerRow, MetricRow, Roofline } from '../report/report.ts';
+import type { LayerRow, MetricRow } from '../report/report.ts';
 import { type Effort, type Size, sizeName } from '../settings.ts';
-import type { BenchDevice } from '../timing/bench-device.ts';
-import type { SamplingOptions } from '../timing/interleave.ts';
-import { type Summary, summarize } from '../timing/statistics.ts';
-import type { Timer, TimerDescription } from '../timing/timer.ts';
-import type { Network } from './load-network.ts';
+import type { Network } from './network.ts';
 
 export interface MeasurementContext {
   host: Host;
@@ -18,10 +18,9 @@ export interface MeasurementContext {
   context: GpuContext;
   pipelines: PipelineCache;
   timer: Timer;
-  clock: TimerDescription;
   roofline: Roofline;
   effort: Effort;
-  sampling: SamplingOptions;
+  sampling: TurnOptions;
   quick: boolean;
   /** Of this measurement's turn: it runs once for each size and precision. */
   size: Size;
@@ -78,3 +77,7 @@ export function failedMetric(
 ): MetricRow {
   return { ...metric({ size, precision }, name, unit, 0), value: null, error };
 }
+
+/** The detector as a user opens it, but without what was tuned earlier, so that runs can be compared. */
+export const openDetector = ({ weights, gpu }: Host, precision: Precision): Promise<TextDetector> =>
+  TextDetector.create({ weights, gpu, precision, tune: 'off' });

@@ -1,6 +1,6 @@
 /** @file A probability map with a known number of text regions, for measuring post-processing without a GPU. */
 
-import { seededRandom } from '../cases/numbers.ts';
+import { random as seededRandom } from '../../test/gpu/assert.ts';
 
 /** Regions of {@link regionMap}: a grid of so many columns and rows. */
 const columns = 10;

@@ -1,7 +1,6 @@
 /** @file Frames per second when several are in flight, so that the CPU's part and the GPU's overlap. */
 
-import { type Measurement, metric } from './measurement.ts';
-import { openDetector } from './open-detector.ts';
+import { type Measurement, metric, openDetector } from './measurement.ts';
 import { drawPicture } from './picture.ts';
 
 const framesInFlight = 3;

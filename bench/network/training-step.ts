@@ -5,11 +5,8 @@
  */
 
 import type { LabelPolygon } from '../../src/labels/types.ts';
-import { Arena } from '../../src/runtime/arena.ts';
-import { bufferUsage, ConstantStore } from '../../src/runtime/constants.ts';
+import { bufferUsage } from '../../src/runtime/constants.ts';
 import { checked } from '../../src/runtime/gpu-context.ts';
-import { type Externals, Program, type Step } from '../../src/runtime/program.ts';
-import { ReadbackPool } from '../../src/runtime/readback.ts';
 import { batchTargets } from '../../src/training/batch.ts';
 import { resolveLoss } from '../../src/training/loss.ts';
 import { resolveOptimizer } from '../../src/training/optimizer.ts';
@@ -17,12 +14,10 @@ import { resources } from '../../src/training/plan/resources.ts';
 import { trainingOutputs, trainingPlan } from '../../src/training/plan/training-plan.ts';
 import { trainingThreads } from '../../src/training/plan/training-threads.ts';
 import { TrainingArrays } from '../../src/training/training-arrays.ts';
-import { interleave } from '../timing/interleave.ts';
-import type { Work } from '../timing/timer.ts';
-import { mapsProblem, referenceMaps } from './check-maps.ts';
-import { CompiledNetwork } from './compiled-network.ts';
-import { defaultForm } from './default-form.ts';
+import { takeTurns } from '../../src/tuning/timing.ts';
+import { PlanRun } from '../../test/gpu/plan-run.ts';
 import { failedMetric, type Measurement, type MeasurementContext, metric } from './measurement.ts';
+import { compileNetwork, defaultForm, frameOf, type Maps, mapsProblem, referenceMaps } from './network.ts';
 import { drawPicture } from './picture.ts';
 
 const name = 'training step, batch 1';
@@ -35,26 +30,23 @@ export const trainingStep: Measurement = {
   async run(context) {
     // Training is f32.
     if (context.precision !== 'f32') return {};
-    const { size, pipelines, timer, sampling } = context;
+    const { size, timer, sampling } = context;
     const place = { size, precision: context.precision };
-    const forward = await CompiledNetwork.compile(context.context, pipelines, await context.network(), {
-      size,
-      outputs: 'PTB',
-      fusions: [],
-      choice: defaultForm(context.context, 'f32').choice,
-    });
-    const steps: CompiledStep[] = [];
+    const { choice } = defaultForm(context.context, 'f32');
+    const plain = { ...choice, winograd: () => undefined };
+    const forward = await compileNetwork(context, { outputs: 'PTB', fusions: [], choice: plain });
+    const steps: TrainingStep[] = [];
     try {
       const expected = new Map([...(await referenceMaps(context, 'PTB'))].filter(([map]) => map !== 'B'));
       for (const batchNorm of ['batch', 'frozen'] as const) {
-        steps.push(await CompiledStep.compile(context, batchNorm));
+        steps.push(await compileStep(context, batchNorm));
       }
       // With frozen statistics training sees the network of inference, so its maps are known.
-      const problem = mapsProblem(await steps[1].maps(), expected, 'f32');
+      const problem = mapsProblem(await mapsOfStep(steps[1]), expected, 'f32');
       if (problem) return { metrics: [failedMetric(place, name, 'ms', problem)] };
-      const [before, batch, frozen] = await interleave(
+      const [before, batch, frozen] = await takeTurns(
         timer,
-        [forward.frame, steps[0].work, steps[1].work],
+        [forward, ...steps.map(({ built }) => built)].map(frameOf),
         sampling,
       );
       if (!before || !batch || !frozen) {
@@ -72,14 +64,14 @@ export const trainingStep: Measurement = {
               note: `${(sampled.ms.median / before.ms.median).toFixed(2)}x the unfused forward pass`,
             }),
             metric(place, `${name}, ${form}, memory`, 'MB', step.bytes / 1e6, {
-              note: `${(step.activationBytes / 1e6).toFixed(1)} MB of activations, the rest parameters and AdamW's state`,
+              note: `${(step.built.activationBytes / 1e6).toFixed(1)} MB of activations, the rest parameters and AdamW's state`,
             }),
           ]),
         ],
       };
     } finally {
       forward.destroy();
-      for (const step of steps) step.destroy();
+      for (const { built } of steps) built.destroy();
     }
   },
 };
@@ -94,130 +86,64 @@ const text: LabelPolygon = {
   ],
 };
 
-class CompiledStep {
-  readonly #context: MeasurementContext;
-  readonly #program: Program;
-  readonly #steps: readonly Step[];
-  readonly #arrays: TrainingArrays;
-  readonly #inputs: readonly GPUBuffer[];
-  readonly #release: () => void;
-
-  private constructor(
-    context: MeasurementContext,
-    program: Program,
-    steps: readonly Step[],
-    arrays: TrainingArrays,
-    inputs: readonly GPUBuffer[],
-    release: () => void,
-  ) {
-    this.#context = context;
-    this.#program = program;
-    this.#steps = steps;
-    this.#arrays = arrays;
-    this.#inputs = inputs;
-    this.#release = release;
-  }
-
-  static async compile(
-    measurement: MeasurementContext,
-    batchNorm: 'batch' | 'frozen',
-  ): Promise<CompiledStep> {
-    const { context, pipelines, size } = measurement;
-    const { checkpoint, recipe } = await measurement.network();
-    const entries = checkpoint.entries({ thresholdHead: true });
-    const optimizer = resolveOptimizer({ kind: 'adamw', learningRate: 0 });
-    const arrays = await TrainingArrays.create(context, entries, optimizer, checkpoint.source);
-    const { parameters, statistics } = arrays.layouts;
-    const planned = trainingPlan(entries, {
-      batch: 1,
-      ...size,
-      batchNorm,
-      input: recipe.input,
-      loss: resolveLoss('authors', recipe.k),
-      optimizer,
-      counts: { parameters: parameters.count, statistics: statistics.count },
-      choice: { tile: defaultForm(context, 'f32').choice.tile, threads: trainingThreads(context) },
-    });
-    const arena = new Arena(context);
-    const constants = new ConstantStore(context);
-    const program = await Program.build(planned, { context, pipelines, constants, arena });
-    const { data, width, height } = drawPicture(size.width, size.height);
-    const targets = batchTargets(1, width, height);
-    targets.draw(0, [text]);
-    const inputs = await checked(context, 'uploading the batch', () =>
-      [new Uint8Array(data), targets.data].map((values) => {
-        const usage = bufferUsage.storage | bufferUsage.copyTo;
-        const buffer = context.device.createBuffer({ size: values.byteLength, usage });
-        context.device.queue.writeBuffer(buffer, 0, values);
-        return buffer;
-      }),
-    );
-    const externals: Externals = new Map<string, GPUBuffer | GPUBufferBinding>([
-      ...arrays.externals(),
-      [resources.pixels, inputs[0]],
-      [resources.targets, inputs[1]],
-    ]);
-    const steps = await checked(context, 'binding the training step', () => program.steps(externals));
-    return new CompiledStep(measurement, program, steps, arrays, inputs, () => arena.destroy());
-  }
-
-  /** Bytes of activations and gradients. */
-  get activationBytes(): number {
-    return this.#program.plan.bufferSizes.reduce((sum, size) => sum + size, 0);
-  }
-
+interface TrainingStep {
+  built: PlanRun;
   /** All bytes on the device. */
-  get bytes(): number {
-    const inputs = this.#inputs.reduce((sum, { size }) => sum + size, 0);
-    return this.activationBytes + this.#arrays.bytes + inputs;
-  }
+  bytes: number;
+}
 
-  get work(): Work {
-    return {
-      label: name,
-      encode: (pass, repetitions) => {
-        for (let i = 0; i < repetitions; i++) {
-          for (const { pipeline, bindGroup, dispatch } of this.#steps) {
-            pass.setPipeline(pipeline);
-            pass.setBindGroup(0, bindGroup);
-            pass.dispatchWorkgroups(...dispatch);
-          }
-        }
-      },
-    };
-  }
+async function compileStep(
+  { context, pipelines, size, network }: MeasurementContext,
+  batchNorm: 'batch' | 'frozen',
+): Promise<TrainingStep> {
+  const { checkpoint, recipe } = await network();
+  const entries = checkpoint.entries({ thresholdHead: true });
+  const optimizer = resolveOptimizer({ kind: 'adamw', learningRate: 0 });
+  const arrays = await TrainingArrays.create(context, entries, optimizer, checkpoint.source);
+  const { parameters, statistics } = arrays.layouts;
+  const planned = trainingPlan(entries, {
+    batch: 1,
+    ...size,
+    batchNorm,
+    input: recipe.input,
+    loss: resolveLoss('authors', recipe.k),
+    optimizer,
+    counts: { parameters: parameters.count, statistics: statistics.count },
+    choice: { tile: defaultForm(context, 'f32').choice.tile, threads: trainingThreads(context) },
+  });
+  const { data, width, height } = drawPicture(size.width, size.height);
+  const targets = batchTargets(1, width, height);
+  targets.draw(0, [text]);
+  const [pixels, labels] = await checked(context, 'uploading the batch', () =>
+    [data, targets.data].map((values) => {
+      const usage = bufferUsage.storage | bufferUsage.copyTo;
+      const buffer = context.device.createBuffer({ size: values.byteLength, usage });
+      context.device.queue.writeBuffer(buffer, 0, values);
+      return buffer;
+    }),
+  );
+  const externals = new Map<string, GPUBuffer | GPUBufferBinding>([
+    ...arrays.externals(),
+    [resources.pixels, pixels],
+    [resources.targets, labels],
+  ]);
+  const bytes = arrays.bytes + pixels.size + labels.size;
+  const built = await PlanRun.build(context, planned, () => externals, {
+    pipelines,
+    release: () => {
+      for (const owner of [arrays, pixels, labels]) owner.destroy();
+    },
+  });
+  return { built, bytes: bytes + built.activationBytes };
+}
 
-  /** P and T of one step. */
-  async maps(): Promise<Map<string, ArrayBuffer>> {
-    const { device } = this.#context.context;
-    const { buffer, bytes } = this.#program.tensor(trainingOutputs.logits);
-    const readback = new ReadbackPool(this.#context.context);
-    const staging = await readback.acquire(bytes);
-    try {
-      await checked(this.#context.context, 'running a training step', () => {
-        const encoder = device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        this.work.encode(pass, 1);
-        pass.end();
-        encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
-        device.queue.submit([encoder.finish()]);
-      });
-      const logits = new Float32Array(await readback.map(staging, bytes));
-      const maps = logits.map((x) => 1 / (1 + Math.exp(-x)));
-      const half = maps.byteLength / 2;
-      return new Map([
-        ['P', maps.buffer.slice(0, half)],
-        ['T', maps.buffer.slice(half)],
-      ]);
-    } finally {
-      readback.destroy();
-    }
-  }
-
-  destroy(): void {
-    this.#program.destroy();
-    this.#arrays.destroy();
-    for (const buffer of this.#inputs) buffer.destroy();
-    this.#release();
-  }
+/** P and T of one step. */
+async function mapsOfStep({ built }: TrainingStep): Promise<Maps> {
+  await built.run();
+  const maps = (await built.read(trainingOutputs.logits)).map((x) => 1 / (1 + Math.exp(-x)));
+  const half = maps.length / 2;
+  return new Map([
+    ['P', maps.subarray(0, half)],
+    ['T', maps.subarray(half)],
+  ]);
 }

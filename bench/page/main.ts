@@ -8,9 +8,7 @@ import { formatReport } from '../report/table.ts';
 import { runBenchmark } from '../run.ts';
 import type { BenchSettings } from '../settings.ts';
 import { formSettings } from './form.ts';
-import { layerPlots } from './layer-plot.ts';
 import { rooflinePlot } from './roofline-plot.ts';
-import { escapeText } from './svg.ts';
 
 /** What a program passes to {@link runBench}: settings as plain data. */
 export interface PageRun {
@@ -105,17 +103,11 @@ function show(current: Report): void {
   find('comparison').textContent = comparison(current);
   const roofline = rooflinePlot(current);
   find('roofline').innerHTML = roofline && `<h2>Roofline</h2>${roofline}<p>${rooflineLegend}</p>`;
-  find('layers').innerHTML = layerPlots(current)
-    .map(({ title, svg }) => `<h2>Time per layer, ${escapeText(title)}</h2>${svg}<p>${layerLegend}</p>`)
-    .join('');
 }
 
 const rooflineLegend =
   'The best variant of each case. <b class="hot">Hot</b>: the same buffers each time; <b class="cold">cold</b>: rotated ' +
   'buffers; with a border: f16. The roofs were measured in this run.';
-
-const layerLegend =
-  'Nearer to the <b class="hot">arithmetic</b> or to the <b class="cold">memory</b> roof. Lines: p10 to p90.';
 
 function comparison(current: Report): string {
   if (!before) return '';

@@ -2,9 +2,9 @@
 
 import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { takeTurns, type Work } from '../../src/tuning/timing.ts';
 import { checkMaps, checkReference, type Difference, decodeMaps } from './check.ts';
 import { type ContenderSpec, contenderSpecs, OpenContender } from './contender.ts';
-import { interleave } from './interleave.ts';
 import type { ColdStart, ContenderInfo, Maps, Sample } from './page/harness.ts';
 import type { PeerServer } from './server.ts';
 
@@ -52,8 +52,8 @@ const steadySamples = { software: { least: 2, most: 10 }, gpu: { least: 20, most
 /** A contender whose first result took longer is not run once more before samples count, milliseconds. */
 const slow = 5000;
 
-/** How long a fast contender is sampled in its turn, milliseconds. */
-const turn = 10_000;
+/** A contender that is so many times slower than the fastest gets the least number of steady samples. */
+const hopeless = 3;
 
 /**
  * Measures all contenders. One that fails or is wrong has `error` and no more figures.
@@ -68,8 +68,9 @@ export async function measure(server: PeerServer, options: MeasureOptions): Prom
   let reference: Maps | undefined;
 
   try {
-    await interleave(
+    await sampleInTurns(
       seats.map((seat) => ({
+        seat,
         sample: () =>
           seat.attempt(async () => {
             if (seat !== ours && !reference) throw new Error('nothing to check it with: ours failed');
@@ -86,22 +87,22 @@ export async function measure(server: PeerServer, options: MeasureOptions): Prom
             return seat.outcome.cold.at(-1)!.total;
           }),
       })),
-      { budget, ...coldStarts, turn: 0 },
+      { budget, ...coldStarts, hopeless: Number.POSITIVE_INFINITY },
     );
     if (ours.outcome.error !== undefined) throw new Error(`dbnet-webgpu failed: ${ours.outcome.error}`);
 
     const { version, flags, software } = ours.open!.browser;
     const { least, most } = software ? steadySamples.software : steadySamples.gpu;
-    const schedule = { budget, least: options.least ?? least, most: options.most ?? most, turn };
+    const schedule = { budget, least: options.least ?? least, most: options.most ?? most, hopeless };
     const ready = seats.filter(({ outcome }) => outcome.error === undefined);
     for (const seat of ready) {
       if (seat.outcome.cold.at(-1)!.first < slow)
         await seat.attempt(() => seat.open!.sample()).catch(() => {});
     }
-    await interleave(
+    await sampleInTurns(
       ready
         .filter(({ outcome }) => outcome.error === undefined)
-        .map((seat) => ({ sample: () => seat.attempt(() => seat.steadySample()) })),
+        .map((seat) => ({ seat, sample: () => seat.attempt(() => seat.steadySample()) })),
       schedule,
     );
     if (ours.outcome.error !== undefined) throw new Error(`dbnet-webgpu failed: ${ours.outcome.error}`);
@@ -115,6 +116,34 @@ export async function measure(server: PeerServer, options: MeasureOptions): Prom
   } finally {
     await Promise.all(seats.map((seat) => seat.open?.close()));
   }
+}
+
+/** Samples of all in turns, so that a slow minute of the machine hits all of them. One that fails is left out. */
+async function sampleInTurns(
+  contenders: readonly { seat: Seat; sample: () => Promise<number> }[],
+  schedule: { budget: number; least: number; most: number; hopeless: number },
+): Promise<void> {
+  const { budget, least, most, hopeless } = schedule;
+  const start = performance.now();
+  const works = contenders.map(({ seat }): Work => ({ label: seat.outcome.spec.name, encode: () => {} }));
+  await takeTurns(
+    {
+      calibrate: async () => ({ repetitions: 1, ms: 0 }),
+      sample: async (work) => {
+        const { seat, sample } = contenders[works.indexOf(work)];
+        // The reason of a failure is the seat's.
+        return seat.outcome.error === undefined ? await sample().catch(() => undefined) : undefined;
+      },
+    },
+    works,
+    {
+      samples: most,
+      leastSamples: least,
+      fewSamples: least,
+      hopeless,
+      isLate: () => performance.now() - start > budget,
+    },
+  );
 }
 
 /** A contender, the browser that it has at the moment, and its figures. */

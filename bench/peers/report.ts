@@ -1,10 +1,10 @@
 /** @file The comparison as JSON and as a table. */
 
 import Table from 'cli-table3';
+import { type Summary, summarize } from '../../src/tuning/timing.ts';
 import type { Difference } from './check.ts';
 import type { Bytes, FileBytes, Outcome } from './measure.ts';
 import type { ColdStart, Sample } from './page/harness.ts';
-import { type Summary, summarize } from './statistics.ts';
 
 /** Files of one kind, with their sum. */
 export interface Download extends Bytes {

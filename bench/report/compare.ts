@@ -1,6 +1,6 @@
 /** @file Two reports side by side: ratios per row. */
 
-import { geometricMean, type Summary } from '../timing/statistics.ts';
+import type { Summary } from '../../src/tuning/timing.ts';
 import type { Report } from './report.ts';
 import { alignColumns, number, shorten } from './text.ts';
 
@@ -143,3 +143,6 @@ export function formatComparison({ rows, warnings, unmatched }: Comparison): str
     '',
   ].join('\n');
 }
+
+const geometricMean = (values: readonly number[]): number =>
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);

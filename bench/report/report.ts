@@ -1,8 +1,8 @@
-/** @file What a run of the benchmark gives: plain data, written as JSON (`bench/schema.json`) and as tables. */
+/** @file What a run of the benchmark gives: plain data, written as JSON and as tables. */
 
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import type { Summary } from '../timing/statistics.ts';
-import type { TimerDescription } from '../timing/timer.ts';
+import type { Roofline } from '../../src/tuning/roofline.ts';
+import type { Summary, TimerMethod } from '../../src/tuning/timing.ts';
 
 export const reportFormat = 'dbnet-webgpu-bench';
 /** Grows with every change that older readers would misunderstand. */
@@ -44,7 +44,13 @@ export interface Environment {
   features: string[];
   /** True where f16 shaders compile. */
   f16: boolean;
-  timer: TimerDescription;
+  timer: {
+    method: TimerMethod;
+    /** Step of the GPU's clock as seen, nanoseconds; null without timestamps. */
+    quantumNs: number | null;
+    /** What an empty submit and its fence take, milliseconds. */
+    fenceFloorMs: number;
+  };
 }
 
 export interface Settings {
@@ -54,13 +60,6 @@ export interface Settings {
   precisions: Precision[];
   /** Samples that were asked for; each row says how many it has. */
   samples: number;
-}
-
-/** The best that was measured; null where it was not. */
-export interface Roofline {
-  f32GFlops: number | null;
-  f16GFlops: number | null;
-  copyGBs: number | null;
 }
 
 /** One variant of a case, hot (the same buffers each time) or cold (inputs rotated through more than the caches). */
@@ -91,8 +90,6 @@ export interface KernelRow {
   /** Part of what the roofline allows at this ratio of work to traffic: 1 is the roof. */
   roofline: number | null;
   bound: 'compute' | 'memory' | null;
-  /** Largest error found, as a part of the sum of magnitudes. */
-  maxError: number | null;
   error: string | null;
 }
 

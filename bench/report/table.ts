@@ -1,6 +1,7 @@
 /** @file The report for people: aligned columns, at most 100 characters wide. */
 
-import type { Environment, KernelRow, LayerRow, MetricRow, Report, Roofline } from './report.ts';
+import type { Roofline } from '../../src/tuning/roofline.ts';
+import type { Environment, KernelRow, LayerRow, MetricRow, Report } from './report.ts';
 import { alignColumns, number, percent, shorten, textWidth } from './text.ts';
 
 /** The whole report. `allRows`: every variant, not only the best, the default, the user's and the wrong. */

@@ -33,7 +33,7 @@ export function renderRun(run: TrainingRun): void {
   document.title = atWork ? `${activity.text} · Fine-tune DBNet` : 'Fine-tune DBNet';
 }
 
-function status({ phase, results, activity, goal, warning }: TrainingRun): string {
+function status({ phase, results, activity, goal }: TrainingRun): string {
   if (phase === 'idle') return '';
   if (phase === 'busy') return `${activity.text} …`;
   const [first, last] = [results[0], results.at(-1)];
@@ -43,14 +43,14 @@ function status({ phase, results, activity, goal, warning }: TrainingRun): strin
       phase === 'done'
         ? `${plural(results.length, 'step')} done`
         : `Paused at step ${results.length} of ${goal}`;
-    return `${where}. Loss ${short(first.loss)} → ${short(last.loss)}.${warning}`;
+    return `${where}. Loss ${short(first.loss)} → ${short(last.loss)}.`;
   }
   // The first step compiles.
   const timed = results.slice(1).slice(-10);
   if (timed.length === 0) return activity.text;
   const each = timed.reduce((sum, { timings }) => sum + timings.total, 0) / timed.length;
   const left = each * (goal - results.length);
-  return `${activity.text} · ${duration(each)} per step · ${duration(left)} left${warning}`;
+  return `${activity.text} · ${duration(each)} per step · ${duration(left)} left`;
 }
 
 function duration(ms: number): string {

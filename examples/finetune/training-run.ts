@@ -1,6 +1,6 @@
 /** @file A run of training: steps until the goal, pauses, and looks at the photos with the weights before and after. */
 
-import { type StepResult, Trainer } from 'dbnet-webgpu/train';
+import { DBNetError, type StepResult, Trainer } from 'dbnet-webgpu/train';
 import { shownPart } from './heat-map.ts';
 import { findText, lookAtMap } from './looks.ts';
 import { type Model, nothingToLearn, type Photo } from './model.ts';
@@ -29,6 +29,8 @@ export class TrainingRun {
   #abort = new AbortController();
   /** Photos taken so far; the next batch begins there. */
   #taken = 0;
+  /** Photos taken since the last step in which no text was large enough to learn from. */
+  #barren = 0;
   #mapsKept = 0;
 
   constructor(model: Model, changed: () => void) {
@@ -46,13 +48,6 @@ export class TrainingRun {
 
   get cropSize(): number | undefined {
     return this.#settings?.trainer.cropSize;
-  }
-
-  /** What is odd about the last step, as a sentence; empty if nothing is. */
-  get warning(): string {
-    const last = this.results.at(-1);
-    if (!last || last.pixels.positives > 0) return '';
-    return ' No pixel of the labels is left at this crop size: start over with a larger one.';
   }
 
   /**
@@ -98,6 +93,7 @@ export class TrainingRun {
     this.#firstWeights = undefined;
     this.results = [];
     this.#taken = 0;
+    this.#barren = 0;
     for (const photo of this.#model.photos) {
       photo.before = undefined;
       photo.after = undefined;
@@ -151,7 +147,7 @@ export class TrainingRun {
     const photos = this.#nextPhotos(batch);
     const samples = photos.map(({ image, labels }) => ({ image, polygons: labels }));
     const number = this.results.length + 1;
-    const result = await trainer.step(samples, {
+    const step = trainer.step(samples, {
       signal: this.#abort.signal,
       onProgress: ({ stage, done, total }) =>
         stage === 'compile'
@@ -159,6 +155,17 @@ export class TrainingRun {
           : this.#progress(`Step ${number} of ${this.goal}`, (number - 1 + done / total) / this.goal),
     });
     this.#taken += photos.length;
+    let result: StepResult;
+    try {
+      result = await step;
+    } catch (error) {
+      if (!(error instanceof DBNetError && error.code === 'nothing-to-learn')) throw error;
+      // Other photos may have larger text.
+      this.#barren += photos.length;
+      if (this.#barren >= this.#model.labelled.length) throw error;
+      return;
+    }
+    this.#barren = 0;
     this.results.push(result);
     if (options.augment === false) await this.#keepMaps(photos, result.step - 1);
     else if (number % lookEvery === 0) await this.#lookAtMap();

@@ -3,6 +3,7 @@
 import type { DetectionWarning, DetectOptions } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
 import { type Counts, type ImageCounts, matchImage, type Rates, rates, sumCounts } from '../eval/icdar.ts';
+import { findFaults, type LabelFault } from '../eval/label-faults.ts';
 import { describeError, isFatal } from './failure.ts';
 import { checkLabelSize, type EvalImage } from './label-files.ts';
 import type { ProgressView } from './progress.ts';
@@ -16,7 +17,14 @@ export type Evaluation = Rates &
     images: number;
     /** Images that failed, and are no part of the rest. */
     failed: number;
+    /** Labels that cannot be those of a text; they count as the others do. */
+    faulty: number;
   };
+
+/** The counts of one image, and its labels that cannot be those of a text. */
+export interface ImageEvaluation extends ImageCounts {
+  faulty: LabelFault[];
+}
 
 /**
  * Detects text in labelled images. An image that fails is reported, the others go on.
@@ -32,17 +40,17 @@ export async function evaluateImages(
   { codec, signal }: Services,
   view: ProgressView,
   label: (index: number) => string,
-  onImage: (name: string, counts: ImageCounts) => Promise<void> = async () => {},
+  onImage: (name: string, evaluation: ImageEvaluation) => Promise<void> = async () => {},
 ): Promise<Evaluation> {
-  const rows: ImageCounts[] = [];
+  const rows: ImageEvaluation[] = [];
   try {
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(`${label(index)} ${image.name}`);
-      let counts: ImageCounts;
+      let evaluation: ImageEvaluation;
       try {
         const evaluated = await evaluateImage(image, detector, options, codec);
-        counts = evaluated.counts;
+        evaluation = evaluated.evaluation;
         for (const warning of evaluated.warnings)
           view.warn(`warning: ${image.name}: ${warningLine(warning)}`);
       } catch (error) {
@@ -50,14 +58,50 @@ export async function evaluateImages(
         view.warn(`error: ${image.name}: ${describeError(error)}`);
         continue;
       }
-      rows.push(counts);
-      await onImage(image.name, counts);
+      rows.push(evaluation);
+      await onImage(image.name, evaluation);
     }
   } finally {
     view.clear();
   }
   const total = sumCounts(rows);
-  return { ...rates(total), ...total, images: rows.length, failed: images.length - rows.length };
+  const faulty = rows.reduce((sum, row) => sum + row.faulty.length, 0);
+  return { ...rates(total), ...total, images: rows.length, failed: images.length - rows.length, faulty };
+}
+
+/** Labels that are named, at most. */
+const NAMED = 5;
+
+/** Keeps what is wrong with the labels of a data set, for one line. */
+export class FaultReport {
+  readonly #faults: (LabelFault & { image: string })[] = [];
+
+  add(image: string, faults: readonly LabelFault[]): void {
+    for (const fault of faults) this.#faults.push({ image, ...fault });
+  }
+
+  /** The line; `undefined` if nothing is wrong. Labels are numbered from 1. */
+  get line(): string | undefined {
+    const faults = this.#faults;
+    if (faults.length === 0) return undefined;
+    const count = (reason: LabelFault['reason'], words: string) => {
+      const found = faults.filter((fault) => fault.reason === reason).length;
+      return found === 0 ? [] : [`${found} ${words}`];
+    };
+    const kinds = [
+      ...count('crossing', 'with an outline that crosses itself (are the corners in order?)'),
+      ...count('outside', 'outside of the image (are the labels those of another size?)'),
+      ...count('area', 'without area'),
+    ];
+    const named = faults
+      .slice(0, NAMED)
+      .map(({ image, index, reason }) => `${image} ${index + 1} (${reason})`);
+    const more = faults.length > NAMED ? `, and ${faults.length - NAMED} more` : '';
+    return (
+      `warning: ${faults.length} ${faults.length === 1 ? 'label that' : 'labels that'} can hardly be found, but count: ` +
+      `${kinds.join(', ')}. By image and number: ${named.join(', ')}${more}.`
+    );
+  }
 }
 
 async function evaluateImage(
@@ -65,7 +109,7 @@ async function evaluateImage(
   detector: Detector,
   options: DetectOptions,
   codec: Services['codec'],
-): Promise<{ counts: ImageCounts; warnings: readonly DetectionWarning[] }> {
+): Promise<{ evaluation: ImageEvaluation; warnings: readonly DetectionWarning[] }> {
   const { path, problem, labels } = image;
   if (path === undefined) throw new DBNetError('load-failed', problem ?? 'the image is missing.');
   // Labels are in stored pixels, so the picture must not be turned.
@@ -73,5 +117,6 @@ async function evaluateImage(
   checkLabelSize(image, picture);
   const { regions, warnings } = await detector.detect(picture, options);
   const found = regions.map(({ points }) => points);
-  return { counts: matchImage(labels, found), warnings };
+  const faulty = findFaults(labels, picture);
+  return { evaluation: { ...matchImage(labels, found), faulty }, warnings };
 }

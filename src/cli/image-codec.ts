@@ -58,12 +58,20 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
           .toBuffer({ resolveWithObject: true });
         return toRawImage(data, info);
       } catch (cause) {
-        if (cause instanceof DBNetError) throw cause;
-        throw new DBNetError(
-          'invalid-image',
-          `expected a whole JPEG, PNG or WebP picture, found ${bytes.length} bytes that cannot be decoded (${firstLine(cause)}).`,
-          { cause },
-        );
+        throw notAPicture(bytes, cause);
+      }
+    },
+
+    async size(path, { ignoreOrientation = false } = {}) {
+      const sharp = await getSharp();
+      const bytes = await readImageFile(path);
+      try {
+        const { width, height, orientation = 1 } = await sharp(bytes).metadata();
+        // From 5 on the picture lies on its side.
+        const isTurned = orientation >= 5 && !ignoreOrientation;
+        return isTurned ? { width: height, height: width } : { width, height };
+      } catch (cause) {
+        throw notAPicture(bytes, cause);
       }
     },
 
@@ -82,6 +90,15 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
       return encode(picture, extension.toLowerCase(), image);
     },
   };
+}
+
+function notAPicture(bytes: Uint8Array, cause: unknown): DBNetError {
+  if (cause instanceof DBNetError) return cause;
+  return new DBNetError(
+    'invalid-image',
+    `expected a whole JPEG, PNG or WebP picture, found ${bytes.length} bytes that cannot be decoded (${firstLine(cause)}).`,
+    { cause },
+  );
 }
 
 async function encode(

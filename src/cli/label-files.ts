@@ -3,7 +3,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { DBNetError } from '../errors.ts';
-import { type LabelledImage, parseJsonLabels, parseTextLabels, type TextLabel } from '../eval/labels.ts';
+import { type LabelledImage, parseJsonLabels, type TextLabel } from '../eval/labels.ts';
+import { LABEL_FORMATS, type LabelFormat, parseTextLabels } from '../eval/text-labels.ts';
 import { UsageError } from './failure.ts';
 import { otherThanFile } from './input-file.ts';
 
@@ -27,6 +28,15 @@ export interface EvalSet {
   labelFiles: string[];
   /** Images in the folder that have no labels (text labels only). */
   unlabelled: number;
+  /** What the labels were read as. */
+  format: LabelFormat | 'json';
+}
+
+/** Where labels are, as the options of a command say it. */
+export interface LabelsArguments {
+  labels: string;
+  /** How lines of text are read; without it, the format that all of them fit. */
+  labelFormat?: LabelFormat;
 }
 
 const IMAGE_EXTENSIONS = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.gif', '.avif'];
@@ -40,39 +50,82 @@ const LABEL_NAME = /^gt_(.+)\.txt$/i;
  */
 export function readEvalSet(
   imagesPath: string,
-  labelsPath: string,
+  { labels: labelsPath, labelFormat }: LabelsArguments,
   cwd: string,
   prefix: '--' | '--eval-' = '--',
 ): EvalSet {
   const images = resolve(cwd, imagesPath);
   const labels = resolve(cwd, labelsPath);
   if (!isFolder(images)) throw new UsageError(`${prefix}images expects a folder; ${imagesPath} is none.`);
-  if (isFolder(labels)) return readTextSet(images, labels, labelsPath);
+  if (isFolder(labels)) {
+    const read = readTextFolder(labels, labelsPath, labelFormat, prefix);
+    return { ...pairWithImages(read.files, labels, images), format: read.format };
+  }
   if (!existsSync(labels)) throw new UsageError(`${prefix}labels: ${labelsPath} does not exist.`);
   if (/\.txt$/i.test(labels)) {
     throw new UsageError(
       `${prefix}labels expects a folder of gt_<image>.txt, or a JSON file; ${labelsPath} is one text file.`,
     );
   }
+  refuseFormat(labelFormat, prefix, labelsPath);
   return readJsonSet(images, labels, labelsPath);
 }
 
-function readTextSet(images: string, folder: string, shown: string): EvalSet {
+/** @throws UsageError for a format of text where the labels are JSON. */
+function refuseFormat(format: LabelFormat | undefined, prefix: string, shown: string): void {
+  if (format === undefined) return;
+  throw new UsageError(`${prefix}label-format is for labels in text; ${shown} is read as JSON.`);
+}
+
+/** One line for people: what the labels were read as, and how many of them are words. */
+export function labelsLine(
+  { format, images }: { format: LabelFormat | 'json'; images: readonly { labels: readonly TextLabel[] }[] },
+  what = 'Labels',
+): string {
+  const labels = images.flatMap((image) => image.labels);
+  const count = (n: number, noun: string) => `${n} ${n === 1 ? noun : `${noun}s`}`;
+  const dontCare = labels.filter(({ ignore }) => ignore).length;
+  const as = format === 'json' ? 'JSON' : `${format} (${LABEL_FORMATS[format]})`;
+  const words = count(labels.length - dontCare, 'word');
+  return `${what} read as ${as}: ${words} and ${dontCare} don't care in ${count(images.length, 'image')}.`;
+}
+
+interface TextFile {
+  /** File name in the folder. */
+  file: string;
+  labels: TextLabel[];
+}
+
+/** Reads all `gt_<image>.txt` of a folder, in one format. */
+function readTextFolder(
+  folder: string,
+  shown: string,
+  labelFormat: LabelFormat | undefined,
+  prefix: string,
+): { format: LabelFormat; files: TextFile[] } {
   const files = readdirSync(folder)
     .filter((file) => LABEL_NAME.test(file))
     .sort(byNumber);
   if (files.length === 0) {
     throw new DBNetError('invalid-labels', `${shown}: expected files named gt_<image>.txt, found none.`);
   }
+  const texts = files.map((file) => {
+    const name = join(shown, file);
+    return { name, text: readText(join(folder, file), name) };
+  });
+  const { format, labels } = parseTextLabels(texts, labelFormat, `${prefix}label-format`);
+  return { format, files: files.map((file, i) => ({ file, labels: labels[i] })) };
+}
+
+function pairWithImages(files: readonly TextFile[], folder: string, images: string): Omit<EvalSet, 'format'> {
   const byStem = new Map<string, string[]>();
   for (const file of readdirSync(images)) {
     if (!IMAGE_EXTENSIONS.includes(extname(file).toLowerCase())) continue;
     const stem = stemOf(file).toLowerCase();
     byStem.set(stem, [...(byStem.get(stem) ?? []), file]);
   }
-  const set = files.map((file): EvalImage => {
+  const set = files.map(({ file, labels }): EvalImage => {
     const stem = LABEL_NAME.exec(file)![1];
-    const labels = parseTextLabels(readText(join(folder, file), join(shown, file)), join(shown, file));
     const found = byStem.get(stem.toLowerCase()) ?? [];
     byStem.delete(stem.toLowerCase());
     if (found.length === 1) return { name: found[0], path: join(images, found[0]), labels };
@@ -82,7 +135,7 @@ function readTextSet(images: string, folder: string, shown: string): EvalSet {
         : `expected one image for ${file}, found ${found.join(' and ')}.`;
     return { name: stem, problem, labels };
   });
-  const labelFiles = files.map((file) => join(folder, file));
+  const labelFiles = files.map(({ file }) => join(folder, file));
   return { images: set, labelFiles, unlabelled: [...byStem.values()].flat().length };
 }
 
@@ -93,7 +146,7 @@ function readJsonSet(images: string, file: string, shown: string): EvalSet {
     const problem = path === undefined ? `expected it below ${images}, found no such file.` : undefined;
     return { name: image, path, problem, labels: polygons, width, height };
   });
-  return { images: set, labelFiles: [file], unlabelled: 0 };
+  return { images: set, labelFiles: [file], unlabelled: 0, format: 'json' };
 }
 
 /** The labels of one image. */
@@ -104,16 +157,21 @@ export interface ImageLabels {
   height?: number;
   /** The file that they stand in. */
   file: string;
+  format: LabelFormat | 'json';
 }
 
 /**
- * Reads the labels of one image: from a text file, the `gt_<image>.txt` of a folder, or the image's entry in a
- * JSON file. An entry is the image's if its path leads there; else if it is the only one of that name. Without an
+ * Reads the labels of one image: from a text file, the `gt_<image>.txt` of a folder (whose files are all read, as they
+ * have one format), or the image's entry in a JSON file. An entry is the image's if its path leads there; else if it is the only one of that name. Without an
  * image the JSON file must have one entry.
  *
  * @throws UsageError where the path is not what it should be; DBNetError `invalid-labels`.
  */
-export function readImageLabels(labelsPath: string, image: string | undefined, cwd: string): ImageLabels {
+export function readImageLabels(
+  { labels: labelsPath, labelFormat }: LabelsArguments,
+  image: string | undefined,
+  cwd: string,
+): ImageLabels {
   const given = resolve(cwd, labelsPath);
   if (!existsSync(given)) throw new UsageError(`--labels: ${labelsPath} does not exist.`);
   if (isFolder(given) && image === undefined) {
@@ -123,11 +181,19 @@ export function readImageLabels(labelsPath: string, image: string | undefined, c
   const file = inFolder === undefined ? given : join(given, inFolder);
   const shown = inFolder === undefined ? labelsPath : join(labelsPath, inFolder);
   if (!existsSync(file)) throw new UsageError(`--labels: ${shown} does not exist.`);
+  if (inFolder !== undefined) {
+    const { format, files } = readTextFolder(given, labelsPath, labelFormat, '--');
+    return { labels: files.find((each) => each.file === inFolder)!.labels, file, format };
+  }
   const text = readText(file, shown);
-  if (/\.txt$/i.test(file)) return { labels: parseTextLabels(text, shown), file };
+  if (/\.txt$/i.test(file)) {
+    const { format, labels } = parseTextLabels([{ name: shown, text }], labelFormat, '--label-format');
+    return { labels: labels[0], file, format };
+  }
+  refuseFormat(labelFormat, '--', shown);
   const entries = parseJsonLabels(text, shown);
   const { polygons, width, height } = chooseEntry(entries, image && resolve(cwd, image), file, shown);
-  return { labels: polygons, width, height, file };
+  return { labels: polygons, width, height, file, format: 'json' };
 }
 
 function chooseEntry(

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { type LabelArrays, type LabelMapOptions, type LabelMaps, labelMaps } from '../labels/index.ts';
 import { describeError, EXIT, isFatal, UsageError } from './failure.ts';
 import { withJsonLines } from './json-lines.ts';
-import { checkLabelSize, readImageLabels, stemOf } from './label-files.ts';
+import { checkLabelSize, type LabelsArguments, labelsLine, readImageLabels, stemOf } from './label-files.ts';
 import { checkDistinct, displayPath, planOutputs, STDOUT } from './outputs.ts';
 import { drawOverlay } from './overlay.ts';
 import { createProgressView } from './progress.ts';
@@ -13,8 +13,7 @@ import { replaceFile } from './replace-file.ts';
 import type { Services } from './services.ts';
 
 /** Arguments of the command. */
-export interface LabelMapsArguments extends Partial<LabelMapOptions> {
-  labels: string;
+export interface LabelMapsArguments extends LabelsArguments, Partial<LabelMapOptions> {
   size?: { width: number; height: number };
   out?: string;
   json?: string;
@@ -44,11 +43,11 @@ export async function runLabelMaps(
   services: Services,
 ): Promise<number> {
   const { codec, cwd, signal, stdout, stderr, now } = services;
-  const { labels: labelsPath, size, out, json: jsonPath, quiet = false, ...options } = args;
+  const { labels: labelsPath, labelFormat, size, out, json: jsonPath, quiet = false, ...options } = args;
   if (image !== undefined && size !== undefined) {
     throw new UsageError('--size is for labels without an image; leave out one of them.');
   }
-  const labelled = readImageLabels(labelsPath, image, cwd);
+  const labelled = readImageLabels({ labels: labelsPath, labelFormat }, image, cwd);
   const inputs = [labelled.file, ...(image === undefined ? [] : [image])];
   const plan = planOutputs([], { json: jsonPath, overlay: false }, cwd, inputs);
   const stem = image === undefined ? stemOf(labelled.file).replace(/^gt_/i, '') : stemOf(image);
@@ -60,6 +59,7 @@ export async function runLabelMaps(
 
   const view = createProgressView(stderr, now, quiet);
   const shown = image ?? labelsPath;
+  view.note(labelsLine({ format: labelled.format, images: [labelled] }));
   try {
     // Labels are in stored pixels, so the picture must not be turned.
     const picture =

@@ -3,7 +3,15 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CreateOptions, DetectOptions, SizeOption } from '../detector/types.ts';
+import { LABEL_FORMATS } from '../eval/text-labels.ts';
 import { defaultWeights } from './package-files.ts';
+
+/** The option that says how lines of labels are read. */
+export function labelFormatOption(name: '--label-format' | '--eval-label-format'): Option {
+  return new Option(`${name} <format>`, 'how lines of text are read (default: as all of them fit)').choices(
+    Object.keys(LABEL_FORMATS),
+  );
+}
 
 /** The largest side that `detect()` takes, pixels. What the adapter can do is less. */
 const MAX_SIDE = 65504;

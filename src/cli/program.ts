@@ -1,6 +1,7 @@
 /** @file The command line: commands, options, help, and what a run ends with. */
 
 import { Command, CommanderError } from 'commander';
+import { LABEL_FORMATS } from '../eval/text-labels.ts';
 import { type DetectArguments, runDetect } from './detect.ts';
 import { type EvalArguments, runEval } from './eval.ts';
 import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
@@ -10,6 +11,7 @@ import {
   addLabelMapOptions,
   addModelOptions,
   addNetworkOptions,
+  labelFormatOption,
   parseSeconds,
 } from './options.ts';
 import { packageVersion } from './package-files.ts';
@@ -29,9 +31,15 @@ Overlays are .png, .jpg or .webp; maps are safetensors with P, T and B, shape [h
 JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
 ${EXIT_STATUS_HELP}`;
 
+const LABEL_FORMATS_HELP = `Lines of text: ${Object.entries(LABEL_FORMATS)
+  .map(([name, line]) => `${name} "${line}"`)
+  .join(', ')}. Without
+--label-format it is the format that all lines of all files fit.`;
+
 const EVAL_HELP = `
-Labels: a folder of gt_<image>.txt, "x1,y1,...,x4,y4,text" (### means don't care), or a JSON file
+Labels: a folder of gt_<image>.txt (text ### means don't care), or a JSON file: what detect --json wrote, or
 [{image, width, height, polygons: [{points, text, ignore}]}], paths relative to it or to --images.
+${LABEL_FORMATS_HELP}
 JSON: one line per image, {image, precision, recall, f, matched, labels, detections, ...}, then {total}.
 Labels count in stored pixels, so EXIF orientation is ignored.
 ${EXIT_STATUS_HELP}`;
@@ -52,8 +60,9 @@ F is that of the ICDAR 2015 protocol (IoU above 0.5).
 ${EXIT_STATUS_HELP}`;
 
 const LABEL_MAPS_HELP = `
-Labels: a file gt_<image>.txt or a folder of them, "x1,y1,...,x4,y4,text" (### means don't care), or a JSON file
-[{image, width, height, polygons: [{points, text, ignore}]}]. They count in stored pixels.
+Labels: a file gt_<image>.txt or a folder of them (text ### means don't care), or a JSON file: what detect --json
+wrote, or [{image, width, height, polygons: [{points, text, ignore}]}]. They count in stored pixels.
+${LABEL_FORMATS_HELP}
 Writes <image>.probability.png, .probability-mask.png, .threshold.png, .threshold-mask.png (grey, value = pixel / 255)
 and, where an image is given, <image>.labels.png: the numbered polygons over it.
 JSON: one line {image, width, height, polygons, text, ignored: [{index, reason}]}, index from 0; reasons are ignore,
@@ -144,6 +153,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .optionsGroup('Data:')
     .requiredOption('--images <folder>', 'folder of images')
     .requiredOption('--labels <folder|file>', 'folder of gt_<image>.txt, or a JSON file')
+    .addOption(labelFormatOption('--label-format'))
     .optionsGroup('Output:')
     .option(
       '--json <file>',
@@ -184,7 +194,8 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .description('draw the maps that labels stand for in training')
     .argument('[image]', 'the image; for its size')
     .optionsGroup('Data:')
-    .requiredOption('--labels <file|folder>', 'labels of the image: text or JSON');
+    .requiredOption('--labels <file|folder>', 'labels of the image: text or JSON')
+    .addOption(labelFormatOption('--label-format'));
   addImageSizeOption(labels)
     .optionsGroup('Output:')
     .option('--out <folder>', 'folder for the pictures; is made (default: the current folder)')

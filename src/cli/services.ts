@@ -40,6 +40,8 @@ export interface ImageCodec {
    *   `missing-package` (no codec).
    */
   decode(path: string, options?: { ignoreOrientation?: boolean }): Promise<RawImage>;
+  /** The size that `decode` gives, from the file's header alone. Throws as it does. */
+  size(path: string, options?: { ignoreOrientation?: boolean }): Promise<{ width: number; height: number }>;
   /** A PNG of one 8-bit channel. */
   encodeGrey(data: Uint8Array, width: number, height: number): Promise<Uint8Array>;
   /**

@@ -2,8 +2,9 @@
 
 import { rmSync } from 'node:fs';
 import { DBNetError } from '../errors.ts';
+import { cropOptions, resolveSettings } from '../training/settings.ts';
 import { describeError, EXIT, UsageError } from './failure.ts';
-import { type EvalSet, filesOf, readEvalSet } from './label-files.ts';
+import { type EvalSet, filesOf, labelsLine, readEvalSet } from './label-files.ts';
 import { displayPath } from './outputs.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
 import { removePartials, replaceFile } from './replace-file.ts';
@@ -33,7 +34,7 @@ import { softwareLine, trainingSummary } from './training/summary.ts';
  */
 export async function runTrain(args: TrainArguments, services: Services): Promise<number> {
   const { cwd } = services;
-  const set = readEvalSet(args.images, args.labels, cwd);
+  const set = readEvalSet(args.images, args, cwd);
   const evaluationSet = readEvaluationSet(args, cwd);
   const files = trainingFiles(args, inputsOf(args.init, [set, evaluationSet]), cwd);
   const release = lockFiles([files.state, files.log], cwd);
@@ -57,12 +58,15 @@ async function train(
   const shown = displayPath(files.state, cwd);
   const start = await chooseStart(files.state, args, shown);
   const view = createProgressView(stderr, now, args.quiet ?? false);
+  view.note(labelsLine(set));
+  if (evaluationSet) view.note(labelsLine(evaluationSet, 'Labels of the evaluation'));
   const samples = new Samples(set, codec, view);
   const settings = start
     ? resumedSettings(start.settings, { done: start.step, shown }, args, samples.fingerprint, cwd)
     : newSettings(args, samples.fingerprint, cwd);
   if (start) view.note(`Going on after step ${start.step} of ${settings.steps}: ${shown}`);
   else if (args.resume) view.note(`There is no checkpoint ${shown} yet: beginning with the first step.`);
+  await samples.survey(cropOptions(resolveSettings(toTrainingSettings(settings))), services.signal);
 
   const trainer = await openTrainer(start, settings, services, view);
   try {
@@ -107,11 +111,13 @@ async function train(
 
 /** @throws UsageError where an option of the evaluation lacks the others. */
 function readEvaluationSet(args: TrainArguments, cwd: string): EvalSet | undefined {
-  const { evalImages, evalLabels, evalEvery, evalShortSide } = args;
+  const { evalImages, evalLabels, evalLabelFormat, evalEvery, evalShortSide } = args;
   if (evalImages !== undefined && evalLabels !== undefined) {
-    return readEvalSet(evalImages, evalLabels, cwd, '--eval-');
+    return readEvalSet(evalImages, { labels: evalLabels, labelFormat: evalLabelFormat }, cwd, '--eval-');
   }
-  if ([evalImages, evalLabels, evalEvery, evalShortSide].every((value) => value === undefined))
+  if (
+    [evalImages, evalLabels, evalLabelFormat, evalEvery, evalShortSide].every((value) => value === undefined)
+  )
     return undefined;
   throw new UsageError('An evaluation needs both --eval-images and --eval-labels.');
 }

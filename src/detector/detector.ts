@@ -1,21 +1,30 @@
 /** @file The public face: an image in, regions of text out. */
 
-import { invalid } from '../describe.ts';
+import {
+  abortSignal,
+  anything,
+  callback,
+  check,
+  checkOptions,
+  checkSize,
+  type Kinds,
+  oneOf,
+  positive,
+} from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import { resolveRegionOptions } from '../postprocess/options.ts';
+import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import { createRegionScratch } from '../postprocess/region-scratch.ts';
-import { findMaskCandidates, findRegions, finishRegions } from '../postprocess/regions.ts';
-import { overlapMuch, sumSpans } from '../postprocess/score.ts';
-import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
-import { compilesF16, type GpuContext, openDevice } from '../runtime/gpu-context.ts';
+import { findRegions } from '../postprocess/regions.ts';
+import type { RegionOptions } from '../postprocess/types.ts';
+import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
-import { TileChoice } from '../tuning/tile-choice.ts';
+import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import { readImage } from './image.ts';
-import { checkSize, networkSize, shrinkWarning } from './network-size.ts';
+import { checkSize as checkSizeOption, networkSize, shrinkWarning } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
 import type {
   CreateOptions,
@@ -28,6 +37,7 @@ import type {
   SizeOption,
   TuneOptions,
   TuningReport,
+  WeightsSource,
 } from './types.ts';
 
 /**
@@ -65,13 +75,9 @@ export class TextDetector {
       tune = 'cached',
       onProgress,
       signal,
-    } = checkKeys(options, createKeys, 'create()');
-    if (!['f32', 'f16', 'auto'].includes(precision)) {
-      throw invalid('precision', "'f32', 'f16' or 'auto'", precision);
-    }
-    if (!['off', 'cached', 'full'].includes(tune)) throw invalid('tune', "'off', 'cached' or 'full'", tune);
+    } = checkOptions(options, createKinds);
     signal?.throwIfAborted();
-    const bytes = await loadBytes(weights, {
+    const bytes = await loadBytes(weights as WeightsSource, {
       onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
       signal,
     });
@@ -82,9 +88,9 @@ export class TextDetector {
     try {
       signal?.throwIfAborted();
       const chosen = await choosePrecision(precision, context);
-      const tiles = new TileChoice(context, chosen);
-      if (tune !== 'off') await tiles.load();
-      const engine = await Engine.create(context, checkpoint, recipe, tiles);
+      const choice = new TunedChoice(context, chosen);
+      if (tune !== 'off') await choice.load();
+      const engine = await Engine.create(context, checkpoint, recipe, choice);
       signal?.throwIfAborted();
       const detector = new TextDetector(engine, recipe, {
         adapter: context.adapter,
@@ -122,17 +128,8 @@ export class TextDetector {
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
-    const {
-      size,
-      binarize = 'P',
-      scoreOn = 'cpu',
-      onProgress,
-      signal,
-      ...rest
-    } = checkObject(options, 'detect()');
-    checkSize(size);
-    if (binarize !== 'P' && binarize !== 'B') throw invalid('binarize', "'P' or 'B'", binarize);
-    checkScoreOn(scoreOn);
+    const { size, binarize = 'P', onProgress, signal, ...rest } = checkOptions(options, detectKinds);
+    checkSizeOption(size);
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
@@ -142,46 +139,26 @@ export class TextDetector {
     const network = networkSize(ready, size, this.#recipe.shortSide);
     const target = { width, height };
     let postprocess = 0;
-    /** Runs and clocks a part of the post-processing. */
-    const clocked = <T>(work: () => T): T => {
-      const began = performance.now();
-      const result = work();
-      postprocess += performance.now() - began;
-      return result;
-    };
     const { value, timings } = await this.#engine.compute(
       ready,
       network,
       binarize === 'B' ? 'PTB' : 'P',
       {
-        ...(scoreOn === 'gpu' ? { read: ['mask'], hold: 'P' } : { read: ['P', 'mask'] }),
+        read: ['P', 'mask'],
         mask: { of: binarize, threshold: regionOptions.threshold },
       },
       { onProgress, signal },
-      async (maps) => {
+      (maps) => {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-        const mask = maps.words('mask');
-        let found: RegionResult;
-        const finish = (work: () => RegionResult) => clocked(() => this.#assertFinite(work));
-        if (scoreOn === 'gpu') {
-          const { candidates, groups } = clocked(() =>
-            findMaskCandidates({ mask, ...network }, regionOptions, this.#scratch),
-          );
-          // Where outlines nest, adding up anew for each of them would take the device seconds.
-          const sums = overlapMuch(groups, network.width * network.height)
-            ? sumSpans(await maps.held(), groups)
-            : await maps.sums(groups);
-          signal?.throwIfAborted();
-          found = finish(() => finishRegions(candidates, sums, regionOptions, target));
-        } else {
-          found = finish(() =>
-            findRegions(
-              { data: maps.float32('P'), mask, ...network },
-              { ...regionOptions, target },
-              this.#scratch,
-            ),
-          );
-        }
+        const began = performance.now();
+        const found = this.#assertFinite(() =>
+          findRegions(
+            { data: maps.float32('P'), mask: maps.words('mask'), ...network },
+            { ...regionOptions, target },
+            this.#scratch,
+          ),
+        );
+        postprocess = performance.now() - began;
         onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
         return found;
       },
@@ -207,8 +184,8 @@ export class TextDetector {
    * @throws DBNetError as `detect()`; `missing-threshold-head` where the weights hold P alone.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
-    const { size, onProgress, signal } = checkKeys(options, mapsKeys, 'maps()');
-    checkSize(size);
+    const { size, onProgress, signal } = checkOptions(options, mapsKinds);
+    checkSizeOption(size);
     this.#needThresholdHead('maps()');
     signal?.throwIfAborted();
     const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
@@ -229,24 +206,16 @@ export class TextDetector {
    * A bound on the sides says nothing without an image: give `{ width, height }`, or the size of an image to come.
    * @param options.image width and height of the images, where `size` is a bound (default: square).
    * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
-   * @param options.scoreOn as for `detect()`.
    * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
    */
-  async warmup(
-    size?: SizeOption,
-    options: {
-      image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
-      outputs?: Outputs;
-      scoreOn?: 'cpu' | 'gpu';
-    } = {},
-  ): Promise<void> {
-    const { image, outputs = 'P', scoreOn } = checkKeys(options, warmupKeys, 'warmup()');
-    checkScoreOn(scoreOn);
-    if (outputs !== 'P' && outputs !== 'PTB') throw invalid('outputs', "'P' or 'PTB'", outputs);
+  async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
+    const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
+    if (image !== undefined) checkSize('Option image', image);
+    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
+    check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, size, this.#recipe.shortSide);
-    const source = image?.channels ?? (typeof document === 'undefined' ? 4 : 'texture');
-    await this.#engine.warmup(network, outputs, source, { hold: scoreOn === 'gpu' ? 'P' : undefined });
+    await this.#engine.warmup(network, outputs, channels, {});
   }
 
   /**
@@ -259,10 +228,7 @@ export class TextDetector {
    * @throws DBNetError `invalid-argument`, `gpu-error`, `disposed`, `device-lost`; the signal's reason.
    */
   async tune(size?: SizeOption, options: TuneOptions = {}): Promise<TuningReport> {
-    const { budgetMs, onProgress, signal } = checkKeys(options, tuneKeys, 'tune()');
-    if (budgetMs !== undefined && !(typeof budgetMs === 'number' && budgetMs > 0)) {
-      throw invalid('budgetMs', 'a positive number of milliseconds', budgetMs);
-    }
+    const { budgetMs, onProgress, signal } = checkOptions(options, tuneKinds);
     const network = networkSize(undefined, size, this.#recipe.shortSide);
     signal?.throwIfAborted();
     return await this.#engine.tune(network, { budgetMs, onProgress, signal });
@@ -274,11 +240,9 @@ export class TextDetector {
   }
 
   /** The weights' own thresholds first, then the paper's. */
-  #regionOptions(options: Partial<RegionOptions>): RegionOptions {
-    const { shape } = resolveRegionOptions(options);
+  #regionOptions(given: Partial<RegionOptions>): RegionOptions {
     const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
-    const stated = shape === 'quad' ? { ...thresholds, unclipRatio } : thresholds;
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const stated = given.shape === 'polygon' ? thresholds : { ...thresholds, unclipRatio };
     return resolveRegionOptions({ ...stated, ...given });
   }
 
@@ -313,10 +277,34 @@ export class TextDetector {
   }
 }
 
-const createKeys = ['weights', 'gpu', 'device', 'input', 'precision', 'tune', 'onProgress', 'signal'];
-const mapsKeys = ['size', 'onProgress', 'signal'];
-const warmupKeys = ['image', 'outputs', 'scoreOn'];
-const tuneKeys = ['budgetMs', 'onProgress', 'signal'];
+/** Options of {@link TextDetector.warmup}. */
+interface WarmupOptions {
+  image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
+  outputs?: Outputs;
+}
+
+const warmupChannels = oneOf(1, 3, 4, 'texture');
+
+const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
+  onProgress: callback,
+  signal: abortSignal,
+};
+const createKinds: Kinds<CreateOptions> = {
+  weights: anything,
+  ...gpuKinds,
+  input: anything,
+  precision: oneOf('f32', 'f16', 'auto'),
+  tune: oneOf('off', 'cached', 'full'),
+  ...callKinds,
+};
+const mapsKinds: Kinds<MapsOptions> = { size: anything, ...callKinds };
+const detectKinds: Kinds<DetectOptions> = {
+  ...regionKinds,
+  binarize: oneOf('P', 'B'),
+  ...mapsKinds,
+};
+const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
+const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
 
 /** @throws DBNetError `unsupported-precision`. */
 async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
@@ -329,22 +317,4 @@ async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuConte
     "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
       "use 'f32' or 'auto'",
   );
-}
-
-/** @throws DBNetError `invalid-argument` for options that are no object or have an unknown key. */
-function checkKeys<T extends object>(options: T, known: readonly string[], call: string): T {
-  checkObject(options, call);
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw invalid(unknown, `one of ${known.join(', ')} in ${call}`, unknown);
-  return options;
-}
-
-function checkObject<T extends object>(options: T, call: string): T {
-  if (typeof options !== 'object' || options === null) throw invalid(`of ${call}`, 'an object', options);
-  return options;
-}
-
-function checkScoreOn(value: unknown): void {
-  if (value !== undefined && value !== 'cpu' && value !== 'gpu')
-    throw invalid('scoreOn', "'cpu' or 'gpu'", value);
 }

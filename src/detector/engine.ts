@@ -4,25 +4,23 @@
  */
 
 import type { Checkpoint } from '../graph/checkpoint.ts';
-import { chooseHeadPixels } from '../graph/choose-tile.ts';
 import { foldBatchNorm } from '../graph/fold-batch-norm.ts';
 import type { Graph } from '../graph/layers.ts';
 import { chooseFusions, fuse } from '../graph/passes/index.ts';
 import { defaultWinogradSize, type WinogradRule } from '../graph/passes/winograd.ts';
-import { type KernelChoice, type Plan, plan } from '../graph/plan.ts';
+import { type Plan, plan } from '../graph/plan.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
 import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
-import { type HeldMap, HeldMaps, type Spans } from '../runtime/held-maps.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
 import { Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
-import { Pace, run } from '../runtime/run.ts';
-import type { TileChoice, TuningReport } from '../tuning/tile-choice.ts';
-import { convolutions } from '../tuning/work.ts';
+import { run, SubmitSize } from '../runtime/run.ts';
+import { convolutions } from '../tuning/classes.ts';
+import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
 import type { ReadyImage } from './image.ts';
 import { ImageUpload } from './image-upload.ts';
 import { networkSize } from './network-size.ts';
@@ -43,11 +41,9 @@ interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** What is read back, what stays on the GPU, and how the mask is thresholded if it is read. */
+/** What is read back, and how the mask is thresholded if it is read. */
 export interface MapRequest {
   read: readonly ('P' | 'T' | 'B' | 'mask')[];
-  /** The map that can be added up in parts on the GPU. */
-  hold?: 'P';
   mask?: { of: 'P' | 'B'; threshold: number };
 }
 
@@ -57,10 +53,6 @@ export interface MappedMaps {
   float32(name: 'P' | 'T' | 'B'): Float32Array;
   /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. */
   words(name: 'mask'): Uint32Array;
-  /** Sums of the held map over groups of spans, f32: another round trip. The spans are read before it returns. */
-  sums(spans: Spans): Promise<Float32Array>;
-  /** The held map, copied: another round trip. */
-  held(): Promise<Float32Array>;
 }
 
 /** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
@@ -71,15 +63,13 @@ export class Engine {
   /** Without any fusion. */
   readonly #graphs: Record<Outputs, Graph>;
   readonly #recipe: Recipe;
-  readonly #tiles: TileChoice;
-  readonly #choice: KernelChoice;
+  readonly #choice: TunedChoice;
   readonly #pipelines: PipelineCache;
   readonly #constants: ConstantStore;
   readonly #arena: Arena;
   readonly #readback: ReadbackPool;
-  readonly #held: HeldMaps;
   readonly #upload: ImageUpload;
-  readonly #pace: Pace;
+  readonly #submitSize: SubmitSize;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
 
@@ -87,24 +77,18 @@ export class Engine {
     context: GpuContext,
     graphs: Record<Outputs, Graph>,
     recipe: Recipe,
-    tiles: TileChoice,
+    choice: TunedChoice,
   ) {
     this.context = context;
     this.#graphs = graphs;
     this.#recipe = recipe;
-    this.#tiles = tiles;
-    this.#choice = {
-      precision: tiles.precision,
-      tile: (conv) => tiles.tile(conv),
-      headPixels: chooseHeadPixels(context),
-    };
+    this.#choice = choice;
     this.#pipelines = new PipelineCache(context);
     this.#constants = new ConstantStore(context);
     this.#arena = new Arena(context);
     this.#readback = new ReadbackPool(context);
-    this.#held = new HeldMaps(context, this.#pipelines);
     this.#upload = new ImageUpload(context);
-    this.#pace = new Pace(context);
+    this.#submitSize = new SubmitSize(context);
   }
 
   /**
@@ -115,11 +99,11 @@ export class Engine {
     context: GpuContext,
     checkpoint: Checkpoint,
     recipe: Recipe,
-    tiles: TileChoice,
+    choice: TunedChoice,
   ): Promise<Engine> {
     const graphOf = (thresholdHead: boolean) =>
       foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
-    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, tiles);
+    const engine = new Engine(context, { P: graphOf(false), PTB: graphOf(true) }, recipe, choice);
     // Those of a size that was tuned may differ from these; then its program uploads what is missing.
     const size = networkSize(undefined, undefined, recipe.shortSide);
     for (const outputs of ['P', 'PTB'] as const) {
@@ -133,27 +117,26 @@ export class Engine {
     return {
       weights: this.#constants.bytes,
       activations: this.#arena.bytes,
-      readback: this.#readback.bytes + this.#held.bytes,
+      readback: this.#readback.bytes,
       input: this.#upload.bytes,
     };
   }
 
-  /** Compiles what a size needs, and what sums of a held map need if `hold` is set. */
+  /** Compiles what a size needs. */
   async warmup(
     size: Size,
     outputs: Outputs,
     source: Preprocess['source'],
-    { hold, ...options }: CallOptions & Pick<MapRequest, 'hold'>,
+    options: CallOptions,
   ): Promise<void> {
     await this.#turns.take(async () => {
       await this.#program(size, outputs, source, options);
-      if (hold) await this.#prepareSums();
     });
   }
 
   /** True if tiles were measured for at least one layer of a size. */
   isTuned(size: Size): boolean {
-    return this.#tiles.knowsAnyOf(this.#convolutions(size));
+    return this.#choice.knowsAnyOf(this.#convolutions(size));
   }
 
   /**
@@ -166,7 +149,7 @@ export class Engine {
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
       try {
-        const tuned = await this.#tiles.tune(this.#convolutions(size), this.#pipelines, {
+        const tuned = await this.#choice.tune(this.#convolutions(size), this.#pipelines, {
           budgetMs,
           onProgress: (done, total) => {
             assertUsable(this.context);
@@ -225,20 +208,14 @@ export class Engine {
       assertUsable(this.context);
       if (request.mask) program.setShape(maskUniforms(request.mask));
       const staging = await this.#readback.acquire(bytes);
-      let held: HeldMap | undefined;
       try {
-        if (request.hold) held = await this.#hold(program.tensor(request.hold).bytes);
         submitted = performance.now();
         preprocessed = submitted - started;
         await run(this.context, steps, {
-          pace: this.#pace,
+          submitSize: this.#submitSize,
           finish: (encoder) => {
             for (const [name, { offset, bytes }] of layout.maps) {
               encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);
-            }
-            if (held) {
-              const { buffer } = program.tensor(request.hold!);
-              encoder.copyBufferToBuffer(buffer, 0, held.buffer, 0, held.bytes);
             }
           },
           onProgress: (done, total) => onProgress?.({ stage: 'network', done, total }),
@@ -246,16 +223,14 @@ export class Engine {
         });
       } catch (error) {
         this.#readback.release(staging);
-        if (held) this.#held.release(held);
         throw this.#translate(error);
       }
-      return { staging, held, flops: program.flops };
+      return { staging, flops: program.flops };
     };
     let staging: GPUBuffer;
-    let held: HeldMap | undefined;
     let flops: number;
     try {
-      ({ staging, held, flops } = await this.#turns.take(submit));
+      ({ staging, flops } = await this.#turns.take(submit));
     } finally {
       if (image.kind === 'texture') image.close();
     }
@@ -268,17 +243,6 @@ export class Engine {
       const value = await consume({
         float32: (name) => new Float32Array(mapped, ...view(layout, name)),
         words: (name) => new Uint32Array(mapped, ...view(layout, name)),
-        sums: async (spans) => {
-          if (!held) throw new Error('no map is held');
-          assertUsable(this.context);
-          const sums = await this.#held.sum(held, spans);
-          assertUsable(this.context);
-          return sums;
-        },
-        held: async () => {
-          if (!held) throw new Error('no map is held');
-          return new Float32Array(await this.#readback.read(held.buffer, held.bytes));
-        },
       });
       return {
         value,
@@ -292,7 +256,6 @@ export class Engine {
       throw this.#translate(error);
     } finally {
       this.#readback.release(staging);
-      if (held) this.#held.release(held);
     }
   }
 
@@ -302,15 +265,13 @@ export class Engine {
     this.#arena.destroy();
     this.#constants.destroy();
     this.#readback.destroy();
-    this.#held.destroy();
     this.#upload.destroy();
     this.context.close();
   }
 
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
   #convolutions(size: Size): Convolution[] {
-    const form = (outputs: Outputs, choose: WinogradRule['choose']) =>
-      this.#graph(size, outputs, { size, choose });
+    const form = (outputs: Outputs, choose: WinogradRule['choose']) => this.#graph(size, outputs, choose);
     const forms = [
       form('P', () => undefined),
       form('PTB', () => undefined),
@@ -324,27 +285,9 @@ export class Engine {
   #graph(
     size: Size,
     outputs: Outputs,
-    rule: WinogradRule = { size, choose: (conv) => this.#tiles.winograd(conv) },
+    choose: WinogradRule['choose'] = (conv) => this.#choice.winograd(conv),
   ): Graph {
-    const names = chooseFusions(this.context, this.#choice.precision);
-    return fuse(this.#graphs[outputs], [...names, 'winograd'], rule);
-  }
-
-  /** Room for a map that stays on the GPU. */
-  async #hold(bytes: number): Promise<HeldMap> {
-    await this.#prepareSums();
-    const held = await this.#held.hold(bytes).catch((error) => {
-      throw this.#translate(error);
-    });
-    assertUsable(this.context);
-    return held;
-  }
-
-  async #prepareSums(): Promise<void> {
-    await this.#held.prepare().catch((error) => {
-      throw this.#translate(error);
-    });
-    assertUsable(this.context);
+    return fuse(this.#graphs[outputs], chooseFusions(this.context), { size, choose });
   }
 
   #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {

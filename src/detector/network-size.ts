@@ -1,7 +1,9 @@
 /** @file The size at which the network runs. */
 
-import { invalid } from '../describe.ts';
+import { between, check, checkRecord, type Kinds, kind, mismatch } from '../check.ts';
 import type { DetectionWarning, SizeOption } from './types.ts';
+
+type Bounds = Exclude<SizeOption, Size>;
 
 interface Size {
   width: number;
@@ -78,41 +80,31 @@ export function shrinkWarning(
   };
 }
 
+const side = kind<number>(
+  `a multiple of ${multiple} from ${multiple} to ${maxSide}`,
+  (value) => between(multiple, maxSide).is(value) && value % multiple === 0,
+);
+const bound = between(multiple, maxSide);
+const sizeKinds: Kinds<{ [Name in keyof Bounds | keyof Size]: number }> = {
+  width: side,
+  height: side,
+  shortSide: bound,
+  maxLongSide: bound,
+  maxScale: between(1, maxSide),
+};
+
 /**
  * Checks a size option.
  * @throws DBNetError `invalid-argument` for unknown keys, numbers out of range, and mixed forms.
  */
 export function checkSize(option: unknown): SizeOption {
   if (option === undefined) return {};
-  const forms = '{ width, height } or { shortSide?, maxLongSide?, maxScale? }';
-  if (typeof option !== 'object' || option === null || Array.isArray(option))
-    throw invalid('size', forms, option);
-  const { width, height, shortSide, maxLongSide, maxScale, ...rest } = option as Record<string, unknown>;
-  const unknown = Object.keys(rest)[0];
-  if (unknown !== undefined) throw invalid('size', forms, unknown);
-  if (width !== undefined || height !== undefined) {
-    if ([shortSide, maxLongSide, maxScale].some((bound) => bound !== undefined))
-      throw invalid('size', `${forms}, not both`, option);
-    return { width: fixedSide(width, 'size.width'), height: fixedSide(height, 'size.height') };
-  }
+  const { width, height, ...bounds } = checkRecord('Option size', option, sizeKinds);
+  if (width === undefined && height === undefined) return bounds;
+  const mixed = Object.keys(bounds)[0];
+  if (mixed !== undefined) throw mismatch('Option size', 'width and height, or bounds', `both (${mixed})`);
   return {
-    shortSide: bound(shortSide, 'size.shortSide', multiple),
-    maxLongSide: bound(maxLongSide, 'size.maxLongSide', multiple),
-    maxScale: bound(maxScale, 'size.maxScale', 1),
+    width: check('Option size.width', width, side),
+    height: check('Option size.height', height, side),
   };
-}
-
-function fixedSide(value: unknown, name: string): number {
-  if (typeof value !== 'number' || value % multiple !== 0 || value < multiple || value > maxSide) {
-    throw invalid(name, `a multiple of ${multiple} from ${multiple} to ${maxSide}`, value);
-  }
-  return value;
-}
-
-function bound(value: unknown, name: string, least: number): number | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !(value >= least && value <= maxSide)) {
-    throw invalid(name, `a number from ${least} to ${maxSide}`, value);
-  }
-  return value;
 }

@@ -2,7 +2,7 @@
 
 import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
-import type { TuningReport } from '../tuning/tile-choice.ts';
+import type { TuningReport } from '../tuning/tuned-choice.ts';
 
 export type { Point, Region, TuningReport };
 
@@ -54,11 +54,6 @@ export type OnProgress = (progress: Progress) => void;
 export interface DetectOptions extends Partial<RegionOptions> {
   /** Which map is thresholded: the probability map or the approximate binary map. Default `P`. */
   binarize?: 'P' | 'B';
-  /**
-   * Where regions are scored. `cpu` (default): P is read back with the mask, 4 bytes per network pixel. `gpu`: only the
-   * mask is, an eighth of a byte per pixel, and sums of P in a second round trip. Scores differ by at most 1e-5.
-   */
-  scoreOn?: 'cpu' | 'gpu';
   size?: SizeOption;
   onProgress?: OnProgress;
   signal?: AbortSignal;

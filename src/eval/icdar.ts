@@ -3,6 +3,8 @@
  * detected regions against labels.
  */
 
+import { array, check, object, whole } from '../check.ts';
+import { checkCorners, checkLabels } from '../geometry/points.ts';
 import type { Point } from '../postprocess/types.ts';
 import { intersectionArea, intersectionOverUnion, toShape } from './overlap.ts';
 
@@ -49,8 +51,14 @@ export interface Rates {
  * Compares the detections of one image with its labels. One to one: labels are taken in order, each gets
  * the first free detection with IoU > 0.5, as in the evaluation script of the challenge, so that figures
  * can be compared.
+ *
+ * @throws DBNetError `invalid-argument` for what is no polygon
  */
 export function matchImage(labels: readonly Label[], detections: readonly Point[][]): ImageCounts {
+  checkLabels('labels', labels);
+  for (const [i, points] of check('detections', detections, array).entries()) {
+    checkCorners(`detections[${i}]`, points);
+  }
   const labelShapes = labels.map(({ points }) => toShape(points));
   const detectionShapes = detections.map(toShape);
   const ignored = labelShapes.filter((_, i) => labels[i].ignore);
@@ -81,10 +89,21 @@ export function matchImage(labels: readonly Label[], detections: readonly Point[
   };
 }
 
+/** @throws DBNetError `invalid-argument` */
+function checkCounts(name: string, counts: unknown): Counts {
+  const { matched, labels, detections } = check(name, counts, object);
+  return {
+    matched: check(`${name}.matched`, matched, whole(0)),
+    labels: check(`${name}.labels`, labels, whole(0)),
+    detections: check(`${name}.detections`, detections, whole(0)),
+  };
+}
+
 /** The sum of counts, so that precision and recall are those of the data set and not means over images. */
 export function sumCounts(images: readonly Counts[]): Counts {
   const total: Counts = { matched: 0, labels: 0, detections: 0 };
-  for (const { matched, labels, detections } of images) {
+  for (const [i, counts] of check('images', images, array).entries()) {
+    const { matched, labels, detections } = checkCounts(`images[${i}]`, counts);
     total.matched += matched;
     total.labels += labels;
     total.detections += detections;
@@ -97,7 +116,8 @@ export function sumCounts(images: readonly Counts[]): Counts {
  * to find gives recall 1, and then precision 1 without detections and 0 with some; no detection where there
  * was something to find gives precision 0.
  */
-export function rates({ matched, labels, detections }: Counts): Rates {
+export function rates(counts: Counts): Rates {
+  const { matched, labels, detections } = checkCounts('counts', counts);
   const recall = labels === 0 ? 1 : matched / labels;
   const precision = detections === 0 ? (labels === 0 ? 1 : 0) : matched / detections;
   const sum = precision + recall;

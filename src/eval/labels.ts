@@ -1,9 +1,12 @@
 /**
- * @file Label files: the text files of ICDAR 2015 (one per image) and the project's JSON (one per data set).
- * Coordinates are stored pixels, before any EXIF rotation.
+ * @file What labels are, and the label files in JSON, one per data set: the project's own, and what `detect --json`
+ * writes. `text-labels.ts` reads those in text.
  */
 
+import { check, string } from '../check.ts';
 import { DBNetError } from '../errors.ts';
+import { tooIntricate } from '../geometry/crossings.ts';
+import { MAX_COORDINATE, MAX_PIXELS } from '../geometry/limits.ts';
 import type { Point } from '../postprocess/types.ts';
 import type { Label } from './icdar.ts';
 
@@ -22,94 +25,84 @@ export interface LabelledImage {
   polygons: TextLabel[];
 }
 
-/** Coordinates beyond this are refused: no image is that large, and Clipper's exactness ends somewhere. */
-const MAX_COORDINATE = 1e7;
+/** Transcriptions that mean don't care, in quotes or not. */
+export function isDontCare(text: string): boolean {
+  const bare = withoutQuotes(text.trim());
+  return bare === '###' || bare === '*';
+}
 
-/** A whole or decimal number as coordinates are written; "007" is text. */
-const COORDINATE = /^[+-]?(?:0|[1-9]\d*)(?:\.\d*)?$/;
-
-/** Transcriptions that mean don't care. */
-function isDontCare(text: string): boolean {
-  return text === '###' || text === '*';
+/** The organisers' reading of a transcription: quotes around it are no part of it; within them `\\` and `\"` stand for `\` and `"`. */
+export function withoutQuotes(text: string): string {
+  const quoted = /^"(.*)"$/.exec(text)?.[1];
+  return quoted === undefined ? text : quoted.replaceAll('\\\\', '\\').replaceAll('\\"', '"');
 }
 
 /**
- * Reads the text format: `x1,y1,...,xn,yn,transcription` per line, n >= 4, UTF-8 with or without a
- * byte-order mark; `###` or `*` means don't care; empty lines are skipped.
- *
- * The transcription may hold commas and digits: leading numbers are coordinates only in pairs, and only as
- * long as a field is left for the transcription. A line of eight numbers alone has an empty transcription.
- *
- * @param file Name for error messages.
- * @throws DBNetError `invalid-labels` with file and line.
- */
-export function parseTextLabels(text: string, file: string): TextLabel[] {
-  const labels: TextLabel[] = [];
-  for (const [index, line] of withoutMark(text)
-    .split(/\r\n|\r|\n/)
-    .entries()) {
-    if (line.trim() !== '') labels.push(parseLine(line, `${file}, line ${index + 1}`));
-  }
-  return labels;
-}
-
-function parseLine(line: string, where: string): TextLabel {
-  const fields = line.split(',');
-  const firstText = fields.findIndex((field) => !COORDINATE.test(field.trim()));
-  const numbers = firstText < 0 ? fields.length : firstText;
-  if (numbers < 8) {
-    const found = firstText < 0 ? 'the line ends' : `"${fields[firstText].slice(0, 40)}" stands`;
-    throw new DBNetError(
-      'invalid-labels',
-      `${where}: expected at least 4 points and a transcription, "x1,y1,x2,y2,x3,y3,x4,y4,text"; ` +
-        `${found} after ${numbers} of 8 numbers.`,
-    );
-  }
-  const available = firstText < 0 && numbers > 8 ? numbers - 1 : numbers;
-  const pairs = Math.floor(available / 2);
-  const points = Array.from({ length: pairs }, (_, i): Point => {
-    const point: Point = [Number(fields[2 * i]), Number(fields[2 * i + 1])];
-    checkPoint(point, where);
-    return point;
-  });
-  const transcription = fields
-    .slice(2 * pairs)
-    .join(',')
-    .trim();
-  return { points, text: transcription, ignore: isDontCare(transcription) };
-}
-
-/**
- * Reads the JSON format: `[{ image, width, height, polygons: [{ points: [[x, y], ...], text, ignore }] }]`.
- * `width` and `height` may be left out; `text` is empty and `ignore` follows from `text` where left out.
+ * Reads JSON: an array of images, or an image per line as `detect --json` writes them. An image is
+ * `{ image, width, height, polygons: [{ points: [[x, y], ...], text, ignore }] }`; `regions` stands for `polygons` as
+ * well. `width` and `height` may be left out; `text` is empty and `ignore` follows from `text` where left out.
  *
  * @param file Name for error messages.
  * @throws DBNetError `invalid-labels` with the file and the line (not JSON) or the path of the value.
  */
 export function parseJsonLabels(text: string, file: string): LabelledImage[] {
-  const json = withoutMark(text);
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw new DBNetError('invalid-labels', `${file}${lineOf(cause, json)}: not JSON. ${reason(cause)}`, {
-      cause,
-    });
-  }
+  const json = withoutMark(check('text', text, string));
+  if (json.trimStart().startsWith('{')) return parseLines(json, file);
+  const value = parseJson(json, file);
   if (!Array.isArray(value)) fail(file, '', 'an array of images', value);
   return value.map((entry: unknown, i) => parseImage(entry, file, `[${i}]`));
 }
 
+/** One image that takes up several lines, or one per line. */
+function parseLines(json: string, file: string): LabelledImage[] {
+  const whole = attempt(json);
+  if ('value' in whole) return [parseImage(whole.value, file, '')];
+  const images: LabelledImage[] = [];
+  for (const [i, line] of json.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const where = `${file}, line ${i + 1}`;
+    images.push(parseImage(parseJson(line, where, false), where, ''));
+  }
+  return images;
+}
+
+function attempt(json: string): { value: unknown } | { cause: unknown } {
+  try {
+    return { value: JSON.parse(json) };
+  } catch (cause) {
+    return { cause };
+  }
+}
+
+function parseJson(json: string, where: string, namesLine = true): unknown {
+  const parsed = attempt(json);
+  if ('value' in parsed) return parsed.value;
+  const { cause } = parsed;
+  const line = namesLine ? lineOf(cause, json) : '';
+  throw new DBNetError('invalid-labels', `${where}${line}: not JSON. ${reason(cause)}`, { cause });
+}
+
 function parseImage(value: unknown, file: string, path: string): LabelledImage {
   if (!isObject(value)) fail(file, path, 'an object { image, polygons }', value);
-  const { image, width, height, polygons } = value;
-  if (typeof image !== 'string' || image === '') fail(file, `${path}.image`, 'a path', image);
-  if (!Array.isArray(polygons)) fail(file, `${path}.polygons`, 'an array', polygons);
+  const at = (name: string) => (path === '' ? name : `${path}.${name}`);
+  const { image, regions } = value;
+  if (typeof image !== 'string' || image === '') fail(file, at('image'), 'a path', image);
+  if (value.polygons !== undefined && regions !== undefined) {
+    fail(file, path, 'polygons or regions, not both', value);
+  }
+  const name = regions === undefined ? 'polygons' : 'regions';
+  const polygons = value[name];
+  if (!Array.isArray(polygons)) fail(file, at(name), 'an array', polygons);
+  const width = optionalSide(value.width, file, at('width'));
+  const height = optionalSide(value.height, file, at('height'));
+  if ((width ?? 1) * (height ?? 1) > MAX_PIXELS) {
+    fail(file, path, `an image of at most ${MAX_PIXELS} pixels`, { width, height });
+  }
   return {
     image,
-    width: optionalSide(width, file, `${path}.width`),
-    height: optionalSide(height, file, `${path}.height`),
-    polygons: polygons.map((polygon: unknown, i) => parsePolygon(polygon, file, `${path}.polygons[${i}]`)),
+    width,
+    height,
+    polygons: polygons.map((polygon: unknown, i) => parsePolygon(polygon, file, at(`${name}[${i}]`))),
   };
 }
 
@@ -121,18 +114,16 @@ function parsePolygon(value: unknown, file: string, path: string): TextLabel {
   }
   if (typeof text !== 'string') fail(file, `${path}.text`, 'a string', text);
   if (ignore !== undefined && typeof ignore !== 'boolean') fail(file, `${path}.ignore`, 'a boolean', ignore);
-  return {
-    points: points.map((point: unknown, i): Point => {
-      const where = `${path}.points[${i}]`;
-      if (!Array.isArray(point) || point.length !== 2 || !point.every((c) => typeof c === 'number')) {
-        fail(file, where, 'a pair of numbers [x, y]', point);
-      }
-      checkPoint(point as Point, `${file}, ${where}`);
-      return point as Point;
-    }),
-    text,
-    ignore: ignore ?? isDontCare(text.trim()),
-  };
+  const outline = points.map((point: unknown, i): Point => {
+    const where = `${path}.points[${i}]`;
+    if (!Array.isArray(point) || point.length !== 2 || !point.every((c) => typeof c === 'number')) {
+      fail(file, where, 'a pair of numbers [x, y]', point);
+    }
+    checkPoint(point as Point, `${file}, ${where}`);
+    return point as Point;
+  });
+  checkOutline(outline, `${file}, ${path}.points`);
+  return { points: outline, text, ignore: ignore ?? isDontCare(text) };
 }
 
 function optionalSide(value: unknown, file: string, path: string): number | undefined {
@@ -143,12 +134,19 @@ function optionalSide(value: unknown, file: string, path: string): number | unde
   return value;
 }
 
-function checkPoint([x, y]: Point, where: string): void {
+/** @throws DBNetError `invalid-labels` for a point that no image has. */
+export function checkPoint([x, y]: Point, where: string): void {
   if (Math.abs(x) <= MAX_COORDINATE && Math.abs(y) <= MAX_COORDINATE) return;
   throw new DBNetError(
     'invalid-labels',
     `${where}: coordinates must be pixels between -${MAX_COORDINATE} and ${MAX_COORDINATE}, found (${x}, ${y}).`,
   );
+}
+
+/** @throws DBNetError `invalid-labels` for an outline that no text has. */
+export function checkOutline(points: readonly Point[], where: string): void {
+  const problem = tooIntricate(points);
+  if (problem !== undefined) throw new DBNetError('invalid-labels', `${where}: ${problem}.`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -164,7 +162,8 @@ function fail(file: string, path: string, expected: string, found: unknown): nev
   );
 }
 
-function withoutMark(text: string): string {
+/** Text without its byte-order mark. */
+export function withoutMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 

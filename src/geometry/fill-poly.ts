@@ -4,6 +4,8 @@
  * filled together, so that a ring in a ring is a hole.
  */
 
+import { scratchKind } from '../check.ts';
+
 /** Memory that is used again from polygon to polygon; the marks are all zero between calls. */
 export interface FillScratch {
   marks: Uint8Array;
@@ -14,9 +16,11 @@ export interface FillScratch {
   height: number;
 }
 
+export const fillScratch = scratchKind<FillScratch>('createFillScratch');
+
 /** An empty scratch; it grows to the largest polygon. */
 export function createFillScratch(): FillScratch {
-  return { marks: new Uint8Array(0), blocks: new Uint32Array(0), width: 0, height: 0 };
+  return fillScratch.mark({ marks: new Uint8Array(0), blocks: new Uint32Array(0), width: 0, height: 0 });
 }
 
 /** This pixel and all after it in the row change sides. */

@@ -1,10 +1,15 @@
-/** @file Points, and measures of closed curves. */
+/** @file Measures of closed curves. */
 
-/** A point `[x, y]` in pixels; pixel centres of a map lie on whole numbers, as in OpenCV. */
-export type Point = [x: number, y: number];
+import { checkFlatPoints, type FlatPoints, type Point } from './points.ts';
 
-/** Area of a closed curve x0, y0, x1, y1, ... by the shoelace formula; negative counter-clockwise on screen. */
-export function signedArea(points: Int32Array | Float64Array): number {
+export type { Point };
+
+/**
+ * Area of a closed curve x0, y0, x1, y1, ... by the shoelace formula; negative counter-clockwise on screen.
+ * @throws DBNetError `invalid-argument`
+ */
+export function signedArea(points: FlatPoints): number {
+  checkFlatPoints('points', points);
   let sum = 0;
   let x0 = points[points.length - 2];
   let y0 = points[points.length - 1];
@@ -16,8 +21,9 @@ export function signedArea(points: Int32Array | Float64Array): number {
   return sum / 2;
 }
 
-/** Perimeter of a closed curve x0, y0, x1, y1, ... */
-export function perimeter(points: Int32Array | Float64Array): number {
+/** Perimeter of a closed curve x0, y0, x1, y1, ... @throws DBNetError `invalid-argument` */
+export function perimeter(points: FlatPoints): number {
+  checkFlatPoints('points', points);
   let sum = 0;
   let x0 = points[points.length - 2];
   let y0 = points[points.length - 1];
@@ -29,4 +35,14 @@ export function perimeter(points: Int32Array | Float64Array): number {
     y0 = points[i + 1];
   }
   return sum;
+}
+
+/** Whether a polygon's bounding box shares no area with a picture from (0, 0) to (width, height). */
+export function isOutside(
+  points: readonly Point[],
+  { width, height }: { width: number; height: number },
+): boolean {
+  const isBeside = (axis: 0 | 1, size: number) =>
+    points.every((point) => point[axis] <= 0) || points.every((point) => point[axis] >= size);
+  return isBeside(0, width) || isBeside(1, height);
 }

@@ -15,15 +15,19 @@ export interface BufferAssignment {
 
 /**
  * Assigns tensors to buffers, the largest first, each to the first buffer that is free for its whole life.
- * The input lives from the start, outputs to the end.
+ * The input lives from the start, outputs to the end, and so do those that are `kept` to be looked at.
  */
-export function assignBuffers(graph: Graph, bytesOf: (tensor: string) => number): BufferAssignment {
+export function assignBuffers(
+  graph: Graph,
+  bytesOf: (tensor: string) => number,
+  kept: readonly string[] = [],
+): BufferAssignment {
   const lives = new Map<string, Life>([[graph.input, { from: -1, to: -1 }]]);
   graph.layers.forEach((layer, index) => {
     for (const tensor of layerOutputs(layer)) lives.set(tensor, { from: index, to: index });
     for (const tensor of layerInputs(layer)) lives.get(tensor)!.to = index;
   });
-  for (const tensor of graph.outputs) lives.get(tensor)!.to = graph.layers.length;
+  for (const tensor of [...graph.outputs, ...kept]) lives.get(tensor)!.to = graph.layers.length;
 
   return packLives(lives, bytesOf);
 }

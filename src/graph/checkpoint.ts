@@ -1,5 +1,6 @@
 /** @file A weights file taken for what it must be: the parameters of a DB-ResNet-18, all there and of the right shape. */
 
+import { quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import type { Safetensors } from '../safetensors/parse.ts';
 import { dbResNet18, type Entry, parameterShapes } from './dbnet.ts';
@@ -22,17 +23,25 @@ const wrapper = 'model.module.';
 const unused = /^backbone\.(fc|smooth)\.|^training\.|\.num_batches_tracked$/;
 
 /**
- * Checks names and shapes of all tensors; every one that is missing, superfluous or misshapen stands in the error.
+ * Checks names and shapes of all tensors; what is missing, superfluous or misshapen stands in the error, by its number
+ * and the first few.
  * @throws DBNetError `incompatible-weights`.
  */
 export function readCheckpoint(file: Safetensors): Checkpoint {
-  const names = new Map([...file.tensors.keys()].map((name) => [withoutWrapper(name), name]));
+  const stored = [...file.tensors.keys()];
+  const names = new Map(stored.map((name) => [withoutWrapper(name), name]));
   const deformable = [...names.keys()].filter((name) => name.includes('conv2_offset'));
   if (deformable.length > 0) {
-    throw new DBNetError(
-      'incompatible-weights',
-      `expected a ResNet-18 without deformable convolutions, found ${list(deformable)}: ` +
-        'deformable checkpoints are not supported; use weights trained without them',
+    throw unfit(
+      'a ResNet-18 without deformable convolutions',
+      `${list(deformable)}: deformable checkpoints are not supported; use weights trained without them`,
+    );
+  }
+  const wrapped = stored.filter((name) => name.startsWith(wrapper)).length;
+  if (wrapped > 0 && wrapped < stored.length) {
+    throw unfit(
+      `all names or none to begin with '${wrapper}'`,
+      `${wrapped} that do and ${stored.length - wrapped} that do not`,
     );
   }
   const hasThresholdHead = [...names.keys()].some((name) => name.startsWith('decoder.thresh.'));
@@ -43,21 +52,18 @@ export function readCheckpoint(file: Safetensors): Checkpoint {
   const misshapen = [...expected].flatMap(([name, shape]) => {
     const tensor = file.tensors.get(names.get(name) ?? '');
     if (!tensor || String(tensor.shape) === String(shape)) return [];
-    return [`${name} (expected [${shape}], found [${tensor.shape}])`];
+    return [`${name} (expected [${shape}], found [${cut(String(tensor.shape))}])`];
   });
-  const complaints = [
-    ['missing', missing],
-    ['superfluous', superfluous],
-    ['misshapen', misshapen],
-  ] as const;
-  if (complaints.some(([, tensors]) => tensors.length > 0)) {
-    const found = complaints
-      .filter(([, tensors]) => tensors.length > 0)
-      .map(([word, tensors]) => `${tensors.length} ${word}: ${list(tensors)}`);
-    throw new DBNetError(
-      'incompatible-weights',
-      `expected the ${expected.size} tensors of a DB-ResNet-18 with the names of the authors' checkpoints; found ` +
-        `${found.join('; ')}`,
+  const complaints = Object.entries({ missing, superfluous, misshapen }).filter(
+    ([, tensors]) => tensors.length > 0,
+  );
+  if (complaints.length > 0) {
+    const prefix = commonPrefix(stored, expected);
+    throw unfit(
+      `the ${expected.size} tensors of a DB-ResNet-18 with the names of the authors' checkpoints`,
+      prefix === undefined
+        ? complaints.map(([word, tensors]) => `${tensors.length} ${word}: ${list(tensors)}`).join('; ')
+        : `${quote(prefix)} in front of all ${stored.length} names: save the model that is inside, or take it off`,
     );
   }
   return {
@@ -68,9 +74,33 @@ export function readCheckpoint(file: Safetensors): Checkpoint {
   };
 }
 
+const unfit = (expected: string, found: string) =>
+  new DBNetError('incompatible-weights', `expected ${expected}, found ${found}`);
+
 const withoutWrapper = (name: string) => (name.startsWith(wrapper) ? name.slice(wrapper.length) : name);
 
-const list = (names: readonly string[]) => names.join(', ');
+/** What all names begin with, up to a point, if names of the network follow it. */
+function commonPrefix(names: readonly string[], expected: ReadonlyMap<string, unknown>): string | undefined {
+  const [first = ''] = names;
+  for (let dot = first.indexOf('.'); dot !== -1; dot = first.indexOf('.', dot + 1)) {
+    const prefix = first.slice(0, dot + 1);
+    if (!names.every((name) => name.startsWith(prefix))) return undefined;
+    if (names.some((name) => expected.has(name.slice(prefix.length)))) return prefix;
+  }
+  return undefined;
+}
+
+const mostNames = 5;
+const longestName = 100;
+
+const cut = (text: string) => (text.length > longestName ? `${text.slice(0, longestName)}...` : text);
+
+/** The first few. */
+function list(names: readonly string[]): string {
+  const rest = names.length - mostNames;
+  const shown = names.slice(0, mostNames).map(cut).join(', ');
+  return rest > 0 ? `${shown} and ${rest} more` : shown;
+}
 
 /** Parameters in the usual sense: running statistics are not counted. */
 function countParameters(shapes: ReadonlyMap<string, readonly number[]>): number {
@@ -85,12 +115,9 @@ function countParameters(shapes: ReadonlyMap<string, readonly number[]>): number
 function plausible(name: string, values: Float32Array): Float32Array {
   const isVariance = name.endsWith('.running_var');
   const index = values.findIndex((value) => !Number.isFinite(value) || (isVariance && value < 0));
-  if (index !== -1) {
-    throw new DBNetError(
-      'incompatible-weights',
-      `expected ${isVariance ? 'finite variances from 0 on' : 'finite numbers'}, found ${values[index]} at index ` +
-        `${index} of '${name}': the file is damaged or the training diverged`,
-    );
-  }
-  return values;
+  if (index === -1) return values;
+  throw unfit(
+    isVariance ? 'finite variances from 0 on' : 'finite numbers',
+    `${values[index]} at index ${index} of '${name}': the file is damaged or the training diverged`,
+  );
 }

@@ -16,6 +16,7 @@ import { upsampleAdd } from '../kernels/upsample-add.ts';
 import { upsampleConcat } from '../kernels/upsample-concat.ts';
 import { packUpsampledConvWeights } from '../kernels/upsampled-conv2d.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
+import type { WinogradSize } from '../kernels/winograd.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
 import { type WinogradOutput, winogradOutput } from '../kernels/winograd-output.ts';
 import { packWinogradWeights } from '../kernels/winograd-products.ts';
@@ -73,9 +74,14 @@ export interface KernelChoice {
   precision: Precision;
   /** The tile for a convolution. */
   tile: (conv: Convolution) => Tile;
+  /** Winograd's size for a 3x3 convolution of stride 1, or undefined for the plain form. */
+  winograd: (conv: Conv2d) => WinogradSize | undefined;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
 }
+
+/** What of it a plan needs: where Winograd's filtering is used stands in the graph. */
+export type PlanChoice = Omit<KernelChoice, 'winograd'>;
 
 /** The image side of a plan: where pixels come from and how they are normalised. */
 export type PlanInput = Pick<Preprocess, 'source' | 'channelOrder' | 'mean' | 'std'>;
@@ -83,19 +89,29 @@ export type PlanInput = Pick<Preprocess, 'source' | 'channelOrder' | 'mean' | 's
 /** Names of the external resources of the first step; see `preprocess`. */
 export const externals = { source: 'source', resize: 'resize' } as const;
 
-/** The plan of `graph` at `size` (multiples of 32), from the image's pixels to the maps. */
+/**
+ * The plan of `graph` at `size` (multiples of 32), from the image's pixels to the maps.
+ * @param keep tensors whose buffers no later tensor takes, so that they can be read after a run: `all`, or names.
+ * @throws Error for a name that the graph, as it is fused, does not have.
+ */
 export function plan(
   graph: Graph,
   size: { width: number; height: number },
   input: PlanInput,
-  choice: KernelChoice,
+  choice: PlanChoice,
+  { keep = [] }: { keep?: 'all' | readonly string[] } = {},
 ): GraphPlan {
   const shapes = inferShapes(graph, size);
+  const kept = keep === 'all' ? [...shapes.keys()] : keep;
+  const unknown = kept.find((tensor) => !shapes.has(tensor));
+  if (unknown !== undefined) {
+    throw new Error(`the graph has no tensor '${unknown}', only ${[...shapes.keys()].join(', ')}`);
+  }
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
   const bytesOf = (tensor: string): number =>
     // Maps are always f32 (B depends on small differences of P and T), the mask is u32.
     elementCount(shapeOf(tensor)) * (graph.outputs.includes(tensor) ? 4 : elementBytes(choice.precision));
-  const { sizes, bufferOf } = assignBuffers(graph, bytesOf);
+  const { sizes, bufferOf } = assignBuffers(graph, bytesOf, kept);
   const constants = new Map<string, Constant>();
   const first: PlanStep = {
     kernel: preprocess({ label: 'preprocess', ...size, ...input }, choice),
@@ -122,7 +138,7 @@ export function plan(
 function lower(
   layer: Layer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const tensors = (...names: string[]): Resource[] => names.map((name) => ({ kind: 'tensor', name }));
@@ -211,7 +227,7 @@ function packWeights(conv: Convolution, weights: readonly Float64Array[]): Float
 function convConstants(
   { name, parameters }: Pick<ConvLayer, 'name' | 'parameters'>,
   conv: Convolution,
-  { precision }: KernelChoice,
+  { precision }: PlanChoice,
   constants: Map<string, Constant>,
 ): Resource[] {
   constants.set(`${name}.weights`, { precision, data: () => packWeights(conv, parameters().weights) });
@@ -232,7 +248,7 @@ function biasConstant(
 function lowerWinogradOutput(
   layer: WinogradOutputLayer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const { height, width } = shapeOf(layer.output);
@@ -256,7 +272,7 @@ function lowerWinogradOutput(
 function lowerStem(
   layer: StemPoolLayer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const { height, width } = shapeOf(layer.input);
@@ -283,7 +299,7 @@ function lowerStem(
 function lowerConv(
   layer: ConvLayer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const conv = convolutionOf(layer, shapeOf);
@@ -301,7 +317,7 @@ function lowerConv(
 function lowerHead(
   layer: DbHeadLayer,
   shapeOf: (tensor: string) => TensorShape,
-  choice: KernelChoice,
+  choice: PlanChoice,
   constants: Map<string, Constant>,
 ): PlanStep {
   const { height, width } = shapeOf(layer.features[0]);

@@ -3,12 +3,13 @@
  * `MakeSegDetectionData` and `MakeBorderMap` of the authors' code.
  */
 
+import { checkOptions } from '../check.ts';
 import { createFillScratch, type FillScratch } from '../geometry/fill-poly.ts';
 import { fromPath, offsetDistance, offsetPaths } from '../geometry/offset.ts';
 import { perimeter, signedArea } from '../geometry/polygon.ts';
 import { drawThreshold } from './draw-threshold.ts';
 import { fillRings } from './fill.ts';
-import { checkArrays, checkPolygons, checkSize, resolveLabelOptions } from './options.ts';
+import { checkArrays, checkMapSize, checkPolygons, labelMapsKinds, resolveLabelOptions } from './options.ts';
 import { clampPoints, type Part, toParts } from './parts.ts';
 import type {
   IgnoredPolygon,
@@ -54,11 +55,10 @@ export function labelMaps(
   size: { width: number; height: number },
   options: LabelMapsOptions = {},
 ): LabelMaps {
-  const { into, scratch = createFillScratch(), ...rest } = options;
+  const { into, scratch = createFillScratch(), ...rest } = checkOptions(options, labelMapsKinds);
   const resolved = resolveLabelOptions(rest);
-  checkSize(size);
+  const { width, height } = checkMapSize(size);
   checkPolygons(polygons);
-  const { width, height } = size;
   const length = width * height;
   if (into !== undefined) checkArrays(into, length);
   const maps = into ?? {
@@ -75,60 +75,85 @@ export function labelMaps(
   const canvas: Canvas = { maps, width, height, options: resolved, scratch };
   const ignored: IgnoredPolygon[] = [];
   for (const [index, polygon] of polygons.entries()) {
-    const reason = drawPolygon(polygon, canvas);
-    if (reason !== undefined) ignored.push({ index, reason });
+    const judged = judgePolygon(polygon, size, resolved);
+    for (const part of judged.parts) drawPart(part, canvas);
+    if (judged.reason !== undefined) ignored.push({ index, reason: judged.reason });
   }
   const { probability, probabilityMask, threshold, thresholdMask } = maps;
   return { probability, probabilityMask, threshold, thresholdMask, width, height, ignored };
 }
 
-type Reason = IgnoredPolygon['reason'];
-
-/** Draws a polygon; says why no part of it is text, if so. */
-function drawPolygon({ points, ignore = false }: LabelPolygon, canvas: Canvas): Reason | undefined {
-  const { width, height, options } = canvas;
-  const flat = Float64Array.from(points.flat());
-  if (isOutside(flat, width, height)) return ignore ? 'ignore' : 'outside';
-  const parts = toParts(flat, width, height, options.clipping);
-  if (parts.length === 0) {
-    maskOut([options.clipping === 'exact' ? flat : clampPoints(flat, width, height)], canvas);
-    return ignore ? 'ignore' : 'area';
-  }
-  const reasons = parts.map((part) => drawPart(part, ignore, canvas));
-  return reasons.includes(undefined) ? undefined : reasons[0];
+/**
+ * The polygons of which `labelMaps` makes no text, without drawing them.
+ *
+ * @throws DBNetError as `labelMaps`
+ */
+export function ignoredPolygons(
+  polygons: readonly LabelPolygon[],
+  size: { width: number; height: number },
+  options: Partial<LabelMapOptions> = {},
+): IgnoredPolygon[] {
+  const resolved = resolveLabelOptions(options);
+  checkMapSize(size);
+  checkPolygons(polygons);
+  return polygons.flatMap((polygon, index) => {
+    const { reason } = judgePolygon(polygon, size, resolved);
+    return reason === undefined ? [] : [{ index, reason }];
+  });
 }
 
-/** Draws one part; says why it is not text, if so. */
-function drawPart({ paths, rings }: Part, ignore: boolean, canvas: Canvas): Reason | undefined {
-  const { maps, width, height, options, scratch } = canvas;
+type Reason = IgnoredPolygon['reason'];
+
+/** A part of a polygon that is put out of the probability mask, or that is text. */
+type JudgedPart =
+  | { reason: Reason; outline: readonly Float64Array[] }
+  | { reason?: undefined; part: Part; shrunk: readonly Float64Array[]; distance: number };
+
+/** The parts of a polygon, and why none of them is text, if so. */
+function judgePolygon(
+  { points, ignore = false }: LabelPolygon,
+  { width, height }: { width: number; height: number },
+  options: LabelMapOptions,
+): { parts: JudgedPart[]; reason: Reason | undefined } {
+  const flat = Float64Array.from(points.flat());
+  if (isOutside(flat, width, height)) return { parts: [], reason: ignore ? 'ignore' : 'outside' };
+  const parts = toParts(flat, width, height, options.clipping);
+  if (parts.length === 0) {
+    const line = options.clipping === 'exact' ? flat : clampPoints(flat, width, height);
+    const reason = ignore ? 'ignore' : 'area';
+    return { parts: [{ reason, outline: [line] }], reason };
+  }
+  const judged = parts.map((part) => judgePart(part, ignore, options));
+  const isText = judged.some(({ reason }) => reason === undefined);
+  return { parts: judged, reason: isText ? undefined : judged[0].reason };
+}
+
+function judgePart(part: Part, ignore: boolean, options: LabelMapOptions): JudgedPart {
+  const { paths, rings } = part;
   const area = Math.abs(sum(rings, signedArea));
   const distance = offsetDistance(area, sum(rings, perimeter), 1 - options.shrinkRatio ** 2);
-  let reason: Reason | undefined;
-  let shrunk: Float64Array[] = [];
-  if (ignore) reason = 'ignore';
-  else if (area < MINIMUM_AREA) reason = 'area';
-  else if (shortSide(rings[0]) < options.minimumSize) reason = 'size';
-  else {
-    shrunk = offsetPaths(paths, -distance).map(fromPath);
-    if (shrunk.length === 0) reason = 'shrink';
+  const without = (reason: Reason): JudgedPart => ({ reason, outline: paths.map(fromPath) });
+  if (ignore) return without('ignore');
+  if (area < MINIMUM_AREA) return without('area');
+  if (shortSide(rings[0]) < options.minimumSize) return without('size');
+  const shrunk = offsetPaths(paths, -distance).map(fromPath);
+  return shrunk.length === 0 ? without('shrink') : { part, shrunk, distance };
+}
+
+function drawPart(judged: JudgedPart, { maps, width, height, options, scratch }: Canvas): void {
+  if (judged.reason !== undefined) {
+    fillRings(maps.probabilityMask, width, height, judged.outline, 0, scratch);
+    return;
   }
-  if (reason !== undefined) {
-    maskOut(paths.map(fromPath), canvas);
-    return reason;
-  }
+  const { part, shrunk, distance } = judged;
   fillRings(maps.probability, width, height, shrunk, 1, scratch);
-  const dilated = offsetPaths(paths, distance).map(fromPath);
+  const dilated = offsetPaths(part.paths, distance).map(fromPath);
   fillRings(maps.thresholdMask, width, height, dilated, 1, scratch);
-  for (const ring of rings) drawThreshold(maps.threshold, width, height, ring, distance, options);
-  return undefined;
+  for (const ring of part.rings) drawThreshold(maps.threshold, width, height, ring, distance, options);
 }
 
 function sum(rings: readonly Float64Array[], measure: (ring: Float64Array) => number): number {
   return rings.reduce((total, ring) => total + measure(ring), 0);
-}
-
-function maskOut(rings: readonly Float64Array[], { maps, width, height, scratch }: Canvas): void {
-  fillRings(maps.probabilityMask, width, height, rings, 0, scratch);
 }
 
 /** Whether a polygon's bounding box misses the pixels' centres. */

@@ -1,6 +1,6 @@
 /**
- * @file From contours to candidates: the outlines that may be regions, with the pixels whose mean is their score. All
- * that can be known from the mask alone, so that P may be elsewhere.
+ * @file From contours to candidates: the outlines that may be regions, with the pixels whose mean is their score: all
+ * that can be known from the mask alone.
  */
 
 import { perimeter } from '../geometry/polygon.ts';

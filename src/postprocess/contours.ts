@@ -5,8 +5,9 @@
  * which only the points stay where the direction changes.
  */
 
+import { check, scratchKind, typedArray, whole } from '../check.ts';
 import { frameMask } from './binarize.ts';
-import { checkLength, checkSide } from './validate.ts';
+import { checkLength } from './validate.ts';
 
 /**
  * The contours of a mask. Contour `i` has the points `starts[i]` up to (not including) `starts[i + 1]`;
@@ -29,14 +30,16 @@ export interface ContourScratch {
   areas: Float64Array;
 }
 
+const contourScratch = scratchKind<ContourScratch>('createContourScratch');
+
 /** An empty scratch; it grows to what the masks need. */
 export function createContourScratch(): ContourScratch {
-  return {
+  return contourScratch.mark({
     labels: new Int8Array(0),
     points: new Int32Array(4096),
     starts: new Int32Array(257),
     areas: new Float64Array(256),
-  };
+  });
 }
 
 /** Neighbours counter-clockwise from east (y down), twice, so that a search needs no modulo. */
@@ -63,8 +66,10 @@ export function findContours(
   height: number,
   scratch: ContourScratch = createContourScratch(),
 ): Contours {
-  checkSide('width', width);
-  checkSide('height', height);
+  check('mask', mask, typedArray('Uint8Array'));
+  check('width', width, whole(1));
+  check('height', height, whole(1));
+  check('scratch', scratch, contourScratch);
   checkLength('mask', mask.length, width * height, `pixels for ${width} x ${height}`);
   frameMask(mask, width, height, scratch);
   return traceContours(width, height, scratch);

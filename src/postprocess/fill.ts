@@ -1,6 +1,6 @@
 /**
  * @file Filled polygons as spans: the pixels that OpenCV's `fillPoly` fills, as runs within the rows of a map. So the
- * fill and what is done with its pixels (a mean, on the CPU or elsewhere) are apart.
+ * fill and what is done with its pixels are apart: of outlines in outlines the values are added up once for all.
  */
 
 import { addEdge, type FillScratch, finishFill, pixelBox, startFill } from '../geometry/fill-poly.ts';
@@ -56,13 +56,6 @@ export function addFilledPolygon(
   });
   endGroup(groups, end);
   return pixels;
-}
-
-/** Adds every row of a map as a group of one span. */
-export function addRows(map: { width: number; height: number }, groups: SpanGroups): void {
-  for (let y = 0; y < map.height; y++) {
-    endGroup(groups, addSpan(groups, groups.starts[groups.groups], y * map.width, map.width));
-  }
 }
 
 /** Writes span number `at` and gives the number of the next. */

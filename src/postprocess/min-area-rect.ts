@@ -3,11 +3,11 @@
  * (H. Freeman, R. Shapira 1975); the rotating calipers (G. Toussaint 1983) visit all edges in linear time.
  */
 
-import type { Point } from './types.ts';
-import { invalid } from './validate.ts';
+import { atLeast, check, checkComplete, finite, type Kinds, tuple } from '../check.ts';
+import { checkFlatPoints, type FlatPoints, type Point } from '../geometry/points.ts';
+import { isTypedArray } from '../kind-of.ts';
 
-/** Points one after another: x0, y0, x1, y1, ... */
-export type FlatPoints = Int32Array | Float64Array;
+export type { FlatPoints };
 
 /** A rectangle in any orientation. */
 export interface RotatedRect {
@@ -151,16 +151,42 @@ function rectAlong(
   };
 }
 
-/** A rectangle with the same centre and angle whose sides are all moved outwards by `distance`. */
+const pair = tuple<Point>('two finite numbers [x, y]', 2, finite);
+const corners = tuple<[Point, Point, Point, Point]>('four points [x, y]', 4, pair);
+const rectKinds: Kinds<RotatedRect> = {
+  center: pair,
+  width: atLeast(0),
+  height: atLeast(0),
+  angle: finite,
+  corners,
+};
+
+/** @throws DBNetError `invalid-argument` */
+export function checkRect(rect: RotatedRect): void {
+  checkComplete('rect', rect, rectKinds);
+}
+
+/**
+ * A rectangle with the same centre and angle whose sides are all moved outwards by `distance`.
+ *
+ * @throws DBNetError `invalid-argument`
+ */
 export function growRect(rect: RotatedRect, distance: number): RotatedRect {
+  checkRect(rect);
+  check('distance', distance, finite);
   const { center, angle } = rect;
   const width = rect.width + 2 * distance;
   const height = rect.height + 2 * distance;
   const ux = Math.cos(angle) / 2;
   const uy = Math.sin(angle) / 2;
   const at = (s: number, t: number): Point => [center[0] + s * ux - t * uy, center[1] + s * uy + t * ux];
-  const corners = orderQuad([at(-width, -height), at(width, -height), at(width, height), at(-width, height)]);
-  return { center, width, height, angle, corners };
+  return {
+    center,
+    width,
+    height,
+    angle,
+    corners: orderQuad([at(-width, -height), at(width, -height), at(width, height), at(-width, height)]),
+  };
 }
 
 /** The rectangle without area around one point or two. */
@@ -177,9 +203,11 @@ function segmentRect(hull: Float64Array): RotatedRect {
  * Puts four corners in the order top-left, top-right, bottom-right, bottom-left by the rule of the authors'
  * `get_mini_boxes`: the two leftmost are the left ones, and of each two the upper one is the top one. Corners
  * with the same x are taken from top to bottom.
+ *
+ * @throws DBNetError `invalid-argument` for anything but four points
  */
-export function orderQuad(corners: readonly Point[]): [Point, Point, Point, Point] {
-  const [a, b, c, d] = [...corners].sort((p, q) => p[0] - q[0] || p[1] - q[1]);
+export function orderQuad(points: readonly Point[]): [Point, Point, Point, Point] {
+  const [a, b, c, d] = [...check('points', points, corners)].sort((p, q) => p[0] - q[0] || p[1] - q[1]);
   const [topLeft, bottomLeft] = b[1] > a[1] ? [a, b] : [b, a];
   const [topRight, bottomRight] = d[1] > c[1] ? [c, d] : [d, c];
   return [topLeft, topRight, bottomRight, bottomLeft];
@@ -192,7 +220,7 @@ export function orderQuad(corners: readonly Point[]): [Point, Point, Point, Poin
  * @throws DBNetError `invalid-argument` if there is no point
  */
 export function convexHull(points: FlatPoints): Float64Array {
-  if (points.length < 2) throw invalid('points: expected at least one point', 'none');
+  checkFlatPoints('points', points, 1);
   const sorted = rowExtremes(points) ?? sortByRow(points);
   const n = sorted.length / 2;
   if (n < 3) return sorted;
@@ -224,7 +252,7 @@ export function convexHull(points: FlatPoints): Float64Array {
  * contours; undefined for points that are not whole or are few for their rows.
  */
 function rowExtremes(points: FlatPoints): Float64Array | undefined {
-  if (points instanceof Float64Array) return undefined;
+  if (isTypedArray(points, 'Float64Array')) return undefined;
   let top = points[1];
   let bottom = points[1];
   for (let i = 3; i < points.length; i += 2) {

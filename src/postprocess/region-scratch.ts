@@ -1,5 +1,6 @@
 /** @file The memory of post-processing, used again from map to map. */
 
+import { scratchKind } from '../check.ts';
 import { type ContourScratch, createContourScratch } from './contours.ts';
 import { createScoreScratch, type ScoreScratch } from './score.ts';
 
@@ -9,7 +10,9 @@ export interface RegionScratch {
   score: ScoreScratch;
 }
 
+export const regionScratch = scratchKind<RegionScratch>('createRegionScratch');
+
 /** An empty scratch; it grows to what the maps need. */
 export function createRegionScratch(): RegionScratch {
-  return { contours: createContourScratch(), score: createScoreScratch() };
+  return regionScratch.mark({ contours: createContourScratch(), score: createScoreScratch() });
 }

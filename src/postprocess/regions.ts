@@ -4,13 +4,14 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
+import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
+import { isTypedArray } from '../kind-of.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
-import { addRows, type SpanGroups } from './fill.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
-import { resolveRegionOptions } from './options.ts';
-import { createRegionScratch, type RegionScratch } from './region-scratch.ts';
+import { regionKinds, resolveRegionOptions } from './options.ts';
+import { createRegionScratch, type RegionScratch, regionScratch } from './region-scratch.ts';
 import { sumSpans } from './score.ts';
 import type {
   FindRegionsOptions,
@@ -21,7 +22,9 @@ import type {
   RegionResult,
 } from './types.ts';
 import { unclip, unclipRect } from './unclip.ts';
-import { checkMap, checkObject, checkRowSums, checkSide } from './validate.ts';
+import { checkMap } from './validate.ts';
+
+const findKinds: Kinds<FindRegionsOptions> = { ...regionKinds, target: anything };
 
 /**
  * The regions of text in a probability map, in the order in which a scan of the mask, row by row, meets their
@@ -40,63 +43,37 @@ export function findRegions(
   options: FindRegionsOptions = {},
   scratch: RegionScratch = createRegionScratch(),
 ): RegionResult {
-  checkObject('Post-processing options', options);
-  const { target = map, ...rest } = options;
+  const { target, ...rest } = checkOptions(options, findKinds);
   const resolved = resolveRegionOptions(rest);
   checkMap(map);
-  checkObject('Option target', target);
-  checkSide('Option target.width', target.width);
-  checkSide('Option target.height', target.height);
+  check('scratch', scratch, regionScratch);
+  const size = target === undefined ? map : checkSize('Option target', target);
 
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
-  return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, target);
-}
-
-/** A mask whose P is elsewhere: rows of `ceil(width / 32)` words, see `ProbabilityMap`. */
-export interface BitMask extends Size {
-  mask: Uint32Array;
-}
-
-/**
- * The first half of `findRegions` for a P that is elsewhere: the candidates in a mask, and what of P is to be added up
- * for `finishRegions`: the pixels of each candidate, then, to notice values that are not finite, each row.
- *
- * @returns groups that are valid until `scratch` is used again
- */
-export function findMaskCandidates(
-  { mask, width, height }: BitMask,
-  options: RegionOptions,
-  scratch: RegionScratch,
-): { candidates: Candidates; groups: SpanGroups } {
-  frameBits(mask, width, height, scratch.contours);
-  const candidates = findCandidates({ width, height }, options, scratch);
-  addRows(candidates, scratch.score.groups);
-  return { candidates, groups: scratch.score.groups };
+  return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, size);
 }
 
 /** Puts the mask of the map into the label image. */
 function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): void {
   const { data, width, height, mask } = map;
   if (mask === undefined) frameThreshold(data, threshold, width, height, image);
-  else if (mask instanceof Uint32Array) frameBits(mask, width, height, image);
+  else if (isTypedArray(mask, 'Uint32Array')) frameBits(mask, width, height, image);
   else frameMask(mask, width, height, image);
 }
 
 /**
- * The regions that candidates become once it is known what P adds up to.
+ * The regions that candidates become.
  *
- * @param sums - for each candidate the sum of P over its pixels; then, if P was not checked, the sum of each row
+ * @param sums - for each candidate the sum of P over its pixels
  * @param target - size to which points are scaled and clipped
- * @throws DBNetError `invalid-argument` for a row whose sum is not finite
  */
-export function finishRegions(
+function finishRegions(
   { candidates, truncated, ...map }: Candidates,
   sums: ArrayLike<number>,
   options: RegionOptions,
   target: Size,
 ): RegionResult {
-  checkRowSums(sums, candidates.length);
   const regions: Region[] = [];
   candidates.forEach(({ outline, pixels }, i) => {
     const score = pixels > 0 ? sums[i] / pixels : 0;

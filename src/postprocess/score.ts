@@ -3,9 +3,11 @@
  * (OpenCV's `fillPoly`, then `mean`). Which polygon is filled makes the difference between fast and slow.
  */
 
+import { check, mismatch, scratchKind } from '../check.ts';
 import { createFillScratch, type FillScratch } from '../geometry/fill-poly.ts';
+import { checkFlatPoints, type FlatPoints } from '../geometry/points.ts';
 import { addFilledPolygon, createSpanGroups, type SpanGroups } from './fill.ts';
-import { invalid } from './validate.ts';
+import { checkValues } from './validate.ts';
 
 /** The values that are averaged, row-major. */
 export interface ScoreMap {
@@ -19,9 +21,11 @@ export interface ScoreScratch extends FillScratch {
   groups: SpanGroups;
 }
 
+const scoreScratch = scratchKind<ScoreScratch>('createScoreScratch');
+
 /** An empty scratch; it grows to the largest polygon. */
 export function createScoreScratch(): ScoreScratch {
-  return { ...createFillScratch(), groups: createSpanGroups() };
+  return scoreScratch.mark({ ...createFillScratch(), groups: createSpanGroups() });
 }
 
 /**
@@ -29,17 +33,21 @@ export function createScoreScratch(): ScoreScratch {
  *
  * @param points - x0, y0, x1, y1, ...; may lie outside the map
  * @returns 0 if no pixel of the polygon is in the map
- * @throws DBNetError `invalid-argument` if a value that counts is not finite
+ * @throws DBNetError `invalid-argument` for a map whose length does not fit its size, for no points, and if a value that
+ *   counts is not finite
  */
 export function polygonScore(
   map: ScoreMap,
-  points: Int32Array | Float64Array,
+  points: FlatPoints,
   scratch: ScoreScratch = createScoreScratch(),
 ): number {
+  checkValues(map);
+  checkFlatPoints('points', points, 1);
+  check('scratch', scratch, scoreScratch);
   scratch.groups.groups = 0;
   const pixels = addFilledPolygon(points, map, scratch.groups, scratch);
   const [sum] = pixels > 0 ? sumSpans(map.data, scratch.groups) : [0];
-  if (!Number.isFinite(sum)) throw invalid('map.data: expected finite probabilities', `${sum} as a sum`);
+  if (!Number.isFinite(sum)) throw mismatch('map.data', 'finite probabilities', `${sum} as a sum`);
   return pixels > 0 ? sum / pixels : 0;
 }
 
@@ -52,7 +60,7 @@ export function sumSpans(values: ArrayLike<number>, spans: SpanGroups): Float64A
  * Whether spans in a map of `pixels` pixels cover so many of them so often that what is before each pixel is better
  * added up once: nested outlines, each of which is filled, would take cubic time.
  */
-export function overlapMuch({ groups, spans, starts }: SpanGroups, pixels: number): boolean {
+function overlapMuch({ groups, spans, starts }: SpanGroups, pixels: number): boolean {
   let covered = 0;
   for (let span = 0; span < starts[groups]; span++) covered += spans[2 * span + 1];
   return covered > 4 * pixels;

@@ -3,7 +3,8 @@
  * and the final clean-up of OpenCV's `approxPolyDP`.
  */
 
-import { checkNotNegative } from './validate.ts';
+import { atLeast, check, typedArray } from '../check.ts';
+import { checkFlatPoints } from '../geometry/points.ts';
 
 /**
  * A closed curve of fewer points that stays near the given one, as OpenCV's `approxPolyDP`: within `epsilon`,
@@ -13,10 +14,12 @@ import { checkNotNegative } from './validate.ts';
  * @param epsilon - in pixels; at least 0
  * @returns points of the input, in its order, from one that is far from the others; a single point if all are
  *   within `epsilon` of it
- * @throws DBNetError `invalid-argument` for an epsilon that is negative or not finite
+ * @throws DBNetError `invalid-argument` for other points, and an epsilon that is negative or not finite
  */
 export function simplifyClosed(points: Int32Array, epsilon: number): Int32Array {
-  checkNotNegative('epsilon', epsilon);
+  check('points', points, typedArray('Int32Array'));
+  checkFlatPoints('points', points);
+  check('epsilon', epsilon, atLeast(0));
   const kept = keepCorners(points, epsilon * epsilon);
   return dropNearlyStraight(kept, (epsilon * epsilon) / 2);
 }

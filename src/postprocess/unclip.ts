@@ -1,9 +1,11 @@
 /** @file The unclip: offsets a shrunk text polygon outwards again (paper, section "Inference"). */
 
+import { atLeast, check, invalid } from '../check.ts';
+import { MAX_COORDINATE } from '../geometry/limits.ts';
 import { fromPath, offsetDistance, offsetPaths, toPath } from '../geometry/offset.ts';
+import type { FlatPoints } from '../geometry/points.ts';
 import { perimeter, signedArea } from '../geometry/polygon.ts';
-import { growRect, type RotatedRect } from './min-area-rect.ts';
-import { checkNotNegative } from './validate.ts';
+import { checkRect, growRect, type RotatedRect } from './min-area-rect.ts';
 
 /**
  * Offsets a rectangle outwards by D = A * ratio / L with round joins and returns the minimum-area rectangle of
@@ -12,8 +14,11 @@ import { checkNotNegative } from './validate.ts';
  * smallest at t = 0. So no polygon is needed here.
  *
  * @returns the rectangle itself if it has no area
+ * @throws DBNetError `invalid-argument`
  */
 export function unclipRect(rect: RotatedRect, ratio: number): RotatedRect {
+  checkRect(rect);
+  check('ratio', ratio, atLeast(0));
   const area = rect.width * rect.height;
   if (!(area > 0)) return rect;
   return growRect(rect, offsetDistance(area, 2 * (rect.width + rect.height), ratio));
@@ -26,13 +31,15 @@ export function unclipRect(rect: RotatedRect, ratio: number): RotatedRect {
  * @param points - a closed curve x0, y0, x1, y1, ... in either orientation
  * @param ratio - at least 0
  * @returns the offset polygon, clockwise on the screen (y down); empty if the polygon has no area
- * @throws DBNetError `invalid-argument` for a ratio that is negative or not finite
+ * @throws DBNetError `invalid-argument` for other points, and a ratio that is negative, not finite, or offsets by more than 1e7 pixels
  */
-export function unclip(points: Int32Array | Float64Array, ratio: number): Float64Array {
-  checkNotNegative('ratio', ratio);
+export function unclip(points: FlatPoints, ratio: number): Float64Array {
+  check('ratio', ratio, atLeast(0));
   const area = signedArea(points);
   if (area === 0) return new Float64Array(0);
   const distance = offsetDistance(Math.abs(area), perimeter(points), ratio);
+  if (distance > MAX_COORDINATE)
+    throw invalid('ratio', `one that offsets by at most ${MAX_COORDINATE} pixels`, ratio);
   const path = toPath(points);
   if (area < 0) path.reverse();
 

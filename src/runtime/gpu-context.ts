@@ -1,5 +1,6 @@
 /** @file Getting a device: adapter, limits, and the honest word on whether it is a GPU at all. */
 
+import { can, type Kinds, kind } from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import { DeviceMemory } from './device-memory.ts';
 
@@ -37,11 +38,25 @@ const wantedFeatures = ['shader-f16', 'timestamp-query'] as const;
 /** Names under which software adapters are known. */
 const softwareNames = /swiftshader|llvmpipe|lavapipe|software|basic render|\bwarp\b/i;
 
+/** What a device comes from. */
+export interface DeviceOptions {
+  gpu?: GPU;
+  device?: GPUDevice;
+}
+
+export const gpuKinds: Kinds<DeviceOptions> = {
+  gpu: kind('a GPU', (value) => can(value, 'requestAdapter')),
+  device: kind(
+    'a GPUDevice',
+    (value) => can(value, 'createBuffer') && can((value as GPUDevice).lost, 'then'),
+  ),
+};
+
 /**
  * Opens a device, or takes the caller's, which is then never destroyed.
- * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter.
+ * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter, or where it gives no device.
  */
-export async function openDevice(options: { gpu?: GPU; device?: GPUDevice }): Promise<GpuContext> {
+export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
   if (options.device) return watch(options.device, options.device.adapterInfo, false, () => {});
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) {
@@ -51,7 +66,9 @@ export async function openDevice(options: { gpu?: GPU; device?: GPUDevice }): Pr
         "Deno, or in Node pass `gpu: create([])` of the package 'webgpu'",
     );
   }
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await granted('an adapter', () =>
+    gpu.requestAdapter({ powerPreference: 'high-performance' }),
+  );
   if (!adapter) {
     throw new DBNetError(
       'no-webgpu',
@@ -59,12 +76,28 @@ export async function openDevice(options: { gpu?: GPU; device?: GPUDevice }): Pr
         '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
     );
   }
-  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-  const device = await adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  const device = await granted('a device', () => {
+    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+    return adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  });
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
   return watch(device, adapter.info, fallback, () => device.destroy(), gpu);
+}
+
+/** What WebGPU is asked for. @throws DBNetError `no-webgpu` where it refuses. */
+async function granted<T>(what: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DBNetError(
+      'no-webgpu',
+      `expected ${what} of WebGPU, found a refusal (${reason}): close what else uses the GPU, or update its driver`,
+      { cause },
+    );
+  }
 }
 
 /**

@@ -2,24 +2,18 @@
 
 import { DBNetError } from '../errors.ts';
 import type { Plan, Resource } from '../graph/plan.ts';
-import { type Uniforms, uniformWords } from '../kernels/kernel.ts';
+import type { UniformValues } from '../kernels/kernel.ts';
 import type { Arena } from './arena.ts';
-import { bufferUsage, type ConstantStore } from './constants.ts';
-import { allocate, checked, type GpuContext } from './gpu-context.ts';
+import { bind, type Step, Uniforms } from './bind.ts';
+import type { ConstantStore } from './constants.ts';
+import { checked, type GpuContext } from './gpu-context.ts';
 import type { PipelineCache } from './pipelines.ts';
-
-export interface Step {
-  label: string;
-  pipeline: GPUComputePipeline;
-  bindGroup: GPUBindGroup;
-  dispatch: readonly [number, number, number];
-  flops: number;
-}
 
 /** What a caller binds to the plan's external resources. */
 export type Externals = ReadonlyMap<string, GPUBuffer | GPUTextureView | GPUBufferBinding>;
 
-export interface Device {
+/** What the programs of one device share. */
+export interface SharedResources {
   context: GpuContext;
   pipelines: PipelineCache;
   constants: ConstantStore;
@@ -28,24 +22,22 @@ export interface Device {
 
 export class Program {
   readonly plan: Plan;
-  readonly #device: Device;
+  readonly #shared: SharedResources;
   readonly #pipelines: readonly GPUComputePipeline[];
-  readonly #shapeWords: Uint32Array<ArrayBuffer>;
-  readonly #shapes: GPUBuffer;
+  readonly #uniforms: Uniforms;
   readonly #steps: Step[] = [];
   #generation = -1;
   #externals: Externals = new Map();
 
   private constructor(
     plan: Plan,
-    device: Device,
+    shared: SharedResources,
     pipelines: readonly GPUComputePipeline[],
-    shapes: { words: Uint32Array<ArrayBuffer>; buffer: GPUBuffer },
+    uniforms: Uniforms,
   ) {
     this.plan = plan;
-    this.#shapeWords = shapes.words;
-    this.#shapes = shapes.buffer;
-    this.#device = device;
+    this.#uniforms = uniforms;
+    this.#shared = shared;
     this.#pipelines = pipelines;
   }
 
@@ -56,10 +48,10 @@ export class Program {
    */
   static async build(
     plan: Plan,
-    device: Device,
+    shared: SharedResources,
     onCompiled: (done: number, total: number) => void = () => {},
   ): Promise<Program> {
-    const { context, arena, constants, pipelines } = device;
+    const { context, arena, constants, pipelines } = shared;
     checkDispatches(plan, context.device.limits.maxComputeWorkgroupsPerDimension);
     await checked(context, 'allocating the activation buffers', () => arena.reserve(plan.bufferSizes)).catch(
       (error) => {
@@ -78,7 +70,8 @@ export class Program {
     );
     // Weights are packed while the driver compiles.
     const [compiled] = await Promise.all([compiling, constants.upload(plan.constants)]);
-    return new Program(plan, device, compiled, await uploadShapes(plan, context));
+    const kernels = plan.steps.map(({ kernel }) => kernel);
+    return new Program(plan, shared, compiled, await Uniforms.create(context, kernels));
   }
 
   /** Floating-point operations of one run. */
@@ -92,34 +85,24 @@ export class Program {
   }
 
   /** Changes these values in the shape of every kernel that has them, from the next submit on. */
-  setShape(values: Uniforms): void {
-    const words = uniformWords(values);
-    for (const [index, { kernel }] of this.plan.steps.entries()) {
-      const members = Object.keys(kernel.shape);
-      for (const [i, name] of Object.keys(values).entries()) {
-        const member = members.indexOf(name);
-        const at = (index * shapeAlignment) / 4 + member;
-        if (member === -1 || this.#shapeWords[at] === words[i]) continue;
-        this.#shapeWords[at] = words[i];
-        this.#device.context.device.queue.writeBuffer(this.#shapes, at * 4, this.#shapeWords, at, 1);
-      }
-    }
+  setShape(values: UniformValues): void {
+    this.#uniforms.set(values);
   }
 
   /** Frees what is the program's own; the rest is shared. */
   destroy(): void {
-    this.#device.context.memory.free(this.#shapes);
+    this.#uniforms.destroy();
   }
 
   /** The buffer and byte length of a tensor. */
   tensor(name: string): { buffer: GPUBuffer; bytes: number } {
     const { buffer, bytes } = this.plan.tensors.get(name)!;
-    return { buffer: this.#device.arena.get(buffer), bytes };
+    return { buffer: this.#shared.arena.get(buffer), bytes };
   }
 
   /** The steps to dispatch, with bind groups made anew only where something they hold has changed. */
   steps(externals: Externals): readonly Step[] {
-    const { arena } = this.#device;
+    const { arena } = this.#shared;
     // They are there, unless another program's did not fit.
     arena.reserve(this.plan.bufferSizes);
     const stale = this.#generation !== arena.generation;
@@ -127,36 +110,17 @@ export class Program {
       kind === 'external' && externals.get(name) !== this.#externals.get(name);
     this.plan.steps.forEach(({ kernel, resources }, index) => {
       if (!stale && !resources.some(isNew)) return;
-      this.#steps[index] = {
-        label: kernel.label,
-        pipeline: this.#pipelines[index],
-        bindGroup: this.#bind(index, externals),
-        dispatch: kernel.dispatch,
-        flops: kernel.flops,
-      };
+      this.#steps[index] = bind(
+        this.#shared.context,
+        this.#pipelines[index],
+        kernel,
+        this.#uniforms.at(index),
+        (_, binding) => this.#resource(resources[binding], externals),
+      );
     });
     this.#generation = arena.generation;
     this.#externals = externals;
     return this.#steps;
-  }
-
-  #bind(index: number, externals: Externals): GPUBindGroup {
-    const { kernel, resources } = this.plan.steps[index];
-    return this.#device.context.device.createBindGroup({
-      label: kernel.label,
-      layout: this.#pipelines[index].getBindGroupLayout(0),
-      entries: [
-        ...resources.map((resource, binding) => ({ binding, resource: this.#resource(resource, externals) })),
-        {
-          binding: resources.length,
-          resource: {
-            buffer: this.#shapes,
-            offset: index * shapeAlignment,
-            size: Object.keys(kernel.shape).length * 4,
-          },
-        },
-      ],
-    });
   }
 
   #resource(resource: Resource, externals: Externals): GPUBindingResource {
@@ -166,7 +130,7 @@ export class Program {
         return { buffer, size: bytes };
       }
       case 'constant':
-        return { buffer: this.#device.constants.get(resource.name) };
+        return { buffer: this.#shared.constants.get(resource.name) };
       case 'external': {
         const value = externals.get(resource.name);
         if (!value) throw new Error(`nothing is bound to '${resource.name}'`);
@@ -175,29 +139,6 @@ export class Program {
       }
     }
   }
-}
-
-/** Uniform buffers are bound at multiples of this. */
-const shapeAlignment = 256;
-
-/** The shapes of all steps. */
-function shapeWords({ steps }: Plan): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array((steps.length * shapeAlignment) / 4);
-  for (const [index, { kernel }] of steps.entries()) {
-    words.set(uniformWords(kernel.shape), (index * shapeAlignment) / 4);
-  }
-  return words;
-}
-
-async function uploadShapes(
-  plan: Plan,
-  context: GpuContext,
-): Promise<{ words: Uint32Array<ArrayBuffer>; buffer: GPUBuffer }> {
-  const words = shapeWords(plan);
-  const usage = bufferUsage.uniform | bufferUsage.copyTo;
-  const buffer = await allocate(context, { label: 'shapes', size: words.byteLength, usage });
-  context.device.queue.writeBuffer(buffer, 0, words);
-  return { words, buffer };
 }
 
 /** @throws DBNetError `limit-exceeded` if a kernel needs more workgroups along one dimension than the device has. */

@@ -76,7 +76,7 @@ export class ReadbackPool {
  * Waits for the commands that write `buffer` and gives its first `bytes` bytes, valid until it is unmapped.
  * @throws DBNetError `disposed`, `device-lost`; what the platform says of a buffer that was destroyed.
  */
-export async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
   assertUsable(context);
   try {
     await buffer.mapAsync(mapModeRead, 0, bytes);
@@ -90,7 +90,7 @@ export async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: num
 }
 
 /** Unmaps a buffer, mapped or not. Never fails. */
-export function unmap(buffer: GPUBuffer): void {
+function unmap(buffer: GPUBuffer): void {
   try {
     // Deno refuses to unmap what is not mapped.
     if (buffer.mapState !== 'unmapped') buffer.unmap();

@@ -3,11 +3,11 @@
  * reported, an abort is noticed, and no driver's watchdog strikes.
  */
 
+import { encode, type Step } from './bind.ts';
 import { assertUsable, type GpuContext } from './gpu-context.ts';
-import type { Step } from './program.ts';
 
 /** How much work goes into one submit: learnt from how long earlier ones took. */
-export class Pace {
+export class SubmitSize {
   /** Milliseconds that one submit should take at most. */
   static readonly target = 250;
   #flopsPerMs: number;
@@ -17,8 +17,8 @@ export class Pace {
     this.#flopsPerMs = context.software ? 2e6 : 2e8;
   }
 
-  get flopsPerSubmit(): number {
-    return this.#flopsPerMs * Pace.target;
+  get flops(): number {
+    return this.#flopsPerMs * SubmitSize.target;
   }
 
   observe(flops: number, ms: number): void {
@@ -28,7 +28,7 @@ export class Pace {
 }
 
 export interface RunOptions {
-  pace: Pace;
+  submitSize: SubmitSize;
   /** Commands that go into the last submit, after the last dispatch. */
   finish: (encoder: GPUCommandEncoder) => void;
   /** Called after each submit that is waited for, with floating-point operations done and in all. */
@@ -43,24 +43,20 @@ export interface RunOptions {
 export async function run(
   context: GpuContext,
   steps: readonly Step[],
-  { pace, finish, onProgress, signal }: RunOptions,
+  { submitSize, finish, onProgress, signal }: RunOptions,
 ): Promise<void> {
   const { device } = context;
   const total = steps.reduce((sum, { flops }) => sum + flops, 0);
-  const groups = group(steps, pace.flopsPerSubmit);
+  const submits = cutIntoSubmits(steps, submitSize.flops);
   let done = 0;
   onProgress?.(0, total);
-  for (const [index, steps] of groups.entries()) {
-    const last = index === groups.length - 1;
+  for (const [index, steps] of submits.entries()) {
+    const last = index === submits.length - 1;
     signal?.throwIfAborted();
     assertUsable(context);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const { pipeline, bindGroup, dispatch } of steps) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...dispatch);
-    }
+    encode(pass, steps);
     pass.end();
     if (last) finish(encoder);
     const start = performance.now();
@@ -68,14 +64,14 @@ export async function run(
     if (last) break;
     await device.queue.onSubmittedWorkDone();
     const flops = steps.reduce((sum, step) => sum + step.flops, 0);
-    pace.observe(flops, performance.now() - start);
+    submitSize.observe(flops, performance.now() - start);
     done += flops;
     onProgress?.(done, total);
   }
 }
 
 /** Cuts the steps, in order, into groups of at most `limit` floating-point operations (or of one step). */
-export function group(steps: readonly Step[], limit: number): Step[][] {
+export function cutIntoSubmits(steps: readonly Step[], limit: number): Step[][] {
   const groups: Step[][] = [];
   let room = 0;
   for (const step of steps) {

@@ -4,13 +4,19 @@
  * (`JSON.parse` silently keeps the last one).
  */
 
-import { failInvalid, quote } from './messages.ts';
+import { quote } from '../describe.ts';
+import { DBNetError } from '../errors.ts';
 
 const LONGEST_TOKEN = 32;
 const WHOLE_NUMBER = /^(?:0|[1-9][0-9]{0,15})$/;
 const TOKEN = /[\w.+-]+/y;
 const HEX4 = /[0-9a-fA-F]{4}/y;
 const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Throws a `DBNetError` of code `invalid-safetensors`. */
+export function failInvalid(message: string): never {
+  throw new DBNetError('invalid-safetensors', `Not a valid safetensors file: ${message}`);
+}
 
 /** Reads a JSON text from front to back. All methods throw `DBNetError` (`invalid-safetensors`). */
 export class HeaderCursor {
@@ -52,6 +58,14 @@ export class HeaderCursor {
     if (this.#close(']')) return;
     do item();
     while (this.#more(']', what));
+  }
+
+  /** Reads `null`, if it stands here. */
+  nothing(): boolean {
+    this.#skipSpace();
+    if (!this.#text.startsWith('null', this.#at)) return false;
+    this.#at += 4;
+    return true;
   }
 
   /** Reads a whole number from 0 to 2^53 - 1, written in digits only (no sign, point or exponent). */

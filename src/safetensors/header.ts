@@ -3,9 +3,9 @@
  * against the others and against the length of the file. Nothing is allocated by what a claim says.
  */
 
+import { countBytes, quote } from '../describe.ts';
 import { bitsOf, type Dtype, dtypeNames, isDtype } from './dtypes.ts';
-import { HeaderCursor } from './header-cursor.ts';
-import { countBytes, failInvalid, quote, showShape } from './messages.ts';
+import { failInvalid, HeaderCursor } from './header-cursor.ts';
 
 /** What the header says of one tensor. */
 export interface TensorInfo {
@@ -56,6 +56,8 @@ export function parseHeader(
 }
 
 function readMetadata(cursor: HeaderCursor, metadata: Record<string, string>): void {
+  // As much as none, to the reference implementation too.
+  if (cursor.nothing()) return;
   cursor.object(METADATA_KEY, (key) => {
     metadata[key] = cursor.string(`${METADATA_KEY}, the value of ${quote(key)}`);
   });
@@ -113,6 +115,14 @@ function readNumbers(cursor: HeaderCursor, what: string, most = Number.POSITIVE_
     numbers.push(cursor.wholeNumber(what));
   });
   return numbers;
+}
+
+const MOST_DIMENSIONS = 12;
+
+/** A shape as `[64, 3, 7, 7]`, cut when it is very long. */
+export function showShape(shape: readonly number[]): string {
+  const shown = shape.slice(0, MOST_DIMENSIONS).join(', ');
+  return shape.length > MOST_DIMENSIONS ? `[${shown}, ... ${shape.length} sides]` : `[${shown}]`;
 }
 
 /** Elements and bytes of a shape, whatever the order of its sides: a zero does not hide an overflow. */

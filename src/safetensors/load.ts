@@ -4,8 +4,11 @@
  * `file:`, `http:`, `https:`, `data:` or `blob:`.
  */
 
+import { abortSignal, callback, checkOptions, type Kinds } from '../check.ts';
+import { quote } from '../describe.ts';
+import { DBNetError } from '../errors.ts';
+import { kindOf } from '../kind-of.ts';
 import { viewBytes } from './bytes.ts';
-import { failArgument, kindOf, quote } from './messages.ts';
 import { fileSystem, readFile } from './read-file.ts';
 import { failLoad, type LoadOptions, readStream, reasonOf } from './read-stream.ts';
 
@@ -14,6 +17,8 @@ export type { LoadOptions, LoadProgress } from './read-stream.ts';
 /** What bytes can be loaded from. */
 export type BytesSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;
 
+const loadKinds: Kinds<LoadOptions> = { onProgress: callback, signal: abortSignal };
+
 const SCHEMES = /^(?:file|https?|data|blob):/i;
 /** A scheme of two letters or more and two slashes: no path looks like this, Windows' `C:\` least of all. */
 const OTHER_SCHEME = /^[a-z][a-z0-9+.-]+:\/\//i;
@@ -21,7 +26,7 @@ const LONGEST_ADDRESS = 200;
 
 /**
  * Loads a file into memory, in one buffer where its length is known beforehand. Bytes that are in memory
- * already are returned without a copy.
+ * already are returned without a copy, unless it is shared memory.
  * @throws DBNetError `load-failed` (missing file, HTTP error, empty or used body, broken connection), with
  *   the address, the status and what to do; `invalid-argument` for another source. An abort rejects with the
  *   signal's reason.
@@ -30,7 +35,8 @@ const LONGEST_ADDRESS = 200;
  *   onProgress: ({ done, total }) => console.log(`${done} of ${total ?? '?'} bytes`),
  * });
  */
-export async function loadBytes(source: BytesSource, options: LoadOptions = {}): Promise<Uint8Array> {
+export async function loadBytes(source: BytesSource, given: LoadOptions = {}): Promise<Uint8Array> {
+  const options = checkOptions(given, loadKinds);
   options.signal?.throwIfAborted();
   if (typeof source === 'string') return loadAddress(source, options);
   switch (kindOf(source)) {
@@ -47,9 +53,9 @@ export async function loadBytes(source: BytesSource, options: LoadOptions = {}):
     case 'Uint8Array':
       return fromMemory(viewBytes(source as ArrayBuffer | Uint8Array), options);
     default:
-      return failArgument(
-        'A file must be given as a string, URL, Response, Blob, ArrayBuffer or Uint8Array, not as ' +
-          `${kindOf(source)}.`,
+      throw new DBNetError(
+        'invalid-argument',
+        `A file must be given as a string, URL, Response, Blob, ArrayBuffer or Uint8Array, not as ${kindOf(source)}.`,
       );
   }
 }
@@ -62,7 +68,12 @@ function fromMemory(bytes: Uint8Array, { onProgress, signal }: LoadOptions): Uin
 
 async function loadAddress(source: string | URL, options: LoadOptions): Promise<Uint8Array> {
   const text = String(source);
-  if (text === '') failArgument('A file must be given as a path or a URL, not as an empty string.');
+  if (text === '') {
+    throw new DBNetError(
+      'invalid-argument',
+      'A file must be given as a path or a URL, not as an empty string.',
+    );
+  }
   const fs = fileSystem();
   if (!fs) return loadUrl(text, options);
   if (SCHEMES.test(text)) {
@@ -70,7 +81,10 @@ async function loadAddress(source: string | URL, options: LoadOptions): Promise<
     return url.protocol === 'file:' ? readFile(fs, url, options) : loadUrl(url.href, options);
   }
   if (typeof source !== 'string' || OTHER_SCHEME.test(text)) {
-    failArgument(`Expected a path or a URL of file:, http:, https:, data: or blob:, found ${quote(text)}.`);
+    throw new DBNetError(
+      'invalid-argument',
+      `Expected a path or a URL of file:, http:, https:, data: or blob:, found ${quote(text)}.`,
+    );
   }
   return readFile(fs, source, options);
 }
@@ -79,7 +93,10 @@ function parseUrl(text: string): URL {
   try {
     return new URL(text);
   } catch {
-    return failArgument(`Expected a path or a URL, found ${quote(text)}, which is not a valid URL.`);
+    throw new DBNetError(
+      'invalid-argument',
+      `Expected a path or a URL, found ${quote(text)}, which is not a valid URL.`,
+    );
   }
 }
 

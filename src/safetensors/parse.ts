@@ -2,15 +2,25 @@
  * @file The safetensors reader. Layout of a file: header length (u64, little-endian), header (JSON, UTF-8),
  * the tensors' bytes without gaps. It trusts nothing: a file is read either whole and consistent, or not.
  * Source: the format's description in huggingface/safetensors.
+ *
+ * Where the reference implementation (the crate `safetensors`) is more generous:
+ * - A name or a metadata key that occurs twice: refused. The crate takes the last one; another reader may take the
+ *   first, so that what was checked is not what runs. The format's description disallows it.
+ * - White space before the opening brace: refused, as the description says that the header begins with it.
+ * - `"__metadata__": null`: read as none, as the crate does; it cannot mean anything else.
+ * - A field of a tensor besides dtype, shape and data_offsets: refused. The crate skips it; it could change what the
+ *   bytes mean (a scale, a layout), which would be wrong in silence.
+ * - A side of 0 beside sides whose product overflows: refused in any order. The crate takes [0, 2^40, 2^40] and refuses
+ *   [2^40, 2^40, 0]; no tensor needs such a shape, and its strides overflow.
  */
 
+import { countBytes, describe, quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { viewBytes } from './bytes.ts';
 import { toFloat32 } from './convert.ts';
 import { isFloatDtype } from './dtypes.ts';
 import { parseHeader, type TensorInfo } from './header.ts';
-import { countBytes, failArgument, failInvalid, quote } from './messages.ts';
-import { adviseOnContent } from './sniff.ts';
+import { failInvalid } from './header-cursor.ts';
 
 /** Bytes of the header length at the start of the file. */
 export const LENGTH_BYTES = 8;
@@ -60,9 +70,12 @@ export function parseSafetensors(bytes: ArrayBuffer | Uint8Array): Safetensors {
 
   const find = (name: string): TensorInfo => {
     const info = tensors.get(name);
-    if (info === undefined)
-      failArgument(`There is no tensor ${quote(String(name))} in the file: ${listNames(tensors)}.`);
-    return info;
+    if (info !== undefined) return info;
+    const sought = typeof name === 'string' ? quote(name) : `named ${describe(name)}`;
+    throw new DBNetError(
+      'invalid-argument',
+      `There is no tensor ${sought} in the file: ${listNames(tensors)}.`,
+    );
   };
   const view = ({ byteOffset, byteLength }: TensorInfo): Uint8Array =>
     new Uint8Array(file.buffer, file.byteOffset + byteOffset, byteLength);
@@ -126,20 +139,55 @@ function decoder(): TextDecoder {
   return new TextDecoder('utf-8', { fatal: true });
 }
 
-/** The last byte of the shortest prefix that no continuation makes valid, by bisection. */
+/** The last byte of the shortest prefix that no continuation makes valid. */
 function firstInvalid(bytes: Uint8Array): number {
-  let valid = 0;
-  let invalid = bytes.length + 1;
-  while (invalid - valid > 1) {
-    const middle = (valid + invalid) >> 1;
+  // One decoder looks at pieces, and at what is wrong a second one byte by byte: no byte is read more than twice.
+  const pieceAt = firstRefused(bytes, PIECE_BYTES);
+  // Before a piece that is wrong all is right, but its last character may go on in it.
+  let start = Math.max(0, pieceAt - 1);
+  while (start > 0 && (bytes[start] & 0xc0) === 0x80) start--;
+  return start + firstRefused(bytes.subarray(start, pieceAt + PIECE_BYTES), 1);
+}
+
+/** Where the first piece begins with which a stream is no UTF-8; the length if none is. */
+function firstRefused(bytes: Uint8Array, pieceBytes: number): number {
+  const stream = decoder();
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
     try {
-      decoder().decode(bytes.slice(0, middle), { stream: true });
-      valid = middle;
+      stream.decode(bytes.slice(at, at + pieceBytes), { stream: true });
     } catch {
-      invalid = middle;
+      return at;
     }
   }
-  return valid;
+  return bytes.length;
+}
+
+/** Bytes that are decoded at once where a header is searched. */
+const PIECE_BYTES = 1 << 14;
+
+/** The first bytes of common mistakes, as Latin-1 text, and what to do about each. */
+const MISTAKES: ReadonlyArray<readonly [RegExp, string]> = [
+  [
+    /^\s*<(?:!doctype|html|head|body|!--|\?xml)/i,
+    'It begins like an HTML or XML page: the address gives a page (an error, a login or a listing), not the file.',
+  ],
+  [
+    /^version https:\/\/git-lfs/,
+    'It is a Git LFS pointer: run "git lfs pull", or use the address of the raw file.',
+  ],
+  [/^PK/, 'It is a ZIP archive, as PyTorch checkpoints (.pt, .pth) are: convert it to safetensors.'],
+  [/^\x80/, 'It begins like a Python pickle (.pt, .pth, .pkl): convert it to safetensors.'],
+  [
+    /^\s*[{[]\s*["{]/,
+    'It begins like plain JSON: an error message of the server, or the index of a checkpoint in parts.',
+  ],
+];
+
+/** Advice for bytes that do not begin as a safetensors file does; empty where nothing is recognised. */
+function adviseOnContent(bytes: Uint8Array): string {
+  const first = String.fromCharCode(...bytes.subarray(0, 64));
+  const advice = MISTAKES.find(([pattern]) => pattern.test(first))?.[1];
+  return advice === undefined ? '' : ` ${advice}`;
 }
 
 const MOST_NAMES = 8;

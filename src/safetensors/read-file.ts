@@ -61,8 +61,7 @@ export async function readFile(
 }
 
 function explain(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const name = cause instanceof Error ? cause.name : '';
+  const { code, name } = (cause ?? {}) as { code?: unknown; name?: unknown };
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return 'there is no such file. Check the path; a relative one starts at the current folder.';
   }

@@ -1,7 +1,8 @@
 /** @file Bytes from a stream (a response's or a file's), with progress, and stopped by a signal at once. */
 
+import { countBytes } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
-import { countBytes, kindOf } from './messages.ts';
+import { kindOf } from '../kind-of.ts';
 
 /** Options of {@link loadBytes}. */
 export interface LoadOptions {
@@ -98,8 +99,12 @@ async function readChunk(
 
 /** The message of an error; `fetch` keeps the one that says something in `cause`. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
+  return messageOf((error as { cause?: unknown } | undefined)?.cause) || messageOf(error) || String(error);
+}
+
+/** Read by its shape: the system's errors are of the main realm, wherever this runs. */
+function messageOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : '';
 }
 
 /** Fills one buffer where the length is known; keeps the chunks where it is not, or was announced too short. */

@@ -1,6 +1,10 @@
 /** @file The safetensors writer, for 32-bit floats. */
 
-import { countBytes, failArgument, kindOf, quote, showShape } from './messages.ts';
+import { check, record } from '../check.ts';
+import { countBytes, quote } from '../describe.ts';
+import { DBNetError } from '../errors.ts';
+import { isTypedArray, kindOf } from '../kind-of.ts';
+import { showShape } from './header.ts';
 import { LENGTH_BYTES, MAX_HEADER_BYTES } from './parse.ts';
 
 /** A tensor to be written. */
@@ -34,7 +38,10 @@ export function writeSafetensors(
   if (metadata !== undefined) members.push(`"__metadata__":${metadataJson(metadata)}`);
   const names = new Set<string>();
   let end = 0;
-  for (const [name, tensor] of pairs) {
+  for (const pair of pairs) {
+    if (!Array.isArray(pair))
+      failArgument(`Tensors must be given as pairs of a name and a tensor, not as ${kindOf(pair)}.`);
+    const [name, tensor] = pair;
     checkTensor(name, tensor);
     if (names.has(name)) failArgument(`The tensor ${quote(name)} is given twice.`);
     names.add(name);
@@ -63,13 +70,18 @@ export function writeSafetensors(
   return file;
 }
 
+function failArgument(message: string): never {
+  throw new DBNetError('invalid-argument', message);
+}
+
 function isIterable(
   tensors: Readonly<Record<string, TensorData>> | Iterable<readonly [string, TensorData]>,
 ): tensors is Iterable<readonly [string, TensorData]> {
-  if (typeof tensors !== 'object' || tensors === null) {
+  const iterable = typeof tensors === 'object' && tensors !== null && Symbol.iterator in tensors;
+  if (!iterable && !record.is(tensors)) {
     failArgument(`Tensors must be given by name, as an object or as pairs, not as ${kindOf(tensors)}.`);
   }
-  return Symbol.iterator in tensors;
+  return iterable;
 }
 
 function checkTensor(name: string, tensor: TensorData): void {
@@ -78,9 +90,12 @@ function checkTensor(name: string, tensor: TensorData): void {
   if (name === '__metadata__')
     failArgument(`${what}: the format keeps this name for its metadata; use another.`);
   if (tensor?.dtype !== 'F32') {
-    failArgument(`${what}: expected dtype F32, found ${quote(String(tensor?.dtype))}.`);
+    const dtype: unknown = tensor?.dtype;
+    failArgument(
+      `${what}: expected dtype F32, found ${quote(typeof dtype === 'object' ? kindOf(dtype) : String(dtype))}.`,
+    );
   }
-  if (!(tensor.data instanceof Float32Array)) {
+  if (!isTypedArray(tensor.data, 'Float32Array')) {
     failArgument(`${what}: expected its data as a Float32Array, found ${kindOf(tensor.data)}.`);
   }
   if (
@@ -101,7 +116,7 @@ function checkTensor(name: string, tensor: TensorData): void {
 }
 
 function metadataJson(metadata: Readonly<Record<string, string>>): string {
-  const members = Object.entries(metadata).map(([key, value]) => {
+  const members = Object.entries(check<object>('metadata', metadata, record)).map(([key, value]) => {
     checkText(key, 'A metadata key');
     checkText(value, `The metadata value of ${quote(key)}`);
     return `${JSON.stringify(key)}:${JSON.stringify(value)}`;

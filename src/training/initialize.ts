@@ -1,6 +1,6 @@
 /** @file Random weights to start training from, by the rules of the authors' code. */
 
-import { invalid } from '../describe.ts';
+import { mismatch } from '../check.ts';
 import { Random } from './augmentation/random.ts';
 
 /**
@@ -63,7 +63,7 @@ function rule(
       }
     }
   }
-  throw invalid(
+  throw mismatch(
     'shapes',
     'parameters of a DB-ResNet-18 (see parameterShapes())',
     `${name} [${shape.join(', ')}]`,

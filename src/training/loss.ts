@@ -1,6 +1,6 @@
 /** @file The two losses by name: of the authors' code, and of the paper. */
 
-import { invalid } from '../describe.ts';
+import { atLeast, check, checkRecord, either, type Kinds, kind, object, oneOf } from '../check.ts';
 import type { DbLoss } from '../kernels/training/db-loss.ts';
 
 /**
@@ -22,32 +22,28 @@ const losses: Record<'authors' | 'paper', Omit<DbLoss, 'k'>> = {
   },
 };
 
+const lossNames = oneOf('authors', 'paper');
+const lossOption = either(lossNames, kind<Exclude<LossOption, string>>('its parts', object.is));
+const weightKinds: Kinds<DbLoss['weights']> = {
+  probability: atLeast(0),
+  binary: atLeast(0),
+  threshold: atLeast(0),
+};
+const partKinds: Kinds<Omit<DbLoss, 'k'>> = {
+  weights: kind('an object', object.is),
+  binary: oneOf('dice', 'bce'),
+  negativeRatio: atLeast(0),
+};
+
 /** @throws DBNetError `invalid-argument` for what is no loss. */
 export function resolveLoss(option: LossOption, k: number): DbLoss {
-  if (typeof option === 'string') {
-    if (!Object.hasOwn(losses, option)) throw invalid('loss', "'authors', 'paper' or its parts", option);
-    return { ...losses[option], k };
-  }
-  if (typeof option !== 'object' || option === null) {
-    throw invalid('loss', "'authors', 'paper' or its parts", option);
-  }
-  const known = Object.keys(losses.authors);
-  const unknown = Object.keys(option).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw invalid(`loss.${unknown}`, `one of ${known.join(', ')}`, unknown);
-  const loss = {
+  check('Option loss', option, lossOption);
+  if (lossNames.is(option)) return { ...losses[option], k };
+  const { weights = {}, ...parts } = checkRecord('Option loss', option, partKinds);
+  return {
     ...losses.authors,
-    ...option,
-    weights: { ...losses.authors.weights, ...option.weights },
+    ...parts,
+    weights: { ...losses.authors.weights, ...checkRecord('Option loss.weights', weights, weightKinds) },
     k,
   };
-  for (const [name, value] of [
-    ...Object.entries(loss.weights).map(([key, weight]) => [`weights.${key}`, weight] as const),
-    ['negativeRatio', loss.negativeRatio] as const,
-  ]) {
-    if (!(Number.isFinite(value) && value >= 0))
-      throw invalid(`loss.${name}`, 'a number of at least 0', value);
-  }
-  if (loss.binary !== 'dice' && loss.binary !== 'bce')
-    throw invalid('loss.binary', "'dice' or 'bce'", loss.binary);
-  return loss;
 }

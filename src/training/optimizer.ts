@@ -1,6 +1,17 @@
 /** @file Optimizers and the schedule of their learning rate: options, defaults, and what they come to at a step. */
 
-import { invalid } from '../describe.ts';
+import {
+  atLeast,
+  below,
+  between,
+  check,
+  checkComplete,
+  checkRecord,
+  type Kinds,
+  kind,
+  object,
+  oneOf,
+} from '../check.ts';
 
 interface Common {
   /** Learning rate before the schedule. */
@@ -62,56 +73,49 @@ const adamWDefaults: AdamWOptimizer = {
 
 const defaults = { sgd: sgdDefaults, adamw: adamWDefaults };
 
+const aboveZero = kind<number>('a finite number above 0', (value) => atLeast(Number.MIN_VALUE).is(value));
+
+const common: Kinds<Common> = {
+  learningRate: atLeast(0),
+  weightDecay: atLeast(0),
+  warmupSteps: atLeast(0),
+  clipNorm: aboveZero,
+  averageDecay: below(0, 1),
+  schedule: kind('an object', object.is),
+};
+const optimizers = {
+  sgd: { kind: oneOf('sgd'), ...common, momentum: below(0, 1) } satisfies Kinds<SgdOptimizer>,
+  // Without an epsilon the first step of a weight whose gradient is 0 is 0 / 0.
+  adamw: {
+    kind: oneOf('adamw'),
+    ...common,
+    beta1: below(0, 1),
+    beta2: below(0, 1),
+    epsilon: kind<number>('a number above 0, at most 1', between(Number.MIN_VALUE, 1).is),
+  } satisfies Kinds<AdamWOptimizer>,
+};
+const schedules: Kinds<NonNullable<Common['schedule']>> = {
+  kind: oneOf('poly'),
+  steps: atLeast(1),
+  power: atLeast(0),
+};
+
 /** @throws DBNetError `invalid-argument` for what is no optimizer. */
 export function resolveOptimizer(options: OptimizerOptions): Optimizer {
-  if (typeof options !== 'object' || options === null || !Object.hasOwn(defaults, options.kind)) {
-    throw invalid('optimizer', "{ kind: 'sgd' | 'adamw', learningRate, ... }", options);
-  }
-  const known = [...Object.keys(defaults[options.kind]), 'clipNorm', 'averageDecay', 'schedule'];
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw invalid(`optimizer.${unknown}`, `one of ${known.join(', ')} for '${options.kind}'`, unknown);
-  }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const { schedule } = options;
-  const resolved = {
-    ...defaults[options.kind],
-    ...given,
-    ...(schedule ? { schedule: { power: 0.9, ...schedule } } : {}),
-  } as Optimizer;
-  const within = (name: string, value: unknown, low: number, high: number, open: 'closed' | 'open') => {
-    const fits =
-      typeof value === 'number' && value >= low && (open === 'open' ? value < high : value <= high);
-    if (!fits) {
-      const bound =
-        high === Number.POSITIVE_INFINITY
-          ? `at least ${low}`
-          : `from ${low} to ${open === 'open' ? 'below ' : ''}${high}`;
-      throw invalid(`optimizer.${name}`, `a number ${bound}`, value);
-    }
-  };
-  const infinite = Number.POSITIVE_INFINITY;
-  within('learningRate', resolved.learningRate, 0, infinite, 'open');
-  within('weightDecay', resolved.weightDecay, 0, infinite, 'open');
-  within('warmupSteps', resolved.warmupSteps, 0, infinite, 'open');
-  if (resolved.kind === 'sgd') {
-    within('momentum', resolved.momentum, 0, 1, 'open');
-  } else {
-    within('beta1', resolved.beta1, 0, 1, 'open');
-    within('beta2', resolved.beta2, 0, 1, 'open');
-    within('epsilon', resolved.epsilon, 0, 1, 'closed');
-  }
-  if (resolved.clipNorm !== undefined)
-    within('clipNorm', resolved.clipNorm, Number.MIN_VALUE, infinite, 'open');
-  if (resolved.averageDecay !== undefined) within('averageDecay', resolved.averageDecay, 0, 1, 'open');
-  if (resolved.schedule !== undefined) {
-    if (resolved.schedule.kind !== 'poly')
-      throw invalid('optimizer.schedule.kind', "'poly'", resolved.schedule.kind);
-    within('schedule.steps', resolved.schedule.steps, 1, infinite, 'open');
-    within('schedule.power', resolved.schedule.power, 0, infinite, 'open');
+  const { kind: name } = check('Option optimizer', options, optimizerObject);
+  const given = checkRecord<Optimizer>('Option optimizer', options, optimizers[name]);
+  const resolved = { ...defaults[name], ...given } as Optimizer;
+  if (given.schedule !== undefined) {
+    const schedule: object = given.schedule;
+    resolved.schedule = checkComplete('Option optimizer.schedule', { power: 0.9, ...schedule }, schedules);
   }
   return resolved;
 }
+
+const optimizerObject = kind<OptimizerOptions>(
+  "{ kind: 'sgd' | 'adamw', learningRate, ... }",
+  (value) => object.is(value) && oneOf('sgd', 'adamw').is(value.kind),
+);
 
 /** The learning rate of a step, counted from 0. */
 export function learningRateAt(optimizer: Optimizer, step: number): number {

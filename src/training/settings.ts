@@ -1,11 +1,39 @@
 /** @file Settings of a training run: defaults, checks, and whether those of a resumed run are the same. */
 
-import { invalid } from '../describe.ts';
+import {
+  object as anObject,
+  anything,
+  checkOptions,
+  either,
+  type Kinds,
+  kind,
+  mismatch,
+  oneOf,
+  whole,
+} from '../check.ts';
 import { resolveLabelOptions } from '../labels/options.ts';
 import { withDefaults } from './augmentation/augment-options.ts';
+import type { CropOptions } from './label-fates.ts';
 import { resolveLoss } from './loss.ts';
 import { resolveOptimizer } from './optimizer.ts';
 import type { TrainingSettings } from './types.ts';
+
+const object = kind<never>('an object', anObject.is);
+
+/** The kinds of the settings; what is in the objects among them is checked where they are used. */
+export const settingsKinds: Kinds<TrainingSettings> = {
+  optimizer: object,
+  loss: anything,
+  batchNorm: oneOf('frozen', 'batch'),
+  // Below 64 the deepest map of a single crop is one pixel, which has no variance.
+  cropSize: kind('a multiple of 32 from 64', (value) => whole(64).is(value) && value % 32 === 0),
+  seed: whole(0),
+  augment: either(
+    object,
+    kind<false>('false', (value) => value === false),
+  ),
+  labels: object,
+};
 
 /** Defaults filled in. @throws DBNetError `invalid-argument`. */
 export function resolveSettings(given: TrainingSettings): Required<TrainingSettings> {
@@ -17,23 +45,11 @@ export function resolveSettings(given: TrainingSettings): Required<TrainingSetti
     seed = 0,
     augment = {},
     labels = { clipping: 'exact' },
-  } = given;
-  if (batchNorm !== 'frozen' && batchNorm !== 'batch') {
-    throw invalid('batchNorm', "'frozen' or 'batch'", batchNorm);
-  }
-  // Below 64 the deepest map of a single crop is one pixel, which has no variance.
-  if (!Number.isInteger(cropSize) || cropSize < 64 || cropSize % 32 !== 0) {
-    throw invalid('cropSize', 'a multiple of 32 from 64', cropSize);
-  }
-  if (!Number.isSafeInteger(seed) || seed < 0) throw invalid('seed', 'a whole number from 0', seed);
-  if (augment !== false && (typeof augment !== 'object' || augment === null)) {
-    throw invalid('augment', 'an object or false', augment);
-  }
-  if (typeof labels !== 'object' || labels === null) throw invalid('labels', 'an object', labels);
+  } = checkOptions(given, settingsKinds);
   // Checked now, not at the first step.
   resolveLoss(loss, 50);
-  if (augment !== false) withDefaults(augment);
-  resolveLabelOptions(labels);
+  if (augment !== false) withDefaults(augment, 'Option augment');
+  resolveLabelOptions(labels, 'Option labels');
   return { optimizer: resolveOptimizer(optimizer), loss, batchNorm, cropSize, seed, augment, labels };
 }
 
@@ -50,8 +66,8 @@ export function sameSettings(
   const resolved = resolveSettings(saved);
   for (const key of Object.keys(stated) as (keyof TrainingSettings)[]) {
     if (canonical(wanted[key]) === canonical(resolved[key])) continue;
-    throw invalid(
-      key,
+    throw mismatch(
+      `Option ${key}`,
       `${canonical(resolved[key])} as in the state that is resumed (start from it as \`weights\` to change settings)`,
       canonical(wanted[key]),
     );
@@ -66,4 +82,9 @@ function canonical(value: unknown): string {
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   );
+}
+
+/** How a trainer with these settings draws crops. */
+export function cropOptions({ cropSize, seed, augment, labels }: Required<TrainingSettings>): CropOptions {
+  return { cropSize, seed, augment: augment === false ? { augment: false } : augment, labels };
 }

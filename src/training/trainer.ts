@@ -1,20 +1,30 @@
 /** @file The public face of training: samples in, a smaller loss and weights out. */
 
-import { invalid } from '../describe.ts';
+import {
+  abortSignal,
+  anything,
+  callback,
+  check,
+  checkOptions,
+  type Kinds,
+  kind,
+  mismatch,
+  oneOf,
+} from '../check.ts';
 import { readRecipe } from '../detector/recipe.ts';
 import { Turns } from '../detector/turns.ts';
 import { DBNetError } from '../errors.ts';
 import { readCheckpoint } from '../graph/checkpoint.ts';
 import { dbResNet18, parameterShapes } from '../graph/dbnet.ts';
 import { parts } from '../kernels/training/db-loss.ts';
-import { type AdapterDescription, assertUsable, openDevice } from '../runtime/gpu-context.ts';
+import { type AdapterDescription, assertUsable, gpuKinds, openDevice } from '../runtime/gpu-context.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
 import { makeBatch } from './batch.ts';
 import { initialize } from './initialize.ts';
 import { resolveLoss } from './loss.ts';
 import { learningRateAt, type Optimizer, resolveOptimizer } from './optimizer.ts';
-import { resolveSettings, sameSettings } from './settings.ts';
+import { cropOptions, resolveSettings, sameSettings, settingsKinds } from './settings.ts';
 import { readState, restoreArrays, stateFile, weightsFile } from './state-file.ts';
 import { TrainingEngine } from './training-engine.ts';
 import type {
@@ -25,6 +35,11 @@ import type {
   TrainingSample,
   TrainingSettings,
 } from './types.ts';
+
+interface StepOptions {
+  onProgress?: OnTrainingProgress;
+  signal?: AbortSignal;
+}
 
 /** What random weights say of their own use: ImageNet's mean and standard deviation, RGB. */
 const freshMetadata = {
@@ -86,10 +101,9 @@ export class Trainer {
    *   `incompatible-weights`, `missing-threshold-head`, `gpu-error`; the signal's reason.
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    checkOptions(options);
-    const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = options;
+    const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = checkCreate(options);
     signal?.throwIfAborted();
-    const source = weights ?? resume;
+    const source = weights === undefined ? resume : weights;
     const bytes = source === undefined ? undefined : await load(source, onProgress, signal);
     const resumed = resume === undefined || bytes === undefined ? undefined : await readState(bytes);
     const state = resumed?.state;
@@ -134,29 +148,21 @@ export class Trainer {
   }
 
   /**
-   * One step of the optimizer on a batch. The first with a number of samples compiles for it.
-   * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image, or no text in
-   *   the whole batch), `limit-exceeded` or `gpu-error` (saying what would fit), `disposed`, `device-lost`; the signal's
-   *   reason: the weights are those before the step. `training-diverged` for a loss or gradient that is not finite: the
-   *   trainer stops with the last weights whose loss was finite.
+   * One step of the optimizer on a batch. The first with a number of samples compiles for it. Crops that show no pixel of
+   * text are drawn again.
+   * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image),
+   *   `nothing-to-learn` (no pixel of text in 10 draws of the batch: it is no step), `limit-exceeded` or `gpu-error`
+   *   (saying what would fit), `disposed`, `device-lost`; the signal's reason: the weights are those before the step.
+   *   `training-diverged` for a loss or gradient that is not finite: the trainer stops with the last weights whose loss
+   *   was finite.
    */
-  step(
-    samples: readonly TrainingSample[],
-    options: { onProgress?: OnTrainingProgress; signal?: AbortSignal } = {},
-  ): Promise<StepResult> {
+  step(samples: readonly TrainingSample[], options: StepOptions = {}): Promise<StepResult> {
     return this.#turn(async () => {
       if (this.#diverged) throw this.#diverged;
-      const { onProgress, signal } = options;
+      const { onProgress, signal } = checkOptions(options, callKinds);
       signal?.throwIfAborted();
       const start = performance.now();
-      const { cropSize, seed, augment, labels } = this.settings;
-      const batch = await makeBatch(samples, {
-        cropSize,
-        seed,
-        step: this.#step,
-        augment: augment === false ? { augment: false } : augment,
-        labels,
-      });
+      const batch = await makeBatch(samples, { ...cropOptions(this.settings), step: this.#step });
       const began = performance.now();
       const { loss, gradientNorm, finite } = await this.#engine.step(batch, this.#step, {
         onProgress: (stage, done, total) => onProgress?.({ stage, done, total }),
@@ -189,7 +195,7 @@ export class Trainer {
   maps(): Promise<BatchMaps> {
     return this.#turn(async () => {
       const last = await this.#engine.readLogits();
-      if (!last) throw invalid('maps()', 'a step before it', 'none');
+      if (!last) throw mismatch('maps()', 'a step before it', 'none');
       const { logits, count } = last;
       const half = logits.length / 2;
       const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -220,13 +226,15 @@ export class Trainer {
    * Everything that the next step depends on, for `create({ resume })`: bit for bit the same as if it had never
    * stopped, on the same adapter. `TextDetector` loads it too.
    * @param note what else is to be kept in it, as JSON (metadata `training`, key `note`); a resumed trainer ignores it
-   * @throws DBNetError `training-diverged` if it has, `disposed`, `device-lost`.
+   * @throws DBNetError `training-diverged` if it has, `invalid-argument` for a note that JSON cannot hold, `disposed`,
+   *   `device-lost`.
    */
   saveState(note?: unknown): Promise<Uint8Array> {
-    return this.#turn(() => {
+    return this.#turn(async () => {
+      if (note !== undefined) check('note', note, json);
       if (this.#diverged) throw this.#diverged;
       const state = { step: this.#step, settings: this.settings, note };
-      return stateFile(this.#engine.arrays, this.#metadata, state);
+      return await stateFile(this.#engine.arrays, this.#metadata, state);
     });
   }
 
@@ -268,32 +276,31 @@ export class Trainer {
   }
 }
 
-const optionKeys = [
-  'weights',
-  'init',
-  'resume',
-  'gpu',
-  'device',
-  'input',
-  'onProgress',
-  'signal',
-  'optimizer',
-  'loss',
-  'batchNorm',
-  'cropSize',
-  'seed',
-  'augment',
-  'labels',
-];
+const callKinds: Kinds<StepOptions> = { onProgress: callback, signal: abortSignal };
+const createKinds: Kinds<TrainerOptions> = {
+  weights: anything,
+  init: oneOf('random'),
+  resume: anything,
+  ...gpuKinds,
+  input: anything,
+  ...callKinds,
+  ...settingsKinds,
+};
 
-function checkOptions(options: TrainerOptions): void {
-  if (typeof options !== 'object' || options === null) throw invalid('of create()', 'an object', options);
-  const unknown = Object.keys(options).find((key) => !optionKeys.includes(key));
-  if (unknown !== undefined) throw invalid(unknown, `one of ${optionKeys.join(', ')} in create()`, unknown);
-  const { weights, init, resume } = options;
-  if (init !== undefined && init !== 'random') throw invalid('init', "'random'", init);
-  const starts = [weights, init, resume].filter((start) => start !== undefined).length;
-  if (starts !== 1) throw invalid('of create()', 'one of weights, init and resume', `${starts} of them`);
+const json = kind('what JSON can hold', (value) => {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+});
+
+function checkCreate(options: TrainerOptions): Partial<TrainerOptions> {
+  const given = checkOptions(options, createKinds);
+  const starts = ['weights', 'init', 'resume'].filter((start) => Object.hasOwn(given, start)).length;
+  if (starts !== 1)
+    throw mismatch('options', 'one of weights, init and resume', `${starts || 'none'} of them`);
+  return given;
 }
 
 function load(

@@ -12,12 +12,13 @@ import { type DbLoss, parts, pixelLimit } from '../kernels/training/db-loss.ts';
 import { verdict } from '../kernels/training/gradient-norm.ts';
 import { adamWUniforms, sgdUniforms } from '../kernels/training/optimizer-step.ts';
 import { Arena } from '../runtime/arena.ts';
+import type { Step } from '../runtime/bind.ts';
 import { bufferUsage, ConstantStore } from '../runtime/constants.ts';
 import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
 import { PipelineCache } from '../runtime/pipelines.ts';
-import { type Externals, Program, type Step } from '../runtime/program.ts';
+import { type Externals, Program } from '../runtime/program.ts';
 import { ReadbackPool } from '../runtime/readback.ts';
-import { Pace, type RunOptions, run } from '../runtime/run.ts';
+import { type RunOptions, run, SubmitSize } from '../runtime/run.ts';
 import type { Batch } from './batch.ts';
 import { type Demand, doesNotFit } from './memory.ts';
 import { learningRateAt, type Optimizer } from './optimizer.ts';
@@ -70,7 +71,7 @@ export class TrainingEngine {
   readonly #constants: ConstantStore;
   readonly #arena: Arena;
   readonly #readback: ReadbackPool;
-  readonly #pace: Pace;
+  readonly #submitSize: SubmitSize;
   readonly #programs = new Map<number, Built>();
   /** What ran last, while its activations are there. */
   #last: { program: Program; count: number } | undefined;
@@ -83,7 +84,7 @@ export class TrainingEngine {
     this.#constants = new ConstantStore(context);
     this.#arena = new Arena(context);
     this.#readback = new ReadbackPool(context);
-    this.#pace = new Pace(context);
+    this.#submitSize = new SubmitSize(context);
   }
 
   /** @throws DBNetError `gpu-error` if the parameters and the optimizer's state do not fit. */
@@ -180,12 +181,12 @@ export class TrainingEngine {
   async #run(
     steps: readonly Step[],
     updateFrom: number,
-    { finish, onProgress, signal }: Omit<RunOptions, 'pace'>,
+    { finish, onProgress, signal }: Omit<RunOptions, 'submitSize'>,
   ): Promise<void> {
-    const pace = this.#pace;
-    await run(this.context, steps.slice(0, updateFrom), { pace, finish: () => {}, onProgress, signal });
+    const submitSize = this.#submitSize;
+    await run(this.context, steps.slice(0, updateFrom), { submitSize, finish: () => {}, onProgress, signal });
     signal?.throwIfAborted();
-    await run(this.context, steps.slice(updateFrom), { pace, finish });
+    await run(this.context, steps.slice(updateFrom), { submitSize, finish });
   }
 
   #setRates(program: Program, step: number): void {

@@ -6,7 +6,7 @@
 import { type DirectTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import { type TileLimits, tileFits } from './tile-fits.ts';
+import { type TileLimits, tileFits } from './table.ts';
 
 /** What the choice of candidates depends on. */
 export interface TileTarget {

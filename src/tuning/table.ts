@@ -1,11 +1,12 @@
 /** @file The tuning table: plain JSON that says which tile was the fastest for which class of layers. */
 
+import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
 import { type Convolution, gemmOf } from '../kernels/convolution.ts';
-import type { Tile } from '../kernels/tile.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import { type Tile, tileThreads, tileWorkgroupBytes } from '../kernels/tile.ts';
+import type { Gemm } from '../kernels/tile-loop.ts';
+import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { layerClass, sizeClass } from './layer-class.ts';
-import { type TileLimits, tileFits } from './tile-fits.ts';
+import { layerClass, sizeClass } from './classes.ts';
 
 /** What was measured for a class: the tile, milliseconds of one layer, and 1e9 floating-point operations a second. */
 export interface TuningEntry {
@@ -21,9 +22,6 @@ export interface TuningEntry {
 
 /** Entries by class, see `layerClass`. */
 export type TuningEntries = Readonly<Record<string, TuningEntry>>;
-
-/** What is looked up: tiles by class. */
-export type Tiles = Readonly<Record<string, Pick<TuningEntry, 'tile'>>>;
 
 export interface TuningTable {
   /** Version of this format. */
@@ -41,7 +39,7 @@ export const tableVersion = 2;
  * twice or half as many pixels, where the same tile is still a better guess than any rule.
  */
 export function findTile(
-  entries: Tiles,
+  entries: TuningEntries,
   conv: Convolution,
   precision: Precision,
   limits: TileLimits,
@@ -124,3 +122,31 @@ const isPositive = (value: unknown): value is number =>
 
 const isMultiple = (value: unknown, of: number): value is number =>
   isPositive(value) && value <= maxSide && value % of === 0;
+
+/** The limits of a device that bound a tile. */
+export type TileLimits = Pick<
+  GPUSupportedLimits,
+  | 'maxComputeInvocationsPerWorkgroup'
+  | 'maxComputeWorkgroupSizeX'
+  | 'maxComputeWorkgroupStorageSize'
+  | 'maxComputeWorkgroupsPerDimension'
+>;
+
+/** True where the tile suits the channels and the device can run it. */
+export function tileFits(gemm: Gemm, tile: Tile, precision: Precision, limits: TileLimits): boolean {
+  const threads = tileThreads(tile);
+  return (
+    (tile.kind === 'direct' ? tile.channels <= gemm.outChannels : fitsWorkgroupTile(gemm, tile)) &&
+    threads <= limits.maxComputeInvocationsPerWorkgroup &&
+    threads <= limits.maxComputeWorkgroupSizeX &&
+    tileWorkgroupBytes(tile, elementBytes(precision)) <= limits.maxComputeWorkgroupStorageSize &&
+    workgroupsInX(gemm, tile) <= limits.maxComputeWorkgroupsPerDimension
+  );
+}
+
+/** The largest dimension of the dispatch. */
+function workgroupsInX({ pixels, outChannels }: Gemm, tile: Tile): number {
+  return tile.kind === 'direct'
+    ? Math.ceil((Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels)) / 64)
+    : Math.ceil(pixels / tile.blockPixels);
+}

@@ -9,7 +9,6 @@ import mobile from './mobile.suite.ts';
 import network from './network.suite.ts';
 import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
-import scores from './scores.suite.ts';
 import smoke from './smoke.suite.ts';
 import type { GpuSuite } from './suite.ts';
 import trainingConvolution from './training/convolution.suite.ts';
@@ -32,7 +31,6 @@ export const suites: GpuSuite[] = [
   { name: 'network', tests: network },
   { name: 'detector', tests: detector },
   { name: 'disposal', tests: disposal },
-  { name: 'scores', tests: scores },
   { name: 'tuning', tests: tuning },
   { name: 'winograd', tests: winograd },
   { name: 'training: convolution', tests: trainingConvolution },

@@ -3,27 +3,24 @@
  * neck's sums P5..P2, the concatenation, and the maps.
  */
 
-import { ImageUpload } from '../../src/detector/image-upload.ts';
 import { readRecipe } from '../../src/detector/recipe.ts';
 import { readCheckpoint } from '../../src/graph/checkpoint.ts';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
+import { chooseTile, defaultChoice } from '../../src/graph/choose-tile.ts';
 import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import { elementCount } from '../../src/graph/infer-shapes.ts';
 import type { Graph } from '../../src/graph/layers.ts';
-import { fuse } from '../../src/graph/passes/index.ts';
-import { plan } from '../../src/graph/plan.ts';
+import { allFusions, fuse } from '../../src/graph/passes/index.ts';
+import { defaultWinogradSize } from '../../src/graph/passes/winograd.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
 import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { Arena } from '../../src/runtime/arena.ts';
-import { ConstantStore } from '../../src/runtime/constants.ts';
 import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
-import { Program } from '../../src/runtime/program.ts';
-import { Pace, run } from '../../src/runtime/run.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/index.ts';
-import { assert, maxDifference, poison, readBuffer } from './assert.ts';
-import { fromHalf, precisionsOf } from './precision.ts';
+import { randomParameters, smallEntries } from '../helpers/networks.ts';
+import { assert, assertEqual, maxDifference, randomFloats } from './assert.ts';
+import { wrongLayers } from './check-graph.ts';
+import { PlanRun } from './plan-run.ts';
+import { precisionsOf } from './precision.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 
 const maps = ['P', 'T', 'B'] as const;
@@ -56,11 +53,7 @@ function expectedLogOdds(file: Safetensors, map: string, k: number): Float32Arra
   return file.float32('P').map((p, i) => k * (p - T[i]));
 }
 
-async function check(
-  { device: gpuDevice, fixture }: GpuTestContext,
-  context: GpuContext,
-  precision: Precision,
-): Promise<void> {
+async function check({ fixture }: GpuTestContext, context: GpuContext, precision: Precision): Promise<void> {
   const [file, weights] = await Promise.all(
     ['network.safetensors', 'weights/db-resnet18.safetensors'].map(async (name) =>
       parseSafetensors(await fixture(name)),
@@ -68,41 +61,28 @@ async function check(
   );
   const checkpoint = readCheckpoint(weights);
   const recipe = readRecipe(weights.metadata);
-  const device = {
-    context,
-    pipelines: new PipelineCache(context),
-    constants: new ConstantStore(context),
-    arena: new Arena(context),
-  };
-  const upload = new ImageUpload(context);
+  const pipelines = new PipelineCache(context);
   const [height, width] = file.tensors.get('image')!.shape;
   const size = { height, width };
-  const image = { kind: 'pixels' as const, data: file.bytes('image').slice(), ...size, channels: 3 as const };
+  const image = { data: file.bytes('image').slice(), ...size, channels: 3 as const };
   const unfused = (thresholdHead: boolean): Graph =>
     foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
 
-  /** Runs a graph on the image; gives a function that reads a tensor. */
-  const compute = async (graph: Graph) => {
-    const planned = plan(
-      graph,
+  const runs: PlanRun[] = [];
+  /** Runs a graph on the image. */
+  const compute = async (graph: Graph, keep: readonly string[] = []): Promise<PlanRun> => {
+    const network = await PlanRun.ofGraph(context, graph, {
+      image,
       size,
-      { source: 3, ...recipe.input },
-      { precision, tile: (conv) => chooseTile(gemmOf(conv), context), headPixels: 4 },
-    );
-    const program = await Program.build(planned, device);
-    program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));
-    for (const i of planned.bufferSizes.keys()) poison(gpuDevice, device.arena.get(i));
-    await run(context, program.steps(upload.upload(image, size)), {
-      pace: new Pace(context),
-      finish: () => {},
+      input: recipe.input,
+      choice: { precision, tile: (conv) => chooseTile(gemmOf(conv), context), headPixels: 4 },
+      keep,
+      pipelines,
     });
-    return async (name: string) => {
-      const count = elementCount(planned.tensors.get(name)!.shape);
-      const bytes = await readBuffer(gpuDevice, program.tensor(name).buffer);
-      return precision === 'f16' && stages.includes(name)
-        ? fromHalf(new Uint16Array(bytes, 0, count))
-        : new Float32Array(bytes, 0, count);
-    };
+    runs.push(network);
+    network.program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));
+    await network.run();
+    return network;
   };
 
   const allowed = tolerances[precision];
@@ -118,29 +98,26 @@ async function check(
     compare(`${what}, log-odds of ${name}`, actual.map(logOdds), expected, allowed.logOdds);
   };
 
-  // As outputs the stages live to the end, so that no later tensor takes their buffers.
   const plain = unfused(true);
-  const staged = await compute({ ...plain, outputs: [...plain.outputs, ...stages] });
+  const staged = await compute(plain, stages);
   for (const name of stages) {
     const expected = channelsLast(file.float32(name), file.tensors.get(name)!.shape[0]);
     const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    compare(name, await staged(name), expected, allowed.stage * largest);
+    compare(name, await staged.read(name), expected, allowed.stage * largest);
   }
-  for (const name of maps) compareMap('unfused', name, await staged(name));
+  for (const name of maps) compareMap('unfused', name, await staged.read(name));
   // From here on tensors share buffers.
   const fused = await compute(fuse(plain));
-  for (const name of maps) compareMap('fused', name, await fused(name));
-  const words = new Uint32Array((await fused('mask')).slice().buffer);
-  const wrong = (await fused('P')).findIndex(
+  for (const name of maps) compareMap('fused', name, await fused.read(name));
+  const words = new Uint32Array(await fused.bytes('mask'));
+  const wrong = (await fused.read('P')).findIndex(
     (value, i) => value > maskThreshold !== (((words[i >> 5] >>> (i & 31)) & 1) === 1),
   );
   if (wrong !== -1) failures.push(`mask: bit ${wrong} is wrong`);
   const alone = await compute(fuse(unfused(false)));
-  compareMap('P alone', 'P', await alone('P'));
+  compareMap('P alone', 'P', await alone.read('P'));
 
-  device.arena.destroy();
-  device.constants.destroy();
-  upload.destroy();
+  for (const network of runs) network.destroy();
   assert(failures.length === 0, `${precision}: ${failures.join('; ')}`);
 }
 
@@ -150,6 +127,32 @@ const tests: GpuTest[] = [
     async run(test) {
       const context = await openDevice({ device: test.device });
       for (const precision of await precisionsOf(context)) await check(test, context, precision);
+    },
+  },
+  {
+    name: 'every layer of a small network gives what it is defined to, unfused, fused, and by Winograd',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const size = { width: 64, height: 32 };
+      const data = Uint8Array.from(randomFloats(3 * 64 * 32, 1, 0, 256));
+      const options = {
+        image: { data, ...size, channels: 3 as const },
+        size,
+        input: { channelOrder: 'rgb', mean: [110, 120, 130], std: [60, 50, 40] } as const,
+      };
+      for (const precision of await precisionsOf(context)) {
+        for (const software of [true, false]) {
+          const choice = defaultChoice({ software }, precision);
+          // The head's shader has 16 channels at least.
+          const entries = smallEntries(true, 4);
+          const graph = foldBatchNorm(entries, randomParameters(entries, 1), 5);
+          const choose = precision === 'f32' ? defaultWinogradSize : () => undefined;
+          for (const form of [graph, fuse(graph), fuse(graph, allFusions, { size, choose })]) {
+            const wrong = await wrongLayers(context, form, { ...options, choice });
+            assertEqual([...wrong], [], `${precision}, tiles for ${software ? 'software' : 'GPUs'}`);
+          }
+        }
+      }
     },
   },
 ];

@@ -1,7 +1,8 @@
 /** @file Runs one kernel description on a device: inputs by binding name in, outputs by binding name out. */
 
 import { toHalf } from '../../src/kernels/half.ts';
-import { type Binding, type Kernel, uniformWords } from '../../src/kernels/kernel.ts';
+import type { Binding, Kernel } from '../../src/kernels/kernel.ts';
+import { bind, encode, storesHalf, Uniforms } from '../../src/runtime/bind.ts';
 import { checked, type GpuContext } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { assert, assertWritten, poison, readBuffer, USAGE } from './assert.ts';
@@ -37,8 +38,7 @@ export async function runKernel(
   const outputs = new Map<string, GPUBuffer>();
 
   const upload = (binding: Binding): GPUBindingResource => {
-    const isShape = binding.access === 'uniform';
-    const input = isShape ? uniformWords(kernel.shape) : inputs[binding.name];
+    const input = inputs[binding.name];
     assert(input !== undefined, `${kernel.label}: nothing is given for '${binding.name}'`);
     if (!ArrayBuffer.isView(input)) return input;
     const known = uploaded.get(input);
@@ -48,8 +48,7 @@ export async function runKernel(
       binding.bytes === 0 || binding.bytes === bytes.length,
       `${kernel.label}: '${binding.name}' has ${binding.bytes} bytes, ${bytes.length} are given`,
     );
-    const usage = (isShape ? USAGE.UNIFORM : USAGE.STORAGE) | USAGE.COPY_DST;
-    const buffer = device.createBuffer({ size: bytes.length, usage });
+    const buffer = device.createBuffer({ size: bytes.length, usage: USAGE.STORAGE | USAGE.COPY_DST });
     device.queue.writeBuffer(buffer, 0, bytes);
     uploaded.set(input, buffer);
     return { buffer };
@@ -67,25 +66,14 @@ export async function runKernel(
     return { buffer };
   };
 
-  const shape = device.createBuffer({ size: 256, usage: USAGE.UNIFORM | USAGE.COPY_DST });
-  device.queue.writeBuffer(shape, 0, uniformWords(kernel.shape));
-  const bind = (binding: Binding): GPUBindingResource => {
-    if (binding.access === 'uniform') return { buffer: shape };
-    return binding.access === 'read_write' ? prepare(binding) : upload(binding);
-  };
+  const uniforms = await Uniforms.create(context, [kernel]);
   await checked(context, kernel.label, () => {
-    const bindGroup = device.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: kernel.bindings.map((binding, index) => ({
-        binding: index,
-        resource: bind(binding),
-      })),
-    });
+    const step = bind(context, pipeline, kernel, uniforms.at(0), (binding) =>
+      binding.access === 'read_write' ? prepare(binding) : upload(binding),
+    );
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(...kernel.dispatch);
+    encode(pass, [step]);
     pass.end();
     device.queue.submit([encoder.finish()]);
   });
@@ -94,21 +82,16 @@ export async function runKernel(
   for (const [name, buffer] of outputs) {
     const bytes = await readBuffer(device, buffer);
     assertWritten(bytes, `${kernel.label}, ${name}`);
-    results[name] = isHalf(kernel, name) ? fromHalf(new Uint16Array(bytes)) : new Float32Array(bytes);
+    results[name] = storesHalf(kernel, name) ? fromHalf(new Uint16Array(bytes)) : new Float32Array(bytes);
   }
-  for (const buffer of [shape, ...uploaded.values(), ...outputs.values()]) buffer.destroy();
+  for (const owner of [uniforms, ...uploaded.values(), ...outputs.values()]) owner.destroy();
   return results;
 }
 
 /** The bytes that a buffer gets, padded to whole words. */
 function stored(kernel: Kernel, name: string, input: ArrayBufferView): Uint8Array<ArrayBuffer> {
-  const array = input instanceof Float32Array && isHalf(kernel, name) ? toHalf(input) : input;
+  const array = input instanceof Float32Array && storesHalf(kernel, name) ? toHalf(input) : input;
   const bytes = new Uint8Array(Math.ceil(array.byteLength / 4) * 4);
   bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
   return bytes;
-}
-
-/** True where the kernel declares the binding's elements as f16. */
-function isHalf({ code }: Kernel, name: string): boolean {
-  return new RegExp(`> ${name}: array<[^;]*f16`).test(code);
 }

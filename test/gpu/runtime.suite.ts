@@ -9,9 +9,9 @@ import { Arena } from '../../src/runtime/arena.ts';
 import { ConstantStore } from '../../src/runtime/constants.ts';
 import { assertUsable, checked, type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { PipelineCache } from '../../src/runtime/pipelines.ts';
-import { type Device, type Externals, Program } from '../../src/runtime/program.ts';
+import { type Externals, Program, type SharedResources } from '../../src/runtime/program.ts';
 import { ReadbackPool } from '../../src/runtime/readback.ts';
-import { Pace, run } from '../../src/runtime/run.ts';
+import { run, SubmitSize } from '../../src/runtime/run.ts';
 import {
   assert,
   assertClose,
@@ -69,7 +69,7 @@ function upload(device: GPUDevice, pixels: Uint8Array<ArrayBuffer>, side: number
   ]);
 }
 
-const open = async (device: GPUDevice): Promise<Device> => {
+const open = async (device: GPUDevice): Promise<SharedResources> => {
   const context = await openDevice({ device });
   return {
     context,
@@ -80,7 +80,7 @@ const open = async (device: GPUDevice): Promise<Device> => {
 };
 
 const runAll = (context: GpuContext, program: Program, given: Externals): Promise<void> =>
-  run(context, program.steps(given), { pace: new Pace(context), finish: () => {} });
+  run(context, program.steps(given), { submitSize: new SubmitSize(context), finish: () => {} });
 
 const sumOf = async (device: GPUDevice, program: Program, side: number): Promise<Float32Array> =>
   new Float32Array(await readBuffer(device, program.tensor('sum').buffer)).subarray(0, side * side * 4);
@@ -294,7 +294,7 @@ const tests: GpuTest[] = [
       const progress: number[] = [];
       let finished = 0;
       await run(opened.context, steps, {
-        pace: new Pace(opened.context),
+        submitSize: new SubmitSize(opened.context),
         finish: () => finished++,
         onProgress: (done, total) => progress.push(done / total),
       });
@@ -317,7 +317,7 @@ const tests: GpuTest[] = [
       let thrown: unknown;
       try {
         await run(opened.context, steps, {
-          pace: new Pace(opened.context),
+          submitSize: new SubmitSize(opened.context),
           finish: () => {},
           onProgress: (done) => done > 0 && controller.abort(reason),
           signal: controller.signal,

@@ -4,7 +4,7 @@ import { Engine } from '../../src/detector/engine.ts';
 import { readRecipe } from '../../src/detector/recipe.ts';
 import type { Checkpoint } from '../../src/graph/checkpoint.ts';
 import { openDevice } from '../../src/runtime/gpu-context.ts';
-import { TileChoice } from '../../src/tuning/tile-choice.ts';
+import { TunedChoice } from '../../src/tuning/tuned-choice.ts';
 import { randomParameters, smallEntries } from '../helpers/networks.ts';
 
 export const smallRecipe = readRecipe({ input: JSON.stringify({ size: { rule: 'shortSide', value: 32 } }) });
@@ -18,5 +18,5 @@ export async function openSmallEngine(device: GPUDevice): Promise<Engine> {
     entries: ({ thresholdHead }) => smallEntries(thresholdHead, 4),
     source: randomParameters(smallEntries(true, 4), 1),
   };
-  return await Engine.create(context, checkpoint, smallRecipe, new TileChoice(context, 'f32'));
+  return await Engine.create(context, checkpoint, smallRecipe, new TunedChoice(context, 'f32'));
 }

@@ -3,7 +3,7 @@
 import { dbResNet18, type Entry, parameterShapes } from '../../src/graph/dbnet.ts';
 import { foldBatchNorm, type ParameterSource } from '../../src/graph/fold-batch-norm.ts';
 import type { Graph } from '../../src/graph/layers.ts';
-import { type KernelChoice, type Plan, type PlanInput, plan } from '../../src/graph/plan.ts';
+import { type Plan, type PlanChoice, type PlanInput, plan } from '../../src/graph/plan.ts';
 import { randomFloats } from '../gpu/assert.ts';
 
 const noParameters: ParameterSource = (name) => {
@@ -20,14 +20,21 @@ const input: PlanInput = { source: 3, channelOrder: 'rgb', mean: [0, 0, 0], std:
 export const planOf = (
   graph: Graph,
   size: { width: number; height: number },
-  choice: Partial<KernelChoice> = {},
+  choice: Partial<PlanChoice> = {},
+  { keep }: { keep?: 'all' | readonly string[] } = {},
 ): Plan =>
-  plan(graph, size, input, {
-    precision: 'f32',
-    tile: () => ({ kind: 'direct', pixels: 8, channels: 4 }),
-    headPixels: 4,
-    ...choice,
-  });
+  plan(
+    graph,
+    size,
+    input,
+    {
+      precision: 'f32',
+      tile: () => ({ kind: 'direct', pixels: 8, channels: 4 }),
+      headPixels: 4,
+      ...choice,
+    },
+    { keep },
+  );
 
 /** The network's entries with every number of channels (64 to 512) but the image's divided by `shrink`. */
 export const smallEntries = (thresholdHead: boolean, shrink = 16): Entry[] =>

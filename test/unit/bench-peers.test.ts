@@ -7,14 +7,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { checkMaps, checkReference } from '../../bench/peers/check.ts';
-import { interleave } from '../../bench/peers/interleave.ts';
 import type { Outcome } from '../../bench/peers/measure.ts';
 import { lowerGraph, type Network } from '../../bench/peers/network.ts';
 import { writeOnnx } from '../../bench/peers/onnx.ts';
 import { Message } from '../../bench/peers/protobuf.ts';
 import { addRatios, formatReport, makeRow } from '../../bench/peers/report.ts';
 import { startServer } from '../../bench/peers/server.ts';
-import { summarize } from '../../bench/peers/statistics.ts';
 import { writeTfjsModel } from '../../bench/peers/tfjs-model.ts';
 import { dbResNet18, parameterShapes } from '../../src/graph/dbnet.ts';
 import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
@@ -291,49 +289,6 @@ describe('the check', () => {
     expect(() => checkReference(maps(Number.NaN, 0, 0))).toThrow(/NaN/);
     expect(() => checkReference(maps(0.9, 0, 0))).not.toThrow();
   });
-});
-
-describe('interleaving', () => {
-  /** Contenders that take fixed times, on a clock of their own. */
-  async function run(times: number[], schedule: Parameters<typeof interleave>[1], failing?: number) {
-    let now = 0;
-    let order = '';
-    await interleave(
-      times.map((time, i) => ({
-        async sample() {
-          order += 'ABC'[i];
-          now += time;
-          if (i === failing) throw new Error('fails');
-          return time;
-        },
-      })),
-      schedule,
-      () => now,
-    );
-    return order;
-  }
-
-  it('takes turns, in blocks as long as a turn', async () => {
-    expect(await run([10, 10], { budget: 1e9, least: 1, most: 3, turn: 0 })).toBe('ABABAB');
-    expect(await run([10, 30], { budget: 1e9, least: 1, most: 4, turn: 30 })).toBe('AAABABBB');
-  });
-
-  it('takes the least number beyond the budget, and no more', async () => {
-    expect(await run([100, 1], { budget: 50, least: 2, most: 9, turn: 0 })).toBe('ABAB');
-  });
-
-  it('lets a fast one go on where a slow one would overrun the budget', async () => {
-    expect(await run([60, 10], { budget: 100, least: 1, most: 9, turn: 0 })).toBe('ABBBB');
-  });
-
-  it('leaves out one that fails', async () => {
-    expect(await run([1, 1], { budget: 1e9, least: 2, most: 2, turn: 0 }, 0)).toBe('ABB');
-  });
-});
-
-it('summarizes', () => {
-  expect(summarize([3, 1, 2])).toEqual({ median: 2, p10: 1.2, p90: 2.8, samples: 3 });
-  expect(() => summarize([])).toThrow(/at least one sample/);
 });
 
 describe('the report', () => {

@@ -60,6 +60,7 @@ describe('text labels', () => {
         detections: 1,
         dontCare: 0,
         leftOut: 0,
+        faulty: [],
       },
       {
         image: 'img_2.PNG',
@@ -71,6 +72,7 @@ describe('text labels', () => {
         detections: 0,
         dontCare: 1,
         leftOut: 1,
+        faulty: [],
       },
       {
         image: 'img_10.png',
@@ -82,6 +84,7 @@ describe('text labels', () => {
         detections: 0,
         dontCare: 0,
         leftOut: 0,
+        faulty: [],
       },
       {
         total: {
@@ -93,10 +96,52 @@ describe('text labels', () => {
           detections: 1,
           images: 3,
           failed: 0,
+          faulty: 0,
         },
       },
     ]);
     expect(stderr.text()).toContain('Images without labels, left out: 1.');
+    expect(stderr.text()).toContain(
+      "Labels read as icdar (x1,y1,...,x4,y4,text): 2 words and 1 don't care in 3 images.\n",
+    );
+  });
+
+  test('don’t care in quotes and behind a script, a price behind four corners', async () => {
+    const quads = (...texts: string[]) => texts.map((text) => `2,3,22,3,22,11,2,11,${text}\n`).join('');
+    for (const [text, format, ignored] of [
+      [quads('"###"'), 'icdar', true],
+      [quads('Latin,###'), 'mlt', true],
+      [quads('1,299.00,-'), 'icdar', false],
+    ] as const) {
+      const { run, stderr, stdout } = setUp({ 'a.png': pictures.get(64)!, 'gt_a.txt': text });
+      expect(await run('eval --images . --labels . --json -'), text).toBe(0);
+      expect(stderr.text()).toContain(`Labels read as ${format} (`);
+      expect(rows(stdout.text())[0]).toMatchObject({ labels: ignored ? 0 : 1, dontCare: ignored ? 1 : 0 });
+    }
+  });
+
+  test('labels that cannot be found are counted and named', async () => {
+    const { run, stdout, stderr } = setUp({
+      'a.png': pictures.get(64)!,
+      'b.png': pictures.get(65)!,
+      'gt_a.txt':
+        '2,3,22,3,22,11,2,11,word\n2,3,22,11,22,3,2,11,crossed\n5,5,9,5,5,5,9,5,line\n' +
+        '0,20,64,20,64,30,0,30,BANNER\n',
+      // Four times too large.
+      'gt_b.txt': '8,12,88,12,88,44,8,44,in part\n160,12,240,12,240,44,160,44,away\n',
+    });
+    expect(await run('eval --images . --labels . --json -')).toBe(0);
+    expect(rows(stdout.text()).map(({ faulty, total }) => faulty ?? total.faulty)).toEqual([
+      [
+        { index: 1, reason: 'crossing' },
+        { index: 2, reason: 'area' },
+      ],
+      [{ index: 1, reason: 'outside' }],
+      3,
+    ]);
+    expect(stderr.text()).toMatch(
+      /^warning: 3 labels that can hardly be found, but count: 1 with an outline that crosses itself \(.*\), 1 outside of the image \(.*\), 1 without area\. By image and number: a\.png 2 \(crossing\), a\.png 3 \(area\), b\.png 2 \(outside\)\.$/m,
+    );
   });
 
   test('totals for people', async () => {
@@ -211,6 +256,20 @@ describe('JSON labels', () => {
     });
     expect(await run('eval --images . --labels labels.json')).toBe(0);
     expect(calls.detect[0].image).toMatchObject({ width: 64, height: 32 });
+  });
+
+  test('what `detect --json` wrote are labels', async () => {
+    const { run, stdout, stderr } = setUp({
+      'photos/a.png': pictures.get(64)!,
+      'photos/b.png': pictures.get(65)!,
+    });
+    expect(await run('detect photos/a.png photos/b.png --no-overlay --json regions.json')).toBe(0);
+    expect(await run('eval --images photos --labels regions.json --json -')).toBe(0);
+    const [total] = rows(stdout.text().trimEnd().split('\n').at(-1)!);
+    expect(total).toMatchObject({ total: { matched: 2, labels: 2, f: 1, images: 2 } });
+    expect(stderr.text()).toContain("Labels read as JSON: 2 words and 0 don't care in 2 images.\n");
+    expect(await run('label-maps photos/b.png --labels regions.json --out maps')).toBe(0);
+    expect(await run('eval --images photos --labels regions.json --label-format mlt')).toBe(2);
   });
 
   test('labels for another size are a failure, not a bad score', async () => {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
+import { parseTextLabels } from '../../src/eval/text-labels.ts';
 import { labelMaps } from '../../src/labels/index.ts';
 import { box, fakeServices, temporaryFolder } from './cli-fakes.ts';
 
@@ -77,6 +78,25 @@ describe('what is drawn', () => {
     // The outline of the first label is bright yellow.
     const at = overview.info.channels * (30 * WIDTH + 30);
     expect([...overview.data.subarray(at, at + 3)].map((v) => v > 128)).toEqual([true, true, false]);
+  });
+
+  test('how the labels were read is said; the option says it for them', async () => {
+    const line = '10,10,50,10,50,30,10,30,5,20,2014\n';
+    const found = setUp({ 'a.png': picture, 'gt_a.txt': TEXT });
+    expect(await found.run('label-maps a.png --labels gt_a.txt')).toBe(0);
+    expect(found.stderr.text()).toMatch(
+      /^Labels read as icdar \(x1,y1,\.\.\.,x4,y4,text\): 2 words and 1 don't care in 1 image\.$/m,
+    );
+    for (const [format, corners] of [
+      ['icdar', 4],
+      ['polygons', 5],
+    ] as const) {
+      const { run, stderr } = setUp({ 'a.png': picture, 'gt_a.txt': line });
+      expect(await run(`label-maps a.png --labels . --label-format ${format}`)).toBe(0);
+      expect(stderr.text()).toContain(`Labels read as ${format} (`);
+      const { labels } = parseTextLabels([{ name: 'gt_a.txt', text: line }], format, '--label-format');
+      expect(labels[0][0].points).toHaveLength(corners);
+    }
   });
 
   test('options reach the maps', async () => {
@@ -154,6 +174,9 @@ describe('refusals', () => {
     'two.json': json(entry('x/b.png'), entry('y/b.png')),
     'size.json': json(entry('a.png', { width: 32, height: 48 })),
     'none.json': json(entry('a.png')),
+    'large.json': json(entry('a.png', { width: 65504, height: 65504 })),
+    'dates/gt_a.txt': '10,10,50,10,50,30,10,30,word\n',
+    'dates/gt_near.txt': '10,10,50,10,50,30,10,30,5,20,2014\n',
     'b.png': picture,
     'bad.png': 'no picture',
     'gt_bad.txt': '1,2,3,word',
@@ -180,6 +203,20 @@ describe('refusals', () => {
       'a.png --labels gt_a.txt --json a.labels.png',
       /a\.labels\.png would be overwritten: it is written twice/,
     ],
+    [
+      2,
+      '--labels gt_a.txt --size 65504x65504',
+      /Option size: expected at most 268435456 pixels, found 65504 x 65504\./,
+    ],
+    [1, '--labels large.json', /^error: large\.json, \[0\]: expected an image of at most 268435456 pixels/],
+    [2, 'a.png --labels none.json --label-format icdar', /--label-format is for labels in text; none\.json/],
+    [2, 'a.png --labels gt_a.txt --label-format pascal', /Allowed choices are icdar, mlt, polygons/],
+    [
+      1,
+      'a.png --labels gt_a.txt --label-format mlt',
+      /^error: gt_a\.txt, line 1: expected the name of a script/,
+    ],
+    [1, 'a.png --labels gt_a.txt --labels dates', /^error: .*gt_near\.txt, line 1: .*--label-format/],
     [1, 'a.png --labels gt_bad.txt', /^error: gt_bad\.txt, line 1: expected at least 4 points/],
     [1, 'b.png --labels two.json', /^error: two\.json: expected one entry for b\.png, found 2\./],
     [1, 'b.png --labels none.json', /^error: none\.json: expected one entry for b\.png, found none\./],
@@ -187,10 +224,10 @@ describe('refusals', () => {
     [
       1,
       'a.png --labels size.json',
-      /^error: a\.png: the labels are for 32 x 48 pixels, the image has 64 x 48\./,
+      /^error: a\.png: the labels are for 32 x 48 pixels, the image has 64 x 48\./m,
     ],
-    [1, 'gone.png --labels gt_a.txt', /^error: gone\.png: expected an image file, found no such file\./],
-    [1, 'bad.png --labels gt_a.txt', /^error: bad\.png: expected a whole JPEG/],
+    [1, 'gone.png --labels gt_a.txt', /^error: gone\.png: expected an image file, found no such file\./m],
+    [1, 'bad.png --labels gt_a.txt', /^error: bad\.png: expected a whole JPEG/m],
   ])('status %i: %s', async (status, line, message) => {
     const { run, cwd, stdout, stderr } = setUp(files());
     const before = readdirSync(cwd);

@@ -19,12 +19,18 @@ export interface TrainerCalls {
 export interface FakeTrainerOptions {
   /** Runs within a step, counted from 1; may throw. */
   onStep?: (step: number) => void;
+  /** Is given the widths of a step's images before it is one; may throw. */
+  onBatch?: (widths: number[]) => void;
   /** Runs before the state is given; may throw. */
   onSave?: (step: number) => void;
 }
 
 /** A trainer whose single weight is the sum of the widths it saw, each times its step. */
-export function fakeTrainer({ onStep = () => {}, onSave = () => {} }: FakeTrainerOptions = {}): {
+export function fakeTrainer({
+  onStep = () => {},
+  onBatch = () => {},
+  onSave = () => {},
+}: FakeTrainerOptions = {}): {
   calls: TrainerCalls;
   create: Services['createTrainer'];
 } {
@@ -48,6 +54,7 @@ export function fakeTrainer({ onStep = () => {}, onSave = () => {} }: FakeTraine
       async step(samples: readonly TrainingSample[], { onProgress: report } = {}): Promise<StepResult> {
         report?.({ stage: 'step', done: 1, total: 2 });
         const widths = samples.map(({ image }) => (image as { width: number }).width);
+        onBatch(widths);
         onStep(step + 1);
         step += 1;
         for (const width of widths) weight += step * width;

@@ -37,6 +37,12 @@ const dataSet = (): Files => ({
   'gt/gt_d.txt': TEXT,
 });
 
+/** A picture in which a text of 20 x 8 px becomes 8 x 3 px in a crop of 160. */
+const broad = () =>
+  sharp({ create: { width: 400, height: 300, channels: 3, background: '#777' } })
+    .png()
+    .toBuffer();
+
 function folderOf(files: Files): string {
   const cwd = temporaryFolder();
   for (const [name, content] of Object.entries(files)) {
@@ -48,8 +54,8 @@ function folderOf(files: Files): string {
 
 /** One start of the program in a folder. */
 function setUp(cwd: string, options: FakeTrainerOptions & Partial<FakeOptions> = {}) {
-  const { onStep, onSave, ...others } = options;
-  const trainer = fakeTrainer({ onStep, onSave });
+  const { onStep, onSave, onBatch, ...others } = options;
+  const trainer = fakeTrainer({ onStep, onSave, onBatch });
   const fakes = fakeServices({ cwd, trainer: trainer.create, ...others });
   const run = (line = '') =>
     runProgram(
@@ -378,6 +384,94 @@ describe('data', () => {
     expect(await damaged.run('--steps 1')).toBe(1);
     expect(damaged.stderr.text()).toMatch(/^error: none of the images with text can be used/m);
   });
+});
+
+describe('texts that cannot be learnt from', () => {
+  /** Two words of 8 px, and three that stay below that in a crop of 96. */
+  const mixed = (): Files => ({
+    ...dataSet(),
+    'gt/gt_b.txt': '2,3,22,3,22,7,2,7,low\n',
+    'gt/gt_c.txt': '2,3,22,3,22,8,2,8,low\n2,13,22,13,22,18,2,18,low\n',
+  });
+
+  test('all of them are an error before anything is computed', async () => {
+    const cwd = folderOf({ ...dataSet(), 'i/broad.png': await broad(), 'gt/gt_broad.txt': TEXT });
+    for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(cwd, `gt/gt_${name}.txt`), BACKGROUND);
+    const { run, stderr, trainer } = setUp(cwd);
+    expect(await run('--steps 3 --crop 160 --no-augment')).toBe(1);
+    expect(stderr.text()).toMatch(
+      /^error: none of 1 texts in crops of these images can be learnt from at --crop 160: 1 too small \(below 8 px there\); a larger --crop, or/m,
+    );
+    expect(trainer.create).toEqual([]);
+    expect(existsSync(join(cwd, 'w.log.jsonl'))).toBe(false);
+    // Turned, mirrored and cropped crops show some of it large enough.
+    expect(await setUp(cwd).run('--steps 3 --crop 160')).toBe(0);
+  });
+
+  test('most of them are a warning before the first step, with counts and why', async () => {
+    const cwd = folderOf(mixed());
+    const { run, stderr } = setUp(cwd);
+    expect(await run('--steps 2 --crop 96 --no-augment -q')).toBe(0);
+    expect(stderr.text()).toMatch(
+      /^warning: of 5 texts in crops of these images, 2 can be learnt from at --crop 96: 3 too small \(below 8 px there\); /,
+    );
+    const fine = setUp(folderOf(dataSet()));
+    expect(await fine.run('--steps 2 --crop 96 --no-augment -q')).toBe(0);
+    expect(fine.stderr.text()).toBe('');
+  });
+
+  test('in a whole batch: other images take part, and no step is lost', async () => {
+    const nothing = () => new DBNetError('nothing-to-learn', 'no pixel is left');
+    const run = async (cwd: string, line = '') => {
+      const barren = (widths: number[]) => !widths.includes(66);
+      const started = setUp(cwd, {
+        onBatch(widths) {
+          if (barren(widths)) throw nothing();
+        },
+      });
+      expect(await started.run(`--seed 2 ${line}`)).toBe(0);
+      return started.trainer.steps;
+    };
+    const cwd = folderOf(dataSet());
+    const steps = await run(cwd, '--steps 6 --checkpoint-every 1');
+    expect(steps).toHaveLength(6);
+    expect(steps.every((widths) => widths.length === 2 && widths.includes(66))).toBe(true);
+    expect(logOf(cwd).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    // The same again.
+    expect(await run(folderOf(dataSet()), '--steps 6')).toEqual(steps);
+
+    const none = setUp(folderOf(dataSet()), {
+      onBatch() {
+        throw nothing();
+      },
+    });
+    expect(await none.run('--steps 6')).toBe(1);
+    expect(none.stderr.text()).toMatch(/^error: no pixel is left$/m);
+  });
+});
+
+test('labels that touch both borders are trained on', async () => {
+  const cwd = folderOf({ 'i/a.png': pictures.get(64)!, 'gt/gt_a.txt': '0,10,64,10,64,24,0,24,BANNER\n' });
+  expect(await setUp(cwd).run('--steps 1')).toBe(0);
+});
+
+test('what the labels of both sets were read as is said, and each may be told', async () => {
+  const cwd = folderOf({
+    ...dataSet(),
+    'e/a.png': pictures.get(64)!,
+    'e/gt_a.txt': '2,3,22,3,22,11,2,11,Latin,###\n',
+  });
+  const first = setUp(cwd);
+  expect(await first.run('--steps 1 --eval-images e --eval-labels e')).toBe(0);
+  expect(first.stderr.text()).toMatch(/^Labels read as icdar \(.*: 4 words and 0 don't care in 4 images\.$/m);
+  expect(first.stderr.text()).toMatch(
+    /^Labels of the evaluation read as mlt \(.*: 0 words and 1 don't care in 1 image\.$/m,
+  );
+  const told = setUp(cwd);
+  expect(
+    await told.run('--steps 1 --overwrite --eval-images e --eval-labels e --eval-label-format icdar'),
+  ).toBe(0);
+  expect(told.stderr.text()).toMatch(/^Labels of the evaluation read as icdar .*: 1 word and 0 don't care/m);
 });
 
 describe('two runs of the same files', () => {

@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { DBNetError } from '../../src/errors.ts';
-import { parseJsonLabels, parseTextLabels } from '../../src/eval/labels.ts';
+import { parseJsonLabels } from '../../src/eval/labels.ts';
+import { type LabelFormat, parseTextLabels } from '../../src/eval/text-labels.ts';
+import { seededRandom } from '../helpers/random.ts';
 
 function refusal(run: () => unknown): DBNetError {
   try {
@@ -22,25 +24,40 @@ describe('text labels', () => {
     [465, 130],
     [378, 130],
   ];
+  /** Two corners above and two below the middle of a text, as an outline of six goes on. */
+  const arc = '0,10,20,0,40,10,40,30,20,20,0,30';
+  const read = (format: LabelFormat | undefined, ...texts: string[]) =>
+    parseTextLabels(
+      texts.map((text, i) => ({ name: `gt_${i}.txt`, text })),
+      format,
+      '--label-format',
+    );
+  const only = (text: string, format?: LabelFormat) => read(format, text).labels[0][0];
 
   test('byte-order mark, CRLF, empty lines and no last newline', () => {
-    const labels = parseTextLabels(`\ufeff${quad},Genaxis Theatre\r\n\r\n  \r\n${quad},[06]`, 'gt_img_1.txt');
+    const { format, labels } = read(undefined, `\ufeff${quad},Genaxis Theatre\r\n\r\n  \r\n${quad},[06]`);
+    expect(format).toBe('icdar');
     expect(labels).toEqual([
-      { points, text: 'Genaxis Theatre', ignore: false },
-      { points, text: '[06]', ignore: false },
+      [
+        { points, text: 'Genaxis Theatre', ignore: false },
+        { points, text: '[06]', ignore: false },
+      ],
     ]);
   });
 
   test('an empty file has no labels', () => {
-    expect(parseTextLabels('', 'gt.txt')).toEqual([]);
-    expect(parseTextLabels('\ufeff\n', 'gt.txt')).toEqual([]);
+    expect(read(undefined, '', '\ufeff\n').labels).toEqual([[], []]);
   });
 
-  test('don’t care is ### or *', () => {
-    const ignored = ['###', '*', ' ###', '##', '#', '**', '###1'].map(
-      (text) => parseTextLabels(`${quad},${text}`, 'gt.txt')[0].ignore,
-    );
-    expect(ignored).toEqual([true, true, true, false, false, false, false]);
+  test('don’t care is ### or *, in quotes or not', () => {
+    const texts = ['###', '*', ' ###', '"###"', ' "###" ', '"*"', '##', '#', '**', '###1', '"##"', '"###'];
+    const ignored = texts.map((text) => only(`${quad},${text}`).ignore);
+    expect(ignored.map(Number)).toEqual([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
+  });
+
+  test('quotes are no part of the text', () => {
+    expect(only(`${quad},"He said \\"a, \\\\b\\""`).text).toBe('He said "a, \\b"');
+    expect(only(`${quad},12" pipe`).text).toBe('12" pipe');
   });
 
   test.each([
@@ -48,22 +65,30 @@ describe('text labels', () => {
     ['1990', '1990'],
     ['5,000', '5,000'],
     ['12,34', '12,34'],
+    ['12,5,2014', '12,5,2014'],
+    ['1,299.00,-', '1,299.00,-'],
     ['9,00 Euro', '9,00 Euro'],
     ['', ''],
     [',', ','],
   ])('transcription %j after four points', (text, expected) => {
-    const [label] = parseTextLabels(`${quad},${text}`, 'gt.txt');
-    expect(label.points).toEqual(points);
-    expect(label.text).toBe(expected);
+    // Said or found out, alone or among others.
+    for (const label of [
+      only(`${quad},${text}`),
+      only(`${quad},${text}`, 'icdar'),
+      read(undefined, `${quad},word`, `${quad},${text}\n${quad},other`).labels[1][0],
+    ]) {
+      expect(label).toEqual({ points, text: expected, ignore: false });
+    }
   });
 
   test('four points without a transcription', () => {
-    expect(parseTextLabels(quad, 'gt.txt')).toEqual([{ points, text: '', ignore: false }]);
+    expect(only(quad)).toEqual({ points, text: '', ignore: false });
   });
 
   test('more points, spaces and decimals', () => {
-    const [label] = parseTextLabels('0, 0, 10.5, -1, 20, 0, 20, 8, 10, 9, 0, 8, arc', 'gt.txt');
-    expect(label).toEqual({
+    const { format, labels } = read(undefined, '0, 0, 10.5, -1, 20, 0, 20, 8, 10, 9, 0, 8, arc');
+    expect(format).toBe('polygons');
+    expect(labels[0][0]).toEqual({
       points: [
         [0, 0],
         [10.5, -1],
@@ -77,18 +102,108 @@ describe('text labels', () => {
     });
   });
 
-  test('a broken line is named', () => {
-    const error = refusal(() => parseTextLabels(`${quad},ok\n\n1,2,3,x,5,6,7,8,word\n`, 'labels/gt_a.txt'));
+  test('polygons: one outline of more than four corners tells for all files', () => {
+    const { format, labels } = read(
+      undefined,
+      `${quad},a`,
+      `${arc},b\n0,0,9,0,12,4,9,8,0,8,c`,
+      `${arc},7,00`,
+    );
+    expect(format).toBe('polygons');
+    expect(labels.map((each) => each.map(({ points: { length }, text }) => [length, text]))).toEqual([
+      [[4, 'a']],
+      [
+        [6, 'b'],
+        [5, 'c'],
+      ],
+      [[6, '7,00']],
+    ]);
+  });
+
+  test('polygons: #### stands before the text in files of CTW1500', () => {
+    const { format, labels } = read(undefined, `${arc},####1990, 5\n${arc},#######\n${quad},####a`);
+    expect(format).toBe('polygons');
+    expect(labels[0].map(({ points: { length }, text, ignore }) => [length, text, ignore])).toEqual([
+      [6, '1990, 5', false],
+      [6, '###', true],
+      [4, 'a', false],
+    ]);
+  });
+
+  test('MLT: each line names a script', () => {
+    const text = `${quad},Latin,Hello, you\n${quad},Arabic,###\n${quad},None,"###"\n${quad},Symbols,5,000`;
+    const { format, labels } = read(undefined, text);
+    expect(format).toBe('mlt');
+    expect(labels[0].map((label) => [label.text, label.ignore])).toEqual([
+      ['Hello, you', false],
+      ['###', true],
+      ['###', true],
+      ['5,000', false],
+    ]);
+    expect(read(undefined, `${quad},Mixed, grill\n${quad},Menu`).format).toBe('icdar');
+  });
+
+  test('lines that may be read in two ways want the option', () => {
+    // A fifth corner where one may be, and a text where it may be none.
+    const near = '0,0,20,0,20,8,0,8,-4,4,8';
+    const error = refusal(() => read(undefined, `${quad},word`, `\n${near}`));
     expect(error.code).toBe('invalid-labels');
-    expect(error.message).toMatch(/^labels\/gt_a\.txt, line 3: expected at least 4 points .*"x" .*3 of 8/);
+    expect(error.message).toBe(
+      'gt_1.txt, line 2: these may be 4 corners and the text "-4,4,8", or 5 corners and the text "8": say how the ' +
+        'lines are to be read with --label-format (icdar, mlt, polygons).',
+    );
+    expect(only(near, 'icdar')).toMatchObject({ points: { length: 4 }, text: '-4,4,8' });
+    expect(only(near, 'polygons')).toMatchObject({ points: { length: 5 }, text: '8' });
+    // Other lines tell.
+    expect(read(undefined, near, `${quad},12,5,2014`).format).toBe('icdar');
+    expect(read(undefined, near, `${arc},a`).format).toBe('polygons');
+  });
+
+  test('lines that no format fits together are named', () => {
+    const mixed = refusal(() => read(undefined, `${arc},a`, `${quad},12,5,2014`));
+    expect(mixed.message).toMatch(/Not "x1,y1,\.\.\.,x4,y4,text": gt_0\.txt, line 1: .* an outline of 6\./);
+    expect(mixed.message).toMatch(/Not "x1,y1,\.\.\.,xn,yn,text": gt_1\.txt, line 1: .*\(12, 5\)/);
+    expect(mixed.message).toMatch(/--label-format/);
+    // A script that is not known.
+    const script = refusal(() => read(undefined, `${quad},Latin,a\n${quad},Tamil,###`));
+    expect(script.message).toMatch(/gt_0\.txt, line 2: ### stands behind a field/);
+    expect(only(`${quad},Tamil,###`, 'mlt').ignore).toBe(true);
+  });
+
+  test('a line that is not as it is said to be is named', () => {
+    expect(refusal(() => read('mlt', `${quad},Latin,a\n${quad},word`)).message).toMatch(
+      /^gt_0\.txt, line 2: expected the name of a script .*found "word"/,
+    );
+  });
+
+  test('a broken line is named', () => {
+    const error = refusal(() => read(undefined, '', `${quad},ok\n\n1,2,3,x,5,6,7,8,word\n`));
+    expect(error.code).toBe('invalid-labels');
+    expect(error.message).toMatch(/^gt_1\.txt, line 3: expected at least 4 points .*"x" .*3 of 8/);
   });
 
   test('too few numbers, and a coordinate that no image has', () => {
-    expect(refusal(() => parseTextLabels('1,2,3,4', 'gt.txt')).message).toMatch(/ends after 4 of 8 numbers/);
-    const far = refusal(() => parseTextLabels('1,2,3,4,5,6,7,99999999999,a', 'gt.txt'));
+    expect(refusal(() => only('1,2,3,4')).message).toMatch(/ends after 4 of 8 numbers/);
+    const far = refusal(() => only('1,2,3,4,5,6,7,99999999999,a'));
     expect(far.message).toMatch(/line 1: coordinates must be pixels .* \(7, 99999999999\)/);
   });
+
+  test('an outline that crosses itself without end', () => {
+    const random = seededRandom(3);
+    const scribble = Array.from({ length: 6000 }, () => Math.floor(1000 * random())).join();
+    const error = refusal(() => only(`${scribble},a`, 'polygons'));
+    expect(error.code).toBe('invalid-labels');
+    expect(error.message).toMatch(/^gt_0\.txt, line 1: .*crosses itself at most 1000 times, found more/);
+    const long = Array.from({ length: 20_002 }, (_, i) => i).join();
+    expect(refusal(() => only(`${long},a`, 'polygons')).message).toMatch(/at most 10000 points, found 10001/);
+  });
 });
+
+/** Random corners, each edge of which crosses a third of the others. */
+function scribble(): [number, number][] {
+  const random = seededRandom(4);
+  return Array.from({ length: 3000 }, () => [1000 * random(), 1000 * random()]);
+}
 
 describe('JSON labels', () => {
   const points = [
@@ -101,7 +216,7 @@ describe('JSON labels', () => {
   test('images with polygons', () => {
     const text = `\ufeff${JSON.stringify([
       { image: 'a/b.jpg', width: 640, height: 480, polygons: [{ points, text: 'x', ignore: true }] },
-      { image: 'c.jpg', polygons: [{ points }, { points, text: '###' }], extra: 1 },
+      { image: 'c.jpg', polygons: [{ points }, { points, text: '"###"' }], extra: 1 },
     ])}`;
     expect(parseJsonLabels(text, 'labels.json')).toEqual([
       { image: 'a/b.jpg', width: 640, height: 480, polygons: [{ points, text: 'x', ignore: true }] },
@@ -111,10 +226,28 @@ describe('JSON labels', () => {
         height: undefined,
         polygons: [
           { points, text: '', ignore: false },
-          { points, text: '###', ignore: true },
+          { points, text: '"###"', ignore: true },
         ],
       },
     ]);
+  });
+
+  test('what `detect --json` writes: an image per line', () => {
+    const region = { points, score: 0.9 };
+    const line = (image: string) =>
+      JSON.stringify({ image, width: 64, height: 32, truncated: false, regions: [region, region] });
+    const labels = parseJsonLabels(`${line('a.jpg')}\n${line('b.jpg')}\n\n`, 'regions.json');
+    const polygon = { points, text: '', ignore: false };
+    expect(labels).toEqual(
+      ['a.jpg', 'b.jpg'].map((image) => ({ image, width: 64, height: 32, polygons: [polygon, polygon] })),
+    );
+    // Alone, in order for the eye, and without any region.
+    const alone = JSON.stringify({ image: 'a.jpg', regions: [] }, null, 2);
+    expect(parseJsonLabels(alone, 'regions.json')).toMatchObject([{ image: 'a.jpg', polygons: [] }]);
+    const broken = refusal(() => parseJsonLabels(`${line('a.jpg')}\n{"image":"b.jp`, 'regions.json'));
+    expect(broken.message).toMatch(/^regions\.json, line 2: not JSON/);
+    const wrong = refusal(() => parseJsonLabels(`${line('a.jpg')}\n{"image":"b.jpg"}`, 'regions.json'));
+    expect(wrong.message).toMatch(/^regions\.json, line 2, polygons: expected an array, found nothing/);
   });
 
   test('text that is not JSON is refused with its line', () => {
@@ -125,7 +258,18 @@ describe('JSON labels', () => {
   });
 
   test.each([
-    [{}, /^labels\.json: expected an array of images, found \{\}/],
+    [{}, /^labels\.json, image: expected a path, found nothing/],
+    [5, /^labels\.json: expected an array of images, found 5/],
+    [[{ image: 'a', polygons: [], regions: [] }], /, \[0\]: expected polygons or regions, not both/],
+    [[{ image: 'a', regions: [{ points: 5 }] }], /, \[0\]\.regions\[0\]\.points: expected an array/],
+    [
+      [{ image: 'a', width: 65504, height: 65504, polygons: [] }],
+      /, \[0\]: expected an image of at most 268435456 pixels, found \{"width":65504,"height":65504\}/,
+    ],
+    [
+      [{ image: 'a', polygons: [{ points: scribble() }] }],
+      /\[0\]\.points: .*crosses itself at most 1000 times/,
+    ],
     [[7], /, \[0\]: expected an object .*found 7/],
     [[{ polygons: [] }], /, \[0\]\.image: expected a path, found nothing/],
     [[{ image: 'a' }], /, \[0\]\.polygons: expected an array, found nothing/],

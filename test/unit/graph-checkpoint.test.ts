@@ -65,6 +65,39 @@ describe('readCheckpoint', () => {
     expect(checkpoint.parameters).toBe(12_340_930);
   });
 
+  it.each(['module.', 'module.model.', 'student.'])(
+    'names the prefix %s of all names, in short',
+    (prefix) => {
+      const wrapped = new Map([...expectedShapes()].map(([name, shape]) => [prefix + name, shape]));
+      const message = refusal(wrapped);
+      expect(message).toContain(`"${prefix}" in front of all ${wrapped.size} names`);
+      expect(message.length).toBeLessThan(400);
+    },
+  );
+
+  it('takes nothing for a prefix that the network has itself', () => {
+    const backbone = new Map([...expectedShapes()].filter(([name]) => name.startsWith('backbone.')));
+    expect(refusal(backbone)).toMatch(/found 21 missing: decoder\.in5\.weight, .* and 16 more$/);
+  });
+
+  it('refuses wrapped and plain names together, which would hide one of two', () => {
+    const shapes = expectedShapes();
+    shapes.set('model.module.backbone.conv1.weight', [64, 3, 7, 7]);
+    expect(refusal(shapes)).toContain(
+      "all names or none to begin with 'model.module.', found 1 that do and 1",
+    );
+  });
+
+  it('keeps the error short, whatever the file holds', () => {
+    const long = 'n'.repeat(10_000);
+    const shapes: Shapes = new Map(Array.from({ length: 1000 }, (_, i) => [long + i, [1]]));
+    shapes.set('backbone.conv1.weight', Array<number>(10_000).fill(1));
+    const message = refusal(shapes);
+    expect(message).toContain('1000 superfluous: ');
+    expect(message).toContain(' and 995 more');
+    expect(message.length).toBeLessThan(1500);
+  });
+
   it('ignores what takes no part in inference', () => {
     const shapes = expectedShapes();
     shapes.set('backbone.fc.weight', [1000, 512]).set('backbone.fc.bias', [1000]);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConvLayer, Graph } from '../../src/graph/layers.ts';
 import { composePointwise } from '../../src/graph/passes/compose-neck.ts';
 import { allFusions, type Fusion, fuse } from '../../src/graph/passes/index.ts';
+import { defaultWinogradSize } from '../../src/graph/passes/winograd.ts';
 import { randomFloats } from '../gpu/assert.ts';
 import { interpretGraph } from '../helpers/interpret-graph.ts';
 import { fullGraph, smallGraph } from '../helpers/networks.ts';
@@ -38,13 +39,19 @@ describe('fusions', () => {
     ...allFusions.map((name) => [name]),
     ...allFusions.map((name) => allFusions.filter((other) => other !== name)),
     [...allFusions],
-    ['winograd'],
-    [...allFusions, 'winograd'],
   ];
 
   for (const names of subsets) {
     it(`keep the maps: ${names.join(', ')}`, () => {
       expect(difference(run(fuse(both, names)), expected, ['P', 'T', 'B'])).toBeLessThan(1e-11);
+    });
+  }
+
+  for (const names of [[], allFusions]) {
+    it(`keep the maps with Winograd's filtering: ${names.join(', ')}`, () => {
+      const transformed = fuse(both, names, { size, choose: defaultWinogradSize });
+      expect(count(transformed, 'winogradInput')).toBeGreaterThan(5);
+      expect(difference(run(transformed), expected, ['P', 'T', 'B'])).toBeLessThan(1e-11);
     });
   }
 
@@ -127,7 +134,7 @@ describe('what the fusions leave', () => {
 
   it('winograd: the convolutions that the rule chooses, at the size it is asked for', () => {
     const asked: string[] = [];
-    const form = fuse(graph, [...allFusions, 'winograd'], {
+    const form = fuse(graph, allFusions, {
       size: { width: 320, height: 320 },
       choose: ({ label, outChannels, outHeight, outWidth }) => {
         asked.push(`${label} ${outChannels} ${outWidth}x${outHeight}`);
@@ -141,7 +148,7 @@ describe('what the fusions leave', () => {
     expect(products.length).toBe(3);
     // A shortcut is fused where its convolution stays plain.
     expect(form.layers.filter(({ name }) => name.endsWith('+shortcut')).length).toBe(2);
-    expect(fuse(graph, ['winograd'], { size, choose: () => undefined })).toEqual(fuse(graph, []));
+    expect(fuse(graph, [], { size, choose: () => undefined })).toEqual(fuse(graph, []));
   });
 
   it('never fuse away a stage that is wanted', () => {

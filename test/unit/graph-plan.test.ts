@@ -5,6 +5,7 @@ import { chooseTile } from '../../src/graph/choose-tile.ts';
 import { dbResNet18 } from '../../src/graph/dbnet.ts';
 import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
 import type { Graph } from '../../src/graph/layers.ts';
+import { layerOutputs } from '../../src/graph/layers.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
 import type { Plan, Resource } from '../../src/graph/plan.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
@@ -70,6 +71,21 @@ describe('plan', () => {
           expect(written, `${name}: ${kernel.label}`).not.toContain(buffer);
       }
     }
+  });
+
+  it('keeps the tensors that are to be looked at, each in a buffer that no later one takes', () => {
+    const graph = fuse(fullGraph(true));
+    const all = planOf(graph, { width: 64, height: 32 }, {}, { keep: 'all' });
+    const buffers = [...all.tensors.values()].map(({ buffer }) => buffer);
+    expect(new Set(buffers).size).toBe(buffers.length);
+    const [stem] = layerOutputs(graph.layers[0]);
+    const one = planOf(graph, { width: 64, height: 32 }, {}, { keep: [stem] });
+    const own = one.tensors.get(stem)!.buffer;
+    const lodgers = [...one.tensors].filter(([, { buffer }]) => buffer === own).map(([name]) => name);
+    expect(lodgers.at(-1)).toBe(stem);
+    expect(() => planOf(graph, { width: 64, height: 32 }, {}, { keep: ['stemm'] })).toThrow(
+      "the graph has no tensor 'stemm', only image",
+    );
   });
 
   it('stays within the least limits of WebGPU: 8 buffers, 16 KiB of workgroup memory, 65,535 workgroups', () => {

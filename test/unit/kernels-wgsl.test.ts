@@ -12,7 +12,6 @@ import { depthwiseConv2d } from '../../src/kernels/depthwise-conv2d.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
 import { type Preprocess, preprocess } from '../../src/kernels/preprocess.ts';
-import { spanSums } from '../../src/kernels/span-sums.ts';
 import { stemPool } from '../../src/kernels/stem-pool.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import { upsampleAdd } from '../../src/kernels/upsample-add.ts';
@@ -156,23 +155,10 @@ describe('WGSL', () => {
     }
   }
 
-  it.each(['workgroup', 'thread'] as const)('span-sums by %s, in f32 whatever the precision', async (by) => {
-    const { code } = spanSums({ label: 'sums', values: 384, spans: 9, groups: 3, pixels: 100 }, { by });
-    await expect(code).toMatchFileSnapshot(`__snapshots__/span-sums-${by}.wgsl`);
-  });
-
   it('channel-gate, in f32 whatever the precision', async () => {
     const gate = { label: 'gate', pixels: 384, channels: 18, hidden: 5, slope: 0.2 };
     await expect(channelGate(gate).code).toMatchFileSnapshot('__snapshots__/channel-gate.wgsl');
     expect(channelGate({ ...gate, pixels: 10_000 }).code).toBe(channelGate(gate).code);
-  });
-
-  it('span-sums: no more workgroups in a row than WebGPU allows', () => {
-    const dispatchOf = (groups: number, by: 'workgroup' | 'thread') =>
-      spanSums({ label: 'sums', values: 1, spans: 1, groups, pixels: 1 }, { by }).dispatch;
-    expect(dispatchOf(65_535, 'workgroup')).toEqual([65_535, 1, 1]);
-    expect(dispatchOf(65_536, 'workgroup')).toEqual([32_768, 2, 1]);
-    expect(dispatchOf(65_536, 'thread')).toEqual([1024, 1, 1]);
   });
 
   it('is the same for every size of the image', () => {

@@ -372,7 +372,7 @@ describe('refusals', () => {
     [{ minimumSize: Number.POSITIVE_INFINITY }, /minimumSize/],
     [{ distance: 'exact' }, /distance: expected 'authors' or 'segment', found the string "exact"\./],
     [{ clipping: 'segment' }, /clipping: expected 'authors' or 'exact'/],
-    [{ shrink: 0.4 }, /shrink: expected none of this name, but shrinkRatio, /],
+    [{ shrink: 0.4 }, /options: expected none but shrinkRatio, .*, found "shrink"/],
     [{ into: {} }, /into\.probability: expected a Float32Array, found undefined\./],
     [{ into: 5 }, /into: expected an object/],
   ])('option %j', (options, message) => {
@@ -415,6 +415,17 @@ describe('refusals', () => {
     const error = refused(() => labelMaps(polygons as LabelPolygon[], SIZE));
     expect(error).toMatchObject({ name: 'DBNetError', code: 'invalid-argument' });
     expect((error as Error).message).toMatch(message);
+  });
+
+  it('outlines without end', () => {
+    const random = seededRandom(2);
+    const points = Array.from({ length: 3000 }, (): Point => [2000 * random(), 2000 * random()]);
+    const error = refused(() => labelMaps([...good, { points }], { width: 2000, height: 2000 }));
+    expect(error).toMatchObject({ name: 'DBNetError', code: 'invalid-argument' });
+    expect((error as Error).message).toMatch(/^polygons\[1\]\.points: .*crosses itself at most 1000 times/);
+    expect(() => labelMaps(good, { width: 65504, height: 65504 })).toThrow(
+      /size: expected at most 268435456 pixels, found 65504 x 65504\./,
+    );
   });
 
   it('sizes', () => {

@@ -8,8 +8,6 @@ import {
   regionDefaults,
   resolveRegionOptions,
 } from '../../src/postprocess/index.ts';
-import { findMaskCandidates, finishRegions } from '../../src/postprocess/regions.ts';
-import { sumSpans } from '../../src/postprocess/score.ts';
 import { randomMask } from '../helpers/masks.ts';
 import { seededRandom } from '../helpers/random.ts';
 
@@ -354,7 +352,8 @@ describe('bad input', () => {
     [{ target: { width: 0, height: 10 } }, /target\.width: expected a whole number of at least 1, found 0/],
     [{ target: { width: 10, height: 9.5 } }, /target\.height: .* found 9\.5/],
     [{ target: null }, /target: expected an object, found null/],
-    [{ target: [] }, /target\.width: .* found undefined/],
+    [{ target: [] }, /target: expected an object, found an array/],
+    [{ target: {} }, /target\.width: .* found undefined/],
     [null, /options: expected an object, found null/],
     ['quad', /options: expected an object, found the string "quad"/],
   ])('target or options %o', (options, message) => {
@@ -390,48 +389,5 @@ describe('resolveRegionOptions', () => {
       ...regionDefaults(),
       ...bounds,
     });
-  });
-});
-
-describe('scores from elsewhere', () => {
-  const options = resolveRegionOptions({ boxThreshold: 0.4, minSize: 1, maxCandidates: 40 });
-  const packBits = (mask: Uint8Array, width: number, height: number) => {
-    const words = Math.ceil(width / 32);
-    const bits = new Uint32Array(words * height);
-    mask.forEach((value, i) => {
-      const x = i % width;
-      bits[words * Math.floor(i / width) + (x >> 5)] |= value << (x & 31);
-    });
-    return bits;
-  };
-  const random = seededRandom(77);
-
-  it.each(['quad', 'polygon'] as const)('%ss are those of findRegions, whatever adds P up', (shape) => {
-    const scratch = createRegionScratch();
-    for (let round = 0; round < 40; round++) {
-      const [width, height] = [1 + Math.floor(random() * 80), 1 + Math.floor(random() * 40)];
-      const { mask } = randomMask(random, width, height, 0.2 + 0.6 * random());
-      const data = Float32Array.from(mask, (value) => (value === 1 ? random() : 0));
-      const target = { width: 2 * width, height: height + 3 };
-      const map = { mask: packBits(mask, width, height), width, height };
-      const all = { ...options, shape };
-      const { candidates, groups } = findMaskCandidates(map, all, scratch);
-      expect(groups.groups).toBe(candidates.candidates.length + height);
-      const found = finishRegions(candidates, sumSpans(data, groups), all, target);
-      expect(found).toEqual(findRegions({ ...map, data }, { ...all, target }));
-    }
-  });
-
-  it('says so if a row of P adds up to no number', () => {
-    const map = { mask: new Uint32Array(2 * 5), width: 64, height: 5 };
-    const { candidates } = findMaskCandidates(map, options, createRegionScratch());
-    expect(candidates.candidates).toEqual([]);
-    const finish = () => finishRegions(candidates, [1, 2, Number.NaN, 4, 5], options, map);
-    expect(finish).toThrow(
-      new DBNetError(
-        'invalid-argument',
-        'map.data: expected finite probabilities, found NaN as the sum of row 2.',
-      ),
-    );
   });
 });

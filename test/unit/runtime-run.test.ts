@@ -1,19 +1,19 @@
 /** @file How a frame is cut into submits, without a device. */
 
 import { describe, expect, it } from 'vitest';
+import type { Step } from '../../src/runtime/bind.ts';
 import type { GpuContext } from '../../src/runtime/gpu-context.ts';
-import type { Step } from '../../src/runtime/program.ts';
-import { group, Pace } from '../../src/runtime/run.ts';
+import { cutIntoSubmits, SubmitSize } from '../../src/runtime/run.ts';
 
 const steps = (...flops: number[]): Step[] =>
   flops.map((count, i) => ({ label: `${i}`, flops: count, dispatch: [1, 1, 1] }) as unknown as Step);
 
 const groups = (limit: number, ...flops: number[]): number[][] =>
-  group(steps(...flops), limit).map((group) => group.map(({ flops }) => flops));
+  cutIntoSubmits(steps(...flops), limit).map((submit) => submit.map(({ flops }) => flops));
 
-const pace = (software: boolean) => new Pace({ software } as GpuContext);
+const submitSize = (software: boolean) => new SubmitSize({ software } as GpuContext);
 
-describe('group', () => {
+describe('cutIntoSubmits', () => {
   it('fills each submit up to the limit', () => {
     expect(groups(10, 4, 4, 4, 4, 4)).toEqual([[4, 4], [4, 4], [4]]);
     expect(groups(10, 5, 5, 1)).toEqual([[5, 5], [1]]);
@@ -36,19 +36,19 @@ describe('group', () => {
   });
 });
 
-describe('Pace', () => {
+describe('SubmitSize', () => {
   it('starts with small submits on software adapters, and large ones on GPUs', () => {
-    expect(pace(true).flopsPerSubmit).toBeLessThan(pace(false).flopsPerSubmit);
+    expect(submitSize(true).flops).toBeLessThan(submitSize(false).flops);
     // The network at 640x640 is 58 GFLOP: one or two submits on a GPU, many on a CPU.
-    expect(58e9 / pace(false).flopsPerSubmit).toBeLessThan(2);
-    expect(58e9 / pace(true).flopsPerSubmit).toBeGreaterThan(20);
+    expect(58e9 / submitSize(false).flops).toBeLessThan(2);
+    expect(58e9 / submitSize(true).flops).toBeGreaterThan(20);
   });
 
   it('learns from how long a submit took, unless it was so short that only the fence was measured', () => {
-    const learning = pace(true);
+    const learning = submitSize(true);
     learning.observe(4e9, 1000);
-    expect(learning.flopsPerSubmit).toBe(4e6 * Pace.target);
+    expect(learning.flops).toBe(4e6 * SubmitSize.target);
     learning.observe(1e6, 10);
-    expect(learning.flopsPerSubmit).toBe(4e6 * Pace.target);
+    expect(learning.flops).toBe(4e6 * SubmitSize.target);
   });
 });

@@ -155,6 +155,10 @@ describe('valid files', () => {
     expect(parseSafetensors(makeFile('{"__metadata__":{}}')).metadata).toEqual({});
   });
 
+  it('takes metadata null for none', () => {
+    expect({ ...parseSafetensors(makeFile('{"__metadata__": null }')).metadata }).toEqual({});
+  });
+
   it('takes tensors in any order, padding and white space', () => {
     const file = parseSafetensors(
       makeFile(

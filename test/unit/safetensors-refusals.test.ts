@@ -1,6 +1,6 @@
 /** @file The safetensors reader on invalid files: every refusal, with its message. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseSafetensors } from '../../src/safetensors/index.ts';
 import { errorOf, makeFile } from './safetensors-helpers.ts';
 
@@ -82,7 +82,14 @@ describe('refused: the header as JSON', () => {
       '{"__metadata__":{"k":"1","k":"2"}}',
       'the name "k" occurs twice in __metadata__',
     ],
-    ['metadata null', '{"__metadata__":null}', '__metadata__: expected an object, found "null"'],
+    [
+      'metadata null twice',
+      '{"__metadata__":null,"__metadata__":null}',
+      'the name "__metadata__" occurs twice',
+    ],
+    ['metadata nullx', '{"__metadata__":nullx}', 'the header: expected "," or "}", found "x"'],
+    ['metadata true', '{"__metadata__":true}', '__metadata__: expected an object, found "true"'],
+    ['line break in front', '\n{}', 'expected "{" at byte 8, found 0x0a'],
     [
       'a metadata number',
       '{"__metadata__":{"k":50}}',
@@ -105,6 +112,38 @@ describe('refused: the header as JSON', () => {
   ])('invalid UTF-8 %s', (_, header, byte) => {
     const message = invalid(makeFile(Uint8Array.from(header), 4));
     expect(message).toContain(`expected UTF-8 in the header, found an invalid sequence at byte ${byte}`);
+  });
+
+  it('invalid UTF-8 anywhere, at the byte that is wrong', () => {
+    const wrong = [[0xff], [0xe6, 0x96, 0x41], [0xe6, 0x41], [0xc0, 0x80], [0xf4, 0x90], [0x80]];
+    const offset = [0, 2, 1, 0, 1, 0];
+    // Around the ends of the pieces in which a header is searched.
+    for (const piece of [0, 1 << 14, 3 << 14]) {
+      for (let at = Math.max(2, piece - 4); at < piece + 4; at++) {
+        for (const [i, sequence] of wrong.entries()) {
+          const header = new Uint8Array(at + 8).fill(0x61);
+          header.set([0x7b, 0x22]);
+          header.set(sequence, at);
+          const message = invalid(makeFile(header));
+          expect(message, `${sequence} at ${at}`).toContain(`sequence at byte ${8 + at + offset[i]}.`);
+        }
+      }
+    }
+  });
+
+  it('invalid UTF-8 at the end of a long header, without decoding it again and again', () => {
+    const header = new Uint8Array(1 << 22).fill(0x61);
+    header.set([0x7b, 0x22]);
+    header[header.length - 1] = 0xff;
+    const file = makeFile(header);
+    const decode = vi.spyOn(TextDecoder.prototype, 'decode');
+    try {
+      expect(invalid(file)).toContain(`at byte ${8 + header.length - 1}.`);
+      const decoded = decode.mock.calls.reduce((sum, [bytes]) => sum + (bytes?.byteLength ?? 0), 0);
+      expect(decoded).toBeLessThan(3 * header.length);
+    } finally {
+      decode.mockRestore();
+    }
   });
 
   it('deep nesting, without a stack overflow', () => {

@@ -43,6 +43,8 @@ describe('optimizer', () => {
     ['a rate that is no number', { kind: 'sgd', learningRate: Number.NaN }],
     ['momentum 1', { kind: 'sgd', momentum: 1 }],
     ['no clipping at all', { kind: 'adamw', clipNorm: 0 }],
+    ['0 / 0 where a gradient is 0', { kind: 'adamw', epsilon: 0 }],
+    ['a schedule of unknown length', { kind: 'sgd', schedule: { kind: 'poly' } }],
     ['an average that never moves', { kind: 'adamw', averageDecay: 1 }],
     ['a schedule without steps', { kind: 'adamw', schedule: { kind: 'poly', steps: 0 } }],
     ['another schedule', { kind: 'adamw', schedule: { kind: 'cosine', steps: 9 } }],

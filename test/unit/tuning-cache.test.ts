@@ -15,10 +15,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
-import { loadEntries, storeEntries, type TableStore } from '../../src/tuning/cache.ts';
+import {
+  browserName,
+  databaseStore,
+  loadEntries,
+  runtimeName,
+  storeEntries,
+  type TableStore,
+  tuningKey,
+} from '../../src/tuning/cache.ts';
 import { findTile, findWinograd, readTable, type TuningEntries } from '../../src/tuning/table.ts';
-import { databaseStore } from '../../src/tuning/table-database.ts';
-import { browserName, runtimeName, tuningKey } from '../../src/tuning/tuning-key.ts';
 import { libraryVersion } from '../../src/version.ts';
 
 const direct: Tile = { kind: 'direct', pixels: 8, channels: 4 };

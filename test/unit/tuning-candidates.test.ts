@@ -1,6 +1,7 @@
 /** @file Which tiles are tried, for which classes of layers: plain numbers, no GPU. */
 
 import { describe, expect, test } from 'vitest';
+import { chooseTile } from '../../src/graph/choose-tile.ts';
 import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
 import {
@@ -11,11 +12,9 @@ import {
   type WorkgroupTile,
 } from '../../src/kernels/tile.ts';
 import { candidates, neighbours, type TileTarget } from '../../src/tuning/candidates.ts';
-import { defaultTile } from '../../src/tuning/default-table.ts';
-import { layerClass, sizeClass } from '../../src/tuning/layer-class.ts';
-import { tileFits } from '../../src/tuning/tile-fits.ts';
-import { productsOf } from '../../src/tuning/winograd-steps.ts';
-import { groupByClass, withFewerRows } from '../../src/tuning/work.ts';
+import { groupByClass, layerClass, productsOf, sizeClass, withFewerRows } from '../../src/tuning/classes.ts';
+import { sumTolerance } from '../../src/tuning/forms.ts';
+import { tileFits } from '../../src/tuning/table.ts';
 
 /** The least that WebGPU promises. */
 const limits = {
@@ -247,40 +246,21 @@ describe('fewer rows', () => {
   });
 });
 
-describe('default tiles', () => {
-  const adapter = { vendor: 'maker', architecture: 'arch one', device: '', description: '' };
-  const entries = {
-    'f32 3x3 64 > 64, 2^13 px': {
-      tile: { kind: 'direct', pixels: 2, channels: 8 } as const,
-      ms: 1,
-      gflops: 1,
-    },
-  };
-
-  test('are those of the family, then the rule', () => {
-    const families = [
-      { adapter: /other/, entries: {} },
-      { adapter: /arch one/, entries },
-    ];
-    expect(tileName(defaultTile(conv(64, 64, 80), gpu, adapter, families))).toBe('direct 2x8');
-    expect(tileName(defaultTile(conv(64, 128, 80), gpu, adapter, families))).toBe('64x64x16 8x8');
-    const stranger = { ...adapter, architecture: 'arch two' };
-    expect(tileName(defaultTile(conv(64, 64, 80), gpu, stranger, families))).not.toBe('direct 2x8');
-  });
-
-  test('that are shipped fit the convolutions of their class', () => {
-    const swiftshader = { ...adapter, description: 'SwiftShader driver 5.0.0' };
-    expect(tileName(defaultTile(conv(512, 512, 10), software, swiftshader))).toBe('direct 4x16');
-    expect(tileName(defaultTile(conv(512, 512, 20), software, swiftshader))).toBe(
-      tileName(defaultTile(conv(512, 512, 20), software, adapter)),
-    );
-  });
-
-  test('fit the limits', () => {
-    for (const target of [gpu, software]) {
-      for (const problem of [conv(64, 64, 80), conv(512, 512, 20), conv(4, 64, 80), shortcut(10)]) {
-        expect(tileFits(gemmOf(problem), defaultTile(problem, target, adapter), 'f32', limits)).toBe(true);
-      }
+test('default tiles fit the limits', () => {
+  for (const software of [false, true]) {
+    for (const problem of [conv(64, 64, 80), conv(512, 512, 20), conv(4, 64, 80), shortcut(10)]) {
+      expect(tileFits(gemmOf(problem), chooseTile(gemmOf(problem), { software }), 'f32', limits)).toBe(true);
     }
-  });
+  }
 });
+
+test.each(['f32', 'f16'] as const)(
+  'the tolerance of %s is far below one product, far above rounding',
+  (precision) => {
+    const { absolute, relative } = sumTolerance(conv(512, 64, 8), precision);
+    expect(absolute).toBeLessThan(1 / 3);
+    const unit = precision === 'f32' ? 2 ** -24 : 2 ** -11;
+    expect(absolute).toBeGreaterThan(unit * Math.sqrt(4608));
+    expect(relative).toBeGreaterThan(unit);
+  },
+);

@@ -1,12 +1,14 @@
 /** @file The options of `train`. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { between, positive, wholeNumber } from '../options.ts';
+import type { LabelFormat } from '../../eval/text-labels.ts';
+import { between, labelFormatOption, positive, wholeNumber } from '../options.ts';
 
 /** Arguments of the command. What is not given is not there, so that a resumed run knows what was. */
 export interface TrainArguments {
   images: string;
   labels: string;
+  labelFormat?: LabelFormat;
   out: string;
   init?: string;
   steps?: number;
@@ -26,6 +28,7 @@ export interface TrainArguments {
   flip: boolean;
   evalImages?: string;
   evalLabels?: string;
+  evalLabelFormat?: LabelFormat;
   evalEvery?: number;
   evalShortSide?: number;
   checkpointEvery?: number;
@@ -43,6 +46,7 @@ export function addTrainOptions(command: Command): Command {
     .optionsGroup('Data:')
     .requiredOption('--images <folder>', 'folder of images')
     .requiredOption('--labels <folder|file>', 'folder of gt_<image>.txt, or a JSON file')
+    .addOption(labelFormatOption('--label-format'))
     .option(
       '--no-augment',
       'whole images, fitted to the crop, instead of turned and mirrored crops between texts',
@@ -91,6 +95,7 @@ export function addTrainOptions(command: Command): Command {
     .optionsGroup('Evaluation:')
     .option('--eval-images <folder>', 'labelled images to evaluate on, not those that are trained on')
     .option('--eval-labels <folder|file>', 'their labels')
+    .addOption(labelFormatOption('--eval-label-format'))
     .option(
       '--eval-every <n>',
       'steps between evaluations (default: only before the first and after the last)',

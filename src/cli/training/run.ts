@@ -3,7 +3,7 @@
 import { extname } from 'node:path';
 import { DBNetError } from '../../errors.ts';
 import type { StepResult, TrainingSample } from '../../training/types.ts';
-import { evaluateImages } from '../evaluation.ts';
+import { evaluateImages, FaultReport, type ImageEvaluation } from '../evaluation.ts';
 import { OutputError } from '../failure.ts';
 import type { EvalImage } from '../label-files.ts';
 import { encodeLossPlot } from '../loss-plot.ts';
@@ -97,12 +97,29 @@ export class TrainingRun {
       // Decoded while the device computes.
       next = step + 1 < settings.steps ? this.#batch(step + 1) : undefined;
       next?.catch(() => {});
-      log.add(await this.#step(samples, step));
+      log.add(await this.#stepThatLearns(samples, step));
     }
   }
 
   #batch(step: number): Promise<TrainingSample[]> {
     return this.#parts.samples.batch(this.#order, step, this.#parts.settings.batch);
+  }
+
+  /** Where no crop of a batch shows text that can be learnt from, other images take part, until one does. */
+  async #stepThatLearns(first: TrainingSample[], step: number): Promise<StepResult> {
+    let samples = first;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#step(samples, step);
+      } catch (error) {
+        if (!(error instanceof DBNetError && error.code === 'nothing-to-learn')) throw error;
+        this.#services.signal.throwIfAborted();
+        const { samples: all, settings } = this.#parts;
+        const others = await all.otherBatch(this.#order, step, settings.batch, attempt);
+        if (others === undefined) throw error;
+        samples = others;
+      }
+    }
   }
 
   async #step(samples: TrainingSample[], step: number): Promise<StepResult> {
@@ -147,14 +164,26 @@ export class TrainingRun {
       signal,
     };
     const label = (index: number) => `step ${step}: evaluating [${index + 1}/${images.length}]`;
+    const faults = new FaultReport();
+    const onImage = async (name: string, { faulty }: ImageEvaluation) => faults.add(name, faulty);
     try {
-      const rates = await evaluateImages(images, detector, options, this.#services, this.#view, label);
+      const rates = await evaluateImages(
+        images,
+        detector,
+        options,
+        this.#services,
+        this.#view,
+        label,
+        onImage,
+      );
       if (rates.images === 0) {
         throw new DBNetError(
           'load-failed',
           'expected images to evaluate on (--eval-images), found none that can be used: see the errors above.',
         );
       }
+      // The labels stay as they are: once is enough.
+      if (log.evaluations.length === 0 && faults.line !== undefined) this.#view.warn(faults.line);
       log.add({ step, evaluation: rates });
       this.#view.note(rateLine({ step, evaluation: rates }));
     } finally {

@@ -35,20 +35,26 @@ export class SampleOrder {
    *
    * @param serves Whether a sample can be used; its answer must depend on the sample alone.
    * @param hasText Whether there is text in it.
-   * @returns Indices of samples; `undefined` if no sample that serves has text.
+   * @param attempt Counts from 0: how often the batch was tried. From 1 on, the last sample is the next one with text,
+   *   then the one after that, and so on.
+   * @returns Indices of samples; `undefined` if no sample that serves has text, or no other one.
    */
   async batch(
     step: number,
     size: number,
     serves: (sample: number) => boolean | Promise<boolean>,
     hasText: (sample: number) => boolean,
+    attempt = 0,
   ): Promise<number[] | undefined> {
     const chosen: number[] = [];
     for (let i = 0; i < size; i++) {
-      const wantsText = i === size - 1 && !chosen.some(hasText);
+      const isLast = i === size - 1;
+      const wantsText = isLast && (attempt > 0 || !chosen.some(hasText));
+      let passed = isLast ? attempt : 0;
       const sample = await this.#from(
         step * size + i,
-        async (candidate) => (!wantsText || hasText(candidate)) && (await serves(candidate)),
+        async (candidate) =>
+          (!wantsText || hasText(candidate)) && (await serves(candidate)) && passed-- === 0,
       );
       if (sample === undefined) return undefined;
       chosen.push(sample);

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import type { RawImage } from '../../detector/types.ts';
 import { DBNetError } from '../../errors.ts';
 import type { TextLabel } from '../../eval/labels.ts';
+import { isOutside } from '../../geometry/polygon.ts';
+import { type CropOptions, LabelFates } from '../../training/label-fates.ts';
 import type { TrainingSample } from '../../training/types.ts';
 import { describeError, isFatal } from '../failure.ts';
 import { checkLabelSize, type EvalImage, type EvalSet } from '../label-files.ts';
@@ -13,6 +15,11 @@ import type { SampleOrder } from './sample-order.ts';
 
 /** Bytes of decoded images that are kept: a small data set is decoded once. */
 const CACHE_BYTES = 256e6;
+
+/** Images that are surveyed, and crops at least. */
+const SURVEYED = 200;
+/** Of the texts that crops show; fewer that can be learnt from are worth a warning. */
+const FEW = 0.5;
 
 type UsableImage = EvalImage & { path: string };
 
@@ -72,25 +79,91 @@ export class Samples {
   }
 
   /**
+   * Looks at crops such as the run will draw, and says if few of the texts in them can be learnt from. Images that cannot
+   * be read are passed over: the steps report them.
+   *
+   * @throws DBNetError `nothing-to-learn` if none can; the signal's reason.
+   */
+  async survey(options: CropOptions, signal: AbortSignal): Promise<void> {
+    const withText = [...this.#images.keys()].filter((index) => hasText(this.#images[index].labels));
+    const draws = options.augment.augment === false ? 1 : Math.ceil(SURVEYED / withText.length);
+    const every = Math.ceil(withText.length / SURVEYED);
+    const fates = new LabelFates();
+    const survey = async (indices: readonly number[], isEnough: () => boolean) => {
+      for (const index of indices) {
+        signal.throwIfAborted();
+        if (isEnough()) return;
+        const size = await this.#sizeOf(index);
+        if (size !== undefined) fates.addCrops(size, this.#images[index].labels, index, draws, options);
+      }
+    };
+    await survey(
+      withText.filter((_, i) => i % every === 0),
+      () => false,
+    );
+    // Only all of them can tell that none will do.
+    await survey(
+      withText.filter((_, i) => i % every !== 0),
+      () => fates.used > 0,
+    );
+    const { texts, shown, used } = fates;
+    if (texts === 0 || used >= FEW * shown) return;
+    const why = fates.describe(options.labels.minimumSize);
+    const advice = 'a larger --crop, or images cut to their text, would show it larger';
+    if (used === 0) {
+      throw new DBNetError(
+        'nothing-to-learn',
+        `none of ${texts} texts in crops of these images can be learnt from at --crop ${options.cropSize}: ${why}; ${advice}.`,
+      );
+    }
+    this.#view.warn(
+      `warning: of ${texts} texts in crops of these images, ${used} can be learnt from at --crop ${options.cropSize}: ` +
+        `${why}; ${advice}.`,
+    );
+  }
+
+  async #sizeOf(index: number): Promise<{ width: number; height: number } | undefined> {
+    try {
+      return await this.#codec.size(this.#images[index].path, { ignoreOrientation: true });
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /**
    * The samples of a step; an image that cannot be used is reported once, and another takes its place.
    *
    * @throws DBNetError `invalid-image` if no image with text can be used; the error of a failure of all images.
    */
   async batch(order: SampleOrder, step: number, size: number): Promise<TrainingSample[]> {
+    const samples = await this.otherBatch(order, step, size, 0);
+    if (samples !== undefined) return samples;
+    throw new DBNetError('invalid-image', 'none of the images with text can be used: see the errors above.');
+  }
+
+  /**
+   * The samples of a step that was tried in vain, with another image with text in them.
+   *
+   * @param attempt How often it was tried; each attempt has another image.
+   * @returns `undefined` if there is no other.
+   * @throws the error of a failure of all images.
+   */
+  async otherBatch(
+    order: SampleOrder,
+    step: number,
+    size: number,
+    attempt: number,
+  ): Promise<TrainingSample[] | undefined> {
     const pictures = new Map<number, RawImage>();
     const serves = async (index: number) => {
       const picture = await this.#load(index);
       if (picture !== undefined) pictures.set(index, picture);
       return picture !== undefined;
     };
-    const chosen = await order.batch(step, size, serves, (index) => hasText(this.#images[index].labels));
-    if (chosen === undefined) {
-      throw new DBNetError(
-        'invalid-image',
-        'none of the images with text can be used: see the errors above.',
-      );
-    }
-    return chosen.map((index) => ({
+    const isWithText = (index: number) => hasText(this.#images[index].labels);
+    const chosen = await order.batch(step, size, serves, isWithText, attempt);
+    return chosen?.map((index) => ({
       image: pictures.get(index)!,
       polygons: this.#images[index].labels,
     }));
@@ -135,12 +208,10 @@ export class Samples {
 const hasText = (labels: readonly TextLabel[]): boolean => labels.some(({ ignore }) => !ignore);
 
 /** @throws DBNetError `invalid-labels` for a label that is nowhere in the image, which no trainer takes. */
-function checkInside(labels: readonly TextLabel[], { width, height }: RawImage): void {
-  const outside = labels.findIndex(
-    ({ points }) =>
-      points.every(([x]) => x <= 0 || x >= width) || points.every(([, y]) => y <= 0 || y >= height),
-  );
+function checkInside(labels: readonly TextLabel[], picture: RawImage): void {
+  const outside = labels.findIndex(({ points }) => isOutside(points, picture));
   if (outside === -1) return;
+  const { width, height } = picture;
   throw new DBNetError(
     'invalid-labels',
     `label ${outside + 1} lies outside of the image of ${width} x ${height} pixels: are the labels those of another size?`,

@@ -3,7 +3,6 @@
  * must run. The graph without any of them is the oracle that they are tested against.
  */
 
-import type { Precision } from '../../kernels/wgsl.ts';
 import type { Graph } from '../layers.ts';
 import { composeNeck } from './compose-neck.ts';
 import { convolveBeforeUpsampling } from './convolve-before-upsampling.ts';
@@ -19,7 +18,6 @@ export const fusions = {
   composeNeck,
   convolveBeforeUpsampling,
   fuseUpsampleAdd,
-  winograd,
   fuseShortcut,
   fuseStemPool,
   packMask,
@@ -27,23 +25,23 @@ export const fusions = {
 
 export type Fusion = keyof typeof fusions;
 
-const order = Object.keys(fusions) as Fusion[];
+/** All of them, in order. Each saves work or traffic everywhere. */
+export const allFusions = Object.keys(fusions) as readonly Fusion[];
 
-/** The fusions that save work or traffic everywhere, in order. Winograd trades one for the other and is apart. */
-export const allFusions: readonly Fusion[] = order.filter((name) => name !== 'winograd');
+/** Winograd's filtering, which trades one for the other, has its place before this one. */
+const afterWinograd: Fusion = 'fuseShortcut';
 
 /**
- * The fusions that pay on an adapter. A software adapter is bound by arithmetic, so Winograd pays at every size; it
- * has no memory traffic to save in the stem, and takes longer to compile that kernel's barriers than it gains.
+ * The fusions that pay on an adapter: all, but for the stem on a software adapter, which has no memory traffic to save
+ * there, and takes longer to compile that kernel's barriers than it gains.
  */
-export function chooseFusions({ software }: { software: boolean }, precision: Precision): readonly Fusion[] {
-  if (!software) return allFusions;
-  return order.filter((name) => name !== 'fuseStemPool' && (name !== 'winograd' || precision === 'f32'));
-}
+export const chooseFusions = ({ software }: { software: boolean }): readonly Fusion[] =>
+  software ? allFusions.filter((name) => name !== 'fuseStemPool') : allFusions;
 
-/** Applies the named fusions, by default {@link allFusions}; `rule` says what `winograd` does. */
+/** Applies the named fusions, and Winograd's filtering as `rule` says; without a rule nowhere. */
 export function fuse(graph: Graph, names: readonly Fusion[] = allFusions, rule?: WinogradRule): Graph {
-  return order
-    .filter((name) => names.includes(name))
-    .reduce((fused, name) => (name === 'winograd' ? winograd(fused, rule) : fusions[name](fused)), graph);
+  return allFusions.reduce((fused, name) => {
+    const ready = name === afterWinograd && rule ? winograd(fused, rule) : fused;
+    return names.includes(name) ? fusions[name](ready) : ready;
+  }, graph);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Conv2d } from '../../kernels/conv2d.ts';
+import type { Convolution } from '../../kernels/convolution.ts';
 import { type WinogradSize, winogradPlanes, winogradWeights } from '../../kernels/winograd.ts';
 import { inferShapes } from '../infer-shapes.ts';
 import type { ConvLayer, Graph, Layer } from '../layers.ts';
@@ -25,9 +26,9 @@ export const defaultWinogradSize = ({ outChannels }: Pick<Conv2d, 'outChannels'>
   outChannels >= smallMapChannels ? 2 : 4;
 
 /** True for a convolution that can be transformed. */
-export function suitsWinograd({ sources }: Conv2d): boolean {
-  if (sources.length !== 1) return false;
-  const [{ kernel, stride, padding }] = sources;
+export function suitsWinograd(conv: Convolution): conv is Conv2d {
+  if (!('sources' in conv) || conv.sources.length !== 1) return false;
+  const [{ kernel, stride, padding }] = conv.sources;
   return kernel === 3 && stride === 1 && padding.top === 1 && padding.left === 1;
 }
 
@@ -37,15 +38,13 @@ function isTransformable({ sources, upsampledBy, planes }: ConvLayer): boolean {
   return sources.length === 1 && !upsampledBy && !planes && kernel === 3 && stride === 1 && padding === 1;
 }
 
-/** Without a rule all convolutions that can be are transformed, by the default size. */
-export function winograd(graph: Graph, rule?: WinogradRule): Graph {
-  const shapes = rule && inferShapes(graph, rule.size);
-  const sizeOf = (layer: ConvLayer): WinogradSize | undefined =>
-    rule ? rule.choose(conv2dOf(layer, (tensor) => shapes!.get(tensor)!)) : defaultWinogradSize(layer);
+/** Transforms the convolutions that `rule` says. */
+export function winograd(graph: Graph, { size, choose }: WinogradRule): Graph {
+  const shapes = inferShapes(graph, size);
   return replaceLayers(graph, (layer) => {
     if (layer.op !== 'conv2d' || !isTransformable(layer)) return [layer];
-    const size = sizeOf(layer);
-    return size === undefined ? [layer] : transformed(layer, size);
+    const chosen = choose(conv2dOf(layer, (tensor) => shapes.get(tensor)!));
+    return chosen === undefined ? [layer] : transformed(layer, chosen);
   });
 }
 

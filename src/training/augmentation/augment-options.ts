@@ -1,6 +1,18 @@
 /** @file What augmentation does, and the authors' numbers for it. */
 
-import { invalid } from '../../describe.ts';
+import {
+  between,
+  boolean,
+  checkOptions,
+  checkRecord,
+  either,
+  finite,
+  type Kind,
+  type Kinds,
+  kind,
+  tuple,
+  whole,
+} from '../../check.ts';
 
 /** What `augment` does; every part can be switched off. */
 export interface AugmentOptions {
@@ -37,33 +49,29 @@ const defaults = {
   fill: [0, 0, 0],
 } as const satisfies Required<AugmentOptions>;
 
-/** The options with defaults for those left out. @throws DBNetError `invalid-argument` */
-export function withDefaults(options: AugmentOptions): Required<AugmentOptions> {
-  for (const name of Object.keys(options)) {
-    if (!(name in defaults)) throw invalid(name, `one of ${Object.keys(defaults).join(', ')}`, name);
-  }
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const settings: Required<AugmentOptions> = { ...defaults, ...Object.fromEntries(given) };
-  const check = (name: keyof AugmentOptions, ok: boolean, expected: string) => {
-    if (!ok) throw invalid(name, expected, settings[name]);
-  };
-  const isRange = (range: unknown, least: number): boolean =>
-    Array.isArray(range) &&
-    range.length === 2 &&
-    range.every(Number.isFinite) &&
-    range[0] > least &&
-    range[0] <= range[1];
-  const { cropSize, flip, rotate, scale, minCropSide, cropTries, fill } = settings;
-  check('cropSize', Number.isInteger(cropSize) && cropSize >= 1, 'a whole number of at least 1');
-  check('flip', flip >= 0 && flip <= 1, 'a probability from 0 to 1');
-  check('rotate', rotate === false || isRange(rotate, -Infinity), 'two degrees [from, to], or false');
-  check('scale', scale === false || isRange(scale, 0), 'two factors above 0 [from, to], or false');
-  check('minCropSide', minCropSide >= 0 && minCropSide <= 1, 'a number from 0 to 1');
-  check('cropTries', Number.isInteger(cropTries) && cropTries >= 0, 'a whole number of at least 0');
-  check(
-    'fill',
-    Array.isArray(fill) && fill.length === 3 && fill.every((value) => value >= 0 && value <= 255),
-    'three numbers from 0 to 255',
-  );
-  return settings;
+const off = kind<false>('false', (value) => value === false);
+const range = (expected: string, least: number): Kind<readonly [number, number]> =>
+  kind(expected, (value) => pair.is(value) && value[0] > least && value[0] <= value[1]);
+const pair = tuple<[number, number]>('two numbers', 2, finite);
+
+const kinds: Kinds<AugmentOptions> = {
+  cropSize: whole(1),
+  augment: boolean,
+  flip: between(0, 1),
+  rotate: either(range('two degrees [from, to]', -Infinity), off),
+  scale: either(range('two factors above 0 [from, to]', 0), off),
+  crop: boolean,
+  minCropSide: between(0, 1),
+  cropTries: whole(0),
+  fill: tuple('three numbers from 0 to 255', 3, between(0, 255)),
+};
+
+/**
+ * The options with defaults for those left out.
+ * @param name - of the options, where they are a part of others
+ * @throws DBNetError `invalid-argument`
+ */
+export function withDefaults(options: AugmentOptions, name?: string): Required<AugmentOptions> {
+  const given = name === undefined ? checkOptions(options, kinds) : checkRecord(name, options, kinds);
+  return { ...defaults, ...given };
 }

@@ -1,13 +1,14 @@
 /** @file A photo and its labels turned into a training crop: mirrored, turned, cropped between texts, brought to size. */
 
-import { describe, invalid } from '../../describe.ts';
+import { check, type Kinds, kind, object, oneOf, typedArray, whole } from '../../check.ts';
 import { DBNetError } from '../../errors.ts';
+import { checkLabels } from '../../geometry/points.ts';
 import type { Point } from '../../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';
 import { type AugmentOptions, withDefaults } from './augment-options.ts';
 import { clipPolygon } from './clip-polygon.ts';
 import { type Area, chooseCrop } from './crop-area.ts';
-import type { Random } from './random.ts';
+import { Random } from './random.ts';
 import { type Picture, resample } from './resample.ts';
 
 /** A labelled text. */
@@ -62,10 +63,42 @@ export function augment<Polygon extends TextPolygon>(
   options: AugmentOptions = {},
 ): Augmented<Polygon> {
   checkPicture(picture);
-  checkPolygons(polygons);
+  const view = drawView(picture, polygons, random, options);
+  const { size, map, polygons: kept } = view;
+  const data = resample(picture, map, view);
+  return { data, width: size, height: size, channels: 4, polygons: kept, map };
+}
+
+/** A crop without its pixels: how a picture is seen in it, in the terms of `resample`. */
+export interface View<Polygon extends TextPolygon> {
+  /** Side of the crop, pixels. */
+  size: number;
+  /** From pixels of the picture to those of the crop. */
+  map: Affine;
+  /** The part of the crop, from its corner, that shows the picture. */
+  shown: { width: number; height: number };
+  /** Side of the squares of the picture that pixels are averaged over. */
+  footprint: number;
+  fill: readonly [number, number, number];
+  /** As in `Augmented`. */
+  polygons: Polygon[];
+}
+
+/**
+ * Draws a crop of a picture of this size: what `augment` does, but for the pixels.
+ *
+ * @throws DBNetError `invalid-argument` for polygons and options
+ */
+export function drawView<Polygon extends TextPolygon>(
+  { width, height }: { width: number; height: number },
+  polygons: readonly Polygon[],
+  random: Random,
+  options: AugmentOptions,
+): View<Polygon> {
+  checkLabels('polygons', polygons);
   const settings = withDefaults(options);
-  const { width, height } = picture;
-  const { cropSize } = settings;
+  if (settings.augment) check('random', random, randomKind);
+  const { cropSize: size, fill } = settings;
 
   let map: Affine = [1, 0, 0, 0, 1, 0];
   let scale = 1;
@@ -88,8 +121,8 @@ export function augment<Polygon extends TextPolygon>(
     }
   }
 
-  let factor = cropSize / Math.max(area.width, area.height);
-  let shown: Shown;
+  let factor = size / Math.max(area.width, area.height);
+  let shown: View<Polygon>['shown'];
   if (settings.crop || !settings.augment) {
     map = compose(map, scaleAndShift(factor, -factor * area.x, -factor * area.y));
     const side = (length: number) => Math.max(1, Math.round(factor * length));
@@ -97,51 +130,40 @@ export function augment<Polygon extends TextPolygon>(
   } else {
     factor *= scale;
     scale = 1;
-    const [x, y] = [place[0] * (cropSize - factor * width), place[1] * (cropSize - factor * height)];
+    const [x, y] = [place[0] * (size - factor * width), place[1] * (size - factor * height)];
     map = compose(map, scaleAndShift(factor, x, y));
-    shown = { width: cropSize, height: cropSize };
+    shown = { width: size, height: size };
   }
   const footprint = Math.max(1 / factor, 1 / scale);
-  const data = resample(picture, map, { size: cropSize, footprint, fill: settings.fill, shown });
   const kept = polygons.flatMap((polygon) => {
     const points = mapAll(map, polygon.points);
     if (mirrored) points.reverse();
     const visible = clipPolygon(points, shown.width, shown.height);
     return visible ? [{ ...polygon, points: visible }] : [];
   });
-  return { data, width: cropSize, height: cropSize, channels: 4, polygons: kept, map };
+  return { size, map, shown, footprint, fill, polygons: kept };
 }
-
-/** The part of the result that shows the crop. */
-type Shown = { width: number; height: number };
 
 const mapAll = (map: Affine, points: readonly Point[]): Point[] =>
   points.map((point) => mapPoint(map, point));
 
-function checkPicture({ data, width, height, channels }: Picture): void {
-  const expected = width * height * channels;
-  const sides = Number.isInteger(width) && Number.isInteger(height) && width >= 1 && height >= 1;
-  if (!sides || (channels !== 3 && channels !== 4)) {
-    throw new DBNetError(
-      'invalid-image',
-      `expected a picture of whole sides above 0 with 3 or 4 channels, found ${width}x${height} with ${channels}`,
-    );
-  }
-  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
-  if (bytes && data.length === expected) return;
-  throw new DBNetError(
-    'invalid-image',
-    `expected ${expected} bytes for ${width}x${height} pixels with ${channels} channels, found ` +
-      (bytes ? `${data.length}` : describe(data)),
-  );
-}
+const randomKind = kind<Random>('a Random', (value) => value instanceof Random);
+const pictureKinds: Kinds<Picture> = {
+  data: typedArray('Uint8Array', 'Uint8ClampedArray'),
+  width: whole(1),
+  height: whole(1),
+  channels: oneOf(3, 4),
+};
 
-function checkPolygons(polygons: readonly TextPolygon[]): void {
-  for (const [i, { points }] of polygons.entries()) {
-    if (points.length < 3) {
-      throw invalid(`polygons[${i}].points`, 'at least three corners', points.length);
-    }
-    const bad = points.find((point) => !point.every(Number.isFinite));
-    if (bad) throw invalid(`polygons[${i}].points`, 'finite coordinates', `(${bad.join(', ')})`);
+/** @throws DBNetError `invalid-image` */
+function checkPicture(picture: Picture): void {
+  const members = check<object>('picture', picture, object, 'invalid-image') as Picture;
+  for (const key of ['data', 'width', 'height', 'channels'] as const) {
+    check<unknown>(`picture.${key}`, members[key], pictureKinds[key], 'invalid-image');
   }
+  const { data, width, height, channels } = picture;
+  const length = width * height * channels;
+  if (data.length === length) return;
+  const expected = `expected ${length} bytes for ${width}x${height} pixels with ${channels} channels`;
+  throw new DBNetError('invalid-image', `picture.data: ${expected}, found ${data.length}.`);
 }

@@ -3,7 +3,10 @@
  * run draws what the uninterrupted one would have drawn.
  */
 
-import { invalid } from '../../describe.ts';
+import { array, between, check, finite, mismatch, whole } from '../../check.ts';
+
+const countable = whole(1, 2 ** 32);
+const probability = between(0, 1);
 
 /**
  * A generator of random numbers: sfc32 (C. Doty-Humphrey, PractRand), its state filled from the keys through the
@@ -22,9 +25,7 @@ export class Random {
   constructor(seed: number, ...keys: readonly number[]) {
     let hash = 0x9e3779b9;
     for (const [i, key] of [seed, ...keys].entries()) {
-      if (!Number.isSafeInteger(key) || key < 0) {
-        throw invalid(i === 0 ? 'seed' : `keys[${i - 1}]`, 'a whole number from 0 to 2^53 - 1', key);
-      }
+      check(i === 0 ? 'seed' : `keys[${i - 1}]`, key, whole(0));
       // The position goes in as well, so that (1) and (1, 0) differ.
       hash = mix(hash ^ mix((key >>> 0) + Math.imul(i + 1, 0x9e3779b9)));
       hash = mix(hash + Math.floor(key / 2 ** 32));
@@ -47,8 +48,13 @@ export class Random {
     return result;
   }
 
-  /** A number from `low` to below `high`, in 2^32 steps. */
+  /**
+   * A number from `low` to below `high`, in 2^32 steps.
+   * @throws DBNetError `invalid-argument` for bounds that are not finite numbers
+   */
   uniform(low = 0, high = 1): number {
+    check('low', low, finite);
+    check('high', high, finite);
     return low + (high - low) * (this.bits() / 2 ** 32);
   }
 
@@ -58,18 +64,21 @@ export class Random {
    * @throws DBNetError `invalid-argument` if n is not a whole number from 1 to 2^32
    */
   integer(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) throw invalid('n', 'a whole number from 1 to 2^32', n);
+    check('n', n, countable);
     return Math.floor(this.uniform(0, n));
   }
 
-  /** True with probability p; draws one number whatever p is. */
+  /** True with probability p, 0 to 1; draws one number whatever p is. @throws DBNetError `invalid-argument` */
   chance(p: number): boolean {
+    check('p', p, probability);
     return this.uniform() < p;
   }
 
   /** One of the items. @throws DBNetError `invalid-argument` if there is none */
   pick<T>(items: readonly T[]): T {
-    if (items.length === 0) throw invalid('items', 'at least one item', items);
+    if (check<readonly unknown[]>('items', items, array).length === 0) {
+      throw mismatch('items', 'at least one item', 'none');
+    }
     return items[this.integer(items.length)];
   }
 
@@ -83,8 +92,12 @@ export class Random {
     }
   }
 
-  /** Puts the items of a list into random order, in place (Fisher, Yates), and returns it. */
+  /**
+   * Puts the items of a list into random order, in place (Fisher, Yates), and returns it.
+   * @throws DBNetError `invalid-argument` for what is no array
+   */
   shuffle<T>(items: T[]): T[] {
+    check<readonly unknown[]>('items', items, array);
     for (let i = items.length - 1; i > 0; i--) {
       const j = this.integer(i + 1);
       [items[i], items[j]] = [items[j], items[i]];

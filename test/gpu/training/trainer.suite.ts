@@ -4,6 +4,7 @@ import { readCheckpoint } from '../../../src/graph/checkpoint.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
 import { Trainer } from '../../../src/training/trainer.ts';
 import type { TrainerOptions, TrainingSample } from '../../../src/training/types.ts';
+import { refusesHostile } from '../../helpers/hostile.ts';
 import { makePicture } from '../../training/pictures.ts';
 import { assert, assertClose, assertEqual, assertRejects } from '../assert.ts';
 import type { GpuTest } from '../suite.ts';
@@ -172,13 +173,29 @@ const badInput: GpuTest = {
     await withTrainer({ ...small, device }, async (trainer) => {
       const before = await trainer.save();
       await assertRejects(() => trainer.step([]), 'invalid-argument', 'no samples');
-      await assertRejects(() => trainer.step([{ image, polygons: [] }]), 'invalid-labels', 'no text');
+      await assertRejects(() => trainer.step([{ image, polygons: [] }]), 'nothing-to-learn', 'no text');
       const ignored = [{ ...polygon(5), ignore: true }];
       await assertRejects(
         () => trainer.step([{ image, polygons: ignored }]),
-        'invalid-labels',
+        'nothing-to-learn',
         'don’t care alone',
       );
+      const thin: TrainingSample['polygons'] = [
+        {
+          points: [
+            [5, 5],
+            [60, 5],
+            [60, 6],
+            [5, 6],
+          ],
+        },
+      ];
+      await assertRejects(
+        () => trainer.step([{ image, polygons: thin }]),
+        'nothing-to-learn',
+        'a line of 1 px',
+      );
+      assertEqual(trainer.steps, 0, 'steps');
       await assertRejects(
         () => trainer.step([{ image, polygons: [polygon(64)] }]),
         'invalid-labels',
@@ -200,6 +217,43 @@ const badInput: GpuTest = {
         'invalid-image',
         'too few bytes',
       );
+      const step = (polygons: unknown, options?: object) =>
+        trainer.step([{ image, polygons } as TrainingSample], options);
+      await refusesHostile('samples', (v) => trainer.step(v as TrainingSample[]));
+      await refusesHostile('a sample', (v) => trainer.step([v as TrainingSample]));
+      await refusesHostile('image', (v) =>
+        trainer.step([{ image: v, polygons: [polygon(5)] } as TrainingSample]),
+      );
+      await refusesHostile('polygons', (v) => step(v));
+      await refusesHostile('a polygon', (v) => step([v]));
+      await refusesHostile('points', (v) => step([{ points: v }]));
+      await refusesHostile(
+        'a coordinate',
+        (v) =>
+          step([
+            {
+              points: [
+                [0, 0],
+                [v, 0],
+                [9, 9],
+              ],
+            },
+          ]),
+        ['-1', 'zero', '0.5'],
+      );
+      await refusesHostile('options', (v) => step([polygon(5)], v as object), [
+        'undefined',
+        '{}',
+        'no prototype',
+      ]);
+      await refusesHostile('signal', (v) => step([polygon(5)], { signal: v }), ['undefined']);
+      await refusesHostile('onProgress', (v) => step([polygon(5)], { onProgress: v }), [
+        'undefined',
+        'a function',
+      ]);
+      for (const note of [5n, () => {}, Symbol('x')]) {
+        await assertRejects(() => trainer.saveState(note), 'invalid-argument', 'a note that is no JSON');
+      }
       assertSame(await trainer.save(), before, 'the weights');
       const aborted = AbortSignal.abort(new Error('enough'));
       let reason: unknown;

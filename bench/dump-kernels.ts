@@ -1,0 +1,84 @@
+/**
+ * @file `--dump-kernels`: the kernels of the network as JSON, for tools that compile or count them without a device and
+ * without this project: with the tiles that a GPU gets where nothing was measured.
+ */
+
+import { defaultChoice } from '../src/graph/choose-tile.ts';
+import { dbResNet18 } from '../src/graph/dbnet.ts';
+import { foldBatchNorm } from '../src/graph/fold-batch-norm.ts';
+import { allFusions, fuse } from '../src/graph/passes/index.ts';
+import { defaultWinogradSize } from '../src/graph/passes/winograd.ts';
+import { plan, type Resource } from '../src/graph/plan.ts';
+import type { Binding } from '../src/kernels/kernel.ts';
+import { uniformWords } from '../src/kernels/kernel.ts';
+import { type Size, sizeName } from './settings.ts';
+
+/** One dispatch of a frame. */
+export interface DumpedKernel {
+  /** Precision, maps, and `winograd` where 3x3 convolutions of stride 1 are filtered so: `f32 PTB winograd`. */
+  set: string;
+  /** Of the network's input, `640x640`. */
+  size: string;
+  /** The layer's. */
+  name: string;
+  /** The layer's name and the variant of its kernel. */
+  label: string;
+  /** WGSL with the entry point `main`. */
+  code: string;
+  /** In the order of `@binding`, the uniform last; `bytes` is 0 where the image decides. */
+  bindings: readonly Binding[];
+  /** What each binding but the uniform holds. */
+  resources: readonly Resource[];
+  /** The uniform's words of 32 bits, in order. */
+  shape: number[];
+  /** Workgroups in x, y, z. */
+  dispatch: readonly number[];
+  /** Executed, a multiply-add counting as two. */
+  flops: number;
+  /** Each input read once, each output written once. */
+  bytes: number;
+}
+
+const gpu = { software: false };
+
+const input = {
+  source: 'texture',
+  channelOrder: 'rgb',
+  mean: [122, 116, 104],
+  std: [255, 255, 255],
+} as const;
+
+/** All kernels of the network at sizes, in both precisions, with P alone and with P, T and B, and with Winograd's filtering. */
+export function dumpKernels(sizes: readonly Size[]): DumpedKernel[] {
+  return sizes.flatMap((size) =>
+    (['f32', 'f16'] as const).flatMap((precision) =>
+      (['PTB', 'P'] as const).flatMap((outputs) =>
+        // Rounding errors of Winograd's filtering grow too much in f16.
+        (precision === 'f32' ? [false, true] : [false]).flatMap((winograd) => {
+          const entries = dbResNet18({ thresholdHead: outputs === 'PTB' });
+          const graph = fuse(
+            foldBatchNorm(entries, () => [], 50),
+            allFusions,
+            winograd ? { size, choose: defaultWinogradSize } : undefined,
+          );
+          const { steps } = plan(graph, size, input, defaultChoice(gpu, precision));
+          return steps.map(
+            ({ kernel: { label, code, bindings, dispatch, flops, bytes, ...kernel }, resources }) => ({
+              set: `${precision} ${outputs}${winograd ? ' winograd' : ''}`,
+              size: sizeName(size),
+              name: label.replace(/ \([^()]*\)$/, ''),
+              label,
+              code,
+              bindings,
+              resources,
+              shape: [...uniformWords(kernel.shape)],
+              dispatch,
+              flops,
+              bytes,
+            }),
+          );
+        }),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,29 @@
+/** @file Labels that cannot be those of a text in their picture. */
+
+import { countCrossings } from '../geometry/crossings.ts';
+import { isOutside } from '../geometry/polygon.ts';
+import type { Label } from './icdar.ts';
+import { toShape } from './overlap.ts';
+
+/** A label below this many square pixels is no text; as in label maps. */
+const MINIMUM_AREA = 1;
+
+/** What is wrong with a label. */
+export interface LabelFault {
+  /** Its place in the list of labels. */
+  index: number;
+  /** `outside` of the picture; `area`: below 1 square pixel; `crossing`: its outline crosses itself. */
+  reason: 'outside' | 'area' | 'crossing';
+}
+
+/** The labels that no region can match, or hardly one: their corners are in the wrong order, or at the wrong scale. */
+export function findFaults(
+  labels: readonly Label[],
+  picture: { width: number; height: number },
+): LabelFault[] {
+  return labels.flatMap(({ points }, index): LabelFault[] => {
+    if (isOutside(points, picture)) return [{ index, reason: 'outside' }];
+    if (toShape(points).area < MINIMUM_AREA) return [{ index, reason: 'area' }];
+    return countCrossings(points, 1) > 0 ? [{ index, reason: 'crossing' }] : [];
+  });
+}

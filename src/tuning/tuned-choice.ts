@@ -1,0 +1,84 @@
+/**
+ * @file How layers are computed in a detector: as it was measured on this device, else as by default. The tuner itself
+ * is loaded when it is first used.
+ */
+
+import { defaultChoice } from '../graph/choose-tile.ts';
+import type { KernelChoice } from '../graph/plan.ts';
+import type { Conv2d } from '../kernels/conv2d.ts';
+import type { Convolution } from '../kernels/convolution.ts';
+import type { Tile } from '../kernels/tile.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import type { WinogradSize } from '../kernels/winograd.ts';
+import type { GpuContext } from '../runtime/gpu-context.ts';
+import type { PipelineCache } from '../runtime/pipelines.ts';
+import { loadEntries, storeEntries, tuningKey } from './cache.ts';
+import { layerClass } from './classes.ts';
+import { findTile, findWinograd, type TuningEntries, type TuningTable, tableVersion } from './table.ts';
+import type { TuneOptions, Tuning } from './tune.ts';
+
+/** What tuning a detector gave. */
+export interface TuningReport extends Omit<Tuning, 'codes' | 'entries'> {
+  /** The measured tiles as they are stored. */
+  table: TuningTable;
+  /** Where they are stored, for people; undefined where they could not be. */
+  stored: string | undefined;
+}
+
+export class TunedChoice implements KernelChoice {
+  readonly precision: Precision;
+  readonly headPixels: number;
+  readonly #context: GpuContext;
+  readonly #default: KernelChoice;
+  #entries: TuningEntries;
+
+  constructor(context: GpuContext, precision: Precision, entries: TuningEntries = {}) {
+    this.#context = context;
+    this.#default = defaultChoice(context, precision);
+    this.#entries = entries;
+    this.precision = precision;
+    this.headPixels = this.#default.headPixels;
+  }
+
+  /** Takes what was stored for this device in earlier sessions. Never fails. */
+  async load(): Promise<void> {
+    this.#entries = await loadEntries(tuningKey(this.#context.adapter, this.precision));
+  }
+
+  tile(conv: Convolution): Tile {
+    const { limits } = this.#context.device;
+    return findTile(this.#entries, conv, this.precision, limits) ?? this.#default.tile(conv);
+  }
+
+  winograd(conv: Conv2d): WinogradSize | undefined {
+    const found = findWinograd(this.#entries, conv, this.precision);
+    if (found === undefined) return this.#default.winograd(conv);
+    return found === 'direct' ? undefined : found;
+  }
+
+  /** True if something was measured for at least one of the convolutions' classes. */
+  knowsAnyOf(convs: readonly Convolution[]): boolean {
+    return convs.some((conv) => layerClass(conv, this.precision) in this.#entries);
+  }
+
+  /**
+   * Measures, stores the result, and uses it from now on.
+   * @throws as `tune()`.
+   */
+  async tune(
+    convs: readonly Convolution[],
+    pipelines: PipelineCache,
+    options: Pick<TuneOptions, 'budgetMs' | 'openTimer' | 'onProgress' | 'signal'>,
+  ): Promise<{ report: TuningReport; codes: readonly string[] }> {
+    const { tune } = await import('./tune.ts');
+    const { codes, entries, ...tuning } = await tune(this.#context, convs, {
+      ...options,
+      pipelines,
+      standard: this.#default,
+    });
+    this.#entries = { ...this.#entries, ...entries };
+    const key = tuningKey(this.#context.adapter, this.precision);
+    const stored = tuning.classes.length > 0 ? await storeEntries(key, entries) : undefined;
+    return { report: { ...tuning, table: { version: tableVersion, key: key.key, entries }, stored }, codes };
+  }
+}
