@@ -27,7 +27,7 @@ export interface ConvLayer {
   relu: boolean;
   /** The source is meant nearest-upsampled by this factor; the output holds class images. */
   upsampledBy?: number;
-  /** The source and the output have this many planes, each with its weights `[plane, out, in]`; see `Conv2d`. */
+  /** The source and the output have this many planes, each with its weights `[plane, out, in]`; see `WinogradProducts`. */
   planes?: number;
   parameters: () => ConvParameters;
 }
