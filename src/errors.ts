@@ -33,6 +33,8 @@ export type DBNetErrorCode =
   | 'gpu-error'
   /** The device was lost while it was in use. */
   | 'device-lost'
+  /** More images wait for their turn than are kept: await earlier calls first. */
+  | 'busy'
   /** The detector was used after `dispose()`. */
   | 'disposed'
   /** An optional package is needed for this and is not installed. */

@@ -1,11 +1,12 @@
 /** @file `dbnet-webgpu detect`: regions of images, as a table, JSON, overlays and maps. */
 
 import { extname, resolve } from 'node:path';
-import type { Detection, DetectOptions, Maps } from '../detector/types.ts';
+import { flatten, white } from '../detector/background.ts';
+import type { Detection, DetectOptions, Maps, RawImage } from '../detector/types.ts';
 import { writeSafetensors } from '../safetensors/index.ts';
 import { describeError, EXIT, isFatal } from './failure.ts';
 import { type JsonLines, withJsonLines } from './json-lines.ts';
-import { type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
+import { type InputArguments, type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import {
   displayPath,
   makeFolders,
@@ -22,9 +23,7 @@ import { openDetector } from './session.ts';
 import { detectionSummary, regionTable, warningLine } from './table.ts';
 
 /** Arguments of the command. */
-export interface DetectArguments extends ModelArguments, OutputArguments {
-  ignoreOrientation?: boolean;
-}
+export interface DetectArguments extends ModelArguments, InputArguments, OutputArguments {}
 
 /** What every image needs. */
 interface Run {
@@ -90,30 +89,31 @@ function withSoftwareSize(options: DetectOptions, { info }: Detector, view: Prog
 /** @returns How many images failed. */
 async function detectImages(images: readonly string[], run: Run, json: JsonLines): Promise<number> {
   const { args, plan, view, services } = run;
-  const { cwd, signal, stdout } = services;
+  const { signal, stdout } = services;
   let failures = 0;
+  const fail = (image: string, error: unknown) => {
+    if (signal.aborted || isFatal(error)) throw error;
+    failures += 1;
+    view.warn(`error: ${image}: ${describeError(error)}`);
+  };
   try {
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
-      let detection: Detection;
+      let found: Found;
       try {
-        detection = await detectImage(image, index, run);
+        found = await detectImage(image, run);
       } catch (error) {
-        if (signal.aborted || isFatal(error)) throw error;
-        failures += 1;
-        view.warn(`error: ${image}: ${describeError(error)}`);
+        fail(image, error);
         continue;
       }
       view.clear();
-      const { width, height, network, truncated, warnings, regions } = detection;
+      const { width, height, network, truncated, warnings, regions } = found.detection;
+      // Before other files, which may turn out not to be writable.
       await json.write({ image, width, height, network, truncated, warnings, regions });
-      if (plan.json !== STDOUT) stdout.write(describeImage(image, detection, args.shape ?? 'quad'));
+      if (plan.json !== STDOUT) stdout.write(describeImage(image, found.detection, args.shape ?? 'quad'));
       for (const warning of warnings) view.warn(`warning: ${image}: ${warningLine(warning)}`);
-      const overlay = plan.overlays[index];
-      const maps = plan.maps[index];
-      if (overlay !== undefined) view.note(`Overlay: ${displayPath(overlay, cwd)}`);
-      if (maps !== undefined) view.note(`Maps: ${displayPath(maps, cwd)}`);
+      await writeFiles(image, index, found, run).catch((error) => fail(image, error));
     }
   } finally {
     view.clear();
@@ -121,26 +121,41 @@ async function detectImages(images: readonly string[], run: Run, json: JsonLines
   return failures;
 }
 
-/** Detects, and writes the files of the image. */
-async function detectImage(
+/** An image, and what is in it. */
+interface Found {
+  picture: RawImage;
+  detection: Detection;
+}
+
+async function detectImage(image: string, { detector, options, args, services }: Run): Promise<Found> {
+  const { codec, cwd } = services;
+  const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
+  return { picture, detection: await detector.detect(picture, options) };
+}
+
+/** Writes the overlay and the maps that are asked for, and says so. */
+async function writeFiles(
   image: string,
   index: number,
+  { picture, detection }: Found,
   { detector, options, args, plan, view, services }: Run,
-): Promise<Detection> {
+): Promise<void> {
   const { codec, cwd, signal } = services;
-  const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
-  const detection = await detector.detect(picture, options);
-  const mapsFile = plan.maps[index];
-  if (mapsFile !== undefined) {
-    const maps = await detector.maps(picture, { size: options.size, onProgress: view.report, signal });
-    await replaceFile(mapsFile, encodeMaps(maps, image));
-  }
   const overlay = plan.overlays[index];
   if (overlay !== undefined) {
     const svg = drawOverlay(detection.regions, picture.width, picture.height);
-    await replaceFile(overlay, await codec.encodeOverlay(picture, svg, extname(overlay).slice(1)));
+    const opaque = flatten(picture, args.background ?? white);
+    await replaceFile(overlay, await codec.encodeOverlay(opaque, svg, extname(overlay).slice(1)));
+    view.note(`Overlay: ${displayPath(overlay, cwd)}`);
   }
-  return detection;
+  const mapsFile = plan.maps[index];
+  if (mapsFile !== undefined) {
+    const { size, background, onProgress } = options;
+    const maps = await detector.maps(picture, { size, background, onProgress, signal });
+    view.clear();
+    await replaceFile(mapsFile, encodeMaps(maps, image));
+    view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
+  }
 }
 
 function describeImage(image: string, detection: Detection, shape: 'quad' | 'polygon'): string {

@@ -6,7 +6,7 @@ import { evaluateImages, FaultReport, type ImageEvaluation } from './evaluation.
 import { EXIT } from './failure.ts';
 import { withJsonLines } from './json-lines.ts';
 import { filesOf, type LabelsArguments, labelsLine, readEvalSet } from './label-files.ts';
-import { type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
+import { type InputArguments, type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import { planOutputs, STDOUT } from './outputs.ts';
 import { createProgressView } from './progress.ts';
 import type { Services } from './services.ts';
@@ -14,7 +14,7 @@ import { openDetector } from './session.ts';
 import { ratesSummary } from './table.ts';
 
 /** Arguments of the command. */
-export interface EvalArguments extends ModelArguments, LabelsArguments {
+export interface EvalArguments extends ModelArguments, InputArguments, LabelsArguments {
   images: string;
   json?: string;
 }
@@ -47,12 +47,13 @@ export async function runEval(args: EvalArguments, services: Services): Promise<
     const options: DetectOptions = { ...toDetectOptions(args), onProgress: view.report, signal };
     const label = (index: number) => `[${index + 1}/${set.images.length}]`;
     const faults = new FaultReport();
+    const labelled = { images: set.images, ignoreOrientation: args.ignoreOrientation ?? false };
     const total = await withJsonLines(plan.json, stdout, async (json) => {
       const row = (image: string, { pairs: _, ...counts }: ImageEvaluation) => {
         faults.add(image, counts.faulty);
         return json.write({ image, ...rates(counts), ...counts });
       };
-      const result = await evaluateImages(set.images, detector, options, services, view, label, row);
+      const result = await evaluateImages(labelled, detector, options, services, view, label, row);
       await json.write({ total: result });
       return result;
     });

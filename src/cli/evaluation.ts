@@ -1,6 +1,6 @@
 /** @file Detections of labelled images compared with their labels, image by image; for `eval` and `train`. */
 
-import type { DetectionWarning, DetectOptions } from '../detector/types.ts';
+import type { DetectionWarning, DetectOptions, RawImage } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
 import { type Counts, type ImageCounts, matchImage, type Rates, rates, sumCounts } from '../eval/icdar.ts';
 import { findFaults, type LabelFault } from '../eval/label-faults.ts';
@@ -21,6 +21,13 @@ export type Evaluation = Rates &
     faulty: number;
   };
 
+/** Labelled images, and how they are read. */
+export interface Labelled {
+  images: readonly EvalImage[];
+  /** True if labels count in stored pixels, not in those of the turned picture. */
+  ignoreOrientation: boolean;
+}
+
 /** The counts of one image, and its labels that cannot be those of a text. */
 export interface ImageEvaluation extends ImageCounts {
   faulty: LabelFault[];
@@ -34,7 +41,7 @@ export interface ImageEvaluation extends ImageCounts {
  * @throws the error of a failure that concerns all images; the signal's reason.
  */
 export async function evaluateImages(
-  images: readonly EvalImage[],
+  { images, ignoreOrientation }: Labelled,
   detector: Detector,
   options: DetectOptions,
   { codec, signal }: Services,
@@ -49,7 +56,8 @@ export async function evaluateImages(
       view.start(`${label(index)} ${image.name}`);
       let evaluation: ImageEvaluation;
       try {
-        const evaluated = await evaluateImage(image, detector, options, codec);
+        const decode = (path: string) => codec.decode(path, { ignoreOrientation });
+        const evaluated = await evaluateImage(image, detector, options, decode);
         evaluation = evaluated.evaluation;
         for (const warning of evaluated.warnings)
           view.warn(`warning: ${image.name}: ${warningLine(warning)}`);
@@ -108,12 +116,11 @@ async function evaluateImage(
   image: EvalImage,
   detector: Detector,
   options: DetectOptions,
-  codec: Services['codec'],
+  decode: (path: string) => Promise<RawImage>,
 ): Promise<{ evaluation: ImageEvaluation; warnings: readonly DetectionWarning[] }> {
   const { path, problem, labels } = image;
   if (path === undefined) throw new DBNetError('load-failed', problem ?? 'the image is missing.');
-  // Labels are in stored pixels, so the picture must not be turned.
-  const picture = await codec.decode(path, { ignoreOrientation: true });
+  const picture = await decode(path);
   checkLabelSize(image, picture);
   const { regions, warnings } = await detector.detect(picture, options);
   const found = regions.map(({ points }) => points);

@@ -6,6 +6,7 @@ import type { Sharp } from 'sharp';
 import type { RawImage } from '../detector/types.ts';
 import { DBNetError } from '../errors.ts';
 import { otherThanFile } from './input-file.ts';
+import { mendJpegHeaders } from './jpeg-headers.ts';
 import type { ImageCodec } from './services.ts';
 
 /** What is used of the package. */
@@ -24,8 +25,8 @@ export const OVERLAY_EXTENSIONS: readonly string[] = Object.keys(ENCODERS);
 
 /**
  * The codec. JPEG, PNG, WebP and what else the installed `sharp` reads; grey, 16-bit, palette and CMYK
- * pictures become 8-bit RGB (sRGB); transparent pixels are laid on white, as a viewer shows them; of an
- * animation the first frame counts. Damaged files are refused rather than half decoded.
+ * pictures become 8-bit RGB (sRGB), or RGBA with straight alpha where they have alpha; of an animation the
+ * first frame counts. Damaged files are refused rather than half decoded.
  *
  * @param load How the package is loaded; the default imports it when it is first needed.
  */
@@ -49,10 +50,9 @@ export function createImageCodec(load: () => Promise<SharpModule> = () => import
       const sharp = await getSharp();
       const bytes = await readImageFile(path);
       try {
-        const source = sharp(bytes, { failOn: 'warning' });
+        const source = sharp(mendJpegHeaders(bytes), { failOn: 'warning' });
         const upright = ignoreOrientation ? source : source.autoOrient();
         const { data, info } = await upright
-          .flatten({ background: '#ffffff' })
           .toColourspace('srgb')
           .raw({ depth: 'uchar' })
           .toBuffer({ resolveWithObject: true });

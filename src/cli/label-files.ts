@@ -220,9 +220,14 @@ export function checkLabelSize(
   image: { width: number; height: number },
 ): void {
   if ((width ?? image.width) === image.width && (height ?? image.height) === image.height) return;
+  const turned = width === image.height && height === image.width;
   throw new DBNetError(
     'invalid-labels',
-    `the labels are for ${width ?? '?'} x ${height ?? '?'} pixels, the image has ${image.width} x ${image.height}.`,
+    `the labels are for ${width ?? '?'} x ${height ?? '?'} pixels, the image has ${image.width} x ${image.height}.` +
+      (turned
+        ? ' Labels are in pixels of the picture as its EXIF orientation turns it; with --ignore-orientation in those that ' +
+          'are stored.'
+        : ''),
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { flatten, white } from '../detector/background.ts';
 import { type LabelArrays, type LabelMapOptions, type LabelMaps, labelMaps } from '../labels/index.ts';
 import { describeError, EXIT, isFatal, UsageError } from './failure.ts';
 import { withJsonLines } from './json-lines.ts';
@@ -15,6 +16,7 @@ import type { Services } from './services.ts';
 /** Arguments of the command. */
 export interface LabelMapsArguments extends LabelsArguments, Partial<LabelMapOptions> {
   size?: { width: number; height: number };
+  ignoreOrientation?: boolean;
   out?: string;
   json?: string;
   quiet?: boolean;
@@ -43,7 +45,16 @@ export async function runLabelMaps(
   services: Services,
 ): Promise<number> {
   const { codec, cwd, signal, stdout, stderr, now } = services;
-  const { labels: labelsPath, labelFormat, size, out, json: jsonPath, quiet = false, ...options } = args;
+  const {
+    labels: labelsPath,
+    labelFormat,
+    size,
+    ignoreOrientation,
+    out,
+    json: jsonPath,
+    quiet = false,
+    ...options
+  } = args;
   if (image !== undefined && size !== undefined) {
     throw new UsageError('--size is for labels without an image; leave out one of them.');
   }
@@ -61,9 +72,8 @@ export async function runLabelMaps(
   const shown = image ?? labelsPath;
   view.note(labelsLine({ format: labelled.format, images: [labelled] }));
   try {
-    // Labels are in stored pixels, so the picture must not be turned.
     const picture =
-      image === undefined ? undefined : await codec.decode(resolve(cwd, image), { ignoreOrientation: true });
+      image === undefined ? undefined : await codec.decode(resolve(cwd, image), { ignoreOrientation });
     const dimensions = picture ?? size ?? sizeOfLabels(labelled);
     checkLabelSize(labelled, dimensions);
     const maps = labelMaps(labelled.labels, dimensions, options);
@@ -77,7 +87,8 @@ export async function runLabelMaps(
     }
     if (picture !== undefined) {
       const overview = drawOverlay(labelled.labels, width, height);
-      await replaceFile(fileOf(OVERVIEW), await codec.encodeOverlay(picture, overview, 'png'));
+      const opaque = flatten(picture, white);
+      await replaceFile(fileOf(OVERVIEW), await codec.encodeOverlay(opaque, overview, 'png'));
       view.note(`Labels: ${displayPath(fileOf(OVERVIEW), cwd)}`);
     }
     const polygons = labelled.labels.length;

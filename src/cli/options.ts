@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { CreateOptions, DetectOptions, SizeOption } from '../detector/types.ts';
+import type { CreateOptions, DetectOptions, Rgb, SizeOption } from '../detector/types.ts';
 import { LABEL_FORMATS } from '../eval/text-labels.ts';
 import { defaultWeights } from './package-files.ts';
 
@@ -35,6 +35,33 @@ export interface ModelArguments {
   maxLongSide?: number;
   maxScale?: number;
   quiet?: boolean;
+}
+
+/** How pictures are read, as the command line says it. */
+export interface InputArguments {
+  ignoreOrientation?: boolean;
+  background?: Rgb;
+}
+
+/** Adds the options on how pictures are read. */
+export function addInputOptions(command: Command): Command {
+  return addOrientationOption(command.optionsGroup('Input:')).option(
+    '--background <colour>',
+    'what transparent pixels are composed over, as #rrggbb (default: #ffffff)',
+    parseColour,
+  );
+}
+
+export function addOrientationOption(command: Command): Command {
+  return command.option('--ignore-orientation', 'do not turn pictures as their EXIF data say');
+}
+
+/** `#rrggbb`, with or without the `#`, which shells may take for a comment. */
+function parseColour(text: string): Rgb {
+  const parts = /^#?([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(text);
+  if (parts === null) throw new InvalidArgumentError('Expected a colour as #rrggbb, such as #ffffff.');
+  const [red, green, blue] = parts.slice(1).map((digits) => Number.parseInt(digits, 16));
+  return [red, green, blue];
 }
 
 /** Adds the shared options to a command. */
@@ -170,9 +197,12 @@ export function toCreateOptions(
 }
 
 /** What of the shared options concerns `detect()`; options not given stay away, so that defaults hold. */
-export function toDetectOptions(args: ModelArguments): DetectOptions {
+export function toDetectOptions(args: ModelArguments & InputArguments): DetectOptions {
   const { shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, binarize } = args;
-  const given = { shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, binarize };
+  const given = {
+    ...{ shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, binarize },
+    background: args.background,
+  };
   const options: DetectOptions = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   );

@@ -8,9 +8,11 @@ import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
 import { type LabelMapsArguments, runLabelMaps } from './label-maps.ts';
 import {
   addImageSizeOption,
+  addInputOptions,
   addLabelMapOptions,
   addModelOptions,
   addNetworkOptions,
+  addOrientationOption,
   labelFormatOption,
   parseSeconds,
 } from './options.ts';
@@ -41,7 +43,7 @@ Labels: a folder of gt_<image>.txt (text ### means don't care), or a JSON file: 
 [{image, width, height, polygons: [{points, text, ignore}]}], paths relative to it or to --images.
 ${LABEL_FORMATS_HELP}
 JSON: one line per image, {image, precision, recall, f, matched, labels, detections, ...}, then {total}.
-Labels count in stored pixels, so EXIF orientation is ignored.
+Labels are in pixels of the picture as its EXIF orientation turns it; with --ignore-orientation in those stored.
 ${EXIT_STATUS_HELP}`;
 
 const TUNE_HELP = `
@@ -61,7 +63,8 @@ ${EXIT_STATUS_HELP}`;
 
 const LABEL_MAPS_HELP = `
 Labels: a file gt_<image>.txt or a folder of them (text ### means don't care), or a JSON file: what detect --json
-wrote, or [{image, width, height, polygons: [{points, text, ignore}]}]. They count in stored pixels.
+wrote, or [{image, width, height, polygons: [{points, text, ignore}]}]. They count in pixels of the
+picture as its EXIF orientation turns it; with --ignore-orientation in those stored.
 ${LABEL_FORMATS_HELP}
 Writes <image>.probability.png, .probability-mask.png, .threshold.png, .threshold-mask.png (grey, value = pixel / 255)
 and, where an image is given, <image>.labels.png: the numbered polygons over it.
@@ -138,10 +141,8 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .option('--no-overlay', 'write no picture')
     .option('--json <file>', 'regions as JSON; - for standard output, and then nothing else goes there')
     .option('--maps <file>', 'the maps P, T and B as safetensors')
-    .option('-q, --quiet', 'no progress and no notes on stderr, only errors')
-    .optionsGroup('Input:')
-    .option('--ignore-orientation', 'do not turn the image as its EXIF data say');
-  addModelOptions(detect)
+    .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+  addModelOptions(addInputOptions(detect))
     .addHelpText('after', DETECT_HELP)
     .action(async (images: string[]) =>
       end(await runDetect(images, detect.opts<DetectArguments>(), services)),
@@ -160,7 +161,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
       'rows per image as JSON; - for standard output, and then nothing else goes there',
     )
     .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
-  addModelOptions(evaluate)
+  addModelOptions(addInputOptions(evaluate))
     .addHelpText('after', EVAL_HELP)
     .action(async () => end(await runEval(evaluate.opts<EvalArguments>(), services)));
 
@@ -196,7 +197,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .optionsGroup('Data:')
     .requiredOption('--labels <file|folder>', 'labels of the image: text or JSON')
     .addOption(labelFormatOption('--label-format'));
-  addImageSizeOption(labels)
+  addImageSizeOption(addOrientationOption(labels))
     .optionsGroup('Output:')
     .option('--out <folder>', 'folder for the pictures; is made (default: the current folder)')
     .option(

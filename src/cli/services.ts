@@ -33,8 +33,8 @@ export type TrainerLike = Pick<
 /** How pictures are read and written. */
 export interface ImageCodec {
   /**
-   * Decodes a file to RGB, 8 bits. The EXIF orientation is applied unless it is to be ignored. Messages of
-   * errors do not name the file: the caller does, as the user wrote it.
+   * Decodes a file to RGB, 8 bits, or to RGBA with straight alpha. The EXIF orientation is applied unless it is to be
+   * ignored. Messages of errors do not name the file: the caller does, as the user wrote it.
    *
    * @throws DBNetError `load-failed` (no such file), `invalid-image` (not a picture, or damaged),
    *   `missing-package` (no codec).
@@ -47,6 +47,7 @@ export interface ImageCodec {
   /**
    * Draws an SVG of the image's size over it.
    *
+   * @param image Opaque.
    * @param extension Says as what the result is encoded: one of `OVERLAY_EXTENSIONS`; others are PNG.
    * @throws DBNetError `invalid-image` where that format cannot hold it, `missing-package`.
    */

@@ -66,7 +66,8 @@ async function train(
     : newSettings(args, samples.fingerprint, cwd);
   if (start) view.note(`Going on after step ${start.step} of ${settings.steps}: ${shown}`);
   else if (args.resume) view.note(`There is no checkpoint ${shown} yet: beginning with the first step.`);
-  await samples.survey(cropOptions(resolveSettings(toTrainingSettings(settings))), services.signal);
+  const crops = cropOptions(resolveSettings(toTrainingSettings(settings)));
+  await samples.survey(crops, settings.orientation, services.signal);
 
   const trainer = await openTrainer(start, settings, services, view);
   try {
@@ -76,6 +77,7 @@ async function train(
     try {
       const evaluation = evaluationSet && {
         images: evaluationSet.images,
+        ignoreOrientation: settings.orientation === 'ignored',
         every: args.evalEvery,
         shortSide: args.evalShortSide,
       };

@@ -22,10 +22,12 @@ import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../runtime/g
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
+import { rgb, white } from './background.ts';
 import { Engine, type Outputs } from './engine.ts';
-import { readImage } from './image.ts';
+import { type ReadyImage, readImage } from './image.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from './network-size.ts';
 import { type Recipe, readRecipe } from './recipe.ts';
+import { Slots } from './slots.ts';
 import type {
   CreateOptions,
   Detection,
@@ -53,6 +55,7 @@ export class TextDetector {
   readonly #engine: Engine;
   readonly #recipe: Recipe;
   readonly #scratch = createRegionScratch();
+  readonly #decoding = new Slots(decodedAtOnce);
 
   private constructor(engine: Engine, recipe: Recipe, info: DetectorInfo) {
     this.#engine = engine;
@@ -121,22 +124,31 @@ export class TextDetector {
   }
 
   /**
-   * Finds the regions of text in an image, in pixels of the image.
-   * @throws DBNetError `invalid-image`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
-   *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`,
-   *   `gpu-error`; the signal's reason.
+   * Finds the regions of text in an image, in pixels of the image. The image counts as it is when this is called: the
+   * caller may change it as soon as it has the promise. Of raw pixels, canvases and bitmaps a call that has to wait for
+   * others keeps a copy; 512 MiB of such copies may wait, one call more is refused as `busy`. Blobs wait undecoded, as
+   * many as you like.
+   * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
+   *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
-    const { size, binarize = 'P', onProgress, signal, ...rest } = checkOptions(options, detectKinds);
+    const {
+      size,
+      binarize = 'P',
+      background = white,
+      onProgress,
+      signal,
+      ...rest
+    } = checkOptions(options, detectKinds);
     checkSizeOption(size);
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
 
-    const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
+    const prepared = this.#prepare(image, size);
+    const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { width, height } = ready;
-    const network = networkSize(ready, size, this.#recipe.shortSide);
     const target = { width, height };
     let postprocess = 0;
     const { value, timings } = await this.#engine.compute(
@@ -146,6 +158,7 @@ export class TextDetector {
       {
         read: ['P', 'mask'],
         mask: { of: binarize, threshold: regionOptions.threshold },
+        background,
       },
       { onProgress, signal },
       (maps) => {
@@ -184,17 +197,17 @@ export class TextDetector {
    * @throws DBNetError as `detect()`; `missing-threshold-head` where the weights hold P alone.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
-    const { size, onProgress, signal } = checkOptions(options, mapsKinds);
+    const { size, background = white, onProgress, signal } = checkOptions(options, mapsKinds);
     checkSizeOption(size);
     this.#needThresholdHead('maps()');
     signal?.throwIfAborted();
-    const ready = await readImage(image, this.#engine.context.device.limits.maxTextureDimension2D);
-    const network = networkSize(ready, size, this.#recipe.shortSide);
+    const prepared = this.#prepare(image, size);
+    const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { value } = await this.#engine.compute(
       ready,
       network,
       'PTB',
-      { read: ['P', 'T', 'B'] },
+      { read: ['P', 'T', 'B'], background },
       { onProgress, signal },
       ({ float32 }) => ({ P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice() }),
     );
@@ -239,6 +252,21 @@ export class TextDetector {
     this.#engine.dispose();
   }
 
+  /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */
+  #prepare(image: ImageSource, size: SizeOption | undefined): Prepared | Promise<Prepared> {
+    const { maxTextureDimension2D } = this.#engine.context.device.limits;
+    const withSize = (ready: ReadyImage): Prepared => {
+      try {
+        return { ready, network: networkSize(ready, size, this.#recipe.shortSide) };
+      } catch (error) {
+        ready.close?.();
+        throw error;
+      }
+    };
+    const read = readImage(image, maxTextureDimension2D, this.#decoding);
+    return 'then' in read ? read.then(withSize) : withSize(read);
+  }
+
   /** The weights' own thresholds first, then the paper's. */
   #regionOptions(given: Partial<RegionOptions>): RegionOptions {
     const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
@@ -277,6 +305,14 @@ export class TextDetector {
   }
 }
 
+interface Prepared {
+  ready: ReadyImage;
+  network: { width: number; height: number };
+}
+
+/** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */
+const decodedAtOnce = 4;
+
 /** Options of {@link TextDetector.warmup}. */
 interface WarmupOptions {
   image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
@@ -297,7 +333,7 @@ const createKinds: Kinds<CreateOptions> = {
   tune: oneOf('off', 'cached', 'full'),
   ...callKinds,
 };
-const mapsKinds: Kinds<MapsOptions> = { size: anything, ...callKinds };
+const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),

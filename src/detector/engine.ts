@@ -11,7 +11,7 @@ import { defaultWinogradSize, type WinogradRule } from '../graph/passes/winograd
 import { type Plan, plan } from '../graph/plan.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
-import type { Preprocess } from '../kernels/preprocess.ts';
+import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
 import { Arena } from '../runtime/arena.ts';
 import { ConstantStore } from '../runtime/constants.ts';
 import { assertUsable, checked, type GpuContext } from '../runtime/gpu-context.ts';
@@ -26,7 +26,8 @@ import { ImageUpload } from './image-upload.ts';
 import { networkSize } from './network-size.ts';
 import type { Recipe } from './recipe.ts';
 import { Turns } from './turns.ts';
-import type { OnProgress, Timings, TuneOptions } from './types.ts';
+import type { OnProgress, Rgb, Timings, TuneOptions } from './types.ts';
+import { WaitingImages } from './waiting-images.ts';
 
 /** Which maps are computed and read back. P alone skips the threshold head. */
 export type Outputs = 'P' | 'PTB';
@@ -45,6 +46,8 @@ interface CallOptions {
 export interface MapRequest {
   read: readonly ('P' | 'T' | 'B' | 'mask')[];
   mask?: { of: 'P' | 'B'; threshold: number };
+  /** What transparent pixels of the image are composed over. */
+  background: Rgb;
 }
 
 /** Maps in mapped memory. */
@@ -72,6 +75,7 @@ export class Engine {
   readonly #submitSize: SubmitSize;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
+  readonly #waiting = new WaitingImages();
 
   private constructor(
     context: GpuContext,
@@ -175,8 +179,8 @@ export class Engine {
 
   /**
    * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid until it is done. Other
-   * frames run meanwhile.
-   * @throws DBNetError `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
+   * frames run meanwhile. The image counts as it is when this is called.
+   * @throws DBNetError `busy`, `invalid-image`, `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
    */
   async compute<T>(
     image: ReadyImage,
@@ -191,21 +195,35 @@ export class Engine {
     const { bytes } = layout;
     let preprocessed = 0;
     let submitted = 0;
+    const source = image.kind === 'texture' ? 'texture' : image.channels;
+    // Without a wait the image is uploaded before this returns.
+    const waits = !this.#turns.idle || !this.#programs.has(programKey(size, outputs, source));
+    const kept = waits ? this.#waiting.keep(image) : image;
+    const upload = async () => {
+      try {
+        const found = this.#program(size, outputs, source, options);
+        const program = found instanceof Program ? found : await found;
+        const own = 'then' in kept ? await kept : kept;
+        const started = performance.now();
+        const steps = await checked(this.context, 'uploading the image', () =>
+          program.steps(this.#upload.upload(own, size)),
+        ).catch((error) => {
+          // What could not be had must not be taken for memory by the next image.
+          this.#upload.destroy();
+          this.#arena.destroy();
+          throw error;
+        });
+        return { program, steps, started };
+      } finally {
+        (await kept).close?.();
+      }
+    };
     const submit = async () => {
-      const source = image.kind === 'texture' ? 'texture' : image.channels;
-      const program = await this.#program(size, outputs, source, options);
-      const started = performance.now();
-      const steps = await checked(this.context, 'uploading the image', () =>
-        program.steps(this.#upload.upload(image, size)),
-      ).catch((error) => {
-        // What could not be had must not be taken for memory by the next image.
-        this.#upload.destroy();
-        this.#arena.destroy();
-        throw error;
-      });
+      const { program, steps, started } = await upload();
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
       assertUsable(this.context);
+      program.setShape(backgroundUniforms(request.background));
       if (request.mask) program.setShape(maskUniforms(request.mask));
       const staging = await this.#readback.acquire(bytes);
       try {
@@ -227,13 +245,7 @@ export class Engine {
       }
       return { staging, flops: program.flops };
     };
-    let staging: GPUBuffer;
-    let flops: number;
-    try {
-      ({ staging, flops } = await this.#turns.take(submit));
-    } finally {
-      if (image.kind === 'texture') image.close();
-    }
+    const { staging, flops } = await this.#turns.take(submit);
     try {
       const mapped = await this.#readback.map(staging, bytes);
       assertUsable(this.context);
@@ -294,32 +306,37 @@ export class Engine {
     return plan(this.#graph(size, outputs), size, { source, ...this.#recipe.input }, this.#choice);
   }
 
-  async #program(
+  /** A program that is known is there at once. */
+  #program(
     size: Size,
     outputs: Outputs,
     source: Preprocess['source'],
-    { onProgress, signal }: CallOptions,
-  ): Promise<Program> {
+    options: CallOptions,
+  ): Program | Promise<Program> {
     assertUsable(this.context);
-    signal?.throwIfAborted();
-    const key = `${size.width}x${size.height} ${outputs} ${source}`;
+    options.signal?.throwIfAborted();
+    const key = programKey(size, outputs, source);
     const known = this.#programs.get(key);
+    if (!known) return this.#build(key, this.#plan(size, outputs, source), options);
     // Taken out and put back, so that the map is ordered by use.
     this.#programs.delete(key);
-    const program =
-      known ??
-      (await Program.build(
-        this.#plan(size, outputs, source),
-        {
-          context: this.context,
-          pipelines: this.#pipelines,
-          constants: this.#constants,
-          arena: this.#arena,
-        },
-        (done, total) => onProgress?.({ stage: 'compile', done, total }),
-      ).catch((error) => {
-        throw this.#translate(error);
-      }));
+    this.#programs.set(key, known);
+    return known;
+  }
+
+  async #build(key: string, plan: Plan, { onProgress, signal }: CallOptions): Promise<Program> {
+    const program = await Program.build(
+      plan,
+      {
+        context: this.context,
+        pipelines: this.#pipelines,
+        constants: this.#constants,
+        arena: this.#arena,
+      },
+      (done, total) => onProgress?.({ stage: 'compile', done, total }),
+    ).catch((error) => {
+      throw this.#translate(error);
+    });
     // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
     if (this.#programs.size > maxPrograms) {
@@ -342,6 +359,10 @@ export class Engine {
     return error;
   }
 }
+
+/** Under what a program is kept. */
+const programKey = ({ width, height }: Size, outputs: Outputs, source: Preprocess['source']): string =>
+  `${width}x${height} ${outputs} ${source}`;
 
 interface Layout {
   maps: ReadonlyMap<string, { offset: number; bytes: number }>;

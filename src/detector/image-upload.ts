@@ -6,7 +6,7 @@ import { resizeTable } from '../kernels/preprocess.ts';
 import { bufferUsage } from '../runtime/constants.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import type { Externals } from '../runtime/program.ts';
-import type { ReadyImage } from './image.ts';
+import { type ReadyImage, unreadable } from './image.ts';
 
 /** Bits of `GPUTextureUsage`; a copy from an external image needs all three. */
 const textureUsage = 0x02 | 0x04 | 0x10;
@@ -109,8 +109,16 @@ export class ImageUpload {
       });
       this.#texture = { texture, view: texture.createView() };
     }
-    device.queue.copyExternalImageToTexture({ source }, { texture: this.#texture.texture }, [width, height]);
-    return this.#texture.view;
+    const { texture, view } = this.#texture;
+    try {
+      device.queue.copyExternalImageToTexture({ source }, { texture, premultipliedAlpha: false }, [
+        width,
+        height,
+      ]);
+    } catch (cause) {
+      throw unreadable(cause);
+    }
+    return view;
   }
 
   #uploadTable(source: Size, target: Size): GPUBuffer {

@@ -5,21 +5,22 @@
 
 import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import { hasPlainBuffer, isTypedArray, kindOf } from '../kind-of.ts';
+import type { Slots } from './slots.ts';
 import type { ImageSource, RawImage } from './types.ts';
 
 /** What `copyExternalImageToTexture` takes. */
 export type TextureSource = ImageBitmap | HTMLCanvasElement | OffscreenCanvas;
 
-export type ReadyImage =
+export type ReadyImage = (
   | ({ kind: 'pixels' } & RawImage)
-  | {
-      kind: 'texture';
-      source: TextureSource;
-      width: number;
-      height: number;
-      /** Frees what was made for the conversion. */
-      close(): void;
-    };
+  | { kind: 'texture'; source: TextureSource; width: number; height: number }
+) & {
+  /** Set where it is the caller's, who may change it as soon as the call returns. */
+  borrowed?: true;
+  /** Frees what was made of the caller's image. */
+  close?(): void;
+};
 
 /** Sides above this do not fit the resize table. */
 const maxSide = 65535;
@@ -28,51 +29,82 @@ const maxSide = 65535;
 const stripWidth = 4096;
 
 /**
- * Brings an image to a form that can be uploaded.
+ * Brings an image to a form that can be uploaded: at once, unless it has to be decoded.
  * @param maxTextureSide a larger image is read in strips, as pixels.
+ * @param decoding how many blobs are decoded at a time and held until `close()`; no limit if it is left out. A blob cannot
+ *   change, so it can wait as it is.
  * @throws DBNetError `invalid-image`.
  */
-export async function readImage(image: ImageSource, maxTextureSide: number): Promise<ReadyImage> {
-  if (isInstance(image, 'ImageData')) {
-    const { data, width, height } = image;
-    return checkPixels({ data: data as Uint8ClampedArray, width, height, channels: 4 });
-  }
-  if (isInstance(image, 'Blob')) {
-    const bitmap = await decode(image);
-    return textureOrStrips(bitmap, bitmap.width, bitmap.height, maxTextureSide, () => bitmap.close());
-  }
-  if (isInstance(image, 'HTMLImageElement')) {
-    const bitmap = await decodeElement(image);
-    return textureOrStrips(bitmap, bitmap.width, bitmap.height, maxTextureSide, () => bitmap.close());
-  }
-  if (
-    isInstance(image, 'ImageBitmap') ||
-    isInstance(image, 'HTMLCanvasElement') ||
-    isInstance(image, 'OffscreenCanvas')
-  ) {
-    if (image.width === 0 || image.height === 0) {
-      throw new DBNetError(
-        'invalid-image',
-        `expected an image with pixels, found ${describe(image)} of ${image.width}x${image.height} (closed or empty?)`,
-      );
+export function readImage(
+  image: ImageSource,
+  maxTextureSide: number,
+  decoding?: Slots,
+): ReadyImage | Promise<ReadyImage> {
+  const own = (bitmap: ImageBitmap) => textureOrStrips(bitmap, maxTextureSide, () => bitmap.close());
+  switch (kindOf(image)) {
+    case 'ImageData': {
+      const { data, width, height } = image as ImageData;
+      return checkPixels({ data: data as Uint8ClampedArray, width, height, channels: 4 });
     }
-    return textureOrStrips(image, image.width, image.height, maxTextureSide, () => {});
+    case 'Blob':
+    case 'File':
+      return decodeInTurn(async () => own(await decode(image as Blob)), decoding);
+    case 'HTMLImageElement':
+      return decodeElement(image as HTMLImageElement).then(own);
+    case 'ImageBitmap':
+    case 'HTMLCanvasElement':
+    case 'OffscreenCanvas':
+      return textureOrStrips(image as TextureSource, maxTextureSide);
+    default:
+      return checkPixels(image as RawImage);
   }
-  return checkPixels(image);
 }
 
-/** True for an instance of a global class that exists on this platform. */
-function isInstance<
-  Name extends
-    | 'ImageData'
-    | 'Blob'
-    | 'HTMLImageElement'
-    | 'ImageBitmap'
-    | 'HTMLCanvasElement'
-    | 'OffscreenCanvas',
->(value: unknown, name: Name): value is InstanceType<(typeof globalThis)[Name]> {
-  const type: unknown = globalThis[name];
-  return typeof type === 'function' && value instanceof type;
+/**
+ * An image that nobody but this library can change. What is borrowed is copied as it is now, before this returns.
+ * @throws DBNetError `invalid-image`.
+ */
+export function ownImage(image: ReadyImage): ReadyImage | Promise<ReadyImage> {
+  if (!image.borrowed) return image;
+  const { borrowed: _, ...own } = image;
+  // Not slice(), which for Node's Buffer is a view.
+  if (own.kind === 'pixels') return { ...own, data: new Uint8Array(own.data) };
+  // Only the handle of the copy comes later.
+  return createImageBitmap(own.source).then(
+    (source) => ({ ...own, source, close: () => source.close() }),
+    (cause) => {
+      throw unreadable(cause);
+    },
+  );
+}
+
+/** What it means that a browser does not give the pixels of an image. */
+export function unreadable(cause: unknown): DBNetError {
+  const { name, message } = (cause ?? {}) as { name?: unknown; message?: unknown };
+  return new DBNetError(
+    'invalid-image',
+    name === 'SecurityError'
+      ? 'expected an image whose pixels this page may read, found one from another origin, or drawn with one: give the ' +
+          '<img> the attribute crossorigin="anonymous" (its server must answer with Access-Control-Allow-Origin), serve ' +
+          'it from the origin of the page, or fetch() it with CORS and pass the Blob'
+      : `expected an image whose pixels can be read, found that this browser does not give them (${message ?? cause})`,
+    { cause },
+  );
+}
+
+async function decodeInTurn(decodeOne: () => Promise<ReadyImage>, decoding?: Slots): Promise<ReadyImage> {
+  const leave = await decoding?.enter();
+  try {
+    const ready = await decodeOne();
+    const close = () => {
+      ready.close?.();
+      leave?.();
+    };
+    return { ...ready, close };
+  } catch (error) {
+    leave?.();
+    throw error;
+  }
 }
 
 /** The browser decodes and applies the EXIF orientation. */
@@ -99,32 +131,55 @@ async function decodeElement(image: HTMLImageElement): Promise<ImageBitmap> {
     await image.decode();
     return await createImageBitmap(image, { premultiplyAlpha: 'none' });
   } catch (cause) {
+    if ((cause as { name?: unknown } | undefined)?.name === 'SecurityError') throw unreadable(cause);
     throw new DBNetError(
       'invalid-image',
       `expected an <img> that can be decoded, found '${image.currentSrc || image.src}': is the address right, and ` +
-        'does its server allow the use of pixels (CORS)?',
+        'if it has the attribute crossorigin, does its server allow that (CORS)?',
       { cause },
     );
   }
 }
 
-function textureOrStrips(
-  source: TextureSource,
-  width: number,
-  height: number,
-  maxTextureSide: number,
-  close: () => void,
-): ReadyImage {
-  if (Math.max(width, height) <= maxTextureSide) return { kind: 'texture', source, width, height, close };
+/** @param close for a source that was made here. */
+function textureOrStrips(source: TextureSource, maxTextureSide: number, close?: () => void): ReadyImage {
+  const { width, height } = source;
+  if (width === 0 || height === 0) {
+    throw new DBNetError(
+      'invalid-image',
+      `expected an image with pixels, found ${describe(source)} of ${width}x${height} (closed or empty?)`,
+    );
+  }
+  if (Math.max(width, height) <= maxTextureSide) {
+    return { kind: 'texture', source, width, height, ...(close ? { close } : { borrowed: true }) };
+  }
   try {
-    return checkPixels({ data: readStrips(source, width, height), width, height, channels: 4 });
+    const { borrowed: _, ...image } = checkPixels({
+      data: readPixelsOf(source),
+      width,
+      height,
+      channels: 4,
+    });
+    return image;
   } finally {
-    close();
+    close?.();
   }
 }
 
-/** Reads the pixels of an image that is too large for a texture, through a small canvas. */
-function readStrips(source: TextureSource, width: number, height: number): Uint8ClampedArray {
+/**
+ * The pixels of an image, straight RGBA, read through a small canvas: an image may be larger than a canvas can be.
+ * @throws DBNetError `invalid-image`.
+ */
+export function readPixelsOf(source: TextureSource): Uint8ClampedArray {
+  try {
+    return readStrips(source);
+  } catch (cause) {
+    throw cause instanceof DBNetError ? cause : unreadable(cause);
+  }
+}
+
+function readStrips(source: TextureSource): Uint8ClampedArray {
+  const { width, height } = source;
   const data = new Uint8ClampedArray(width * height * 4);
   for (let top = 0; top < height; top += stripWidth) {
     for (let left = 0; left < width; left += stripWidth) {
@@ -132,7 +187,7 @@ function readStrips(source: TextureSource, width: number, height: number): Uint8
       const rows = Math.min(stripWidth, height - top);
       const canvas = new OffscreenCanvas(columns, rows).getContext('2d', { willReadFrequently: true });
       if (!canvas)
-        throw new DBNetError('invalid-image', 'this browser gives no 2D canvas to read a large image with');
+        throw new DBNetError('invalid-image', 'this browser gives no 2D canvas to read an image with');
       canvas.drawImage(source, left, top, columns, rows, 0, 0, columns, rows);
       const strip = canvas.getImageData(0, 0, columns, rows).data;
       for (let y = 0; y < rows; y++) {
@@ -151,7 +206,7 @@ function checkPixels(image: RawImage): ReadyImage {
     throw problem('{ data, width, height, channels } or an image of the browser', image);
   }
   const { data, width, height, channels } = image;
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
+  if (!isTypedArray(data, 'Uint8Array', 'Uint8ClampedArray')) {
     throw problem('data as Uint8Array or Uint8ClampedArray (or an image of the browser)', data ?? image);
   }
   for (const [name, side] of Object.entries({ width, height })) {
@@ -166,5 +221,6 @@ function checkPixels(image: RawImage): ReadyImage {
       data.length,
     );
   }
-  return { kind: 'pixels', data, width, height, channels };
+  const ready = { kind: 'pixels', data, width, height, channels } as const;
+  return hasPlainBuffer(data) ? { ...ready, borrowed: true } : { ...ready, data: new Uint8Array(data) };
 }

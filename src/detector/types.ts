@@ -6,7 +6,10 @@ import type { TuningReport } from '../tuning/tuned-choice.ts';
 
 export type { Point, Region, TuningReport };
 
-/** Raw pixels, row-major, channels interleaved (grey, RGB or RGBA; alpha is ignored). */
+/** A colour: red, green and blue, whole numbers from 0 to 255. */
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** Raw pixels, row-major, channels interleaved: grey, RGB, or RGBA with straight alpha as in `ImageData`. */
 export interface RawImage {
   data: Uint8Array | Uint8ClampedArray;
   width: number;
@@ -55,6 +58,8 @@ export interface DetectOptions extends Partial<RegionOptions> {
   /** Which map is thresholded: the probability map or the approximate binary map. Default `P`. */
   binarize?: 'P' | 'B';
   size?: SizeOption;
+  /** What transparent pixels are composed over. Default white, as viewers show them. */
+  background?: Rgb;
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }
@@ -98,6 +103,8 @@ export interface Detection {
 /** Options of {@link TextDetector.maps}. */
 export interface MapsOptions {
   size?: SizeOption;
+  /** As for `detect()`. */
+  background?: Rgb;
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }

@@ -1,6 +1,7 @@
 /**
  * @file What labels are, and the label files in JSON, one per data set: the project's own, and what `detect --json`
  * writes. `text-labels.ts` reads those in text.
+ * Coordinates are pixels of the picture as its EXIF orientation turns it.
  */
 
 import { check, string } from '../check.ts';

@@ -22,7 +22,7 @@ export { type DbHead, type DbHeadWeights, dbHead, maskUniforms, packDbHead } fro
 export { type DepthwiseConv2d, depthwiseConv2d, packDepthwiseWeights } from './depthwise-conv2d.ts';
 export { type Binding, type F32, f32, type Kernel, type UniformValues, uniformWords } from './kernel.ts';
 export { type MaxPool, maxPool } from './max-pool.ts';
-export { type Preprocess, preprocess, resizeTable } from './preprocess.ts';
+export { backgroundUniforms, type Preprocess, preprocess, resizeTable } from './preprocess.ts';
 export {
   type DirectTile,
   type Tile,

@@ -1,10 +1,10 @@
 /**
- * @file From pixels to the network's input: bilinear resize, channel order, normalisation, in one pass.
+ * @file From pixels to the network's input: alpha, bilinear resize, channel order, normalisation, in one pass.
  * The resize is OpenCV's for 8-bit images (`resizeLinear`: half-pixel centres, no antialias, weights of 11 bits,
  * result rounded to 8 bits), computed in integers, so that it gives the same pixels.
  */
 
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, type UniformValues } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface Preprocess {
@@ -12,7 +12,10 @@ export interface Preprocess {
   /** Size of the output. The size of the source stands in the `resize` table. */
   height: number;
   width: number;
-  /** `texture`: an RGBA texture (`rgba8unorm`); otherwise interleaved bytes with so many channels. */
+  /**
+   * `texture`: an RGBA texture (`rgba8unorm`); otherwise interleaved bytes with so many channels. Alpha is straight: not
+   * yet multiplied into the colours.
+   */
   source: 'texture' | 1 | 3 | 4;
   channelOrder: 'rgb' | 'bgr';
   /** In the stated order, in units of pixel values (0 to 255). */
@@ -53,6 +56,11 @@ export function resizeTable(
   return table;
 }
 
+/** What the shape of {@link preprocess} says of the colour behind transparent pixels: a word, red in the lowest byte. */
+export const backgroundUniforms = ([red, green, blue]: readonly [number, number, number]): UniformValues => ({
+  background: red | (green << 8) | (blue << 16),
+});
+
 function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   return value - floor === 0.5 ? floor + (floor & 1) : Math.round(value);
@@ -61,12 +69,16 @@ function roundHalfEven(value: number): number {
 /**
  * `output[y, x] = (resized[y, x] - mean) / std` in the stated channel order, the fourth channel 0.
  * Bindings: `source`, `resize` ({@link resizeTable}), `output` (`[height, width, 4]`). Grey is used for all three channels.
+ * Where the source has alpha, its pixels are first composed over `background` of the shape ({@link backgroundUniforms}; white unless
+ * it is changed): round((pixel * alpha + background * (255 - alpha)) / 255). Resized first, the colours that editors leave
+ * in transparent pixels would bleed into their neighbours.
  */
 export function preprocess(
   { label, height, width, source, channelOrder, mean, std }: Preprocess,
   { precision }: { precision: Precision },
 ): Kernel {
-  const shape = { width };
+  const hasAlpha = source === 'texture' || source === 4;
+  const shape: UniformValues = hasAlpha ? { width, ...backgroundUniforms([255, 255, 255]) } : { width };
   const typed: TypedBinding[] = [
     source === 'texture'
       ? { name: 'source', access: 'texture', bytes: 0, type: 'texture_2d<f32>' }
@@ -83,14 +95,23 @@ export function preprocess(
     `vec3<f32>(${values.map((value) => literal(value)).join(', ')})`;
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
-#if ${source !== 'texture'}
+#if ${!hasAlpha}
 fn byte_at(index: u32) -> u32 {
   return (source[index / 4u] >> ((index % 4u) * 8u)) & 255u;
 }
 #endif
+#if ${hasAlpha}
+fn compose(rgba: vec4<u32>) -> vec3<u32> {
+  let background = vec3<u32>(shape.background & 255u, (shape.background >> 8u) & 255u, (shape.background >> 16u) & 255u);
+  return (rgba.rgb * rgba.a + background * (255u - rgba.a) + 127u) / 255u;
+}
+#endif
 fn pixel(x: u32, y: u32) -> vec3<u32> {
   #if ${source === 'texture'}
-  return vec3<u32>(textureLoad(source, vec2<u32>(x, y), 0).rgb * 255.0 + 0.5);
+  return compose(vec4<u32>(textureLoad(source, vec2<u32>(x, y), 0) * 255.0 + 0.5));
+  #elif ${source === 4}
+  let word = source[y * resize[0].x + x];
+  return compose((vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u));
   #elif ${source === 1}
   return vec3<u32>(byte_at(y * resize[0].x + x));
   #else

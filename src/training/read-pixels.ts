@@ -1,8 +1,7 @@
 /** @file Images of every kind as pixels in memory, which crops are cut from. */
 
-import { readImage } from '../detector/image.ts';
+import { readImage, readPixelsOf } from '../detector/image.ts';
 import type { ImageSource } from '../detector/types.ts';
-import { DBNetError } from '../errors.ts';
 
 export interface Pixels {
   data: Uint8Array | Uint8ClampedArray;
@@ -12,7 +11,7 @@ export interface Pixels {
 }
 
 /**
- * The pixels of an image, RGB or RGBA.
+ * The pixels of an image, RGB or straight RGBA.
  * @throws DBNetError `invalid-image`.
  */
 export async function readPixels(image: ImageSource): Promise<Pixels> {
@@ -21,13 +20,9 @@ export async function readPixels(image: ImageSource): Promise<Pixels> {
   if (ready.kind === 'texture') {
     const { source, width, height } = ready;
     try {
-      const canvas = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-      if (!canvas)
-        throw new DBNetError('invalid-image', 'this browser gives no 2D canvas to read an image with');
-      canvas.drawImage(source, 0, 0);
-      return { data: canvas.getImageData(0, 0, width, height).data, width, height, channels: 4 };
+      return { data: readPixelsOf(source), width, height, channels: 4 };
     } finally {
-      ready.close();
+      ready.close?.();
     }
   }
   const { data, width, height, channels } = ready;

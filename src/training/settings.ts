@@ -11,6 +11,7 @@ import {
   oneOf,
   whole,
 } from '../check.ts';
+import { rgb, white } from '../detector/background.ts';
 import { resolveLabelOptions } from '../labels/options.ts';
 import { withDefaults } from './augmentation/augment-options.ts';
 import type { CropOptions } from './label-fates.ts';
@@ -32,6 +33,7 @@ export const settingsKinds: Kinds<TrainingSettings> = {
     object,
     kind<false>('false', (value) => value === false),
   ),
+  background: rgb,
   labels: object,
 };
 
@@ -44,13 +46,23 @@ export function resolveSettings(given: TrainingSettings): Required<TrainingSetti
     cropSize = 640,
     seed = 0,
     augment = {},
+    background = white,
     labels = { clipping: 'exact' },
   } = checkOptions(given, settingsKinds);
   // Checked now, not at the first step.
   resolveLoss(loss, 50);
   if (augment !== false) withDefaults(augment, 'Option augment');
   resolveLabelOptions(labels, 'Option labels');
-  return { optimizer: resolveOptimizer(optimizer), loss, batchNorm, cropSize, seed, augment, labels };
+  return {
+    optimizer: resolveOptimizer(optimizer),
+    loss,
+    batchNorm,
+    cropSize,
+    seed,
+    augment,
+    background,
+    labels,
+  };
 }
 
 /**
@@ -85,6 +97,13 @@ function canonical(value: unknown): string {
 }
 
 /** How a trainer with these settings draws crops. */
-export function cropOptions({ cropSize, seed, augment, labels }: Required<TrainingSettings>): CropOptions {
-  return { cropSize, seed, augment: augment === false ? { augment: false } : augment, labels };
+export function cropOptions({
+  cropSize,
+  seed,
+  augment,
+  background,
+  labels,
+}: Required<TrainingSettings>): CropOptions {
+  const drawn = augment === false ? { augment: false } : augment;
+  return { cropSize, seed, augment: { ...drawn, background }, labels };
 }

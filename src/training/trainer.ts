@@ -149,7 +149,7 @@ export class Trainer {
 
   /**
    * One step of the optimizer on a batch. The first with a number of samples compiles for it. Crops that show no pixel of
-   * text are drawn again.
+   * text are drawn again. The samples must stay as they are until it is done.
    * @throws DBNetError `invalid-argument`, `invalid-image`, `invalid-labels` (a label outside its image),
    *   `nothing-to-learn` (no pixel of text in 10 draws of the batch: it is no step), `limit-exceeded` or `gpu-error`
    *   (saying what would fit), `disposed`, `device-lost`; the signal's reason: the weights are those before the step.

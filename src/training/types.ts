@@ -1,6 +1,6 @@
 /** @file The nouns of training: what goes into a trainer and what comes out. */
 
-import type { ImageSource, InputRecipe, WeightsSource } from '../detector/types.ts';
+import type { ImageSource, InputRecipe, Rgb, WeightsSource } from '../detector/types.ts';
 import type { LabelMapOptions } from '../labels/types.ts';
 import type { TextPolygon } from './augmentation/augment.ts';
 import type { AugmentOptions } from './augmentation/augment-options.ts';
@@ -31,7 +31,9 @@ export interface TrainingSettings {
   /** Decides random weights and all augmentation. Default: 0. */
   seed?: number;
   /** The authors' augmentation by default; `false`: the whole image, fitted to the crop. */
-  augment?: Omit<AugmentOptions, 'cropSize' | 'augment'> | false;
+  augment?: Omit<AugmentOptions, 'cropSize' | 'augment' | 'background'> | false;
+  /** What transparent pixels of images are composed over. Default white, as for `detect()`. */
+  background?: Rgb;
   /** How label maps are drawn. */
   labels?: Partial<LabelMapOptions>;
 }

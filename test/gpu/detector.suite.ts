@@ -1,12 +1,14 @@
 /** @file The detector as users see it, on every runtime: maps against PyTorch, regions, overlapping calls, failures. */
 
 import { TextDetector } from '../../src/detector/detector.ts';
-import type { CreateOptions, RawImage } from '../../src/detector/types.ts';
+import type { CreateOptions, DetectOptions, RawImage } from '../../src/detector/types.ts';
 import { findRegions } from '../../src/postprocess/regions.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
 import { refusesHostile } from '../helpers/hostile.ts';
+import { inOtherRealm } from '../helpers/other-realm.ts';
 import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
+import { compose } from './references/compose.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 import { watchDevice } from './watch-device.ts';
 
@@ -88,7 +90,7 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'grey, RGB and RGBA of the same picture give the same maps',
+    name: 'grey, RGB and opaque RGBA of the same picture give the same maps',
     async run(context) {
       const detector = await sharedDetector(context);
       const grey = noise(37, 23, 1);
@@ -96,7 +98,7 @@ const tests: GpuTest[] = [
         ...grey,
         channels,
         data: Uint8Array.from({ length: grey.data.length * channels }, (_, i) =>
-          i % channels === 3 ? 7 : grey.data[Math.floor(i / channels)],
+          i % channels === 3 ? 255 : grey.data[Math.floor(i / channels)],
         ),
       });
       const expected = await detector.maps(grey, { size: small });
@@ -104,6 +106,94 @@ const tests: GpuTest[] = [
         const maps = await detector.maps(image, { size: small });
         assertClose(maps.P, expected.P, 0, `P from ${image.channels} channels`);
       }
+    },
+  },
+  {
+    name: 'transparent pixels show what is behind them: white, or the background that is asked for',
+    async run(context) {
+      const detector = await sharedDetector(context);
+      const rgba = noise(37, 23, 4);
+      for (const background of [undefined, [12, 200, 3]] as const) {
+        const seen = compose(rgba.data, background ?? [255, 255, 255]);
+        const expected = await detector.maps({ ...rgba, data: seen, channels: 3 }, { size: small });
+        const maps = await detector.maps(rgba, { size: small, background });
+        assertClose(maps.P, expected.P, 0, `P over ${background ?? 'white'}`);
+      }
+      const found = await detector.detect(noise(64, 32, 4), { size: small, background: [0, 0, 0] });
+      assertEqual([found.width, found.height], [64, 32], 'detect() takes it too');
+    },
+  },
+  {
+    name: 'pixels and options of another realm are what they are',
+    async run(context) {
+      const foreign = await inOtherRealm<{
+        images: RawImage[];
+        options: DetectOptions;
+        copy: (bytes: Uint8Array) => Uint8Array;
+      }>(`{
+        images: [Uint8Array, Uint8ClampedArray].map((type) => (
+          { data: type.from({ length: 40 * 20 * 3 }, (_, i) => (i * 89 + 41) % 256), width: 40, height: 20, channels: 3 }
+        )),
+        options: { size: { width: 64, height: 32 }, background: [1, 2, 3] },
+        copy: (bytes) => new Uint8Array(bytes),
+      }`);
+      assert(!(foreign.images[0].data instanceof Uint8Array), 'the other realm has classes of its own');
+      const weights = foreign.copy(await context.fixture(weightsFile));
+      const detector = await TextDetector.create({ weights, gpu: context.gpu });
+      const here = { ...foreign.images[0], data: Uint8Array.from(foreign.images[0].data) };
+      const expected = await detector.maps(here, { size: small });
+      for (const image of foreign.images) {
+        const { P } = await detector.maps(image, foreign.options);
+        assertClose(P, expected.P, 0, `P of a ${Object.prototype.toString.call(image.data)}`);
+      }
+      detector.dispose();
+    },
+  },
+  {
+    name: 'pixels and weights in shared memory are read like others',
+    async run(context) {
+      // The constructor SharedArrayBuffer is not there in every page.
+      const shared = (bytes: ArrayLike<number>) => {
+        const pages = Math.ceil(bytes.length / 65536);
+        const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+        const view = new Uint8Array(memory.buffer, 0, bytes.length);
+        view.set(bytes);
+        return view;
+      };
+      const weights = shared(await context.fixture(weightsFile));
+      assertEqual(Object.prototype.toString.call(weights.buffer), '[object SharedArrayBuffer]', 'memory');
+      const detector = await TextDetector.create({ weights, gpu: context.gpu });
+      for (const channels of [1, 3, 4] as const) {
+        const image = noise(37, 23, channels);
+        const expected = await detector.maps(image, { size: small });
+        const { P } = await detector.maps({ ...image, data: shared(image.data) }, { size: small });
+        assertClose(P, expected.P, 0, `P of ${channels} channels`);
+      }
+      detector.dispose();
+    },
+  },
+  {
+    name: 'an image counts as it is when the call is made, whether it waits or not',
+    async run(context) {
+      const detector = await freshDetector(context, { device: context.device });
+      const frames = [1, 2, 3, 4].map((seed) => noise(64, 32, 3, seed));
+      const reused = { ...frames[0], data: new Uint8Array(frames[0].data.length) };
+      // The first waits for its shaders, the others for those before them.
+      const calls = frames.map((frame) => {
+        reused.data.set(frame.data);
+        return detector.maps(reused, { size: small });
+      });
+      reused.data.fill(0);
+      const found = await Promise.all(calls);
+      for (const [i, frame] of frames.entries()) {
+        const expected = await detector.maps(frame, { size: small });
+        assertClose(found[i].P, expected.P, 0, `P of frame ${i}`);
+        reused.data.set(frame.data);
+        const atOnce = detector.maps(reused, { size: small });
+        reused.data.fill(0);
+        assertClose((await atOnce).P, expected.P, 0, `P of frame ${i}, which does not wait`);
+      }
+      detector.dispose();
     },
   },
   {
@@ -289,6 +379,10 @@ const tests: GpuTest[] = [
         { shape: 'circle' },
         { score: 'medium' },
         { binarize: 'T' },
+        { background: 'white' },
+        { background: [255, 255] },
+        { background: [0, 0, 256] },
+        { background: [0, 0, 0.5] },
         { size: 736 },
         { size: { width: 100, height: 64 } },
         { size: { width: 64 } },
@@ -300,6 +394,11 @@ const tests: GpuTest[] = [
         await assertRejects(() => detector.detect(image, bad(wrong)), 'invalid-argument', `options ${index}`);
       }
       await assertRejects(() => detector.maps(image, bad({ shape: 'quad' })), 'invalid-argument', 'maps()');
+      await assertRejects(
+        () => detector.maps(image, bad({ background: null })),
+        'invalid-argument',
+        'maps()',
+      );
       const detect = (options: object) => detector.detect(image, { size: small, ...options });
       const empty = ['undefined', '{}', 'no prototype'];
       await refusesHostile('image', (v) => detector.detect(v as RawImage, { size: small }));

@@ -9,7 +9,6 @@ import { chooseTile, defaultChoice } from '../../src/graph/choose-tile.ts';
 import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
 import type { Graph } from '../../src/graph/layers.ts';
 import { allFusions, fuse } from '../../src/graph/passes/index.ts';
-import { defaultWinogradSize } from '../../src/graph/passes/winograd.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
 import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
@@ -130,27 +129,22 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'every layer of a small network gives what it is defined to, unfused, fused, and by Winograd',
+    name: 'every layer of a small fused network gives what it is defined to, by Winograd as well',
     async run({ device }) {
       const context = await openDevice({ device });
       const size = { width: 64, height: 32 };
       const data = Uint8Array.from(randomFloats(3 * 64 * 32, 1, 0, 256));
-      const options = {
-        image: { data, ...size, channels: 3 as const },
-        size,
-        input: { channelOrder: 'rgb', mean: [110, 120, 130], std: [60, 50, 40] } as const,
-      };
+      const input = { channelOrder: 'rgb', mean: [110, 120, 130], std: [60, 50, 40] } as const;
+      const image = { data, ...size, channels: 3 as const };
+      // The head's shader has 16 channels at least.
+      const entries = smallEntries(true, 4);
+      const graph = foldBatchNorm(entries, randomParameters(entries, 1), 5);
       for (const precision of await precisionsOf(context)) {
         for (const software of [true, false]) {
           const choice = defaultChoice({ software }, precision);
-          // The head's shader has 16 channels at least.
-          const entries = smallEntries(true, 4);
-          const graph = foldBatchNorm(entries, randomParameters(entries, 1), 5);
-          const choose = precision === 'f32' ? defaultWinogradSize : () => undefined;
-          for (const form of [graph, fuse(graph), fuse(graph, allFusions, { size, choose })]) {
-            const wrong = await wrongLayers(context, form, { ...options, choice });
-            assertEqual([...wrong], [], `${precision}, tiles for ${software ? 'software' : 'GPUs'}`);
-          }
+          const fused = fuse(graph, allFusions, { size, choose: (conv) => choice.winograd(conv) });
+          const wrong = await wrongLayers(context, fused, { image, size, input, choice });
+          assertEqual([...wrong], [], `${precision}, tiles for ${software ? 'software' : 'GPUs'}`);
         }
       }
     },

@@ -1,10 +1,19 @@
-/** @file Preprocessing against OpenCV's resize, from bytes and from a texture: the same 8-bit pixels, normalised. */
+/**
+ * @file Preprocessing against OpenCV's resize, from bytes and from a texture: the same 8-bit pixels, normalised; where
+ * there is alpha, of the picture composed over the background.
+ */
 
-import { type Preprocess, preprocess, resizeTable } from '../../src/kernels/preprocess.ts';
+import {
+  backgroundUniforms,
+  type Preprocess,
+  preprocess,
+  resizeTable,
+} from '../../src/kernels/preprocess.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { assertEqual, random } from './assert.ts';
 import { assertWithin, precisionsOf, sumTolerance } from './precision.ts';
+import { compose } from './references/compose.ts';
 import type { Reference } from './references/reference.ts';
 import { resizeBilinear } from './references/resize.ts';
 import { runKernel } from './run-kernel.ts';
@@ -23,6 +32,8 @@ interface Case {
   channelOrder?: Preprocess['channelOrder'];
   mean?: Preprocess['mean'];
   std?: Preprocess['std'];
+  /** Default: the kernel's. */
+  background?: readonly [number, number, number];
 }
 
 const plainMean = [122.67891434, 116.66876762, 104.00698793] as const;
@@ -56,6 +67,14 @@ const cases: readonly Case[] = [
     channelOrder: 'bgr',
   },
   { name: 'RGBA bytes', from: { height: 5, width: 33 }, to: { height: 9, width: 7 }, source: 4 },
+  {
+    name: 'RGBA bytes over a colour, BGR order',
+    from: { height: 5, width: 33 },
+    to: { height: 9, width: 7 },
+    source: 4,
+    channelOrder: 'bgr',
+    background: [3, 130, 254],
+  },
   { name: 'one RGB pixel', from: { height: 1, width: 1 }, to: { height: 3, width: 5 }, source: 3 },
   {
     name: 'one grey pixel, from a column',
@@ -72,6 +91,13 @@ const cases: readonly Case[] = [
     channelOrder: 'bgr',
   },
   {
+    name: 'texture over a colour',
+    from: { height: 7, width: 13 },
+    to: { height: 7, width: 13 },
+    source: 'texture',
+    background: [3, 130, 254],
+  },
+  {
     name: 'texture of one pixel',
     from: { height: 1, width: 1 },
     to: { height: 2, width: 3 },
@@ -81,22 +107,30 @@ const cases: readonly Case[] = [
 
 async function check(
   context: GpuContext,
-  { from, to, source, channelOrder = 'rgb', mean = plainMean, std = plainStd }: Case,
+  { from, to, source, channelOrder = 'rgb', mean = plainMean, std = plainStd, background }: Case,
   precision: Precision,
 ): Promise<void> {
   const channels = source === 'texture' ? 4 : source;
   const next = random(11);
   const pixels = Uint8Array.from({ length: from.height * from.width * channels }, () => next() * 256);
   const kernel = preprocess({ label: 'preprocess', ...to, source, channelOrder, mean, std }, { precision });
+  const shape = { ...kernel.shape, ...(background && backgroundUniforms(background)) };
   const texture = source === 'texture' ? upload(context.device, pixels, from) : undefined;
-  const { output } = await runKernel(context, kernel, {
-    source: texture?.createView() ?? pixels,
-    resize: resizeTable(from, to),
-  });
+  const { output } = await runKernel(
+    context,
+    { ...kernel, shape },
+    {
+      source: texture?.createView() ?? pixels,
+      resize: resizeTable(from, to),
+    },
+  );
   texture?.destroy();
 
-  const resized = resizeBilinear(pixels, from, channels, to);
-  const expected = normalized(resized, channels, channelOrder, mean, std);
+  const hasAlpha = channels === 4;
+  const opaque = hasAlpha ? compose(pixels, background ?? [255, 255, 255]) : pixels;
+  const shown = hasAlpha ? 3 : channels;
+  const resized = resizeBilinear(opaque, from, shown, to);
+  const expected = normalized(resized, shown, channelOrder, mean, std);
   // A grey value more or less would be 1e-3 of the magnitude or more.
   assertWithin(output, expected, sumTolerance(0, precision), `preprocess, ${precision}`);
   assertEqual(

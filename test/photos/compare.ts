@@ -56,7 +56,7 @@ async function main(folder: string, precision: 'f32' | 'f16'): Promise<boolean> 
   let wanted = 0;
   let found = 0;
   for (const { image, network, regions } of references) {
-    const picture = await codec.decode(join(folder, image), { ignoreOrientation: true });
+    const picture = await codec.decode(join(folder, image));
     const [width, height] = network;
     const ours = (await detector.detect(picture, { size: { width, height } })).regions;
     matched += countMatched(regions, ours);

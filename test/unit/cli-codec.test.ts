@@ -1,4 +1,4 @@
-/** @file Pictures in and out: formats, orientation, damaged files. */
+/** @file Pictures in and out: formats, orientation, odd and damaged files. */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { createImageCodec } from '../../src/cli/image-codec.ts';
 import { drawOverlay } from '../../src/cli/overlay.ts';
+import { flatten } from '../../src/detector/background.ts';
 import type { RawImage } from '../../src/detector/types.ts';
 import { DBNetError } from '../../src/errors.ts';
 import { box, temporaryFolder } from './cli-fakes.ts';
@@ -29,8 +30,8 @@ async function refusal(promise: Promise<unknown>): Promise<DBNetError> {
   throw new Error(`expected a DBNetError, found ${error}`);
 }
 
-const pixel = ({ data, width }: RawImage, x: number, y: number) => [
-  ...data.subarray(3 * (y * width + x), 3 * (y * width + x) + 3),
+const pixel = ({ data, width, channels }: RawImage, x: number, y: number) => [
+  ...data.subarray(channels * (y * width + x), channels * (y * width + x) + 3),
 ];
 
 describe('formats', () => {
@@ -44,9 +45,6 @@ describe('formats', () => {
     ['16-bit grey PNG', plain().toColourspace('grey16').png(), [128, 128, 128], 1],
     ['grey JPEG', plain().toColourspace('b-w').jpeg(), [128, 128, 128], 2],
     ['CMYK JPEG', plain().toColourspace('cmyk').jpeg({ quality: 100 }), [200, 100, 50], 40],
-    ['transparent PNG', plain().ensureAlpha(0).png(), [255, 255, 255], 0],
-    ['half transparent WebP', plain().ensureAlpha(0.5).webp({ lossless: true }), [227, 177, 152], 1],
-    ['half transparent grey PNG', plain().toColourspace('b-w').ensureAlpha(0.5).png(), [191, 191, 191], 1],
   ])('%s becomes 8-bit RGB', async (_, picture, colour, tolerance) => {
     const image = await decode(await picture.toBuffer());
     expect(image).toMatchObject({ width: 16, height: 8, channels: 3 });
@@ -55,6 +53,31 @@ describe('formats', () => {
       expect(Math.abs(value - colour[i])).toBeLessThanOrEqual(tolerance);
     }
   });
+});
+
+describe('alpha', () => {
+  test.each([
+    ['transparent PNG', plain().ensureAlpha(0).png(), [255, 255, 255], [0, 9, 99], 0],
+    ['opaque PNG', plain().ensureAlpha(1).png(), [200, 100, 50], [200, 100, 50], 0],
+    ['WebP', plain().ensureAlpha(0.5).webp({ lossless: true }), [227, 177, 152], [100, 54, 74], 1],
+    ['grey PNG', plain().toColourspace('b-w').ensureAlpha(0.5).png(), [191, 191, 191], [64, 68, 113], 1],
+    ['palette PNG', plain().ensureAlpha(0.5).png({ palette: true }), [227, 177, 152], [100, 54, 74], 1],
+    ['16-bit PNG', plain().ensureAlpha(0.5).toColourspace('rgb16').png(), [227, 177, 152], [100, 54, 74], 1],
+  ])(
+    'of a %s stays, straight, for the detector to compose',
+    async (_, picture, onWhite, onBlue, tolerance) => {
+      const image = await decode(await picture.toBuffer());
+      expect(image).toMatchObject({ width: 16, height: 8, channels: 4 });
+      for (const [background, colour] of [
+        [[255, 255, 255], onWhite],
+        [[0, 9, 99], onBlue],
+      ] as const) {
+        for (const [i, value] of pixel(flatten(image, background), 9, 5).entries()) {
+          expect(Math.abs(value - colour[i])).toBeLessThanOrEqual(tolerance);
+        }
+      }
+    },
+  );
 });
 
 describe('EXIF orientation', () => {
@@ -111,6 +134,94 @@ describe('EXIF orientation', () => {
     }
     const raw = await decode(bytes, { ignoreOrientation: true });
     expect([raw.width, raw.height]).toEqual(orientation >= 5 ? [height, width] : [width, height]);
+  });
+});
+
+describe('JPEG files with odd headers', () => {
+  const gradient = Uint8Array.from({ length: 40 * 24 * 3 }, (_, i) => (i * 7) % 251);
+  const picture = () => sharp(gradient, { raw: { width: 40, height: 24, channels: 3 } });
+
+  /** Where the segment of a marker begins. */
+  function segment(bytes: Uint8Array, code: number): number {
+    for (let at = 2; at < bytes.length; at += 2 + ((bytes[at + 2] << 8) | bytes[at + 3])) {
+      if (bytes[at + 1] === code) return at;
+    }
+    throw new Error(`there is no marker ${code.toString(16)}`);
+  }
+  const scanHeader = (bytes: Uint8Array) => {
+    const at = segment(bytes, 0xda);
+    return at + 5 + 2 * bytes[at + 4];
+  };
+  const insert = (bytes: Uint8Array, at: number, what: number[]) =>
+    Uint8Array.of(...bytes.subarray(0, at), ...what, ...bytes.subarray(at));
+  const ascii = (text: string) => [...text].map((letter) => letter.charCodeAt(0));
+  const jfif = (major: number) => [0xff, 0xe0, 0, 16, ...ascii('JFIF'), 0, major, 1, 0, 0, 1, 0, 1, 0, 0];
+  const adobe = (transform: number) => [0xff, 0xee, 0, 14, ...ascii('Adobe'), 0, 100, 0, 0, 0, 0, transform];
+
+  /** What cameras and editors write, and the same without it. */
+  const oddities: [string, () => Promise<Uint8Array>, (whole: Uint8Array) => Uint8Array][] = [
+    [
+      'a scan header of 0, 0, 0',
+      () => picture().jpeg().toBuffer(),
+      (whole) => {
+        const odd = whole.slice();
+        odd.fill(0, scanHeader(odd), scanHeader(odd) + 3);
+        return odd;
+      },
+    ],
+    ['JFIF version 2', () => picture().jpeg().toBuffer(), (whole) => insert(whole, 2, jfif(2))],
+    [
+      'a colour transform that is none',
+      () => picture().jpeg().toBuffer(),
+      (whole) => insert(whole, 2, adobe(9)),
+    ],
+    [
+      'bytes between segments',
+      () => picture().jpeg().toBuffer(),
+      (whole) => insert(whole, segment(whole, 0xc0), [0, 0, 0xff, 0, 7]),
+    ],
+    [
+      'all of them',
+      () => picture().jpeg().toBuffer(),
+      (whole) => {
+        const odd = whole.slice();
+        odd.fill(0, scanHeader(odd), scanHeader(odd) + 3);
+        return insert(insert(odd, segment(odd, 0xda), [1, 2, 3]), 2, [...jfif(7), ...adobe(200)]);
+      },
+    ],
+    [
+      'JFIF version 2 in a progressive file',
+      () => picture().jpeg({ progressive: true }).toBuffer(),
+      (whole) => insert(whole, 2, jfif(2)),
+    ],
+  ];
+
+  test.each(oddities)('%s: read whole', async (_, encode, change) => {
+    const whole = new Uint8Array(await encode());
+    const odd = change(whole);
+    expect(odd).not.toEqual(whole);
+    expect(await decode(odd)).toEqual(await decode(whole));
+  });
+
+  test.each(oddities)('%s: refused when it is cut off or damaged', async (_, encode, change) => {
+    const odd = change(new Uint8Array(await encode()));
+    for (const bytes of [odd.subarray(0, odd.length - 40), odd.subarray(0, odd.length >> 1)]) {
+      const error = await refusal(decode(bytes));
+      expect([error.code, error.message]).toEqual([
+        'invalid-image',
+        expect.stringContaining('premature end of JPEG image'),
+      ]);
+    }
+    const damaged = odd.slice();
+    damaged.fill(0xff, odd.length - 60, odd.length - 20);
+    expect((await refusal(decode(damaged))).code).toBe('invalid-image');
+  });
+
+  test('cut off anywhere, they are refused, and nothing hangs', async () => {
+    const odd = oddities[4][2](new Uint8Array(await oddities[4][1]()));
+    for (let length = 1; length < odd.length - 2; length += 17) {
+      expect((await refusal(decode(odd.subarray(0, length)))).code).toBe('invalid-image');
+    }
   });
 });
 

@@ -122,6 +122,39 @@ describe('one image', () => {
     }
   });
 
+  test('what is transparent goes to the detector as it is, with what it is composed over', async () => {
+    const { run, calls, cwd } = setUp();
+    const colour = { r: 200, g: 100, b: 50, alpha: 0 };
+    const clear = await sharp({ create: { width: 40, height: 32, channels: 4, background: colour } })
+      .png()
+      .toBuffer();
+    writeFileSync(join(cwd, 'clear.png'), clear);
+    for (const [more, background, corner] of [
+      ['', undefined, [255, 255, 255]],
+      [' --background 0a0b0c', [10, 11, 12], [10, 11, 12]],
+    ] as const) {
+      expect(await run(`detect clear.png --overlay x.png --maps m.safetensors${more}`)).toBe(0);
+      const { image, options } = calls.detect.at(-1)!;
+      expect([image.channels, ...image.data.subarray(0, 4)]).toEqual([4, 200, 100, 50, 0]);
+      expect(options.background).toEqual(background);
+      expect(calls.maps.at(-1)!.options.background).toEqual(background);
+      expect([...(await sharp(join(cwd, 'x.png')).ensureAlpha().raw().toBuffer()).subarray(0, 4)]).toEqual([
+        ...corner,
+        255,
+      ]);
+    }
+    expect(await run('detect clear.png --background white')).toBe(2);
+  });
+
+  test('an overlay that cannot be written is an error in a line; the regions are there', async () => {
+    const { run, stdout, stderr, cwd } = setUp();
+    mkdirSync(join(cwd, 'a.regions.png'));
+    expect(await run('detect a.png --json -')).toBe(1);
+    expect(lines(stdout.text())).toHaveLength(1);
+    expect(stderr.text()).toMatch(/^error: a\.png: .*a\.regions\.png cannot be written: it is a folder\.$/m);
+    expect(stderr.text()).not.toMatch(/\n\s+at /);
+  });
+
   test('an overlay into an existing folder', async () => {
     const { run, written } = setUp();
     expect(await run('detect a.png --overlay sub')).toBe(0);

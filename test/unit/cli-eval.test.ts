@@ -249,13 +249,25 @@ describe('JSON labels', () => {
     expect(calls.detect).toHaveLength(1);
   });
 
-  test('labels count in stored pixels: orientation is ignored', async () => {
-    const { run, calls } = setUp({
-      'labels.json': json(entry('a.jpg', { width: 64, height: 32 })),
-      'a.jpg': turned,
-    });
+  test('a photo is evaluated as `detect` sees it: turned, or with --ignore-orientation as it is stored', async () => {
+    const photo = { 'a.jpg': turned };
+    const upright = setUp(photo);
+    expect(await upright.run('detect a.jpg --no-overlay --quiet')).toBe(0);
+    const { width, height } = upright.calls.detect[0].image;
+    expect([width, height]).toEqual([32, 64]);
+
+    const labels = json(entry('a.jpg', { width, height }));
+    const { run, calls } = setUp({ 'labels.json': labels, ...photo });
     expect(await run('eval --images . --labels labels.json')).toBe(0);
-    expect(calls.detect[0].image).toMatchObject({ width: 64, height: 32 });
+    expect(calls.detect[0].image).toMatchObject({ width, height });
+
+    const stored = setUp({ 'labels.json': json(entry('a.jpg', { width: 64, height: 32 })), ...photo });
+    expect(await stored.run('eval --images . --labels labels.json --ignore-orientation')).toBe(0);
+    expect(stored.calls.detect[0].image).toMatchObject({ width: 64, height: 32 });
+    expect(await stored.run('eval --images . --labels labels.json')).toBe(1);
+    expect(stored.stderr.text()).toMatch(
+      /^error: a\.jpg: the labels are for 64 x 32 pixels, the image has 32 x 64\. Labels are in pixels of the picture as its EXIF orientation turns it; with --ignore-orientation in those that are stored\.$/m,
+    );
   });
 
   test('what `detect --json` wrote are labels', async () => {

@@ -138,9 +138,13 @@ describe('what is drawn', () => {
     expect(stdout.text()).toBe('l.json: 70 x 40, 1 label, 1 of them text\n');
   });
 
-  test('labels count in stored pixels: orientation is ignored', async () => {
-    const { run, stdout } = setUp({ 'a.jpg': turned, 'gt_a.txt': TEXT });
+  test('labels count in the turned picture, with --ignore-orientation in the stored one', async () => {
+    const { run, stdout, cwd } = setUp({ 'a.jpg': turned, 'gt_a.txt': TEXT });
     expect(await run('label-maps a.jpg --labels gt_a.txt')).toBe(0);
+    expect(stdout.text()).toContain(`a.jpg: ${HEIGHT} x ${WIDTH}`);
+    const { width, height } = await sharp(readFileSync(join(cwd, 'a.labels.png'))).metadata();
+    expect([width, height]).toEqual([HEIGHT, WIDTH]);
+    expect(await run('label-maps a.jpg --labels gt_a.txt --ignore-orientation')).toBe(0);
     expect(stdout.text()).toContain(`a.jpg: ${WIDTH} x ${HEIGHT}`);
   });
 });

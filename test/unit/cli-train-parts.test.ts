@@ -189,6 +189,7 @@ describe('settings of a run', () => {
       cropSize: 640,
       seed: 0,
       augment: {},
+      background: [255, 255, 255],
     });
   });
 
@@ -202,6 +203,9 @@ describe('settings of a run', () => {
       toTrainingSettings(newSettings({ ...args, ...given }, 'data', cwd)).augment;
     expect(augment({ flip: false })).toEqual({ flip: 0 });
     expect(augment({ augment: false })).toBe(false);
+    const pictures = newSettings({ ...args, ignoreOrientation: true, background: [0, 9, 171] }, 'data', cwd);
+    expect(pictures).toMatchObject({ orientation: 'ignored', background: '#0009ab' });
+    expect(toTrainingSettings(pictures).background).toEqual([0, 9, 171]);
     expect(() => newSettings({ ...args, steps: undefined }, 'data', cwd)).toThrow(/--steps is needed/);
   });
 
@@ -227,6 +231,8 @@ describe('settings of a run', () => {
     [{ average: 0.9 }, /^--average: expected none/],
     [{ seed: 1 }, /^--seed: expected 0/],
     [{ augment: false }, /^--no-augment: expected it left out/],
+    [{ ignoreOrientation: true }, /^--ignore-orientation: expected applied as in .* found ignored\./],
+    [{ background: [0, 0, 0] }, /^--background: expected #ffffff as in .* found #000000\./],
     [{ init: 'random' }, /^--init: expected .*db-resnet18\.safetensors/],
     [{ steps: 101 }, /^--steps: expected 100/],
   ])('%o differs and is named', (more, message) => {

@@ -279,6 +279,23 @@ describe('a run that was stopped', () => {
   });
 });
 
+test.each([
+  ['turned', '', [32, 32], undefined],
+  ['stored with --ignore-orientation', '--ignore-orientation', [64, 64], '#102030'],
+])('photos are trained and evaluated on as they are %s', async (_, more, widths, background) => {
+  const plain = sharp({ create: { width: 64, height: 32, channels: 3, background: '#777' } });
+  const photo = await plain.jpeg().withMetadata({ orientation: 6 }).toBuffer();
+  const cwd = folderOf({ 'i/a.jpg': photo, 'gt/gt_a.txt': TEXT });
+  const { run, trainer, calls } = setUp(cwd);
+  const line = `--steps 1 --eval-images i --eval-labels gt ${more}`;
+  expect(await run(background ? `${line} --background ${background}` : line)).toBe(0);
+  expect(trainer.steps).toEqual([widths]);
+  expect(calls.detect.map(({ image }) => image.width)).toEqual(widths);
+  const colour = background ? [16, 32, 48] : [255, 255, 255];
+  expect(trainer.create[0]).toMatchObject({ background: colour });
+  expect(calls.detect[0].options.background).toEqual(colour);
+});
+
 describe('evaluation', () => {
   const line = '--steps 4 --eval-images i --eval-labels gt --eval-every 3 --eval-short-side 64';
 

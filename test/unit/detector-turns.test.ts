@@ -43,7 +43,23 @@ describe('Turns', () => {
     expect(await turns.take(async () => 3)).toBe(3);
   });
 
-  it('starts at once when nobody is before, and keeps nothing waiting for a caller who does not', async () => {
+  it('begins before take() returns when nobody is before, and only then', async () => {
+    const turns = new Turns();
+    const log: string[] = [];
+    const work = (name: string) => async () => {
+      log.push(name);
+    };
+    expect(turns.idle).toBe(true);
+    const first = turns.take(work('a'));
+    expect([log, turns.idle]).toEqual([['a'], false]);
+    const second = turns.take(work('b'));
+    expect(log).toEqual(['a']);
+    await Promise.all([first, second]);
+    await settle();
+    expect([log, turns.idle]).toEqual([['a', 'b'], true]);
+  });
+
+  it('keeps nobody waiting for a caller who does not', async () => {
     const turns = new Turns();
     turns.take(() => Promise.reject(new Error('seen by nobody'))).catch(() => {});
     await settle();

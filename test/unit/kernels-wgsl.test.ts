@@ -139,6 +139,7 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
     upsampleConcat({ label: 'concat', ...size, channels: 64, scales: [8, 4, 2, 1] }, { precision }),
   'preprocess-rgb-bytes': pixels({ source: 3, channelOrder: 'rgb' }),
   'preprocess-grey-bytes': pixels({ source: 1, channelOrder: 'bgr' }),
+  'preprocess-rgba-bytes': pixels({ source: 4, channelOrder: 'rgb' }),
   'preprocess-texture': pixels({ source: 'texture', channelOrder: 'bgr' }),
   'db-head-p': tail({ outputs: 'P', merged: false, mask: false }),
   'db-head-ptb-mask': tail({ outputs: 'PTB', merged: true, mask: true }),

@@ -6,6 +6,8 @@ import type { AugmentOptions } from '../../src/training/augmentation/augment-opt
 import { clipPolygon } from '../../src/training/augmentation/clip-polygon.ts';
 import { Random } from '../../src/training/augmentation/random.ts';
 import type { Picture } from '../../src/training/augmentation/resample.ts';
+import { random } from '../gpu/assert.ts';
+import { compose } from '../gpu/references/compose.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 /** Corners of an upright box. */
@@ -31,9 +33,11 @@ const signedArea = (points: readonly Point[]) =>
     return sum + (x * v - u * y) / 2;
   }, 0);
 
-/** A grey picture with polygon i painted in channel i. */
+/** An opaque grey picture with polygon i painted in channel i. */
 function paint(width: number, height: number, channels: 3 | 4, polygons: readonly Point[][]): Picture {
-  const data = new Uint8Array(width * height * channels).fill(40);
+  const data = Uint8Array.from({ length: width * height * channels }, (_, i) =>
+    i % channels === 3 ? 255 : 40,
+  );
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       for (const [i, points] of polygons.entries()) {
@@ -215,11 +219,11 @@ describe('augment', () => {
 
   it('mirrors pixel by pixel, as the whole picture at its own size shows', () => {
     const { data } = paint(64, 64, 4, texts);
-    const random = new Random(12);
-    for (let i = 0; i < data.length; i++) data[i] = i % 4 === 3 ? 255 : random.integer(256);
+    const drawn = new Random(12);
+    for (let i = 0; i < data.length; i++) data[i] = i % 4 === 3 ? 255 : drawn.integer(256);
     const picture: Picture = { data, width: 64, height: 64, channels: 4 };
     const options = { cropSize: 64, flip: 1, rotate: false, scale: false, crop: false } as const;
-    const result = augment(picture, [{ points: box(4, 10, 20, 16) }], random, options);
+    const result = augment(picture, [{ points: box(4, 10, 20, 16) }], drawn, options);
     for (let y = 0; y < 64; y++) {
       for (let x = 0; x < 64; x++) {
         const pixel = (pixels: ArrayLike<number>, at: number) =>
@@ -228,6 +232,19 @@ describe('augment', () => {
       }
     }
     expect(moments(result.polygons[0].points)).toEqual({ area: 96, x: 52, y: 13 });
+  });
+
+  it('composes transparent pixels over the background before it samples them', () => {
+    const next = random(4);
+    const rgba = Uint8Array.from({ length: 24 * 24 * 4 }, () => next() * 256);
+    const cut = (picture: Picture, options: AugmentOptions = {}) =>
+      augment(picture, [], new Random(5), { cropSize: 40, ...options }).data;
+    const clear: Picture = { data: rgba, width: 24, height: 24, channels: 4 };
+    for (const background of [undefined, [9, 80, 200]] as const) {
+      const data = compose(rgba, background ?? [255, 255, 255]);
+      const opaque: Picture = { data, width: 24, height: 24, channels: 3 };
+      expect(cut(clear, { background })).toEqual(cut(opaque));
+    }
   });
 
   it('fits the whole picture at the upper left and fills the rest where nothing is augmented', () => {
@@ -311,6 +328,7 @@ describe('augment', () => {
     expect(refusal({ minCropSide: Number.NaN })).toContain('minCropSide');
     expect(refusal({ cropTries: -1 })).toContain('cropTries');
     expect(refusal({ fill: [0, 0, 300] })).toContain('fill');
+    expect(refusal({ background: [0, 0, 300] })).toContain('background');
   });
 
   it('refuses pixels that do not fit their size, and polygons without area or place', () => {

@@ -1,4 +1,4 @@
-/** @file Batches: what is drawn again, what is no step. */
+/** @file Batches: what is drawn again, what is no step, and what of a picture is seen. */
 
 import { describe, expect, test } from 'vitest';
 import { DBNetError } from '../../src/errors.ts';
@@ -8,6 +8,8 @@ import { Random } from '../../src/training/augmentation/random.ts';
 import { type BatchOptions, makeBatch } from '../../src/training/batch.ts';
 import type { Pixels } from '../../src/training/read-pixels.ts';
 import type { TrainingSample } from '../../src/training/types.ts';
+import { random } from '../gpu/assert.ts';
+import { compose } from '../gpu/references/compose.ts';
 
 const options: BatchOptions = { cropSize: 64, seed: 1, step: 0, augment: {}, labels: { clipping: 'exact' } };
 
@@ -109,5 +111,28 @@ test('labels that touch both borders are taken, those outside are not', async ()
     expect(error.message).toMatch(
       /samples\[0\]\.polygons\[0\]: expected a polygon in the image of 96x80 pixels/,
     );
+  }
+});
+
+test('transparent pixels show the background of the settings, with augmentation and without', async () => {
+  const next = random(7);
+  const rgba = Uint8Array.from({ length: 64 * 64 * 4 }, () => next() * 256);
+  const polygons = [
+    {
+      points: [
+        [8, 8],
+        [56, 8],
+        [56, 40],
+        [8, 40],
+      ] as [number, number][],
+    },
+  ];
+  const background = [20, 140, 255] as const;
+  for (const augment of [{}, { augment: false }]) {
+    const chosen = { cropSize: 64, seed: 1, step: 0, augment: { ...augment, background }, labels: {} };
+    const batch = (data: Uint8Array, channels: 3 | 4) =>
+      makeBatch([{ image: { data, width: 64, height: 64, channels }, polygons }], chosen);
+    const seen = await batch(rgba, 4);
+    expect(seen.pixels).toEqual((await batch(compose(rgba, background), 3)).pixels);
   }
 });

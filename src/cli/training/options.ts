@@ -2,10 +2,17 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { LabelFormat } from '../../eval/text-labels.ts';
-import { between, labelFormatOption, positive, wholeNumber } from '../options.ts';
+import {
+  addInputOptions,
+  between,
+  type InputArguments,
+  labelFormatOption,
+  positive,
+  wholeNumber,
+} from '../options.ts';
 
 /** Arguments of the command. What is not given is not there, so that a resumed run knows what was. */
-export interface TrainArguments {
+export interface TrainArguments extends InputArguments {
   images: string;
   labels: string;
   labelFormat?: LabelFormat;
@@ -42,7 +49,7 @@ export interface TrainArguments {
 
 /** Adds the options to the command. */
 export function addTrainOptions(command: Command): Command {
-  return command
+  const data = command
     .optionsGroup('Data:')
     .requiredOption('--images <folder>', 'folder of images')
     .requiredOption('--labels <folder|file>', 'folder of gt_<image>.txt, or a JSON file')
@@ -51,7 +58,8 @@ export function addTrainOptions(command: Command): Command {
       '--no-augment',
       'whole images, fitted to the crop, instead of turned and mirrored crops between texts',
     )
-    .option('--no-flip', 'no mirror images')
+    .option('--no-flip', 'no mirror images');
+  return addInputOptions(data)
     .optionsGroup('Training:')
     .option(
       '--init <file>',

@@ -1,6 +1,8 @@
 /** @file What decides how a run goes: from the command line, or from the checkpoint that is resumed. */
 
 import { resolve } from 'node:path';
+import { white } from '../../detector/background.ts';
+import type { Rgb } from '../../detector/types.ts';
 import { resolveOptimizer } from '../../training/optimizer.ts';
 import type { TrainingSettings } from '../../training/types.ts';
 import { UsageError } from '../failure.ts';
@@ -24,6 +26,10 @@ export interface RunSettings {
   seed: number;
   augment: boolean;
   flip: boolean;
+  /** The EXIF orientation of all images. */
+  orientation: 'applied' | 'ignored';
+  /** What transparent pixels are composed over, `#rrggbb`. */
+  background: string;
   /** Fingerprint of the labelled images. */
   data: string;
 }
@@ -52,8 +58,19 @@ export function newSettings(args: TrainArguments, data: string, cwd: string): Ru
     seed: args.seed ?? 0,
     augment: args.augment,
     flip: args.flip,
+    orientation: args.ignoreOrientation ? 'ignored' : 'applied',
+    background: toHex(args.background ?? white),
     data,
   };
+}
+
+const toHex = (colour: Rgb): string =>
+  `#${colour.map((part) => part.toString(16).padStart(2, '0')).join('')}`;
+
+/** The background in the library's terms. */
+export function toRgb(background: string): Rgb {
+  const part = (at: number) => Number.parseInt(background.slice(at, at + 2), 16);
+  return [part(1), part(3), part(5)];
 }
 
 /** Options by setting, for messages. */
@@ -72,6 +89,8 @@ const OPTIONS: Record<keyof RunSettings, string> = {
   seed: '--seed',
   augment: '--no-augment',
   flip: '--no-flip',
+  orientation: '--ignore-orientation',
+  background: '--background',
   data: '--images and --labels',
 };
 
@@ -106,6 +125,8 @@ export function resumedSettings(
     // Without these options the checkpoint decides.
     augment: args.augment ? undefined : false,
     flip: args.flip ? undefined : false,
+    orientation: args.ignoreOrientation ? 'ignored' : undefined,
+    background: args.background && toHex(args.background),
     data,
     steps: saved.schedule === 'poly' ? steps : undefined,
   };
@@ -151,6 +172,7 @@ export function toTrainingSettings(settings: RunSettings): TrainingSettings {
     cropSize: crop,
     seed,
     augment: settings.augment ? (settings.flip ? {} : { flip: 0 }) : false,
+    background: toRgb(settings.background),
   };
 }
 

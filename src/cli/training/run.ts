@@ -3,9 +3,8 @@
 import { extname } from 'node:path';
 import { DBNetError } from '../../errors.ts';
 import type { StepResult, TrainingSample } from '../../training/types.ts';
-import { evaluateImages, FaultReport, type ImageEvaluation } from '../evaluation.ts';
+import { evaluateImages, FaultReport, type ImageEvaluation, type Labelled } from '../evaluation.ts';
 import { OutputError } from '../failure.ts';
-import type { EvalImage } from '../label-files.ts';
 import { encodeLossPlot } from '../loss-plot.ts';
 import { displayPath } from '../outputs.ts';
 import type { ProgressView } from '../progress.ts';
@@ -13,7 +12,7 @@ import { replaceFile } from '../replace-file.ts';
 import type { Services, TrainerLike } from '../services.ts';
 import type { TrainingFiles } from './files.ts';
 import type { TrainingLog } from './log.ts';
-import type { RunSettings } from './run-settings.ts';
+import { type RunSettings, toRgb } from './run-settings.ts';
 import { SampleOrder } from './sample-order.ts';
 import type { Samples } from './samples.ts';
 import { Pace, rateLine } from './summary.ts';
@@ -29,7 +28,7 @@ export interface RunParts {
   samples: Samples;
   log: TrainingLog;
   files: TrainingFiles;
-  evaluation?: { images: readonly EvalImage[]; every?: number; shortSide?: number };
+  evaluation?: Labelled & { every?: number; shortSide?: number };
   checkpointEvery?: number;
 }
 
@@ -102,7 +101,7 @@ export class TrainingRun {
   }
 
   #batch(step: number): Promise<TrainingSample[]> {
-    return this.#parts.samples.batch(this.#order, step, this.#parts.settings.batch);
+    return this.#parts.samples.batch(this.#order, step, this.#parts.settings);
   }
 
   /** Where no crop of a batch shows text that can be learnt from, other images take part, until one does. */
@@ -115,7 +114,7 @@ export class TrainingRun {
         if (!(error instanceof DBNetError && error.code === 'nothing-to-learn')) throw error;
         this.#services.signal.throwIfAborted();
         const { samples: all, settings } = this.#parts;
-        const others = await all.otherBatch(this.#order, step, settings.batch, attempt);
+        const others = await all.otherBatch(this.#order, step, settings, attempt);
         if (others === undefined) throw error;
         samples = others;
       }
@@ -155,20 +154,21 @@ export class TrainingRun {
 
   async #evaluate(step: number): Promise<void> {
     const { trainer, log, evaluation } = this.#parts;
-    const { images, shortSide } = evaluation!;
+    const { shortSide } = evaluation!;
     const { signal } = this.#services;
     const detector = await this.#services.createDetector({ weights: await trainer.save(), signal });
     const options = {
       ...(shortSide === undefined ? {} : { size: { shortSide } }),
+      background: toRgb(this.#parts.settings.background),
       onProgress: this.#view.report,
       signal,
     };
-    const label = (index: number) => `step ${step}: evaluating [${index + 1}/${images.length}]`;
+    const label = (index: number) => `step ${step}: evaluating [${index + 1}/${evaluation!.images.length}]`;
     const faults = new FaultReport();
     const onImage = async (name: string, { faulty }: ImageEvaluation) => faults.add(name, faulty);
     try {
       const rates = await evaluateImages(
-        images,
+        evaluation!,
         detector,
         options,
         this.#services,

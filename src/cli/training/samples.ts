@@ -11,6 +11,7 @@ import { describeError, isFatal } from '../failure.ts';
 import { checkLabelSize, type EvalImage, type EvalSet } from '../label-files.ts';
 import type { ProgressView } from '../progress.ts';
 import type { ImageCodec } from '../services.ts';
+import type { RunSettings } from './run-settings.ts';
 import type { SampleOrder } from './sample-order.ts';
 
 /** Bytes of decoded images that are kept: a small data set is decoded once. */
@@ -22,6 +23,7 @@ const SURVEYED = 200;
 const FEW = 0.5;
 
 type UsableImage = EvalImage & { path: string };
+type BatchSettings = Pick<RunSettings, 'batch' | 'orientation'>;
 
 /** The samples of a run. */
 export class Samples {
@@ -84,7 +86,11 @@ export class Samples {
    *
    * @throws DBNetError `nothing-to-learn` if none can; the signal's reason.
    */
-  async survey(options: CropOptions, signal: AbortSignal): Promise<void> {
+  async survey(
+    options: CropOptions,
+    orientation: RunSettings['orientation'],
+    signal: AbortSignal,
+  ): Promise<void> {
     const withText = [...this.#images.keys()].filter((index) => hasText(this.#images[index].labels));
     const draws = options.augment.augment === false ? 1 : Math.ceil(SURVEYED / withText.length);
     const every = Math.ceil(withText.length / SURVEYED);
@@ -93,7 +99,7 @@ export class Samples {
       for (const index of indices) {
         signal.throwIfAborted();
         if (isEnough()) return;
-        const size = await this.#sizeOf(index);
+        const size = await this.#sizeOf(index, orientation === 'ignored');
         if (size !== undefined) fates.addCrops(size, this.#images[index].labels, index, draws, options);
       }
     };
@@ -122,9 +128,12 @@ export class Samples {
     );
   }
 
-  async #sizeOf(index: number): Promise<{ width: number; height: number } | undefined> {
+  async #sizeOf(
+    index: number,
+    ignoreOrientation: boolean,
+  ): Promise<{ width: number; height: number } | undefined> {
     try {
-      return await this.#codec.size(this.#images[index].path, { ignoreOrientation: true });
+      return await this.#codec.size(this.#images[index].path, { ignoreOrientation });
     } catch (error) {
       if (isFatal(error)) throw error;
       return undefined;
@@ -136,8 +145,8 @@ export class Samples {
    *
    * @throws DBNetError `invalid-image` if no image with text can be used; the error of a failure of all images.
    */
-  async batch(order: SampleOrder, step: number, size: number): Promise<TrainingSample[]> {
-    const samples = await this.otherBatch(order, step, size, 0);
+  async batch(order: SampleOrder, step: number, settings: BatchSettings): Promise<TrainingSample[]> {
+    const samples = await this.otherBatch(order, step, settings, 0);
     if (samples !== undefined) return samples;
     throw new DBNetError('invalid-image', 'none of the images with text can be used: see the errors above.');
   }
@@ -152,12 +161,12 @@ export class Samples {
   async otherBatch(
     order: SampleOrder,
     step: number,
-    size: number,
+    { batch: size, orientation }: BatchSettings,
     attempt: number,
   ): Promise<TrainingSample[] | undefined> {
     const pictures = new Map<number, RawImage>();
     const serves = async (index: number) => {
-      const picture = await this.#load(index);
+      const picture = await this.#load(index, orientation === 'ignored');
       if (picture !== undefined) pictures.set(index, picture);
       return picture !== undefined;
     };
@@ -169,7 +178,7 @@ export class Samples {
     }));
   }
 
-  async #load(index: number): Promise<RawImage | undefined> {
+  async #load(index: number, ignoreOrientation: boolean): Promise<RawImage | undefined> {
     if (this.#failed.has(index)) return undefined;
     const known = this.#cache.get(index);
     if (known !== undefined) {
@@ -180,8 +189,7 @@ export class Samples {
     }
     const image = this.#images[index];
     try {
-      // Labels are in stored pixels, so the picture must not be turned.
-      const picture = await this.#codec.decode(image.path, { ignoreOrientation: true });
+      const picture = await this.#codec.decode(image.path, { ignoreOrientation });
       checkLabelSize(image, picture);
       checkInside(image.labels, picture);
       this.#keep(index, picture);

@@ -13,6 +13,8 @@ import {
   tuple,
   whole,
 } from '../../check.ts';
+import { rgb, white } from '../../detector/background.ts';
+import type { Rgb } from '../../detector/types.ts';
 
 /** What `augment` does; every part can be switched off. */
 export interface AugmentOptions {
@@ -34,6 +36,8 @@ export interface AugmentOptions {
   cropTries?: number;
   /** RGB, 0 to 255, around the picture. Default black, which is what the authors' zeros are before normalisation. */
   fill?: readonly [number, number, number];
+  /** What transparent pixels of the picture are composed over. Default white, as for `detect()`. */
+  background?: Rgb;
 }
 
 /** Defaults: the authors' training on ICDAR 2015. */
@@ -47,6 +51,7 @@ const defaults = {
   minCropSide: 0.1,
   cropTries: 10,
   fill: [0, 0, 0],
+  background: white,
 } as const satisfies Required<AugmentOptions>;
 
 const off = kind<false>('false', (value) => value === false);
@@ -64,6 +69,7 @@ const kinds: Kinds<AugmentOptions> = {
   minCropSide: between(0, 1),
   cropTries: whole(0),
   fill: tuple('three numbers from 0 to 255', 3, between(0, 255)),
+  background: rgb,
 };
 
 /**

@@ -1,6 +1,7 @@
 /** @file A photo and its labels turned into a training crop: mirrored, turned, cropped between texts, brought to size. */
 
 import { check, type Kinds, kind, object, oneOf, typedArray, whole } from '../../check.ts';
+import type { Rgb } from '../../detector/types.ts';
 import { DBNetError } from '../../errors.ts';
 import { checkLabels } from '../../geometry/points.ts';
 import type { Point } from '../../postprocess/types.ts';
@@ -80,6 +81,7 @@ export interface View<Polygon extends TextPolygon> {
   /** Side of the squares of the picture that pixels are averaged over. */
   footprint: number;
   fill: readonly [number, number, number];
+  background: Rgb;
   /** As in `Augmented`. */
   polygons: Polygon[];
 }
@@ -98,7 +100,7 @@ export function drawView<Polygon extends TextPolygon>(
   checkLabels('polygons', polygons);
   const settings = withDefaults(options);
   if (settings.augment) check('random', random, randomKind);
-  const { cropSize: size, fill } = settings;
+  const { cropSize: size, fill, background } = settings;
 
   let map: Affine = [1, 0, 0, 0, 1, 0];
   let scale = 1;
@@ -141,7 +143,7 @@ export function drawView<Polygon extends TextPolygon>(
     const visible = clipPolygon(points, shown.width, shown.height);
     return visible ? [{ ...polygon, points: visible }] : [];
   });
-  return { size, map, shown, footprint, fill, polygons: kept };
+  return { size, map, shown, footprint, fill, background, polygons: kept };
 }
 
 const mapAll = (map: Affine, points: readonly Point[]): Point[] =>

@@ -1,9 +1,11 @@
 /** @file Draws a picture through an affine map. */
 
+import { flatten } from '../../detector/background.ts';
+import type { Rgb } from '../../detector/types.ts';
 import { type Affine, invert, mapPoint } from './affine.ts';
 import { bounds } from './crop-area.ts';
 
-/** Pixels of a picture, row by row; a fourth channel is not looked at. */
+/** Pixels of a picture, row by row: RGB, or RGBA with straight alpha. */
 export interface Picture {
   data: Uint8Array | Uint8ClampedArray;
   width: number;
@@ -22,6 +24,8 @@ export interface ResampleOptions {
   footprint: number;
   /** RGB where the result shows nothing of the picture. */
   fill: readonly [number, number, number];
+  /** What transparent pixels of the picture are composed over. */
+  background: Rgb;
   /** The part of the plane that is shown, in the coordinates of the result; what lies outside is filled. */
   shown: { width: number; height: number };
 }
@@ -37,9 +41,10 @@ export interface ResampleOptions {
 export function resample(picture: Picture, map: Affine, options: ResampleOptions): Uint8Array {
   const { size, fill, shown } = options;
   const { width, height } = picture;
+  const opaque = flatten(picture, options.background);
   const back = invert(map);
   const factor = Math.max(1, Math.round(options.footprint));
-  const source = factor === 1 ? whole(picture) : reduce(picture, factor, back, size);
+  const source = factor === 1 ? whole(opaque) : reduce(opaque, factor, back, size);
   const { data, channels } = source;
   const stride = source.width * channels;
   const [maxX, maxY] = [source.width - 1, source.height - 1];

@@ -2,10 +2,15 @@ enable f16;
 @group(0) @binding(0) var source: texture_2d<f32>;
 @group(0) @binding(1) var<storage, read> resize: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f16>>;
-struct Shape { width: u32 }
+struct Shape { width: u32, background: u32 }
 @group(0) @binding(3) var<uniform> shape: Shape;
+fn compose(rgba: vec4<u32>) -> vec3<u32> {
+  let background = vec3<u32>(shape.background & 255u, (shape.background >> 8u) & 255u, (shape.background >> 16u) & 255u);
+  return (rgba.rgb * rgba.a + background * (255u - rgba.a) + 127u) / 255u;
+}
+
 fn pixel(x: u32, y: u32) -> vec3<u32> {
-  return vec3<u32>(textureLoad(source, vec2<u32>(x, y), 0).rgb * 255.0 + 0.5);
+  return compose(vec4<u32>(textureLoad(source, vec2<u32>(x, y), 0) * 255.0 + 0.5));
 }
 
 @compute @workgroup_size(64)
