@@ -5,7 +5,7 @@
  * and then the differentiable binarization B = 1 / (1 + exp(-k (P - T))), paper eq. 2. Batch norm is folded in.
  */
 
-import { declare, f32, type Kernel, type TypedBinding, traffic, type Uniforms } from './kernel.ts';
+import { declare, f32, type Kernel, type TypedBinding, traffic, type UniformValues } from './kernel.ts';
 import { multiplyAdd } from './tile-loop.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
@@ -76,7 +76,7 @@ export function packDbHead(
 }
 
 /** The mask is 1 where the map `of` is above `threshold`: what the shape of {@link dbHead} says of it. */
-export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: number }): Uniforms => ({
+export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: number }): UniformValues => ({
   mask_threshold: f32(threshold),
   mask_of_binary: of === 'B' ? 1 : 0,
 });

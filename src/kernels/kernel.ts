@@ -20,7 +20,7 @@ export interface Kernel {
   code: string;
   bindings: readonly Binding[];
   /** What the uniform `shape`, the last binding, holds. */
-  shape: Uniforms;
+  shape: UniformValues;
   /** Workgroups in x, y, z. */
   dispatch: readonly [number, number, number];
   /** Floating-point operations that are executed, a multiply-add counting as two. */
@@ -30,7 +30,7 @@ export interface Kernel {
 }
 
 /** Members of a uniform by name, in order, a word each: u32, or f32 where {@link f32} says so. */
-export type Uniforms = Readonly<Record<string, number | F32>>;
+export type UniformValues = Readonly<Record<string, number | F32>>;
 
 export interface F32 {
   readonly f32: number;
@@ -40,7 +40,7 @@ export interface F32 {
 export const f32 = (value: number): F32 => ({ f32: value });
 
 /** The words of a uniform, in order. */
-export function uniformWords(uniforms: Uniforms): Uint32Array<ArrayBuffer> {
+export function uniformWords(uniforms: UniformValues): Uint32Array<ArrayBuffer> {
   const members = Object.values(uniforms);
   const words = new Uint32Array(members.length);
   const floats = new Float32Array(words.buffer);
@@ -77,7 +77,7 @@ export interface TypedBinding extends Binding {
  */
 export function declare(
   typed: readonly TypedBinding[],
-  shape: Uniforms,
+  shape: UniformValues,
 ): { bindings: Binding[]; declarations: string } {
   const members = Object.entries(shape).map(
     ([name, value]) => `${name}: ${typeof value === 'number' ? 'u32' : 'f32'}`,

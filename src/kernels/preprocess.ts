@@ -4,7 +4,7 @@
  * result rounded to 8 bits), computed in integers, so that it gives the same pixels.
  */
 
-import { declare, type Kernel, type TypedBinding, traffic, type Uniforms } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, type UniformValues } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface Preprocess {
@@ -56,14 +56,9 @@ export function resizeTable(
   return table;
 }
 
-/** A colour as the word `background` of the shape: red in the lowest byte. */
-function packRgb([red, green, blue]: readonly [number, number, number]): number {
-  return red | (green << 8) | (blue << 16);
-}
-
-/** What composes transparent pixels over a colour, 0 to 255, for the shape of a kernel whose source has alpha. */
-export const backgroundUniforms = (rgb: readonly [number, number, number]): Uniforms => ({
-  background: packRgb(rgb),
+/** What the shape of {@link preprocess} says of the colour behind transparent pixels: a word, red in the lowest byte. */
+export const backgroundUniforms = ([red, green, blue]: readonly [number, number, number]): UniformValues => ({
+  background: red | (green << 8) | (blue << 16),
 });
 
 function roundHalfEven(value: number): number {
@@ -83,7 +78,7 @@ export function preprocess(
   { precision }: { precision: Precision },
 ): Kernel {
   const hasAlpha = source === 'texture' || source === 4;
-  const shape: Kernel['shape'] = hasAlpha ? { width, ...backgroundUniforms([255, 255, 255]) } : { width };
+  const shape: UniformValues = hasAlpha ? { width, ...backgroundUniforms([255, 255, 255]) } : { width };
   const typed: TypedBinding[] = [
     source === 'texture'
       ? { name: 'source', access: 'texture', bytes: 0, type: 'texture_2d<f32>' }

@@ -3,12 +3,7 @@
  * knows how a kernel's description becomes a binding.
  */
 
-import {
-  type Binding,
-  type Kernel,
-  type Uniforms as UniformValues,
-  uniformWords,
-} from '../kernels/kernel.ts';
+import { type Binding, type Kernel, type UniformValues, uniformWords } from '../kernels/kernel.ts';
 import { bufferUsage } from './constants.ts';
 import { allocate, type GpuContext } from './gpu-context.ts';
 

@@ -3,7 +3,7 @@
 import { DBNetError } from '../errors.ts';
 import type { Resource } from '../graph/operation.ts';
 import type { Plan } from '../graph/plan.ts';
-import type { Uniforms as UniformValues } from '../kernels/kernel.ts';
+import type { UniformValues } from '../kernels/kernel.ts';
 import type { Arena } from './arena.ts';
 import { bind, type Step, Uniforms } from './bind.ts';
 import type { ConstantStore } from './constants.ts';

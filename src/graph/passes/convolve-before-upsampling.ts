@@ -2,7 +2,7 @@
  * @file A 3x3 convolution over upsampled and concatenated levels runs on each level at its own resolution, so that
  * neither the upsampled tensors nor the concatenation exist.
  * Identities: W [up8(a); up4(b); ...] = W_a up8(a) + W_b up4(b) + ...; and a 3x3 convolution of a nearest-upsampled
- * tensor takes few distinct values per source pixel, the class images (see `Conv2d.upsampledBy`).
+ * tensor takes few distinct values per source pixel, the class images (see `kernels/upsample-classes.ts`).
  */
 
 import { dropUnused, type Graph } from '../graph.ts';

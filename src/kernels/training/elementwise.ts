@@ -1,6 +1,13 @@
 /** @file What kernels share that do one thing per vec4, whatever the tensor's shape: the index and the grid. */
 
-import { declare, type Kernel, type TypedBinding, traffic, type Uniforms, workgroupGrid } from '../kernel.ts';
+import {
+  declare,
+  type Kernel,
+  type TypedBinding,
+  traffic,
+  type UniformValues,
+  workgroupGrid,
+} from '../kernel.ts';
 import { wgsl } from '../wgsl.ts';
 
 /** Threads of a workgroup. */
@@ -14,7 +21,7 @@ export function perItem(options: {
   label: string;
   items: number;
   typed: readonly TypedBinding[];
-  shape?: Uniforms;
+  shape?: UniformValues;
   functions?: string;
   body: string;
   /** Operations per item. */

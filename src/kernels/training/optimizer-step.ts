@@ -3,7 +3,7 @@
  * What changes from step to step stands in the uniform: see {@link sgdUniforms} and {@link adamWUniforms}.
  */
 
-import { f32, type Kernel, type Uniforms } from '../kernel.ts';
+import { f32, type Kernel, type UniformValues } from '../kernel.ts';
 import { floats, perItem, vectors } from './elementwise.ts';
 import { verdict } from './gradient-norm.ts';
 
@@ -23,14 +23,14 @@ export interface AdamW {
 const unlessNotFinite = `if (verdict[${verdict.finite}] == 0.0) { return; }`;
 
 /** What the shape of {@link sgdStep} says of a step. */
-export const sgdUniforms = (learningRate: number): Uniforms => ({ learning_rate: f32(learningRate) });
+export const sgdUniforms = (learningRate: number): UniformValues => ({ learning_rate: f32(learningRate) });
 
 /** What the shape of {@link adamWStep} says of step `step`, counted from 0: the corrections are 1 - beta^(step + 1). */
 export const adamWUniforms = (
   learningRate: number,
   { beta1, beta2 }: Pick<AdamW, 'beta1' | 'beta2'>,
   step: number,
-): Uniforms => ({
+): UniformValues => ({
   learning_rate: f32(learningRate),
   correction1: f32(1 - beta1 ** (step + 1)),
   correction2: f32(1 - beta2 ** (step + 1)),

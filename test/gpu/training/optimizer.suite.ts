@@ -1,6 +1,6 @@
 /** @file Optimizers, clipping and moving averages against plain loops in f64 over several steps; what is not finite changes nothing. */
 
-import { f32, type Kernel, type Uniforms } from '../../../src/kernels/kernel.ts';
+import { f32, type Kernel, type UniformValues } from '../../../src/kernels/kernel.ts';
 import { partCount } from '../../../src/kernels/training/db-loss.ts';
 import { gradientVerdict, normSlices, sumOfSquares } from '../../../src/kernels/training/gradient-norm.ts';
 import {
@@ -23,7 +23,7 @@ const count = 4 * 77;
 const verdict = (scale: number, finite = 1) => Float32Array.of(1, scale, finite, 0);
 
 /** The kernel with other values in its uniform. */
-const withShape = (kernel: Kernel, shape: Uniforms): Kernel => ({
+const withShape = (kernel: Kernel, shape: UniformValues): Kernel => ({
   ...kernel,
   shape: { ...kernel.shape, ...shape },
 });
