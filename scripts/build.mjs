@@ -19,11 +19,11 @@ const LIBRARY = {
   index: 'src/index.ts',
   postprocess: 'src/postprocess/index.ts',
   labels: 'src/labels/index.ts',
-  train: 'src/training/index.ts',
+  train: 'src/train/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',
 };
-const CLI = 'src/cli/main.ts';
+const CLI = 'cli/main.ts';
 /** The script of examples/finetune/index.html; not part of the package. */
 const EXAMPLE = 'examples/finetune/main.ts';
 

@@ -3,6 +3,7 @@
  * variants are other kernels that do the same.
  */
 
+import type { GpuContext } from '../../src/gpu/device.ts';
 import { chooseFusions, chooseWinograd } from '../../src/graph/choose-kernels.ts';
 import { type Graph, outputsOf } from '../../src/graph/graph.ts';
 import type { KernelChoice, PlanStep } from '../../src/graph/operation.ts';
@@ -14,7 +15,6 @@ import { type Convolution, convolution, gemmOf } from '../../src/kernels/convolu
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { candidates } from '../../src/tuning/candidates.ts';
 import { sumTolerance } from '../../src/tuning/forms.ts';
 import { copyBytes, copyKernel, multiplyAddKernels } from '../../src/tuning/roofline.ts';

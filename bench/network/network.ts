@@ -1,6 +1,7 @@
 /** @file The network of a weights file on the device, compiled in a form, with a picture; and whether it is right. */
 
-import { type Recipe, readRecipe } from '../../src/detector/recipe.ts';
+import { encode } from '../../src/gpu/bind.ts';
+import type { GpuContext } from '../../src/gpu/device.ts';
 import { chooseFusions, chooseWinograd, defaultChoice } from '../../src/graph/choose-kernels.ts';
 import { type Graph, probabilityAlone } from '../../src/graph/graph.ts';
 import type { KernelChoice } from '../../src/graph/operation.ts';
@@ -8,11 +9,10 @@ import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { type Fusion, fuse } from '../../src/graph/passes/index.ts';
 import type { WinogradRule } from '../../src/graph/passes/winograd.ts';
 import type { GraphPlan } from '../../src/graph/plan.ts';
+import { type Recipe, readRecipe } from '../../src/input/recipe.ts';
 import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
-import { encode } from '../../src/runtime/bind.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { type BytesSource, loadBytes } from '../../src/safetensors/load.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import type { Work } from '../../src/tuning/timing.ts';

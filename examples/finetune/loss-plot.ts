@@ -1,7 +1,7 @@
 /** @file The loss and its parts, step by step, with a readout under the pointer or by arrow keys. */
 
 import type { StepResult } from 'dbnet-webgpu/train';
-import { niceTicks, type Scale, scaleFor } from '../../src/cli/plot-scale.ts';
+import { niceTicks, type Scale, scaleFor } from '../../cli/plot-scale.ts';
 import { draw, find } from './dom.ts';
 
 const [width, height] = [360, 190];

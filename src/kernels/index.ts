@@ -32,7 +32,7 @@ export {
   type WorkgroupTile,
 } from './tile.ts';
 export type { Gemm } from './tile-loop.ts';
-export * from './training/index.ts';
+export * from './train/index.ts';
 export { type UpsampleAdd, upsampleAdd } from './upsample-add.ts';
 export { type UpsampleClass, upsampleClasses } from './upsample-classes.ts';
 export { type UpsampleConcat, upsampleConcat } from './upsample-concat.ts';

@@ -7,15 +7,15 @@
  * time is up, or the best comes near to what the device can do.
  */
 
+import { encode } from '../gpu/bind.ts';
+import { assertUsable, type GpuContext } from '../gpu/device.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
 import type { KernelChoice } from '../graph/operation.ts';
 import { type Convolution, convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { encode } from '../runtime/bind.ts';
-import { assertUsable, type GpuContext } from '../runtime/gpu-context.ts';
-import type { PipelineCache } from '../runtime/pipelines.ts';
 import { candidates, neighbours, type TileTarget } from './candidates.ts';
 import {
   canUseWinograd,

@@ -3,6 +3,8 @@
  * is loaded when it is first used.
  */
 
+import type { GpuContext } from '../gpu/device.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
 import { chooseWinograd, defaultChoice } from '../graph/choose-kernels.ts';
 import type { KernelChoice } from '../graph/operation.ts';
 import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
@@ -10,8 +12,6 @@ import type { Convolution } from '../kernels/convolution.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import type { GpuContext } from '../runtime/gpu-context.ts';
-import type { PipelineCache } from '../runtime/pipelines.ts';
 import { loadEntries, storeEntries, tuningKey } from './cache.ts';
 import { layerClass } from './classes.ts';
 import { findTile, findWinograd, type TuningEntries, type TuningTable, tableVersion } from './table.ts';

@@ -4,13 +4,13 @@
  * through the CPU but a count.
  */
 
+import { bind, encode, type Step, storesHalf, Uniforms } from '../gpu/bind.ts';
+import { bufferUsage } from '../gpu/constants.ts';
+import { checked, type GpuContext } from '../gpu/device.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
+import { ReadbackPool } from '../gpu/readback.ts';
 import { declare, f32, type Kernel } from '../kernels/kernel.ts';
 import { type Precision, wgsl } from '../kernels/wgsl.ts';
-import { bind, encode, type Step, storesHalf, Uniforms } from '../runtime/bind.ts';
-import { bufferUsage } from '../runtime/constants.ts';
-import { checked, type GpuContext } from '../runtime/gpu-context.ts';
-import type { PipelineCache } from '../runtime/pipelines.ts';
-import { ReadbackPool } from '../runtime/readback.ts';
 import type { Work } from './timing.ts';
 
 /** A kernel, with the names of the buffers that it gets in place of those of its bindings' names. */

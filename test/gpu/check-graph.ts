@@ -1,8 +1,8 @@
 /** @file A graph on a device, layer by layer against its definition in f64. */
 
+import type { GpuContext } from '../../src/gpu/device.ts';
 import { type Graph, outputsOf } from '../../src/graph/graph.ts';
 import { inferShapes } from '../../src/graph/infer-shapes.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { interpretGraph } from '../helpers/interpret-graph.ts';
 import { maxDifference } from './assert.ts';
 import { type GraphRunOptions, PlanRun } from './plan-run.ts';

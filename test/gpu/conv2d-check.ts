@@ -1,5 +1,6 @@
 /** @file One convolution, with seeded random numbers, against the reference. */
 
+import type { GpuContext } from '../../src/gpu/device.ts';
 import { type Conv2d, packBias, packConvWeights } from '../../src/kernels/conv2d.ts';
 import type { Residual } from '../../src/kernels/conv2d-epilogue.ts';
 import { convolution } from '../../src/kernels/convolution.ts';
@@ -8,7 +9,6 @@ import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
 import { packUpsampledConvWeights, type UpsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { randomFloats } from './assert.ts';
 import { assertWithin, representable, sumTolerance } from './precision.ts';
 import { convolve } from './references/convolution.ts';

@@ -3,9 +3,9 @@
  * and a workgroup tile. Sizes are odd wherever the kernel allows it, so that tiles hang over the edge.
  */
 
+import { openDevice } from '../../src/gpu/device.ts';
 import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
 import { type DirectTile, type Tile, tileName, type WorkgroupTile } from '../../src/kernels/tile.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
 import { checkConv2d, checkUpsampledConv2d } from './conv2d-check.ts';
 import { precisionsOf } from './precision.ts';
 import type { GpuTest } from './suite.ts';

@@ -1,5 +1,6 @@
 /** @file The fused DB kernel against the unfused tail: transposed convolutions, batch norm, ReLU, sigmoid, DB. */
 
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
 import { dbHead as dbHeadOperation } from '../../src/graph/operations/db-head.ts';
 import {
   type DbHead,
@@ -9,7 +10,6 @@ import {
   packDbHead,
 } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { assert, assertEqual, randomFloats } from './assert.ts';
 import { assertWithin, precisionsOf, representable, sumTolerance } from './precision.ts';
 import { binarize, type TailParameters, tailLogits } from './references/db-tail.ts';

@@ -3,11 +3,11 @@
  * whatever a call waits for when it is aborted. With networks of few channels, so that many moments can be tried.
  */
 
-import type { Engine } from '../../src/detector/engine.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
-import { resolveLoss } from '../../src/training/loss.ts';
-import { resolveOptimizer } from '../../src/training/optimizer.ts';
-import { TrainingEngine } from '../../src/training/training-engine.ts';
+import type { Engine } from '../../src/detect/engine.ts';
+import { openDevice } from '../../src/gpu/device.ts';
+import { resolveLoss } from '../../src/train/loss.ts';
+import { resolveOptimizer } from '../../src/train/optimizer.ts';
+import { TrainingEngine } from '../../src/train/training-engine.ts';
 import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertEqual, assertRejects } from './assert.ts';
 import { openSmallEngine, smallRecipe } from './small-engine.ts';

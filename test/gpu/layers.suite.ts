@@ -1,12 +1,12 @@
 /** @file Max-pooling, stem with max-pooling, upsample-and-add, upsample-and-concat against their definitions. */
 
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
 import { packConvWeights } from '../../src/kernels/conv2d.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
 import { stemPool } from '../../src/kernels/stem-pool.ts';
 import { upsampleAdd } from '../../src/kernels/upsample-add.ts';
 import { upsampleConcat } from '../../src/kernels/upsample-concat.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { assertWithin, precisionsOf, representable, sumTolerance } from './precision.ts';
 import { convolve } from './references/convolution.ts';

@@ -3,6 +3,7 @@
  * gate, activations. Odd sizes, and channels that fill no vec4.
  */
 
+import { openDevice } from '../../src/gpu/device.ts';
 import type { Activation } from '../../src/kernels/activation.ts';
 import {
   channelGate,
@@ -18,7 +19,6 @@ import {
   depthwiseConv2d,
   packDepthwiseWeights,
 } from '../../src/kernels/depthwise-conv2d.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { assertWithin, precisionsOf, representable, sumTolerance } from './precision.ts';
 import { activate } from './references/activation.ts';

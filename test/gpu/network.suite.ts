@@ -3,17 +3,17 @@
  * neck's sums P5..P2, the concatenation, and the maps.
  */
 
-import { readRecipe } from '../../src/detector/recipe.ts';
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
 import { chooseTile, chooseWinograd, defaultChoice } from '../../src/graph/choose-kernels.ts';
 import { type Graph, probabilityAlone } from '../../src/graph/graph.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { allFusions, fuse } from '../../src/graph/passes/index.ts';
+import { readRecipe } from '../../src/input/recipe.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
 import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
-import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/index.ts';
 import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertEqual, maxDifference, randomFloats } from './assert.ts';

@@ -3,6 +3,7 @@
  * there is alpha, of the picture composed over the background.
  */
 
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
 import {
   backgroundUniforms,
   type Preprocess,
@@ -10,7 +11,6 @@ import {
   resizeTable,
 } from '../../src/kernels/preprocess.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { assertEqual, random } from './assert.ts';
 import { assertWithin, precisionsOf, sumTolerance } from './precision.ts';
 import { compose } from './references/compose.ts';

@@ -1,17 +1,17 @@
 /** @file The runtime on a device: pipelines, memory, recorded programs, replay, readback, errors. */
 
+import { Arena } from '../../src/gpu/arena.ts';
+import { ConstantStore } from '../../src/gpu/constants.ts';
+import { assertUsable, checked, type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
+import { type Externals, Program, type SharedResources } from '../../src/gpu/program.ts';
+import { ReadbackPool } from '../../src/gpu/readback.ts';
+import { run, SubmitSize } from '../../src/gpu/run.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { externals, type Plan, plan } from '../../src/graph/plan.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
 import { resizeTable } from '../../src/kernels/preprocess.ts';
-import { Arena } from '../../src/runtime/arena.ts';
-import { ConstantStore } from '../../src/runtime/constants.ts';
-import { assertUsable, checked, type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
-import { PipelineCache } from '../../src/runtime/pipelines.ts';
-import { type Externals, Program, type SharedResources } from '../../src/runtime/program.ts';
-import { ReadbackPool } from '../../src/runtime/readback.ts';
-import { run, SubmitSize } from '../../src/runtime/run.ts';
 import {
   assert,
   assertClose,

@@ -1,8 +1,8 @@
 /** @file A detector's engine with a network of few channels and random weights: what it does takes milliseconds. */
 
-import { Engine } from '../../src/detector/engine.ts';
-import { readRecipe } from '../../src/detector/recipe.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
+import { Engine } from '../../src/detect/engine.ts';
+import { openDevice } from '../../src/gpu/device.ts';
+import { readRecipe } from '../../src/input/recipe.ts';
 import { TunedChoice } from '../../src/tuning/tuned-choice.ts';
 import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 

@@ -1,7 +1,9 @@
 /** @file The autotuner on every runtime: right candidates only, nothing left behind, and the same maps as before. */
 
-import { TextDetector } from '../../src/detector/detector.ts';
-import type { CreateOptions, Progress, RawImage } from '../../src/detector/types.ts';
+import { TextDetector } from '../../src/detect/detector.ts';
+import type { CreateOptions, Progress, RawImage } from '../../src/detect/types.ts';
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
 import type { KernelChoice } from '../../src/graph/operation.ts';
 import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
 import { type Conv2d, conv2d } from '../../src/kernels/conv2d.ts';
@@ -10,8 +12,6 @@ import type { Kernel } from '../../src/kernels/kernel.ts';
 import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import type { UpsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
-import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { loadEntries, storeEntries, tuningKey } from '../../src/tuning/cache.ts';
 import { candidates } from '../../src/tuning/candidates.ts';
 import { Timer } from '../../src/tuning/timing.ts';

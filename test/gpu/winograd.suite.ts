@@ -1,5 +1,6 @@
 /** @file The three steps of a Winograd convolution, each against matrix products in f64, and together against the sum. */
 
+import { openDevice } from '../../src/gpu/device.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import {
   type WinogradSize,
@@ -10,7 +11,6 @@ import {
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import { packWinogradWeights, winogradProducts } from '../../src/kernels/winograd-products.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { convolve } from './references/convolution.ts';
 import { transformTiles, untransformTiles } from './references/winograd.ts';

@@ -215,7 +215,7 @@ beforeAll(async () => {
   const { outputFiles } = await build({
     absWorkingDir: root,
     stdin: {
-      contents: "export * from './src/index.ts'; export { Trainer } from './src/training/index.ts';",
+      contents: "export * from './src/index.ts'; export { Trainer } from './src/train/index.ts';",
       resolveDir: root,
     },
     bundle: true,

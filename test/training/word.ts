@@ -1,6 +1,6 @@
 /** @file Words in the built-in bitmap font, drawn with smooth edges at any size and angle. */
 
-import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphRows, isDot } from '../../src/cli/bitmap-font.ts';
+import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphRows, isDot } from '../../cli/bitmap-font.ts';
 import type { Point } from '../../src/postprocess/types.ts';
 
 /** How the dots of the font are drawn. */

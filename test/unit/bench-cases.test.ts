@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { convName, networkCases } from '../../bench/cases/cases.ts';
 import { dumpKernels } from '../../bench/dump-kernels.ts';
 import { mapsProblem } from '../../bench/network/network.ts';
+import type { GpuContext } from '../../src/gpu/device.ts';
 import { defaultChoice } from '../../src/graph/choose-kernels.ts';
 import type { Conv2d } from '../../src/kernels/conv2d.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 
 const conv: Conv2d = {
   label: 'layer',

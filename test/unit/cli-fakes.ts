@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
-import { createImageCodec } from '../../src/cli/image-codec.ts';
-import type { Detector, OutputStream, Services } from '../../src/cli/services.ts';
+import { createImageCodec } from '../../cli/image-codec.ts';
+import type { Detector, OutputStream, Services } from '../../cli/services.ts';
 import type {
   CreateOptions,
   DetectionWarning,
@@ -17,7 +17,7 @@ import type {
   SizeOption,
   TuneOptions,
   TuningReport,
-} from '../../src/detector/types.ts';
+} from '../../src/detect/types.ts';
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {

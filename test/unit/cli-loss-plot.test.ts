@@ -1,8 +1,8 @@
 import sharp from 'sharp';
 import { describe, expect, it, test } from 'vitest';
-import { glyphRows, isDot, textPath } from '../../src/cli/bitmap-font.ts';
-import { drawLossPlot, encodeLossPlot, type LossCurve } from '../../src/cli/loss-plot.ts';
-import { niceTicks } from '../../src/cli/plot-scale.ts';
+import { glyphRows, isDot, textPath } from '../../cli/bitmap-font.ts';
+import { drawLossPlot, encodeLossPlot, type LossCurve } from '../../cli/loss-plot.ts';
+import { niceTicks } from '../../cli/plot-scale.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 const curve = (name: string, losses: readonly number[]): LossCurve => ({

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readRecipe } from '../../src/detector/recipe.ts';
+import { readRecipe } from '../../src/input/recipe.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parameterShapes } from '../../src/graph/graph.ts';
-import { initialize } from '../../src/training/initialize.ts';
+import { initialize } from '../../src/train/initialize.ts';
 import { fullNetwork } from '../helpers/networks.ts';
 import { errorOf } from './safetensors-helpers.ts';
 

@@ -5,9 +5,9 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../src/kernels/kernel.ts';
-import { digitShifts } from '../../src/kernels/training/hard-negative-mining.ts';
-import * as training from '../../src/kernels/training/index.ts';
-import { resolveLoss } from '../../src/training/loss.ts';
+import { digitShifts } from '../../src/kernels/train/hard-negative-mining.ts';
+import * as training from '../../src/kernels/train/index.ts';
+import { resolveLoss } from '../../src/train/loss.ts';
 
 /** Each kernel for images of a size, in a batch of so many. */
 const kernels: Record<string, (side: number, batch: number) => Kernel> = {

@@ -9,7 +9,7 @@ import {
   slotAlignment,
   statisticsLayout,
   unpack,
-} from '../../src/training/plan/parameter-layout.ts';
+} from '../../src/train/plan/parameter-layout.ts';
 import { fullNetwork } from '../helpers/networks.ts';
 import { seededRandom } from '../helpers/random.ts';
 

@@ -3,10 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { chooseTile } from '../../src/graph/choose-kernels.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
-import { resolveLoss } from '../../src/training/loss.ts';
-import { resolveOptimizer } from '../../src/training/optimizer.ts';
-import { parameterLayout, statisticsLayout } from '../../src/training/plan/parameter-layout.ts';
-import { type TrainingPlanOptions, trainingPlan } from '../../src/training/plan/training-plan.ts';
+import { resolveLoss } from '../../src/train/loss.ts';
+import { resolveOptimizer } from '../../src/train/optimizer.ts';
+import { parameterLayout, statisticsLayout } from '../../src/train/plan/parameter-layout.ts';
+import { type TrainingPlanOptions, trainingPlan } from '../../src/train/plan/training-plan.ts';
 import { fullNetwork } from '../helpers/networks.ts';
 
 const network = fullNetwork();

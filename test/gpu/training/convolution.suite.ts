@@ -1,12 +1,12 @@
 /** @file Gradients of the convolution against central differences of its definition: weights, input, bias. */
 
+import { openDevice } from '../../../src/gpu/device.ts';
 import { conv2d } from '../../../src/kernels/conv2d.ts';
 import type { Tile } from '../../../src/kernels/tile.ts';
-import { conv2dWeightGradient } from '../../../src/kernels/training/conv2d-weight-gradient.ts';
-import { repeatVector } from '../../../src/kernels/training/repeat-vector.ts';
-import { pixelSums, sumSlices } from '../../../src/kernels/training/slices.ts';
-import { transposeWeights } from '../../../src/kernels/training/transpose-weights.ts';
-import { openDevice } from '../../../src/runtime/gpu-context.ts';
+import { conv2dWeightGradient } from '../../../src/kernels/train/conv2d-weight-gradient.ts';
+import { repeatVector } from '../../../src/kernels/train/repeat-vector.ts';
+import { pixelSums, sumSlices } from '../../../src/kernels/train/slices.ts';
+import { transposeWeights } from '../../../src/kernels/train/transpose-weights.ts';
 import { assertClose, randomFloats } from '../assert.ts';
 import { convolve } from '../references/convolution.ts';
 import { derivative, weighted } from '../references/derivative.ts';

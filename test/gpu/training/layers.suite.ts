@@ -1,5 +1,6 @@
 /** @file Batch norm, max-pooling, upsampling and the tail's blocks in training: forwards by definition, back by central differences. */
 
+import { openDevice } from '../../../src/gpu/device.ts';
 import { maxPool } from '../../../src/kernels/max-pool.ts';
 import {
   type BatchNormMode,
@@ -9,13 +10,12 @@ import {
   batchNormStatistics,
   batchNormSums,
   reluBackward,
-} from '../../../src/kernels/training/batch-norm.ts';
-import { blocksToImage, imageToBlocks } from '../../../src/kernels/training/blocks-to-image.ts';
-import { maxPoolBackward } from '../../../src/kernels/training/max-pool-backward.ts';
-import { normalizePixels } from '../../../src/kernels/training/normalize-pixels.ts';
-import { pixelSlices, sumSlices } from '../../../src/kernels/training/slices.ts';
-import { upsampleBackward } from '../../../src/kernels/training/upsample-backward.ts';
-import { openDevice } from '../../../src/runtime/gpu-context.ts';
+} from '../../../src/kernels/train/batch-norm.ts';
+import { blocksToImage, imageToBlocks } from '../../../src/kernels/train/blocks-to-image.ts';
+import { maxPoolBackward } from '../../../src/kernels/train/max-pool-backward.ts';
+import { normalizePixels } from '../../../src/kernels/train/normalize-pixels.ts';
+import { pixelSlices, sumSlices } from '../../../src/kernels/train/slices.ts';
+import { upsampleBackward } from '../../../src/kernels/train/upsample-backward.ts';
 import { assertClose, random, randomFloats } from '../assert.ts';
 import { batchNorm, statisticsOf } from '../references/batch-norm.ts';
 import { derivative, weighted } from '../references/derivative.ts';

@@ -1,8 +1,9 @@
 /** @file Optimizers, clipping and moving averages against plain loops in f64 over several steps; what is not finite changes nothing. */
 
+import { openDevice } from '../../../src/gpu/device.ts';
 import { f32, type Kernel, type UniformValues } from '../../../src/kernels/kernel.ts';
-import { partCount } from '../../../src/kernels/training/db-loss.ts';
-import { gradientVerdict, normSlices, sumOfSquares } from '../../../src/kernels/training/gradient-norm.ts';
+import { partCount } from '../../../src/kernels/train/db-loss.ts';
+import { gradientVerdict, normSlices, sumOfSquares } from '../../../src/kernels/train/gradient-norm.ts';
 import {
   adamWStep,
   adamWUniforms,
@@ -10,8 +11,7 @@ import {
   movingAverage,
   sgdStep,
   sgdUniforms,
-} from '../../../src/kernels/training/optimizer-step.ts';
-import { openDevice } from '../../../src/runtime/gpu-context.ts';
+} from '../../../src/kernels/train/optimizer-step.ts';
 import { assertClose, randomFloats } from '../assert.ts';
 import { runKernel } from '../run-kernel.ts';
 import type { GpuTest } from '../suite.ts';

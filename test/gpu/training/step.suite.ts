@@ -1,17 +1,17 @@
 /** @file A whole training step against PyTorch (f64): loss, the gradient of every parameter, and what the update leaves. */
 
-import { readRecipe } from '../../../src/detector/recipe.ts';
+import { openDevice } from '../../../src/gpu/device.ts';
 import { chooseTile } from '../../../src/graph/choose-kernels.ts';
+import { readRecipe } from '../../../src/input/recipe.ts';
 import { gemmOf } from '../../../src/kernels/convolution.ts';
-import { parts } from '../../../src/kernels/training/db-loss.ts';
+import { parts } from '../../../src/kernels/train/db-loss.ts';
 import { readCheckpoint } from '../../../src/models/checkpoint.ts';
-import { openDevice } from '../../../src/runtime/gpu-context.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
-import { resolveLoss } from '../../../src/training/loss.ts';
-import { resolveOptimizer } from '../../../src/training/optimizer.ts';
-import { resources } from '../../../src/training/plan/resources.ts';
-import { trainingOutputs, trainingPlan } from '../../../src/training/plan/training-plan.ts';
-import { TrainingArrays } from '../../../src/training/training-arrays.ts';
+import { resolveLoss } from '../../../src/train/loss.ts';
+import { resolveOptimizer } from '../../../src/train/optimizer.ts';
+import { resources } from '../../../src/train/plan/resources.ts';
+import { trainingOutputs, trainingPlan } from '../../../src/train/plan/training-plan.ts';
+import { TrainingArrays } from '../../../src/train/training-arrays.ts';
 import { assert, assertClose } from '../assert.ts';
 import type { GpuTest } from '../suite.ts';
 import { assertGradient } from './assert-gradient.ts';

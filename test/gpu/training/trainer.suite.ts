@@ -2,8 +2,8 @@
 
 import { readCheckpoint } from '../../../src/models/checkpoint.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
-import { Trainer } from '../../../src/training/trainer.ts';
-import type { TrainerOptions, TrainingSample } from '../../../src/training/types.ts';
+import { Trainer } from '../../../src/train/trainer.ts';
+import type { TrainerOptions, TrainingSample } from '../../../src/train/types.ts';
 import { refusesHostile } from '../../helpers/hostile.ts';
 import { makePicture } from '../../training/pictures.ts';
 import { assert, assertClose, assertEqual, assertRejects } from '../assert.ts';
