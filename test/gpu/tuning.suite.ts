@@ -668,8 +668,8 @@ const tests: GpuTest[] = [
         assertEqual(alive.size, 0, 'buffers after the abort');
 
         const { adapter } = await openDevice({ device: context.device });
-        // A layer at the default size, 736 x 736.
-        const entries = { 'f32 3x3/2 64 > 128, 2^13 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
+        // A layer at the default size, 1024 x 1024.
+        const entries = { 'f32 3x3/2 64 > 128, 2^14 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
         await storeEntries(tuningKey(adapter, 'f32'), entries);
         const stages = new Set<string>();
         const onProgress = ({ stage }: Progress) => stages.add(stage);
