@@ -1,8 +1,9 @@
 /** @file `dbnet-webgpu detect`: regions of images, as a table, JSON, overlays and maps. */
 
 import { extname, resolve } from 'node:path';
-import type { Detection, DetectOptions, Maps, RawImage } from '../src/detect/types.ts';
+import type { Detection, DetectOptions, Maps } from '../src/detect/types.ts';
 import { flatten, white } from '../src/input/background.ts';
+import type { RawImage } from '../src/input/types.ts';
 import { writeSafetensors } from '../src/safetensors/index.ts';
 import { describeError, EXIT, isFatal } from './failure.ts';
 import { type JsonLines, withJsonLines } from './json-lines.ts';

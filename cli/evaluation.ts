@@ -1,6 +1,6 @@
 /** @file Detections of labelled images compared with their labels, image by image; for `eval` and `train`. */
 
-import type { DetectionWarning, DetectOptions, RawImage } from '../src/detect/types.ts';
+import type { DetectOptions } from '../src/detect/types.ts';
 import { DBNetError } from '../src/errors.ts';
 import {
   type Counts,
@@ -11,6 +11,7 @@ import {
   sumCounts,
 } from '../src/eval/icdar.ts';
 import { findFaults, type LabelFault } from '../src/eval/label-faults.ts';
+import type { DetectionWarning, RawImage } from '../src/input/types.ts';
 import { describeError, isFatal } from './failure.ts';
 import { checkLabelSize, type EvalImage } from './label-files.ts';
 import type { ProgressView } from './progress.ts';

@@ -3,8 +3,8 @@
 import { Buffer } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
-import type { RawImage } from '../src/detect/types.ts';
 import { DBNetError } from '../src/errors.ts';
+import type { RawImage } from '../src/input/types.ts';
 import { otherThanFile } from './input-file.ts';
 import { mendJpegHeaders } from './jpeg-headers.ts';
 import type { ImageCodec } from './services.ts';

@@ -2,8 +2,9 @@
 
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { CreateOptions, DetectOptions, Rgb, SizeOption } from '../src/detect/types.ts';
+import type { CreateOptions, DetectOptions } from '../src/detect/types.ts';
 import { LABEL_FORMATS } from '../src/eval/text-labels.ts';
+import type { Rgb, SizeOption } from '../src/input/types.ts';
 import { defaultWeights } from './package-files.ts';
 
 /** The option that says how lines of labels are read. */

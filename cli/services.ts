@@ -7,11 +7,10 @@ import type {
   DetectorInfo,
   Maps,
   MapsOptions,
-  RawImage,
-  SizeOption,
   TuneOptions,
   TuningReport,
 } from '../src/detect/types.ts';
+import type { RawImage, SizeOption } from '../src/input/types.ts';
 import type { Trainer } from '../src/train/trainer.ts';
 import type { TrainerOptions } from '../src/train/types.ts';
 

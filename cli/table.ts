@@ -1,15 +1,9 @@
 /** @file What the commands print for people: regions, timings, rates, tiles, and the adapter in one line. */
 
 import Table from 'cli-table3';
-import type {
-  Detection,
-  DetectionWarning,
-  DetectorInfo,
-  Region,
-  Timings,
-  TuningReport,
-} from '../src/detect/types.ts';
+import type { Detection, DetectorInfo, Region, Timings, TuningReport } from '../src/detect/types.ts';
 import type { Counts, Rates } from '../src/eval/icdar.ts';
+import type { DetectionWarning } from '../src/input/types.ts';
 import { type Tile, tileName } from '../src/kernels/tile.ts';
 import type { WinogradSize } from '../src/kernels/winograd.ts';
 

@@ -3,4 +3,5 @@
 export { TextDetector } from './detect/detector.ts';
 export type * from './detect/types.ts';
 export { DBNetError, type DBNetErrorCode } from './errors.ts';
+export type * from './input/types.ts';
 export type { RegionOptions } from './postprocess/types.ts';

@@ -3,12 +3,12 @@
  * Batch norm is folded into the convolutions, which is what ONNX Runtime's optimiser would do as well.
  */
 
-import type { InputRecipe } from '../../src/detect/types.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
 import type { DbHeadOperation } from '../../src/graph/operations/db-head.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { readRecipe } from '../../src/input/recipe.ts';
+import type { InputRecipe } from '../../src/input/types.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 

@@ -1,8 +1,8 @@
 /** @file What decides how a run goes: from the command line, or from the checkpoint that is resumed. */
 
 import { resolve } from 'node:path';
-import type { Rgb } from '../../src/detect/types.ts';
 import { white } from '../../src/input/background.ts';
+import type { Rgb } from '../../src/input/types.ts';
 import { resolveOptimizer } from '../../src/train/optimizer.ts';
 import type { TrainingSettings } from '../../src/train/types.ts';
 import { UsageError } from '../failure.ts';

@@ -1,10 +1,10 @@
 /** @file The labelled images of a training run, decoded when a step takes them. */
 
 import { createHash } from 'node:crypto';
-import type { RawImage } from '../../src/detect/types.ts';
 import { DBNetError } from '../../src/errors.ts';
 import type { TextLabel } from '../../src/eval/labels.ts';
 import { isOutside } from '../../src/geometry/polygon.ts';
+import type { RawImage } from '../../src/input/types.ts';
 import { type CropOptions, LabelFates } from '../../src/train/label-fates.ts';
 import type { TrainingSample } from '../../src/train/types.ts';
 import { describeError, isFatal } from '../failure.ts';

@@ -18,6 +18,7 @@ import { rgb, white } from '../input/background.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import { type Recipe, readRecipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
+import type { ImageSource, SizeOption } from '../input/types.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
@@ -33,10 +34,8 @@ import type {
   Detection,
   DetectOptions,
   DetectorInfo,
-  ImageSource,
   Maps,
   MapsOptions,
-  SizeOption,
   TuneOptions,
   TuningReport,
   WeightsSource,

@@ -20,6 +20,7 @@ import type { WinogradRule } from '../graph/passes/winograd.ts';
 import { constantsOf, type Plan, plan } from '../graph/plan.ts';
 import type { ReadyImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
+import type { Rgb } from '../input/types.ts';
 import { ImageUpload } from '../input/upload.ts';
 import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
@@ -27,7 +28,7 @@ import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
-import type { OnProgress, Rgb, Timings, TuneOptions } from './types.ts';
+import type { OnProgress, Timings, TuneOptions } from './types.ts';
 
 /** Which maps are computed and read back. P alone skips the threshold head. */
 export type Outputs = 'P' | 'PTB';

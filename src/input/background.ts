@@ -1,7 +1,7 @@
 /** @file What shows through transparent pixels: the one rule for images of every kind. */
 
 import { tuple, whole } from '../check.ts';
-import type { RawImage, Rgb } from '../detect/types.ts';
+import type { RawImage, Rgb } from './types.ts';
 
 /** What viewers show behind transparent pixels. */
 export const white: Rgb = [255, 255, 255];

@@ -4,10 +4,10 @@
  */
 
 import { describe } from '../describe.ts';
-import type { ImageSource, RawImage } from '../detect/types.ts';
 import { DBNetError } from '../errors.ts';
 import type { Slots } from '../gpu/slots.ts';
 import { hasPlainBuffer, isTypedArray, kindOf } from '../kind-of.ts';
+import type { ImageSource, RawImage } from './types.ts';
 
 /** What `copyExternalImageToTexture` takes. */
 export type TextureSource = ImageBitmap | HTMLCanvasElement | OffscreenCanvas;

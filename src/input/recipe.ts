@@ -17,10 +17,10 @@ import {
   tuple,
 } from '../check.ts';
 import { quote } from '../describe.ts';
-import type { CreateOptions, InputRecipe } from '../detect/types.ts';
 import { DBNetError, type DBNetErrorCode } from '../errors.ts';
 import { regionKinds } from '../postprocess/options.ts';
 import type { RegionOptions } from '../postprocess/types.ts';
+import type { InputRecipe } from './types.ts';
 
 export interface Recipe {
   architecture: string;
@@ -66,7 +66,7 @@ const steepness = kind<number>('a number above 0, at most 1e6', (k) => between(N
  */
 export function readRecipe(
   metadata: Readonly<Record<string, string>>,
-  override: CreateOptions['input'] = {},
+  override: Partial<InputRecipe> = {},
 ): Recipe {
   const input = readJson(metadata, 'input');
   const stated = checkRange(

@@ -1,7 +1,7 @@
 /** @file The size at which the network runs. */
 
 import { between, check, checkRecord, type Kinds, kind, mismatch } from '../check.ts';
-import type { DetectionWarning, SizeOption } from '../detect/types.ts';
+import type { DetectionWarning, SizeOption } from './types.ts';
 
 type Bounds = Exclude<SizeOption, Size>;
 

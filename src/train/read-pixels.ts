@@ -1,7 +1,7 @@
 /** @file Images of every kind as pixels in memory, which crops are cut from. */
 
-import type { ImageSource } from '../detect/types.ts';
 import { readImage, readPixelsOf } from '../input/image.ts';
+import type { ImageSource } from '../input/types.ts';
 
 export interface Pixels {
   data: Uint8Array | Uint8ClampedArray;

@@ -1,7 +1,8 @@
 /** @file The nouns of training: what goes into a trainer and what comes out. */
 
-import type { ImageSource, InputRecipe, Rgb, WeightsSource } from '../detect/types.ts';
+import type { ImageSource, InputRecipe, Rgb } from '../input/types.ts';
 import type { LabelMapOptions } from '../labels/types.ts';
+import type { BytesSource } from '../safetensors/load.ts';
 import type { TextPolygon } from './augmentation/augment.ts';
 import type { AugmentOptions } from './augmentation/augment-options.ts';
 import type { LossOption } from './loss.ts';
@@ -41,14 +42,14 @@ export interface TrainingSettings {
 /** Options of `Trainer.create()`. One of `weights`, `init` and `resume` says where to start. */
 export interface TrainerOptions extends TrainingSettings {
   /** Weights to fine-tune, with both heads. */
-  weights?: WeightsSource;
+  weights?: BytesSource;
   /** `random`: from scratch. */
   init?: 'random';
   /**
    * What `saveState()` gave: training goes on exactly where it stood. Settings are those of the state; any that are
    * given must be the same. A state that is not as it was saved, by its checksum, is refused.
    */
-  resume?: WeightsSource;
+  resume?: BytesSource;
   /** Where `navigator.gpu` is missing: in Node what `create()` of the package `webgpu` returns. */
   gpu?: GPU;
   /** A device of the caller's. It is never destroyed by the trainer. */

@@ -3,7 +3,6 @@
  * whoever wonders where numbers go wrong.
  */
 
-import type { RawImage } from '../../src/detect/types.ts';
 import { Arena } from '../../src/gpu/arena.ts';
 import type { Step } from '../../src/gpu/bind.ts';
 import { ConstantStore } from '../../src/gpu/constants.ts';
@@ -15,6 +14,7 @@ import { run, SubmitSize } from '../../src/gpu/run.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { elementCount, type KernelChoice, type TensorShape } from '../../src/graph/operation.ts';
 import { type GraphPlan, type Plan, type PlanInput, plan as planOf } from '../../src/graph/plan.ts';
+import type { RawImage } from '../../src/input/types.ts';
 import { ImageUpload } from '../../src/input/upload.ts';
 import { poison } from './assert.ts';
 import { fromHalf } from './precision.ts';

@@ -1,11 +1,12 @@
 /** @file The autotuner on every runtime: right candidates only, nothing left behind, and the same maps as before. */
 
 import { TextDetector } from '../../src/detect/detector.ts';
-import type { CreateOptions, Progress, RawImage } from '../../src/detect/types.ts';
+import type { CreateOptions, Progress } from '../../src/detect/types.ts';
 import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
 import { PipelineCache } from '../../src/gpu/pipelines.ts';
 import type { KernelChoice } from '../../src/graph/operation.ts';
 import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
+import type { RawImage } from '../../src/input/types.ts';
 import { type Conv2d, conv2d } from '../../src/kernels/conv2d.ts';
 import { type Convolution, convolution, gemmOf } from '../../src/kernels/convolution.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';

@@ -6,9 +6,9 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { createImageCodec } from '../../cli/image-codec.ts';
 import { drawOverlay } from '../../cli/overlay.ts';
-import type { RawImage } from '../../src/detect/types.ts';
 import { DBNetError } from '../../src/errors.ts';
 import { flatten } from '../../src/input/background.ts';
+import type { RawImage } from '../../src/input/types.ts';
 import { box, temporaryFolder } from './cli-fakes.ts';
 
 const codec = createImageCodec();

@@ -9,15 +9,13 @@ import { createImageCodec } from '../../cli/image-codec.ts';
 import type { Detector, OutputStream, Services } from '../../cli/services.ts';
 import type {
   CreateOptions,
-  DetectionWarning,
   DetectOptions,
   MapsOptions,
-  RawImage,
   Region,
-  SizeOption,
   TuneOptions,
   TuningReport,
 } from '../../src/detect/types.ts';
+import type { DetectionWarning, RawImage, SizeOption } from '../../src/input/types.ts';
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {

@@ -13,8 +13,8 @@ import {
   tuple,
   whole,
 } from '../../check.ts';
-import type { Rgb } from '../../detect/types.ts';
 import { rgb, white } from '../../input/background.ts';
+import type { Rgb } from '../../input/types.ts';
 
 /** What `augment` does; every part can be switched off. */
 export interface AugmentOptions {

@@ -1,9 +1,9 @@
 /** @file A photo and its labels turned into a training crop: mirrored, turned, cropped between texts, brought to size. */
 
 import { check, type Kinds, kind, object, oneOf, typedArray, whole } from '../../check.ts';
-import type { Rgb } from '../../detect/types.ts';
 import { DBNetError } from '../../errors.ts';
 import { checkLabels } from '../../geometry/points.ts';
+import type { Rgb } from '../../input/types.ts';
 import type { Point } from '../../postprocess/types.ts';
 import { type Affine, compose, mapPoint, mirror, rotation, scaleAndShift } from './affine.ts';
 import { type AugmentOptions, withDefaults } from './augment-options.ts';

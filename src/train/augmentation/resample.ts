@@ -1,7 +1,7 @@
 /** @file Draws a picture through an affine map. */
 
-import type { Rgb } from '../../detect/types.ts';
 import { flatten } from '../../input/background.ts';
+import type { Rgb } from '../../input/types.ts';
 import { type Affine, invert, mapPoint } from './affine.ts';
 import { bounds } from './crop-area.ts';
 
