@@ -5,7 +5,7 @@
  */
 
 import { type Convolution, type convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
-import { declare, type Kernel, traffic, workgroupGrid } from '../kernels/kernel.ts';
+import { declare, type Kernel, traffic, vectorsOf, workgroupGrid } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import { type Precision, wgsl } from '../kernels/wgsl.ts';
 import { combine, multiplyLeft, type WinogradSize, winogradMatrices } from '../kernels/winograd.ts';
@@ -95,11 +95,11 @@ export function sumTolerance(
   };
 }
 
-/** G g G^T of every filter: `weights` `[3, 3, in, out]` to `transformed` `[plane, in, out]`, f32. */
+/** G g G^T of every filter: `weights` `[3, 3, in, out]` to `transformed` `[plane, in, out]`, f32, channels in whole vec4s. */
 function weightsKernel(size: WinogradSize, inChannels: number, outChannels: number): Kernel {
   const { G } = winogradMatrices[size];
   const side = size + 2;
-  const filters = inChannels * outChannels;
+  const filters = 16 * vectorsOf(inChannels) * vectorsOf(outChannels);
   const shape = { filters };
   const { bindings, declarations } = declare(
     [
