@@ -4,9 +4,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from './failure.ts';
 
-/** The package's folder as seen from `dist/` and from `cli/`. */
-const ROOTS = ['../'];
-
 /** Path of the weights that come with the package, if they are there. */
 export function packageWeights(): string | undefined {
   return findPackageFile('weights/db-resnet18.safetensors');
@@ -36,7 +33,7 @@ export function packageVersion(): string {
 
 function findPackageFile(name: string): string | undefined {
   if (!import.meta.url.startsWith('file:')) return undefined;
-  return ROOTS.map((root) => fileURLToPath(new URL(root + name, import.meta.url))).find((path) =>
-    existsSync(path),
-  );
+  // The same from `dist/` and from `cli/`.
+  const path = fileURLToPath(new URL(`../${name}`, import.meta.url));
+  return existsSync(path) ? path : undefined;
 }
