@@ -22,7 +22,7 @@ export async function bundleForPage(root: string, entry: string): Promise<string
 }
 
 /** What the page loads beside its script, from the project's root. */
-const files = ['bench/index.html', 'weights/db-resnet18.safetensors', pageCode];
+const files = ['bench/index.html', 'weights/db-resnet18.safetensors', ...pageCode];
 
 /**
  * Writes the page into a folder that any static server can serve; it is opened at `bench/`.

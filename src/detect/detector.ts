@@ -20,10 +20,10 @@ import { type Recipe, readRecipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
 import type { ImageSource, SizeOption } from '../input/types.ts';
 import type { Precision } from '../kernels/wgsl.ts';
+import { loadModule } from '../load-module.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
-import { createRegionScratch } from '../postprocess/region-scratch.ts';
-import { findRegions } from '../postprocess/regions.ts';
+import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions } from '../postprocess/types.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
@@ -53,12 +53,15 @@ export class TextDetector {
   readonly info: DetectorInfo;
   readonly #engine: Engine;
   readonly #recipe: Recipe;
-  readonly #scratch = createRegionScratch();
+  readonly #postprocess: Postprocess;
+  readonly #scratch: RegionScratch;
   readonly #decoding = new Slots(decodedAtOnce);
 
-  private constructor(engine: Engine, recipe: Recipe, info: DetectorInfo) {
+  private constructor(engine: Engine, recipe: Recipe, postprocess: Postprocess, info: DetectorInfo) {
     this.#engine = engine;
     this.#recipe = recipe;
+    this.#postprocess = postprocess;
+    this.#scratch = postprocess.createRegionScratch();
     this.info = info;
   }
 
@@ -79,10 +82,13 @@ export class TextDetector {
       signal,
     } = checkOptions(options, createKinds);
     signal?.throwIfAborted();
-    const bytes = await loadBytes(weights as WeightsSource, {
-      onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
-      signal,
-    });
+    const [bytes, postprocess] = await Promise.all([
+      loadBytes(weights as WeightsSource, {
+        onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
+        signal,
+      }),
+      loadModule(import('../postprocess/index.ts')),
+    ]);
     const file = parseSafetensors(bytes);
     const recipe = readRecipe(file.metadata, input);
     const { graph, parameterCount } = readCheckpoint(file, { k: recipe.k });
@@ -94,7 +100,7 @@ export class TextDetector {
       if (tune !== 'off') await choice.load();
       const engine = await Engine.create(context, graph, recipe, choice);
       signal?.throwIfAborted();
-      const detector = new TextDetector(engine, recipe, {
+      const detector = new TextDetector(engine, recipe, postprocess, {
         adapter: context.adapter,
         software: context.software,
         precision: chosen,
@@ -164,7 +170,7 @@ export class TextDetector {
         onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
         const began = performance.now();
         const found = this.#assertFinite(() =>
-          findRegions(
+          this.#postprocess.findRegions(
             { data: maps.float32('P'), mask: maps.words('mask'), ...network },
             { ...regionOptions, target },
             this.#scratch,
@@ -303,6 +309,9 @@ export class TextDetector {
     }
   }
 }
+
+/** Loaded when a detector is made, so that a page's own code is small and fetches it while it fetches the weights. */
+type Postprocess = typeof import('../postprocess/index.ts');
 
 interface Prepared {
   ready: ReadyImage;
