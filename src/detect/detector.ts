@@ -24,7 +24,7 @@ import { loadModule } from '../load-module.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
-import type { RegionOptions } from '../postprocess/types.ts';
+import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
@@ -155,8 +155,7 @@ export class TextDetector {
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { width, height } = ready;
     const target = { width, height };
-    let postprocess = 0;
-    const { value, timings } = await this.#engine.compute(
+    const maps = await this.#engine.compute(
       ready,
       network,
       binarize === 'B' ? 'PTB' : 'P',
@@ -166,32 +165,35 @@ export class TextDetector {
         background,
       },
       { onProgress, signal },
-      (maps) => {
-        onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-        const began = performance.now();
-        const found = this.#assertFinite(() =>
-          this.#postprocess.findRegions(
-            { data: maps.float32('P'), mask: maps.words('mask'), ...network },
-            { ...regionOptions, target },
-            this.#scratch,
-          ),
-        );
-        postprocess = performance.now() - began;
-        onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-        return found;
-      },
     );
+    const mapped = performance.now();
+    let began: number;
+    let found: RegionResult;
+    let ended: number;
+    try {
+      onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
+      const map = { data: maps.float32('P'), mask: maps.words('mask'), ...network };
+      began = performance.now();
+      found = this.#assertFinite(() =>
+        this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
+      );
+      ended = performance.now();
+    } finally {
+      maps.release();
+    }
+    const released = performance.now();
+    onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
     const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
     return {
-      ...value,
+      ...found,
       width,
       height,
       network,
       warnings: warning ? [warning] : [],
       timings: {
-        ...timings,
-        readback: timings.readback - postprocess,
-        postprocess,
+        ...maps.timings,
+        readback: began - mapped + (released - ended),
+        postprocess: ended - began,
         total: performance.now() - start,
       },
     };
@@ -208,15 +210,18 @@ export class TextDetector {
     signal?.throwIfAborted();
     const prepared = this.#prepare(image, size);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { value } = await this.#engine.compute(
+    const { float32, release } = await this.#engine.compute(
       ready,
       network,
       'PTB',
       { read: ['P', 'T', 'B'], background },
       { onProgress, signal },
-      ({ float32 }) => ({ P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice() }),
     );
-    return { ...value, ...network };
+    try {
+      return { P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice(), ...network };
+    } finally {
+      release();
+    }
   }
 
   /**
