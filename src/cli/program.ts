@@ -56,7 +56,7 @@ const TRAIN_HELP = `
 Labels as for eval. The same command with --resume goes on: a run that was killed loses the steps since its last
 checkpoint and nothing else, and ends with the weights of one that was not, bit for bit on the same adapter.
 Ctrl-C finishes the step and writes a checkpoint; a second one leaves at once.
-Beside --out FILE.safetensors lie FILE.state.safetensors (the checkpoint), FILE.log.jsonl and FILE.loss.png.
+Beside --out FILE.safetensors lie FILE.state.safetensors (the checkpoint), FILE.log.jsonl and FILE.loss.svg.
 Log: {step, loss, parts, gradientNorm, learningRate, pixels, timings} per step, {step, evaluation} per evaluation.
 F is that of the ICDAR 2015 protocol (IoU above 0.5).
 ${EXIT_STATUS_HELP}`;

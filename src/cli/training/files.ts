@@ -16,7 +16,7 @@ export interface TrainingFiles {
 }
 
 /**
- * `words.safetensors` has `words.state.safetensors`, `words.log.jsonl` and `words.loss.png` beside it.
+ * `words.safetensors` has `words.state.safetensors`, `words.log.jsonl` and `words.loss.svg` beside it.
  *
  * @param inputs Files that must not be overwritten.
  * @throws UsageError for a missing folder, and where two of the files, or one and an input, are the same.
@@ -32,10 +32,10 @@ export function trainingFiles(
     weights,
     state: `${stem}.state.safetensors`,
     log: log === undefined ? `${stem}.log.jsonl` : fileOf(log, '--log', cwd),
-    plot: plot === false ? undefined : plot === undefined ? `${stem}.loss.png` : fileOf(plot, '--plot', cwd),
+    plot: plot === false ? undefined : plot === undefined ? `${stem}.loss.svg` : fileOf(plot, '--plot', cwd),
   };
-  if (typeof plot === 'string' && !/\.(png|jpe?g|webp)$/i.test(plot)) {
-    throw new UsageError(`--plot writes .png, .jpg, .jpeg or .webp; found "${plot}".`);
+  if (typeof plot === 'string' && !/\.svg$/i.test(plot)) {
+    throw new UsageError(`--plot writes .svg; found "${plot}".`);
   }
   const written = [files.weights, files.state, files.log, files.plot].filter((path) => path !== undefined);
   for (const path of written) {

@@ -125,7 +125,7 @@ export function addTrainOptions(command: Command): Command {
     .addOption(
       new Option('--overwrite', 'begin anew although there is a checkpoint beside --out').conflicts('resume'),
     )
-    .option('--plot <file>', 'losses and F as a picture (default: <out>.loss.png)')
+    .option('--plot <file>', 'losses and F as a picture, SVG (default: <out>.loss.svg)')
     .option('--no-plot', 'draw no picture')
     .option('--log <file>', 'losses and evaluations as JSON lines (default: <out>.log.jsonl)')
     .option('-q, --quiet', 'no progress and no notes on stderr, only errors');

@@ -1,11 +1,10 @@
 /** @file The run itself: steps, evaluations and checkpoints in their order. */
 
-import { extname } from 'node:path';
 import { DBNetError } from '../../errors.ts';
 import type { StepResult, TrainingSample } from '../../training/types.ts';
 import { evaluateImages, FaultReport, type ImageEvaluation, type Labelled } from '../evaluation.ts';
 import { OutputError } from '../failure.ts';
-import { encodeLossPlot } from '../loss-plot.ts';
+import { drawLossPlot } from '../loss-plot.ts';
 import { displayPath } from '../outputs.ts';
 import type { ProgressView } from '../progress.ts';
 import { replaceFile } from '../replace-file.ts';
@@ -226,5 +225,5 @@ export async function drawPlot(path: string | undefined, { steps, evaluations }:
     ],
     evaluations: evaluations.map(({ step, evaluation }) => [step, evaluation.f] as const),
   };
-  await replaceFile(path, await encodeLossPlot(plot, extname(path).slice(1)));
+  await replaceFile(path, drawLossPlot(plot));
 }
