@@ -44,10 +44,12 @@ export function withoutQuotes(text: string): string {
  * well. `width` and `height` may be left out; `text` is empty and `ignore` follows from `text` where left out.
  *
  * @param file Name for error messages.
- * @throws DBNetError `invalid-labels` with the file and the line (not JSON) or the path of the value.
+ * @throws DBNetError `invalid-labels` with the file and the line (not JSON) or the path of the value;
+ *   `invalid-argument` for what is no text.
  */
 export function parseJsonLabels(text: string, file: string): LabelledImage[] {
   const json = withoutMark(check('text', text, string));
+  check('file', file, string);
   if (json.trimStart().startsWith('{')) return parseLines(json, file);
   const value = parseJson(json, file);
   if (!Array.isArray(value)) fail(file, '', 'an array of images', value);
