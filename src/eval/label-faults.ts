@@ -2,13 +2,11 @@
 
 import { checkSize } from '../check.ts';
 import { countCrossings } from '../geometry/crossings.ts';
+import { MIN_AREA } from '../geometry/limits.ts';
 import { checkLabels } from '../geometry/points.ts';
 import { isOutside } from '../geometry/polygon.ts';
 import type { Label } from './icdar.ts';
 import { toShape } from './overlap.ts';
-
-/** A label below this many square pixels is no text; as in label maps. */
-const MINIMUM_AREA = 1;
 
 /** What is wrong with a label. */
 export interface LabelFault {
@@ -32,7 +30,7 @@ export function findFaults(
   checkSize('picture', picture);
   return labels.flatMap(({ points }, index): LabelFault[] => {
     if (isOutside(points, picture)) return [{ index, reason: 'outside' }];
-    if (toShape(points).area < MINIMUM_AREA) return [{ index, reason: 'area' }];
+    if (toShape(points).area < MIN_AREA) return [{ index, reason: 'area' }];
     return countCrossings(points, 1) > 0 ? [{ index, reason: 'crossing' }] : [];
   });
 }

@@ -5,7 +5,7 @@
  */
 
 import { abortSignal, callback, checkOptions, type Kinds } from '../check.ts';
-import { countBytes, quote } from '../describe.ts';
+import { countBytes, messageOf, quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { hasPlainBuffer, kindOf } from '../kind-of.ts';
 
@@ -382,10 +382,6 @@ function allocate(total: number, address: string): Uint8Array {
 
 /** The message of an error; `fetch` keeps the one that says something in `cause`. */
 function reasonOf(error: unknown): string {
-  return messageOf((error as { cause?: unknown } | undefined)?.cause) || messageOf(error) || String(error);
-}
-
-/** Read by its shape: the system's errors are of the main realm, wherever this runs. */
-function messageOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : '';
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  return messageOf(cause ?? error) || messageOf(error) || String(error);
 }

@@ -7,6 +7,7 @@
  * time is up, or the best comes near to what the device can do.
  */
 
+import { messageOf } from '../describe.ts';
 import { suitsWinograd } from '../graph/passes/winograd.ts';
 import type { KernelChoice } from '../graph/plan.ts';
 import { conv2d } from '../kernels/conv2d.ts';
@@ -373,7 +374,7 @@ class Search {
       bound?.destroy();
       signal?.throwIfAborted();
       assertUsable(context);
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.rejected.push({ name: layers.name, ...form, reason });
       return false;
     } finally {

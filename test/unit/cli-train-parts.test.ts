@@ -282,11 +282,11 @@ test('files are named by the weights, and never by each other', () => {
 test('the pace leaves the compiling step out', () => {
   const pace = new Pace();
   pace.add(9000);
-  expect(pace.describe(10)).toBe('');
+  expect(pace.remark(10)).toBe('');
   pace.add(2000);
-  expect(pace.describe(10)).toBe(', 2.00 s per step, less than a minute left');
-  expect(pace.describe(300)).toBe(', 2.00 s per step, 10 min left');
-  expect(pace.describe(18_000)).toBe(', 2.00 s per step, 10.0 h left');
+  expect(pace.remark(10)).toBe(', 2.00 s per step, less than a minute left');
+  expect(pace.remark(300)).toBe(', 2.00 s per step, 10 min left');
+  expect(pace.remark(18_000)).toBe(', 2.00 s per step, 10.0 h left');
 });
 
 test('the summary compares the end with the beginning', () => {

@@ -1,9 +1,9 @@
 /** @file The files that a run writes, named by its weights. */
 
 import { existsSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { UsageError } from '../failure.ts';
-import { checkDistinct, displayPath, STDOUT } from '../outputs.ts';
+import { checkDistinct, checkFolder, displayPath, STDOUT } from '../outputs.ts';
 import type { TrainArguments } from './options.ts';
 
 /** Absolute paths. */
@@ -52,8 +52,6 @@ function fileOf(target: string, option: string, cwd: string): string {
     throw new UsageError(`${option} expects a file, not "${target}".`);
   }
   const path = resolve(cwd, target);
-  if (!existsSync(dirname(path))) {
-    throw new UsageError(`${option}: the folder ${dirname(path)} does not exist.`);
-  }
+  checkFolder(path, option);
   return path;
 }

@@ -130,7 +130,7 @@ export class TrainingRun {
         const detail =
           stage === 'compile'
             ? `compiling, ${done} of ${total} shaders`
-            : `step ${step + 1} of ${steps}${loss === undefined ? '' : `, loss ${loss.toFixed(3)}`}${this.#pace.describe(steps - step - share)}`;
+            : `step ${step + 1} of ${steps}${loss === undefined ? '' : `, loss ${loss.toFixed(3)}`}${this.#pace.remark(steps - step - share)}`;
         this.#view.report({ stage, done: step + share, total: steps, detail });
       },
     });
