@@ -1,7 +1,7 @@
 /** @file The device that is measured: all that the adapter offers, and what it says of itself. */
 
 import { DBNetError } from '../src/errors.ts';
-import { compilesF16, type GpuContext, openDevice } from '../src/runtime/gpu-context.ts';
+import { compilesF16, type GpuContext, openDevice } from '../src/gpu/device.ts';
 
 export interface BenchDevice {
   context: GpuContext;

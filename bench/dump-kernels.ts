@@ -3,14 +3,12 @@
  * without this project: with the tiles that a GPU gets where nothing was measured.
  */
 
-import { defaultChoice } from '../src/graph/choose-tile.ts';
-import { dbResNet18 } from '../src/graph/dbnet.ts';
-import { foldBatchNorm } from '../src/graph/fold-batch-norm.ts';
+import { defaultChoice, winogradSize } from '../src/graph/choose-kernels.ts';
+import type { Resource } from '../src/graph/operation.ts';
 import { allFusions, fuse } from '../src/graph/passes/index.ts';
-import { defaultWinogradSize } from '../src/graph/passes/winograd.ts';
-import { plan, type Resource } from '../src/graph/plan.ts';
-import type { Binding } from '../src/kernels/kernel.ts';
-import { uniformWords } from '../src/runtime/bind.ts';
+import { plan } from '../src/graph/plan.ts';
+import { type Binding, uniformWords } from '../src/kernels/kernel.ts';
+import { fullGraph } from '../test/helpers/networks.ts';
 import { type Size, sizeName } from './settings.ts';
 
 /** One dispatch of a frame. */
@@ -55,15 +53,10 @@ export function dumpKernels(sizes: readonly Size[]): DumpedKernel[] {
       (['PTB', 'P'] as const).flatMap((outputs) =>
         // Rounding errors of Winograd's filtering grow too much in f16.
         (precision === 'f32' ? [false, true] : [false]).flatMap((winograd) => {
-          const entries = dbResNet18({ thresholdHead: outputs === 'PTB' });
-          const graph = fuse(
-            foldBatchNorm(entries, () => [], 50),
-            allFusions,
-            winograd ? { size, choose: defaultWinogradSize } : undefined,
-          );
+          const graph = fuse(fullGraph(outputs === 'PTB'), allFusions, winograd ? winogradSize : undefined);
           const { steps } = plan(graph, size, input, defaultChoice(gpu, precision));
           return steps.map(
-            ({ kernel: { label, code, bindings, dispatch, flops, bytes, ...kernel }, resources }) => ({
+            ({ kernel: { label, code, bindings, shape, dispatch, flops, bytes }, resources }) => ({
               set: `${precision} ${outputs}${winograd ? ' winograd' : ''}`,
               size: sizeName(size),
               name: label.replace(/ \([^()]*\)$/, ''),
@@ -71,7 +64,7 @@ export function dumpKernels(sizes: readonly Size[]): DumpedKernel[] {
               code,
               bindings,
               resources,
-              shape: [...uniformWords(kernel)],
+              shape: [...uniformWords(shape)],
               dispatch,
               flops,
               bytes,

@@ -1,8 +1,8 @@
 /** @file A run of the benchmark, the same in Node, Deno and a page: a host and settings in, a report out. */
 
-import { ImageUpload } from '../src/detector/image-upload.ts';
+import { PipelineCache } from '../src/gpu/pipelines.ts';
+import { ImageUpload } from '../src/input/upload.ts';
 import type { Precision } from '../src/kernels/wgsl.ts';
-import { PipelineCache } from '../src/runtime/pipelines.ts';
 import { Timer } from '../src/tuning/timing.ts';
 import { type Case, convLadder, networkCases, rooflineCases } from './cases/cases.ts';
 import type { CustomKernel } from './cases/custom-kernel.ts';

@@ -20,11 +20,11 @@ const LIBRARY = {
   postprocess: 'src/postprocess/index.ts',
   labels: 'src/labels/index.ts',
   eval: 'src/eval/index.ts',
-  train: 'src/training/index.ts',
+  train: 'src/train/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',
 };
-const CLI = 'src/cli/main.ts';
+const CLI = 'cli/main.ts';
 /** The script of examples/finetune/index.html; not part of the package. */
 const EXAMPLE = 'examples/finetune/main.ts';
 

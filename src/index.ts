@@ -1,6 +1,7 @@
 /** @file `dbnet-webgpu`: scene text detection on WebGPU. */
 
-export { TextDetector } from './detector/detector.ts';
-export type * from './detector/types.ts';
+export { TextDetector } from './detect/detector.ts';
+export type * from './detect/types.ts';
 export { DBNetError, type DBNetErrorCode } from './errors.ts';
+export type * from './input/types.ts';
 export type { RegionOptions } from './postprocess/types.ts';

@@ -3,21 +3,23 @@
  * variants are other kernels that do the same.
  */
 
-import { dbResNet18 } from '../../src/graph/dbnet.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { Graph } from '../../src/graph/layers.ts';
-import { chooseFusions, fuse } from '../../src/graph/passes/index.ts';
-import { type KernelChoice, type PlanInput, type PlanStep, plan } from '../../src/graph/plan.ts';
-import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d, ConvSource } from '../../src/kernels/conv2d-shape.ts';
+import type { GpuContext } from '../../src/gpu/device.ts';
+import { chooseFusions, chooseWinograd } from '../../src/graph/choose-kernels.ts';
+import { type Graph, outputsOf } from '../../src/graph/graph.ts';
+import type { KernelChoice, PlanStep } from '../../src/graph/operation.ts';
+import { fuse } from '../../src/graph/passes/index.ts';
+import { type PlanInput, plan } from '../../src/graph/plan.ts';
+import { type Conv2d, type ConvSource, conv2d } from '../../src/kernels/conv2d.ts';
+import type { Residual } from '../../src/kernels/conv2d-epilogue.ts';
+import { type Convolution, convolution, gemmOf } from '../../src/kernels/convolution.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { candidates } from '../../src/tuning/candidates.ts';
 import { sumTolerance } from '../../src/tuning/forms.ts';
 import { copyBytes, copyKernel, multiplyAddKernels } from '../../src/tuning/roofline.ts';
 import type { Tolerance } from '../../src/tuning/workbench.ts';
+import { fullGraph } from '../../test/helpers/networks.ts';
 import naive from '../examples/my-kernel.ts';
 import { type Size, sizeName } from '../settings.ts';
 import type { CustomKernel } from './custom-kernel.ts';
@@ -63,11 +65,13 @@ export interface CaseContext {
   customKernels: readonly CustomKernel[];
 }
 
-/** A graph without weights, fused as the library does it at a size, or not at all. */
-export function bareGraph(form: 'fused' | 'unfused', size: Size, { context, choice }: CaseContext): Graph {
-  const graph = foldBatchNorm(dbResNet18({ thresholdHead: true }), () => [], 50);
+/** A graph without weights, fused as the library does it, or not at all. */
+function bareGraph(form: 'fused' | 'unfused', { context, choice }: CaseContext): Graph {
+  const graph = fullGraph(true);
   if (form === 'unfused') return graph;
-  return fuse(graph, chooseFusions(context), { size, choose: (conv) => choice.winograd(conv) });
+  return fuse(graph, chooseFusions(context), (operation) =>
+    chooseWinograd(operation, context, choice.precision),
+  );
 }
 
 const input: PlanInput = {
@@ -91,7 +95,7 @@ export function networkCases(size: Size, graphs: 'fused' | 'both', context: Case
   const cases = new Map<string, Case>();
   const names = new Set<string>();
   for (const form of graphs === 'both' ? (['fused', 'unfused'] as const) : (['fused'] as const)) {
-    for (const { key, ...entry } of graphCases(bareGraph(form, size, context), size, context)) {
+    for (const { key, ...entry } of graphCases(bareGraph(form, context), size, context)) {
       const known = cases.get(key);
       if (known) {
         known.layers.push(...entry.layers);
@@ -110,7 +114,7 @@ export function networkCases(size: Size, graphs: 'fused' | 'both', context: Case
 function graphCases(graph: Graph, size: Size, context: CaseContext): (Case & { key: string })[] {
   const { choice, menu } = context;
   const { precision } = choice;
-  const convs = new Map<string, Conv2d>();
+  const convs = new Map<string, Convolution>();
   const planWith = (headPixels: number) =>
     plan(graph, size, input, {
       precision,
@@ -121,14 +125,17 @@ function graphCases(graph: Graph, size: Size, context: CaseContext): (Case & { k
       },
     });
   const planned = planWith(choice.headPixels);
+  const writers = new Map(
+    graph.operations.flatMap((operation) => outputsOf(operation).map((tensor) => [tensor, operation.op])),
+  );
   const others = (menu === 'all' ? [1, 2, 4, 8] : []).map((pixels) => planWith(pixels).steps);
   return planned.steps.map((step, index) => {
     const { kernel } = step;
     const layer = withoutVariant(kernel.label);
     const conv = convs.get(layer);
-    const shapeOf = (name: string) => planned.tensors.get(name)!.shape;
-    const output = shapeOf(outputOf(step));
-    const group = index === 0 ? 'preprocess' : conv ? 'conv' : kebab(graph.layers[index - 1].op);
+    const written = outputOf(step);
+    const output = planned.tensors.get(written)!.shape;
+    const group = conv ? 'conv' : kebab(writers.get(written) ?? 'preprocess');
     const variants = [
       kernel,
       ...others.map((steps) => steps[index].kernel).filter(({ code }) => code !== kernel.code),
@@ -149,18 +156,19 @@ function graphCases(graph: Graph, size: Size, context: CaseContext): (Case & { k
 
 /** The kernel of the plan, other tiles, and the user's own. */
 function convVariants(
-  conv: Conv2d,
+  conv: Convolution,
   kernel: Kernel,
   { context, choice, menu, customKernels }: CaseContext,
 ): Variant[] {
   const { precision } = choice;
   const { device, software } = context;
   const target = { precision, limits: device.limits, software };
-  const own = candidates(conv, target);
+  const gemm = gemmOf(conv);
+  const own = candidates(gemm, target);
   const tiles: Tile[] =
     menu === 'few'
       ? own.slice(0, fewTiles)
-      : [...own, ...candidates(conv, { ...target, software: !software })];
+      : [...own, ...candidates(gemm, { ...target, software: !software })];
   const named = new Map(tiles.map((tile) => [tileName(tile), tile]));
   const standard = tileName(choice.tile(conv));
   named.delete(standard);
@@ -169,9 +177,10 @@ function convVariants(
     ...[...named].map(([name, tile]) => ({
       name,
       isDefault: false,
-      kernel: conv2d(conv, { tile, precision }),
+      kernel: convolution(conv, { tile, precision }),
     })),
-    ...(conv.planes ? [] : customKernels).flatMap((custom): Variant[] => {
+    ...customKernels.flatMap((custom): Variant[] => {
+      if (!('sources' in conv)) return [];
       const made = custom.conv2d(conv, precision);
       const prepare = custom.prepare?.(conv, precision);
       return made ? [{ name: custom.name, isDefault: false, isCustom: true, kernel: made, prepare }] : [];
@@ -190,25 +199,36 @@ function outputOf({ kernel, resources }: PlanStep): string {
 
 const kebab = (op: string) => op.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** `3x3 64>64 80x80 +same relu`, `3x3/2 64>128 40x40 relu`, `3x3 128 + 1x1/2 64 > 128 40x40 relu`, `3x3 64>128 20x20 x8`. */
-export function convName(conv: Conv2d): string {
+/**
+ * `3x3 64>64 80x80 +same relu`, `3x3/2 64>128 40x40 relu`, `3x3 128 + 1x1/2 64 > 128 40x40 relu`; class images
+ * `3x3 64>128 20x20 x8`, Winograd's products `1x1 64>64 20x20 36 planes`.
+ */
+export function convName(conv: Convolution): string {
+  if ('sources' in conv) return conv2dName(conv);
+  const { channels, outChannels, width, height } = conv;
+  const size = `${channels}>${outChannels} ${width}x${height}`;
+  return 'scale' in conv ? `3x3 ${size} x${conv.scale}` : `1x1 ${size} ${conv.planes} planes`;
+}
+
+function conv2dName({
+  sources,
+  outChannels,
+  outWidth,
+  outHeight,
+  residuals,
+  bias,
+  activation,
+}: Conv2d): string {
   const window = ({ kernel, stride }: ConvSource) => `${kernel}x${kernel}${stride === 1 ? '' : `/${stride}`}`;
-  const channels = ({ channels, usedChannels = channels }: ConvSource) => usedChannels;
-  const [first, ...others] = conv.sources;
-  const inputs = others.length
-    ? `${conv.sources.map((source) => `${window(source)} ${channels(source)}`).join(' + ')} > ${conv.outChannels}`
-    : `${window(first)} ${channels(first)}>${conv.outChannels}`;
-  const residuals = conv.residuals.map((residual) =>
-    residual.kind === 'same' ? '+same' : `+${residual.kind === 'classes' ? 'class' : 'up'}${residual.scale}`,
-  );
+  const inputs = sources.map((source) => `${window(source)} ${source.channels}`).join(' + ');
+  const added = (residual: Residual) =>
+    residual.kind === 'same' ? '+same' : `+${residual.kind === 'classes' ? 'class' : 'up'}${residual.scale}`;
   return [
-    inputs,
-    `${conv.outWidth}x${conv.outHeight}`,
-    ...(conv.upsampledBy ? [`x${conv.upsampledBy}`] : []),
-    ...(conv.planes ? [`${conv.planes} planes`] : []),
-    ...residuals,
-    ...(conv.bias ? ['bias'] : []),
-    ...(conv.relu ? ['relu'] : []),
+    sources.length > 1 ? `${inputs} > ${outChannels}` : `${inputs}>${outChannels}`,
+    `${outWidth}x${outHeight}`,
+    ...residuals.map(added),
+    ...(bias ? ['bias'] : []),
+    ...(activation === 'none' ? [] : [activation]),
   ].join(' ');
 }
 
@@ -241,13 +261,13 @@ export function rooflineCases({ device, software }: GpuContext, precisions: read
 /** The commonest convolution of the network. */
 const ladderConv: Conv2d = {
   label: 'ladder',
-  sources: [{ height: 80, width: 80, channels: 64, kernel: 3, stride: 1, padding: 1 }],
+  sources: [{ height: 80, width: 80, channels: 64, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
   outHeight: 80,
   outWidth: 80,
   outChannels: 64,
   bias: true,
   residuals: [],
-  relu: true,
+  activation: 'relu',
 };
 
 const direct = (pixels: number, channels: number): Tile => ({ kind: 'direct', pixels, channels });

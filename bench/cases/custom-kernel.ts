@@ -1,6 +1,6 @@
 /** @file A kernel of the user's own, to be measured beside the library's: `--kernel FILE`. */
 
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 
@@ -13,7 +13,8 @@ export interface CustomKernel {
    *
    * Bindings are found by name: `source0`, ... (`[height, width, channels]`), `weights` (packed as `conv2d` wants
    * them: of each source, `[kernel, kernel, in, out]`), `bias` (f32), `residual0`, ..., and `output`
-   * (`[height, width, channels]`, access `read_write`); elements of `precision` where nothing else is said.
+   * (`[height, width, channels]`, access `read_write`); channels padded to a multiple of 4, elements of `precision`
+   * where nothing else is said.
    */
   conv2d(conv: Conv2d, precision: Precision): Kernel | undefined;
   /**

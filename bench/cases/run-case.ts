@@ -1,7 +1,7 @@
 /** @file One case on the device: its variants compared, then those that are right timed, hot and cold; as rows. */
 
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
-import type { PipelineCache } from '../../src/runtime/pipelines.ts';
+import type { GpuContext } from '../../src/gpu/device.ts';
+import type { PipelineCache } from '../../src/gpu/pipelines.ts';
 import { type Roofline, ratesOf } from '../../src/tuning/roofline.ts';
 import { type Sampled, type Timer, type TurnOptions, takeTurns } from '../../src/tuning/timing.ts';
 import { type Bound, Workbench } from '../../src/tuning/workbench.ts';

@@ -13,11 +13,16 @@ const myKernel: CustomKernel = {
   name: 'naive',
 
   conv2d(conv, precision) {
-    const [{ height, width, channels, usedChannels = channels, kernel, stride, padding }] = conv.sources;
+    const [{ height, width, channels, kernel, stride, padding }] = conv.sources;
+    // Channels are stored in whole vec4s.
+    const stored = 4 * Math.ceil(channels / 4);
     const residual = conv.residuals[0];
-    // Not for fused convolutions: those have several sources, class images, or residuals of other sizes.
-    if (conv.sources.length > 1 || conv.upsampledBy || conv.residuals.length > 1) return undefined;
+    // Not for fused convolutions: those have several sources, or residuals of other sizes.
+    if (conv.sources.length > 1 || conv.residuals.length > 1) return undefined;
     if (residual && residual.kind !== 'same') return undefined;
+    // Nor for outputs that are stored with channels of padding, or other activations.
+    if (conv.outChannels % 4 > 0 || (conv.activation !== 'relu' && conv.activation !== 'none'))
+      return undefined;
 
     const bytes = precision === 'f16' ? 2 : 4;
     const outputs = conv.outHeight * conv.outWidth * conv.outChannels;
@@ -28,8 +33,8 @@ const myKernel: CustomKernel = {
       type: precision,
     });
     const typed: TypedBinding[] = [
-      read('source0', height * width * channels),
-      read('weights', kernel * kernel * channels * conv.outChannels),
+      read('source0', height * width * stored),
+      read('weights', kernel * kernel * stored * conv.outChannels),
       ...(conv.bias
         ? [{ name: 'bias', access: 'read' as const, bytes: conv.outChannels * 4, type: 'f32' }]
         : []),
@@ -53,19 +58,19 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var ky = 0u; ky < ${kernel}u; ky++) {
     for (var kx = 0u; kx < ${kernel}u; kx++) {
       // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
-      let row = y * ${stride}u + ky - ${padding}u;
-      let column = x * ${stride}u + kx - ${padding}u;
+      let row = y * ${stride}u + ky - ${padding.top}u;
+      let column = x * ${stride}u + kx - ${padding.left}u;
       if (row < shape.height && column < shape.width) {
-        for (var c = 0u; c < ${usedChannels}u; c++) {
-          let value = f32(source0[(row * shape.width + column) * ${channels}u + c]);
-          let weight = f32(weights[((ky * ${kernel}u + kx) * ${channels}u + c) * ${conv.outChannels}u + channel]);
+        for (var c = 0u; c < ${channels}u; c++) {
+          let value = f32(source0[(row * shape.width + column) * ${stored}u + c]);
+          let weight = f32(weights[((ky * ${kernel}u + kx) * ${stored}u + c) * ${conv.outChannels}u + channel]);
           sum += value * weight;
         }
       }
     }
   }
   ${residual ? 'sum += f32(residual0[index]);' : ''}
-  output[index] = ${precision}(${conv.relu ? 'max(sum, 0.0)' : 'sum'});
+  output[index] = ${precision}(${conv.activation === 'relu' ? 'max(sum, 0.0)' : 'sum'});
 }
 `;
     const workgroups = Math.ceil(outputs / 64);
@@ -76,7 +81,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       shape,
       // 65,535 workgroups is the most in one dimension: the rest goes into y.
       dispatch: [Math.min(workgroups, 1024), Math.ceil(workgroups / 1024), 1],
-      flops: 2 * outputs * kernel * kernel * usedChannels,
+      flops: 2 * outputs * kernel * kernel * channels,
       bytes: traffic(typed),
     };
   },

@@ -3,8 +3,8 @@
  * on a device that leaves the dispatches out and gives a known map; the time in which it only waits is subtracted.
  */
 
-import { TextDetector } from '../../src/detector/detector.ts';
-import { bufferUsage } from '../../src/runtime/constants.ts';
+import { TextDetector } from '../../src/detect/detector.ts';
+import { bufferUsage } from '../../src/gpu/constants.ts';
 import { openBenchDevice } from '../device.ts';
 import { failedMetric, type Measurement, metric } from './measurement.ts';
 import { drawPicture } from './picture.ts';

@@ -1,6 +1,6 @@
 /** @file Latency of `detect()`, from pixels to regions in hand, and what the detector holds on the GPU. */
 
-import type { Timings } from '../../src/detector/types.ts';
+import type { Timings } from '../../src/detect/types.ts';
 import { type Measurement, metric, openDetector } from './measurement.ts';
 import { drawPicture } from './picture.ts';
 

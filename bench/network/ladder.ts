@@ -3,17 +3,18 @@
  * (`--filter "network ladder"`). What each step brought stands in bench/ladder.md.
  */
 
-import { chooseTile } from '../../src/graph/choose-tile.ts';
-import { inferShapes } from '../../src/graph/infer-shapes.ts';
-import type { Graph } from '../../src/graph/layers.ts';
+import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import type { KernelChoice } from '../../src/graph/operation.ts';
+import { convolutionOf } from '../../src/graph/operations/conv2d.ts';
 import { allFusions } from '../../src/graph/passes/index.ts';
-import { convShape, type GraphPlan, type KernelChoice } from '../../src/graph/plan.ts';
+import type { GraphPlan } from '../../src/graph/plan.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
 import { takeTurns } from '../../src/tuning/timing.ts';
 import type { PlanRun } from '../../test/gpu/plan-run.ts';
 import naive from '../examples/my-kernel.ts';
-import type { Size } from '../settings.ts';
 import { failedMetric, type Measurement, type MeasurementContext, metric } from './measurement.ts';
 import {
   compileNetwork,
@@ -73,26 +74,26 @@ export const networkLadder: Measurement = {
 };
 
 /** First the kernels, then the fusions one by one, then what is shipped if that is something else, last f16. */
-function ladderSteps({ context, size, precision, device }: MeasurementContext): LadderStep[] {
+function ladderSteps({ context, precision, device }: MeasurementContext): LadderStep[] {
   const shipped = defaultForm(context, precision);
-  const plain = { ...shipped.choice, winograd: () => undefined };
-  const tiled = (tile: KernelChoice['tile']) => ({ fusions: [], choice: { ...plain, tile } });
+  const { choice } = shipped;
+  const tiled = (tile: KernelChoice['tile']) => ({ fusions: [], choice: { ...choice, tile } });
   const direct = (pixels: number, channels: number): Tile => ({ kind: 'direct', pixels, channels });
   const steps: (Omit<LadderStep, 'precision'> & { precision?: Precision })[] = [
     {
       name: 'naive',
       ...tiled(() => direct(1, 4)),
-      rewrite: (plan, graph) => withNaiveConvolutions(plan, graph, size, precision),
+      rewrite: (plan, graph) => withNaiveConvolutions(plan, graph, precision),
     },
     { name: 'vec4 loads', ...tiled(() => direct(1, 4)) },
     { name: 'registers 4x4', ...tiled(() => direct(4, 4)) },
     { name: 'registers 8x4', ...tiled(() => direct(8, 4)) },
-    { name: 'workgroup tiles', ...tiled((conv) => chooseTile(conv, { software: false })) },
-    { name: 'default tiles', fusions: [], choice: plain },
+    { name: 'workgroup tiles', ...tiled((conv) => chooseTile(gemmOf(conv), { software: false })) },
+    { name: 'default tiles', fusions: [], choice },
     ...allFusions.map((name, i) => ({
       name: `+ ${name}`,
       fusions: allFusions.slice(0, i + 1),
-      choice: plain,
+      choice,
     })),
     ...(context.software ? [{ name: 'as shipped', ...shipped }] : []),
     ...(precision === 'f32' && device.f16
@@ -107,17 +108,15 @@ function ladderSteps({ context, size, precision, device }: MeasurementContext): 
 }
 
 /** The plan of an unfused graph with the naive kernel for every convolution; it binds what `conv2d` binds. */
-function withNaiveConvolutions(plan: GraphPlan, graph: Graph, size: Size, precision: Precision): GraphPlan {
-  const shapes = inferShapes(graph, size);
-  const [preprocess, ...steps] = plan.steps;
-  const replaced = steps.map((step, i) => {
-    const layer = graph.layers[i];
-    if (layer.op !== 'conv2d') return step;
-    const kernel = naive.conv2d(
-      convShape(layer, (tensor) => shapes.get(tensor)!),
-      precision,
-    );
+function withNaiveConvolutions(plan: GraphPlan, { operations }: Graph, precision: Precision): GraphPlan {
+  const shapeOf = (tensor: string) => plan.tensors.get(tensor)!.shape;
+  const convolutions = new Map(
+    operations.flatMap((operation) => (operation.op === 'conv2d' ? [[operation.output, operation]] : [])),
+  );
+  const steps = plan.steps.map((step) => {
+    const convolution = convolutions.get(step.resources[step.resources.length - 1].name);
+    const kernel = convolution && naive.conv2d(convolutionOf(convolution, shapeOf), precision);
     return kernel ? { ...step, kernel } : step;
   });
-  return { ...plan, steps: [preprocess, ...replaced] };
+  return { ...plan, steps };
 }

@@ -3,7 +3,7 @@
  * Otherwise, as in a browser that rounds them: each dispatch by itself, repeated until its time can be told.
  */
 
-import { encode } from '../../src/runtime/bind.ts';
+import { encode } from '../../src/gpu/bind.ts';
 import { ratesOf } from '../../src/tuning/roofline.ts';
 import { type Summary, summarize, TimestampReader, takeTurns, type Work } from '../../src/tuning/timing.ts';
 import type { PlanRun } from '../../test/gpu/plan-run.ts';

@@ -1,9 +1,9 @@
 /** @file What a measurement of the whole network is given, and what it gives. */
 
-import { TextDetector } from '../../src/detector/detector.ts';
+import { TextDetector } from '../../src/detect/detector.ts';
+import type { GpuContext } from '../../src/gpu/device.ts';
+import type { PipelineCache } from '../../src/gpu/pipelines.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
-import type { PipelineCache } from '../../src/runtime/pipelines.ts';
 import type { Roofline } from '../../src/tuning/roofline.ts';
 import { type Summary, summarize, type Timer, type TurnOptions } from '../../src/tuning/timing.ts';
 import type { BenchDevice } from '../device.ts';

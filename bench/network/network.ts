@@ -1,16 +1,18 @@
 /** @file The network of a weights file on the device, compiled in a form, with a picture; and whether it is right. */
 
-import { type Recipe, readRecipe } from '../../src/detector/recipe.ts';
-import { type Checkpoint, readCheckpoint } from '../../src/graph/checkpoint.ts';
-import { defaultChoice } from '../../src/graph/choose-tile.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { Graph } from '../../src/graph/layers.ts';
-import { chooseFusions, type Fusion, fuse } from '../../src/graph/passes/index.ts';
-import type { GraphPlan, KernelChoice } from '../../src/graph/plan.ts';
-import { f32Bits } from '../../src/kernels/kernel.ts';
+import { encode } from '../../src/gpu/bind.ts';
+import type { GpuContext } from '../../src/gpu/device.ts';
+import { chooseFusions, chooseWinograd, defaultChoice } from '../../src/graph/choose-kernels.ts';
+import { type Graph, probabilityAlone } from '../../src/graph/graph.ts';
+import type { KernelChoice } from '../../src/graph/operation.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
+import { type Fusion, fuse } from '../../src/graph/passes/index.ts';
+import type { WinogradRule } from '../../src/graph/passes/winograd.ts';
+import type { GraphPlan } from '../../src/graph/plan.ts';
+import { type Recipe, readRecipe } from '../../src/input/recipe.ts';
+import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { encode } from '../../src/runtime/bind.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
+import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { type BytesSource, loadBytes } from '../../src/safetensors/load.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import type { Work } from '../../src/tuning/timing.ts';
@@ -21,7 +23,8 @@ import type { MeasurementContext } from './measurement.ts';
 import { drawPicture } from './picture.ts';
 
 export interface Network {
-  checkpoint: Checkpoint;
+  /** As it stands in the file: with batch norms, nothing fused. */
+  graph: Graph;
   recipe: Recipe;
 }
 
@@ -32,6 +35,8 @@ export type Outputs = 'P' | 'PTB';
 export interface NetworkForm {
   outputs: Outputs;
   fusions: readonly Fusion[];
+  /** Default: none. */
+  winograd?: WinogradRule;
   choice: KernelChoice;
   /** Changes the plan before it is compiled: other kernels, for example. */
   rewrite?: (plan: GraphPlan, graph: Graph) => GraphPlan;
@@ -39,23 +44,22 @@ export interface NetworkForm {
 
 export async function loadNetwork(weights: BytesSource): Promise<Network> {
   const file = parseSafetensors(await loadBytes(weights));
-  return { checkpoint: readCheckpoint(file), recipe: readRecipe(file.metadata) };
+  const recipe = readRecipe(file.metadata);
+  return { graph: readCheckpoint(file, { k: recipe.k }).graph, recipe };
 }
 
 /** What the library takes where nothing was measured. */
 export const defaultForm = (context: GpuContext, precision: Precision): Omit<NetworkForm, 'outputs'> => ({
   choice: defaultChoice(context, precision),
   fusions: chooseFusions(context),
+  winograd: (operation) => chooseWinograd(operation, context, precision),
 });
 
 export function graphOf(
-  { checkpoint, recipe }: Network,
-  size: Size,
-  { outputs, fusions, choice }: NetworkForm,
+  { graph }: Network,
+  { outputs, fusions, winograd }: Omit<NetworkForm, 'choice'>,
 ): Graph {
-  const entries = checkpoint.entries({ thresholdHead: outputs === 'PTB' });
-  const graph = foldBatchNorm(entries, checkpoint.source, recipe.k);
-  return fuse(graph, fusions, { size, choose: (conv) => choice.winograd(conv) });
+  return fuse(foldBatchNorm(outputs === 'P' ? probabilityAlone(graph) : graph), fusions, winograd);
 }
 
 /** What the mask of bits, where the network writes one, compares P with. */
@@ -66,7 +70,7 @@ export async function compileNetwork(
   form: NetworkForm,
 ): Promise<PlanRun> {
   const loaded = await network();
-  const graph = graphOf(loaded, size, form);
+  const graph = graphOf(loaded, form);
   const { rewrite } = form;
   const compiled = await PlanRun.ofGraph(context, graph, {
     image: drawPicture(size.width, size.height),
@@ -77,7 +81,7 @@ export async function compileNetwork(
     rewrite: rewrite && ((plan) => rewrite(plan, graph)),
     pipelines,
   });
-  compiled.program.setShape('threshold_bits', f32Bits(maskThreshold));
+  compiled.program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));
   return compiled;
 }
 
@@ -114,7 +118,6 @@ export async function referenceMaps(measurement: MeasurementContext, outputs: Ou
     choice: {
       precision: 'f32',
       tile: () => ({ kind: 'direct', pixels: 4, channels: 4 }),
-      winograd: () => undefined,
       headPixels: 1,
     },
   });
@@ -174,7 +177,7 @@ export async function wrongLayersOf(
   network: Network,
   form: NetworkForm,
 ): Promise<Map<string, string>> {
-  return await wrongLayers(context, graphOf(network, smallest, form), {
+  return await wrongLayers(context, graphOf(network, form), {
     image: drawPicture(smallest.width, smallest.height),
     size: smallest,
     input: network.recipe.input,

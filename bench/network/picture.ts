@@ -1,6 +1,6 @@
 /** @file A picture with text that needs no file and no decoder: rows of digits, as on a seven-segment display. */
 
-import type { RawImage } from '../../src/detector/types.ts';
+import type { RawImage } from '../../src/input/types.ts';
 import { random as seededRandom } from '../../test/gpu/assert.ts';
 
 /** Which of the segments top, upper right, lower right, bottom, lower left, upper left, middle a digit lights. */

@@ -4,16 +4,16 @@
  * repetition does the same work on the same weights.
  */
 
+import { bufferUsage } from '../../src/gpu/constants.ts';
+import { checked } from '../../src/gpu/device.ts';
 import type { LabelPolygon } from '../../src/labels/types.ts';
-import { bufferUsage } from '../../src/runtime/constants.ts';
-import { checked } from '../../src/runtime/gpu-context.ts';
-import { batchTargets } from '../../src/training/batch.ts';
-import { resolveLoss } from '../../src/training/loss.ts';
-import { resolveOptimizer } from '../../src/training/optimizer.ts';
-import { resources } from '../../src/training/plan/resources.ts';
-import { trainingOutputs, trainingPlan } from '../../src/training/plan/training-plan.ts';
-import { trainingThreads } from '../../src/training/plan/training-threads.ts';
-import { TrainingArrays } from '../../src/training/training-arrays.ts';
+import { batchTargets } from '../../src/train/batch.ts';
+import { resolveLoss } from '../../src/train/loss.ts';
+import { resolveOptimizer } from '../../src/train/optimizer.ts';
+import { resources } from '../../src/train/plan/resources.ts';
+import { trainingOutputs, trainingPlan } from '../../src/train/plan/training-plan.ts';
+import { trainingThreads } from '../../src/train/plan/training-threads.ts';
+import { TrainingArrays } from '../../src/train/training-arrays.ts';
 import { takeTurns } from '../../src/tuning/timing.ts';
 import { PlanRun } from '../../test/gpu/plan-run.ts';
 import { failedMetric, type Measurement, type MeasurementContext, metric } from './measurement.ts';
@@ -96,12 +96,11 @@ async function compileStep(
   { context, pipelines, size, network }: MeasurementContext,
   batchNorm: 'batch' | 'frozen',
 ): Promise<TrainingStep> {
-  const { checkpoint, recipe } = await network();
-  const entries = checkpoint.entries({ thresholdHead: true });
+  const { graph, recipe } = await network();
   const optimizer = resolveOptimizer({ kind: 'adamw', learningRate: 0 });
-  const arrays = await TrainingArrays.create(context, entries, optimizer, checkpoint.source);
+  const arrays = await TrainingArrays.create(context, graph, optimizer);
   const { parameters, statistics } = arrays.layouts;
-  const planned = trainingPlan(entries, {
+  const planned = trainingPlan(graph, {
     batch: 1,
     ...size,
     batchNorm,

@@ -1,5 +1,6 @@
 /** @file The default plan against the tuned one: how much is left on this adapter. Nothing is stored. */
 
+import { chooseWinograd } from '../../src/graph/choose-kernels.ts';
 import { convolutions } from '../../src/tuning/classes.ts';
 import { isWinogradFaster } from '../../src/tuning/table.ts';
 import { takeTurns } from '../../src/tuning/timing.ts';
@@ -14,6 +15,7 @@ import {
   graphOf,
   mapsOf,
   mapsProblem,
+  type NetworkForm,
   referenceMaps,
 } from './network.ts';
 
@@ -26,20 +28,23 @@ export const tunedPlan: Measurement = {
     const { context, pipelines, timer, sampling, size, precision, signal } = measurement;
     const network = await measurement.network();
     const standard = { outputs: 'PTB' as const, ...defaultForm(context, precision) };
-    const plain = { ...standard, choice: { ...standard.choice, winograd: () => undefined } };
-    const graphs = [plain, standard].map((form) => graphOf(network, size, form));
+    const plain = { ...standard, winograd: undefined };
+    const graphs = [plain, standard].map((form) => graphOf(network, form));
     const begun = performance.now();
     const { classes, entries } = await tune(context, convolutions(graphs, size, precision), {
       pipelines,
       standard: standard.choice,
+      standardWinograd: (conv) => chooseWinograd(conv, context, precision),
       signal,
     });
     const tuningMs = performance.now() - begun;
     const place = { size, precision };
     const expected = await referenceMaps(measurement, 'PTB');
+    const choice = new TunedChoice(context, precision, entries);
+    const tuned: NetworkForm = { ...standard, choice, winograd: (operation) => choice.winograd(operation) };
     const compiled: PlanRun[] = [];
     try {
-      for (const form of [standard, { ...standard, choice: new TunedChoice(context, precision, entries) }]) {
+      for (const form of [standard, tuned]) {
         const one = await compileNetwork(measurement, form);
         compiled.push(one);
         const problem = mapsProblem(await mapsOf(one), expected, precision);

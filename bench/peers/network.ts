@@ -3,11 +3,13 @@
  * Batch norm is folded into the convolutions, which is what ONNX Runtime's optimiser would do as well.
  */
 
-import { readRecipe } from '../../src/detector/recipe.ts';
-import type { InputRecipe } from '../../src/detector/types.ts';
-import { readCheckpoint } from '../../src/graph/checkpoint.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { DbHeadLayer, Graph, Layer } from '../../src/graph/layers.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
+import type { DbHeadOperation } from '../../src/graph/operations/db-head.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
+import { readRecipe } from '../../src/input/recipe.ts';
+import type { InputRecipe } from '../../src/input/types.ts';
+import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 
 /** One operation on named tensors. `weight` and `bias` name parameters. */
@@ -33,7 +35,7 @@ export type Step =
   /** Along the channels. */
   | { op: 'concat'; inputs: readonly string[]; output: string }
   | { op: 'sigmoid'; input: string; output: string }
-  /** 1 / (1 + exp(-k (P - T))), paper eq. 1. */
+  /** 1 / (1 + exp(-k (P - T))), paper eq. 2. */
   | { op: 'binarize'; probability: string; threshold: string; output: string; k: number };
 
 /** `[out, in, kernel, kernel]` of a convolution, `[in, out, 2, 2]` of a transposed one, `[out]` of a bias. */
@@ -57,20 +59,21 @@ export interface Network {
  */
 export function readNetwork(bytes: Uint8Array): { network: Network; recipe: InputRecipe } {
   const file = parseSafetensors(bytes);
-  const checkpoint = readCheckpoint(file);
-  if (!checkpoint.hasThresholdHead) {
+  const recipe = readRecipe(file.metadata);
+  const { graph } = readCheckpoint(file, { k: recipe.k });
+  if (graph.outputs.length < 3) {
     throw new Error('the comparison needs P, T and B: expected weights with both heads, found P alone');
   }
-  const recipe = readRecipe(file.metadata);
-  const graph = foldBatchNorm(checkpoint.entries({ thresholdHead: true }), checkpoint.source, recipe.k);
-  return { network: lowerGraph(graph), recipe: recipe.input };
+  return { network: lowerGraph(foldBatchNorm(graph)), recipe: recipe.input };
 }
 
-/** Splits the unfused graph into primitive steps. @throws Error for layers that fusions have made. */
-export function lowerGraph(graph: Graph): Network {
+/**
+ * Splits the unfused graph, batch norms folded, into primitive steps.
+ * @throws Error for operations that fusions have made, or that the peers' formats are not written for here.
+ */
+export function lowerGraph({ input, outputs, operations, parameters: valuesOf }: Graph): Network {
   const steps: Step[] = [];
   const parameters = new Map<string, Parameter>();
-  const channels = new Map([[graph.input, 3]]);
   const parameter = (name: string, shape: readonly number[], data: ArrayLike<number>): string => {
     parameters.set(name, { shape, data: Float32Array.from(data) });
     return name;
@@ -82,98 +85,99 @@ export function lowerGraph(graph: Graph): Network {
     return output;
   };
 
-  const lowerConv = (layer: Layer & { op: 'conv2d' }) => {
-    const [source] = layer.sources;
-    const [residual] = layer.residuals;
-    const fused =
-      layer.sources.length !== 1 ||
-      layer.residuals.length > 1 ||
-      layer.upsampledBy !== undefined ||
-      (residual !== undefined && residual.kind !== 'same');
-    if (fused) throw new Error(`the peers take the unfused graph, found a fused layer '${layer.name}'`);
-    const { weights, bias } = layer.parameters();
-    const inChannels = channels.get(source.tensor)!;
-    const shape = [layer.outChannels, inChannels, source.kernel, source.kernel];
-    const output = residual ? `${layer.output}.sum` : layer.output;
+  const lowerConv = (operation: Conv2dOperation) => {
+    const { name, outChannels, bias, activation } = operation;
+    const [{ tensor, weight, inChannels, kernel, stride, padding }] = operation.sources;
+    const [residual] = operation.residuals;
+    const isPlain =
+      operation.sources.length === 1 &&
+      operation.residuals.length <= 1 &&
+      (residual === undefined || residual.kind === 'same') &&
+      (activation === 'none' || activation === 'relu') &&
+      Object.values(padding).every((side) => side === padding.top);
+    if (!isPlain) throw unfit(name);
+    const output = residual ? `${operation.output}.sum` : operation.output;
+    const relu = activation === 'relu';
     steps.push({
       op: 'conv',
-      input: source.tensor,
+      input: tensor,
       output,
-      weight: parameter(`${layer.name}.weight`, shape, weights[0]),
-      bias: bias && parameter(`${layer.name}.bias`, [layer.outChannels], bias),
-      kernel: source.kernel,
-      stride: source.stride,
-      padding: source.padding,
-      relu: layer.relu && !residual,
+      weight: parameter(`${name}.weight`, [outChannels, inChannels, kernel, kernel], valuesOf(weight)),
+      bias: bias && parameter(`${name}.bias`, [outChannels], valuesOf(bias)),
+      kernel,
+      stride,
+      padding: padding.top,
+      relu: relu && !residual,
     });
     if (residual) {
-      steps.push({ op: 'add', inputs: [output, residual.tensor], output: layer.output, relu: layer.relu });
+      steps.push({ op: 'add', inputs: [output, residual.tensor], output: operation.output, relu });
     }
-    channels.set(layer.output, layer.outChannels);
   };
 
-  const lowerHead = (layer: DbHeadLayer) => {
-    const { channels: hidden } = layer;
-    for (const [i, { up1, bias1, up2, bias2 }] of layer.parameters().entries()) {
-      const name = layer.outputs[i];
+  const lowerHead = ({ name: head, outputs, mask, features, heads, channels, k }: DbHeadOperation) => {
+    if (features.length !== heads.length || mask !== undefined) throw unfit(head);
+    for (const [i, { up1, up2 }] of heads.entries()) {
+      const name = outputs[i];
       const up = (
         index: number,
         input: string,
         outChannels: number,
-        w: ArrayLike<number>,
-        b: ArrayLike<number>,
+        { weight, bias }: { weight: string; bias?: string },
       ) =>
         steps.push({
           op: 'convTranspose',
           input,
           output: `${name}.up${index}`,
-          weight: parameter(`${name}.up${index}.weight`, [hidden, outChannels, 2, 2], w),
-          bias: parameter(`${name}.up${index}.bias`, [outChannels], b),
+          weight: parameter(`${name}.up${index}.weight`, [channels, outChannels, 2, 2], valuesOf(weight)),
+          bias: parameter(
+            `${name}.up${index}.bias`,
+            [outChannels],
+            bias ? valuesOf(bias) : new Float32Array(outChannels),
+          ),
           relu: index === 1,
         });
-      up(1, layer.features[i], hidden, up1, bias1);
-      up(2, `${name}.up1`, 1, up2, bias2);
+      up(1, features[i], channels, up1);
+      up(2, `${name}.up1`, 1, up2);
       steps.push({ op: 'sigmoid', input: `${name}.up2`, output: name });
     }
-    const [probability, threshold, output] = layer.outputs;
-    if (output) steps.push({ op: 'binarize', probability, threshold, output, k: layer.k });
+    const [probability, threshold, output] = outputs;
+    if (output) steps.push({ op: 'binarize', probability, threshold, output, k });
   };
 
-  for (const layer of graph.layers) {
-    switch (layer.op) {
+  for (const operation of operations) {
+    switch (operation.op) {
       case 'conv2d':
-        lowerConv(layer);
+        lowerConv(operation);
         break;
       case 'maxPool':
-        steps.push({ op: 'maxPool', input: layer.input, output: layer.output });
-        channels.set(layer.output, channels.get(layer.input)!);
+        steps.push({ op: 'maxPool', input: operation.input, output: operation.output });
         break;
       case 'upsampleAdd':
         steps.push({
           op: 'add',
-          inputs: [layer.lateral, upsampled(layer.top, 2, layer.output)],
-          output: layer.output,
+          inputs: [operation.lateral, upsampled(operation.top, 2, operation.output)],
+          output: operation.output,
           relu: false,
         });
-        channels.set(layer.output, channels.get(layer.lateral)!);
         break;
       case 'upsampleConcat':
         steps.push({
           op: 'concat',
-          inputs: layer.inputs.map((input, i) => upsampled(input, layer.scales[i], layer.output)),
-          output: layer.output,
+          inputs: operation.inputs.map((input, i) => upsampled(input, operation.scales[i], operation.output)),
+          output: operation.output,
         });
-        channels.set(
-          layer.output,
-          layer.inputs.reduce((sum, input) => sum + channels.get(input)!, 0),
-        );
         break;
       case 'dbHead':
-        lowerHead(layer);
+        lowerHead(operation);
         break;
       default:
-        throw new Error(`the peers take the unfused graph, found a layer of kind '${layer.op}'`);
+        throw unfit(operation.name);
     }
   }
-  return { input: graph.input, outputs: graph.outputs, steps, parameters };
+  return { input, outputs, steps, parameters };
 }
+
+const unfit = (name: string) =>
+  new Error(
+    `the peers take the unfused graph of a ResNet, found operation '${name}', which was fused or is of another network`,
+  );

@@ -1,10 +1,10 @@
 /**
- * @file Liveness: which tensors can share a buffer. A tensor lives from the layer that writes it to the last that
+ * @file Liveness: which tensors can share a buffer. A tensor lives from the operation that writes it to the last that
  * reads it; two tensors share a buffer if their lives do not touch. WebGPU forbids reading and writing one buffer
  * in one dispatch even on disjoint ranges, so a buffer holds one tensor at a time.
  */
 
-import { type Graph, layerInputs, layerOutputs } from './layers.ts';
+import { inputsOf, type Network, outputsOf } from './graph.ts';
 
 export interface BufferAssignment {
   /** Bytes of each buffer. */
@@ -18,17 +18,16 @@ export interface BufferAssignment {
  * The input lives from the start, outputs to the end, and so do those that are `kept` to be looked at.
  */
 export function assignBuffers(
-  graph: Graph,
+  { input, operations, outputs }: Network,
   bytesOf: (tensor: string) => number,
   kept: readonly string[] = [],
 ): BufferAssignment {
-  const lives = new Map<string, Life>([[graph.input, { from: -1, to: -1 }]]);
-  graph.layers.forEach((layer, index) => {
-    for (const tensor of layerOutputs(layer)) lives.set(tensor, { from: index, to: index });
-    for (const tensor of layerInputs(layer)) lives.get(tensor)!.to = index;
+  const lives = new Map<string, Life>([[input, { from: -1, to: -1 }]]);
+  operations.forEach((operation, index) => {
+    for (const tensor of outputsOf(operation)) lives.set(tensor, { from: index, to: index });
+    for (const tensor of inputsOf(operation)) lives.get(tensor)!.to = index;
   });
-  for (const tensor of [...graph.outputs, ...kept]) lives.get(tensor)!.to = graph.layers.length;
-
+  for (const tensor of [...outputs, ...kept]) lives.get(tensor)!.to = operations.length;
   return packLives(lives, bytesOf);
 }
 

@@ -3,55 +3,19 @@
  * Still plain data; the runtime turns a plan into pipelines, buffers and bind groups.
  */
 
-import { conv2d } from '../kernels/conv2d.ts';
-import type { Conv2d, Residual } from '../kernels/conv2d-shape.ts';
-import { packConvWeights } from '../kernels/conv2d-weights.ts';
-import { dbHead, packDbHead } from '../kernels/db-head.ts';
-import type { Kernel } from '../kernels/kernel.ts';
-import { maxPool } from '../kernels/max-pool.ts';
 import { type Preprocess, preprocess } from '../kernels/preprocess.ts';
-import { stemPool } from '../kernels/stem-pool.ts';
-import type { Tile } from '../kernels/tile.ts';
-import { upsampleAdd } from '../kernels/upsample-add.ts';
-import { upsampleConcat } from '../kernels/upsample-concat.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
-import type { WinogradSize } from '../kernels/winograd.ts';
-import { winogradInput } from '../kernels/winograd-input.ts';
-import { winogradOutput } from '../kernels/winograd-output.ts';
 import { assignBuffers } from './assign-buffers.ts';
-import { elementCount, inferShapes, type TensorShape } from './infer-shapes.ts';
+import { type Graph, kindOf } from './graph.ts';
+import { inferShapes, type Size } from './infer-shapes.ts';
 import {
-  type ConvLayer,
-  type DbHeadLayer,
-  type Graph,
-  type Layer,
-  layerOutputs,
-  type StemPoolLayer,
-  type WinogradOutputLayer,
-} from './layers.ts';
-
-/**
- * What a binding of a kernel holds.
- * `tensor`: an activation in one of the plan's buffers; `constant`: weights, the same for all sizes;
- * `external`: what the caller provides for each run.
- */
-export type Resource =
-  | { kind: 'tensor'; name: string }
-  | { kind: 'constant'; name: string }
-  | { kind: 'external'; name: string };
-
-export interface PlanStep {
-  kernel: Kernel;
-  /** One per binding of the kernel but the last, its shape. */
-  resources: readonly Resource[];
-}
-
-export interface Constant {
-  /** Type in which it is stored on the device. */
-  precision: Precision;
-  /** Computes the values; called once per device. */
-  data: () => Float32Array<ArrayBuffer>;
-}
+  type Constant,
+  elementCount,
+  type KernelChoice,
+  type PlanStep,
+  type TensorShape,
+  tensors,
+} from './operation.ts';
 
 export interface Plan {
   steps: readonly PlanStep[];
@@ -67,25 +31,22 @@ export interface GraphPlan extends Plan {
   tensors: ReadonlyMap<string, { buffer: number; bytes: number; shape: TensorShape }>;
 }
 
-/** How kernels are chosen. */
-export interface KernelChoice {
-  precision: Precision;
-  /** The tile for a convolution. */
-  tile: (conv: Conv2d) => Tile;
-  /** Winograd's size for a 3x3 convolution of stride 1, or undefined for the plain form. */
-  winograd: (conv: Conv2d) => WinogradSize | undefined;
-  /** Feature pixels per thread of the DB head. */
-  headPixels: number;
-}
-
-/** What of it a plan needs: where Winograd's filtering is used stands in the graph. */
-export type PlanChoice = Omit<KernelChoice, 'winograd'>;
-
 /** The image side of a plan: where pixels come from and how they are normalised. */
 export type PlanInput = Pick<Preprocess, 'source' | 'channelOrder' | 'mean' | 'std'>;
 
 /** Names of the external resources of the first step; see `preprocess`. */
 export const externals = { source: 'source', resize: 'resize' } as const;
+
+/** What the kernels of a graph need of its parameters, by name. */
+export const constantsOf = (
+  { operations, parameters }: Graph,
+  precision: Precision,
+): ReadonlyMap<string, Constant> =>
+  new Map(
+    operations
+      .flatMap((operation) => kindOf(operation).constants?.(operation, parameters, precision) ?? [])
+      .map((constant) => [constant.name, constant]),
+  );
 
 /**
  * The plan of `graph` at `size` (multiples of 32), from the image's pixels to the maps.
@@ -94,35 +55,35 @@ export const externals = { source: 'source', resize: 'resize' } as const;
  */
 export function plan(
   graph: Graph,
-  size: { width: number; height: number },
+  size: Size,
   input: PlanInput,
-  choice: PlanChoice,
+  choice: KernelChoice,
   { keep = [] }: { keep?: 'all' | readonly string[] } = {},
 ): GraphPlan {
   const shapes = inferShapes(graph, size);
+  const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
+  const bytesOf = (tensor: string): number => {
+    const shape = shapeOf(tensor);
+    return elementCount(shape) * (shape.storage ? 4 : elementBytes(choice.precision));
+  };
   const kept = keep === 'all' ? [...shapes.keys()] : keep;
   const unknown = kept.find((tensor) => !shapes.has(tensor));
   if (unknown !== undefined) {
     throw new Error(`the graph has no tensor '${unknown}', only ${[...shapes.keys()].join(', ')}`);
   }
-  const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
-  const bytesOf = (tensor: string): number =>
-    // Maps are always f32 (B depends on small differences of P and T), the mask is u32.
-    elementCount(shapeOf(tensor)) * (graph.outputs.includes(tensor) ? 4 : elementBytes(choice.precision));
   const { sizes, bufferOf } = assignBuffers(graph, bytesOf, kept);
-  const constants = new Map<string, Constant>();
   const first: PlanStep = {
     kernel: preprocess({ label: 'preprocess', ...size, ...input }, choice),
     resources: [
       { kind: 'external', name: externals.source },
       { kind: 'external', name: externals.resize },
-      { kind: 'tensor', name: graph.input },
+      ...tensors(graph.input),
     ],
   };
-  const steps = graph.layers.map((layer) => lower(layer, shapeOf, choice, constants));
+  const steps = graph.operations.flatMap((operation) => kindOf(operation).lower(operation, shapeOf, choice));
   return {
     steps: [first, ...steps],
-    constants,
+    constants: constantsOf(graph, choice.precision),
     bufferSizes: sizes,
     tensors: new Map(
       [...shapes].map(([name, shape]) => [
@@ -130,196 +91,5 @@ export function plan(
         { buffer: bufferOf.get(name)!, bytes: bytesOf(name), shape },
       ]),
     ),
-  };
-}
-
-function lower(
-  layer: Layer,
-  shapeOf: (tensor: string) => TensorShape,
-  choice: PlanChoice,
-  constants: Map<string, Constant>,
-): PlanStep {
-  const tensors = (...names: string[]): Resource[] => names.map((name) => ({ kind: 'tensor', name }));
-  switch (layer.op) {
-    case 'conv2d':
-      return lowerConv(layer, shapeOf, choice, constants);
-    case 'maxPool':
-      return {
-        kernel: maxPool({ label: layer.name, ...shapeOf(layer.input) }, choice),
-        resources: tensors(layer.input, layer.output),
-      };
-    case 'stemPool':
-      return lowerStem(layer, shapeOf, choice, constants);
-    case 'winogradInput':
-      return {
-        kernel: winogradInput({ label: layer.name, ...shapeOf(layer.input), size: layer.size }, choice),
-        resources: tensors(layer.input, layer.output),
-      };
-    case 'winogradOutput':
-      return lowerWinogradOutput(layer, shapeOf, choice, constants);
-    case 'upsampleAdd':
-      return {
-        kernel: upsampleAdd({ label: layer.name, ...shapeOf(layer.output) }, choice),
-        resources: tensors(layer.lateral, layer.top, layer.output),
-      };
-    case 'upsampleConcat': {
-      const { height, width } = shapeOf(layer.output);
-      const { channels } = shapeOf(layer.inputs[0]);
-      return {
-        kernel: upsampleConcat({ label: layer.name, height, width, channels, scales: layer.scales }, choice),
-        resources: tensors(...layer.inputs, layer.output),
-      };
-    }
-    case 'dbHead':
-      return lowerHead(layer, shapeOf, choice, constants);
-  }
-}
-
-/** What the epilogue adds, with its scale. */
-function residualShapes(
-  { residuals, output }: Pick<ConvLayer, 'residuals' | 'output'>,
-  shapeOf: (tensor: string) => TensorShape,
-): Residual[] {
-  return residuals.map(({ tensor, kind }) =>
-    kind === 'same' ? { kind } : { kind, scale: shapeOf(output).width / shapeOf(tensor).width },
-  );
-}
-
-/** The shape of a convolution layer, as the kernel wants it. */
-export function convShape(layer: ConvLayer, shapeOf: (tensor: string) => TensorShape): Conv2d {
-  const { height, width } = shapeOf(layer.output);
-  return {
-    label: layer.name,
-    sources: layer.sources.map(({ tensor, ...window }) => {
-      const shape = shapeOf(tensor);
-      // Only the image has fewer than 4 meaningful channels.
-      const usedChannels = shape.channels === 4 ? 3 : shape.channels;
-      return { height: shape.height, width: shape.width, channels: shape.channels, usedChannels, ...window };
-    }),
-    outHeight: height,
-    outWidth: width,
-    outChannels: layer.outChannels,
-    bias: layer.bias,
-    residuals: residualShapes(layer, shapeOf),
-    relu: layer.relu,
-    upsampledBy: layer.upsampledBy,
-    planes: layer.planes,
-  };
-}
-
-/** Names the constants of a convolution and says how they are made: weights, then the bias if there is one. */
-function convConstants(
-  { name, parameters }: Pick<ConvLayer, 'name' | 'parameters'>,
-  conv: Conv2d,
-  { precision }: PlanChoice,
-  constants: Map<string, Constant>,
-): Resource[] {
-  constants.set(`${name}.weights`, { precision, data: () => packConvWeights(conv, parameters().weights) });
-  const weights: Resource = { kind: 'constant', name: `${name}.weights` };
-  return conv.bias ? [weights, biasConstant({ name, parameters }, constants)] : [weights];
-}
-
-/** Names the bias of a convolution and says how it is made. */
-function biasConstant(
-  { name, parameters }: Pick<ConvLayer, 'name' | 'parameters'>,
-  constants: Map<string, Constant>,
-): Resource {
-  constants.set(`${name}.bias`, { precision: 'f32', data: () => Float32Array.from(parameters().bias!) });
-  return { kind: 'constant', name: `${name}.bias` };
-}
-
-function lowerWinogradOutput(
-  layer: WinogradOutputLayer,
-  shapeOf: (tensor: string) => TensorShape,
-  choice: PlanChoice,
-  constants: Map<string, Constant>,
-): PlanStep {
-  const { height, width } = shapeOf(layer.output);
-  const { name, size, outChannels, bias, relu } = layer;
-  const residuals = residualShapes(layer, shapeOf);
-  const form = { label: name, outHeight: height, outWidth: width, outChannels, bias, residuals, relu, size };
-  return {
-    kernel: winogradOutput(form, choice),
-    resources: [
-      { kind: 'tensor', name: layer.input },
-      ...(bias ? [biasConstant(layer, constants)] : []),
-      ...layer.residuals.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
-      { kind: 'tensor', name: layer.output },
-    ],
-  };
-}
-
-function lowerStem(
-  layer: StemPoolLayer,
-  shapeOf: (tensor: string) => TensorShape,
-  choice: PlanChoice,
-  constants: Map<string, Constant>,
-): PlanStep {
-  const { height, width, channels } = shapeOf(layer.input);
-  const conv: Conv2d = {
-    label: layer.name,
-    sources: [{ height, width, channels, usedChannels: 3, kernel: 7, stride: 2, padding: 3 }],
-    outHeight: height / 2,
-    outWidth: width / 2,
-    outChannels: layer.outChannels,
-    bias: true,
-    residuals: [],
-    relu: true,
-  };
-  return {
-    kernel: stemPool({ label: layer.name, height, width, outChannels: layer.outChannels }, choice),
-    resources: [
-      { kind: 'tensor', name: layer.input },
-      ...convConstants(layer, conv, choice, constants),
-      { kind: 'tensor', name: layer.output },
-    ],
-  };
-}
-
-function lowerConv(
-  layer: ConvLayer,
-  shapeOf: (tensor: string) => TensorShape,
-  choice: PlanChoice,
-  constants: Map<string, Constant>,
-): PlanStep {
-  const conv = convShape(layer, shapeOf);
-  return {
-    kernel: conv2d(conv, { tile: choice.tile(conv), precision: choice.precision }),
-    resources: [
-      ...layer.sources.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
-      ...convConstants(layer, conv, choice, constants),
-      ...layer.residuals.map(({ tensor }): Resource => ({ kind: 'tensor', name: tensor })),
-      { kind: 'tensor', name: layer.output },
-    ],
-  };
-}
-
-function lowerHead(
-  layer: DbHeadLayer,
-  shapeOf: (tensor: string) => TensorShape,
-  choice: PlanChoice,
-  constants: Map<string, Constant>,
-): PlanStep {
-  const { height, width } = shapeOf(layer.features[0]);
-  const outputs = layer.outputs.length === 1 ? 'P' : 'PTB';
-  const heads = outputs === 'P' ? 1 : 2;
-  const merged = heads === 2 && layer.features.length === 1;
-  const mask = layer.mask !== undefined;
-  const weights = `${layer.name}.${outputs}.weights`;
-  const bias = `${layer.name}.${outputs}.bias`;
-  const packed = () => packDbHead(layer.parameters(), layer.channels);
-  constants.set(weights, { precision: choice.precision, data: () => packed().weights });
-  constants.set(bias, { precision: 'f32', data: () => packed().bias });
-  return {
-    kernel: dbHead(
-      { label: layer.name, height, width, channels: layer.channels, outputs, merged, mask, k: layer.k },
-      { precision: choice.precision, pixels: choice.headPixels },
-    ),
-    resources: [
-      ...layer.features.map((name): Resource => ({ kind: 'tensor', name })),
-      { kind: 'constant', name: weights },
-      { kind: 'constant', name: bias },
-      ...layerOutputs(layer).map((name): Resource => ({ kind: 'tensor', name })),
-    ],
   };
 }

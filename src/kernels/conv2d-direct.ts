@@ -5,13 +5,18 @@
  * numbered over pixels and channels together, so that small maps leave none idle.
  */
 
-import { type Conv2d, multiplyAdd, place, walk } from './conv2d-shape.ts';
+import { vectorsOf } from './kernel.ts';
 import type { DirectTile } from './tile.ts';
-import { type Precision, unroll, wgsl } from './wgsl.ts';
+import { type LoopSource, multiplyAdd, place, storeCall, type TileLoop } from './tile-loop.ts';
+import { type Precision, wgsl } from './wgsl.ts';
 
-export function directCode(conv: Conv2d, tile: DirectTile, precision: Precision): string {
+export function directCode(loop: TileLoop, tile: DirectTile, precision: Precision): string {
+  const { planes, sources, outChannels, bias, residuals } = loop;
   const vectors = tile.channels / 4;
-  const partial = conv.outChannels % tile.channels !== 0;
+  const sums = tile.pixels * vectors;
+  const partial = vectorsOf(outChannels) % vectors !== 0;
+  const exists = (pixel: string, vector: string) =>
+    partial ? `${pixel} < pixels && ${vector} < shape.out_vectors` : `${pixel} < pixels`;
   return wgsl`
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -20,98 +25,104 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let tiles = (pixels + ${tile.pixels - 1}u) / ${tile.pixels}u;
   let first = (item % tiles) * ${tile.pixels}u;
   let channel = (item / tiles) * ${vectors}u;
-  let plane = id.z;
+  #if ${planes !== undefined}
+  let ${planes?.name ?? ''} = id.z;
+  #endif
   if (channel >= shape.out_vectors) { return; }
-  ${unroll(
-    tile.pixels,
-    (p) => `let pixel${p} = min(first + ${p}u, pixels - 1u);
-  let y${p} = pixel${p} / shape.out_width;
-  let x${p} = pixel${p} % shape.out_width;
-  ${unroll(vectors, (v) => `var sum${p}_${v} = vec4<f32>();`)}`,
-  )}
-  ${unroll(conv.sources.length, (s) => sourceLoop(conv, s, tile, precision))}
-  #if ${conv.bias || conv.residuals.length > 0}
+  #for p in 0..${tile.pixels}
+  let pixel{p} = min(first + {p}u, pixels - 1u);
+  let y{p} = pixel{p} / shape.out_width;
+  let x{p} = pixel{p} % shape.out_width;
+  #for v in 0..${vectors}
+  var sum{p}_{v} = vec4<f32>();
+  #end
+  #end
+
+  ${sources.map((source, s) => sourceLoop(source, s, loop, tile, precision)).join('')}
+
+  #if ${bias || residuals.length > 0}
   // A loop, since the epilogue is long and would be compiled as often as there are sums.
-  var sums = array<vec4<f32>, ${tile.pixels * vectors}>(${Array.from(
-    { length: tile.pixels * vectors },
-    (_, i) => `sum${Math.floor(i / vectors)}_${i % vectors}`,
-  ).join(', ')});
-  for (var i = 0u; i < ${tile.pixels * vectors}u; i++) {
+  var sums = array<vec4<f32>, ${sums}>(
+    #for p in 0..${tile.pixels}
+    #for v in 0..${vectors}
+    sum{p}_{v},
+    #end
+    #end
+  );
+  for (var i = 0u; i < ${sums}u; i++) {
     let pixel = first + i / ${vectors}u;
     let vector = channel + i % ${vectors}u;
-    if (pixel < pixels${partial ? ' && vector < shape.out_vectors' : ''}) { store(pixel, vector, plane, sums[i]); }
+    if (${exists('pixel', 'vector')}) { ${storeCall(planes, 'pixel', 'vector', 'sums[i]')} }
   }
   #else
-  ${unroll(tile.pixels, (p) =>
-    unroll(
-      vectors,
-      (v) =>
-        `if (first + ${p}u < pixels${partial ? ` && channel + ${v}u < shape.out_vectors` : ''}) { store(pixel${p}, channel + ${v}u, plane, sum${p}_${v}); }`,
-    ),
-  )}
+  #for p in 0..${tile.pixels}
+  #for v in 0..${vectors}
+  if (${exists('first + {p}u', 'channel + {v}u')}) { ${storeCall(planes, 'pixel{p}', 'channel + {v}u', 'sum{p}_{v}')} }
+  #end
+  #end
   #endif
 }
 `;
 }
 
-function sourceLoop(conv: Conv2d, index: number, tile: DirectTile, precision: Precision): string {
-  const source = conv.sources[index];
-  const { channels, usedChannels = 4, stride } = source;
-  const { prologue, kernelHeight, kernelWidth, paddingY, paddingX, weightStart, sourceStart } = walk(
-    conv,
-    index,
-  );
+/** Adds what one source contributes to the sums. */
+function sourceLoop(
+  source: LoopSource,
+  index: number,
+  { planes }: TileLoop,
+  tile: DirectTile,
+  precision: Precision,
+): string {
+  const { channels, stride, fractionalStride = 1, prologue = '' } = source;
+  const { kernelHeight, kernelWidth, top, left, weightStart, planar } = source;
+  const planeStart = planar ? `${planes?.name} * height * width * vectors + ` : '';
   const vectors = tile.channels / 4;
-  const used = Math.min(usedChannels, 4);
+  const used = Math.min(channels, 4);
+  const row = place(fractionalStride, 'row{p}', 'height');
+  const column = place(fractionalStride, 'column{p}', 'width');
   // The image is one vector deep: known, the innermost loop is gone.
-  const single = channels === 4;
+  const depth = channels <= 4 ? '1u' : 'vectors';
   return wgsl`
   {
-  ${prologue}
-  // Uniforms are read once: some compilers load them again wherever they stand.
-  let height = shape.height${index};
-  let width = shape.width${index};
-  let vectors = shape.vectors${index};
-  let row_1 = shape.out_vectors;
-  let row_2 = 2u * row_1;
-  let row_3 = 3u * row_1;
-  // The weights of one tap follow those of the one before.
-  var weight = ${weightStart} + channel;
-  for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
-    // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
-    ${unroll(tile.pixels, (p) => `let row${p} = y${p} * ${stride}u + tap_y - ${paddingY};`)}
-    for (var tap_x = 0u; tap_x < ${kernelWidth}; tap_x++) {
-    ${unroll(tile.pixels, (p) => {
-      const row = place(source, `row${p}`, 'height');
-      const column = place(source, `column${p}`, 'width');
-      return `let column${p} = x${p} * ${stride}u + tap_x - ${paddingX};
-    let inside${p} = ${row.inside} & ${column.inside};
-    let base${p} = select(0u, ${sourceStart}(${row.index} * width + ${column.index}) * vectors, inside${p});`;
-    })}
-    for (var c = 0u; c < ${single ? '1u' : 'vectors'}; c++) {
-      ${unroll(tile.pixels, (p) => `let value${p} = select(vec4<${precision}>(), source${index}[base${p} + c], inside${p});`)}
-      ${unroll(
-        vectors,
-        (v) =>
-          `let w${v}_0 = weights[weight + ${v}u]; ${[1, 2, 3]
-            .slice(0, used - 1)
-            .map((k) => `let w${v}_${k} = weights[weight + row_${k} + ${v}u];`)
-            .join(' ')}`,
-      )}
-      ${unroll(tile.pixels, (p) =>
-        unroll(vectors, (v) =>
-          multiplyAdd(
-            `sum${p}_${v}`,
-            `value${p}`,
-            [0, 1, 2, 3].map((k) => `w${v}_${k}`),
-            used,
-            precision,
-          ),
-        ),
-      )}
-      weight += 4u * row_1;
+    ${prologue}
+    // Uniforms are read once: some compilers load them again wherever they stand.
+    let height = shape.height${index};
+    let width = shape.width${index};
+    let vectors = shape.vectors${index};
+    let row_1 = shape.out_vectors;
+    let row_2 = 2u * row_1;
+    let row_3 = 3u * row_1;
+    // The weights of one tap follow those of the one before.
+    var weight = ${weightStart} + channel;
+    for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
+      // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
+      #for p in 0..${tile.pixels}
+      let row{p} = y{p} * ${stride}u + tap_y - ${top};
+      #end
+      for (var tap_x = 0u; tap_x < ${kernelWidth}; tap_x++) {
+        #for p in 0..${tile.pixels}
+        let column{p} = x{p} * ${stride}u + tap_x - ${left};
+        let inside{p} = ${row.inside} & ${column.inside};
+        let base{p} = select(0u, ${planeStart}(${row.index} * width + ${column.index}) * vectors, inside{p});
+        #end
+        for (var c = 0u; c < ${depth}; c++) {
+          #for p in 0..${tile.pixels}
+          let value{p} = select(vec4<${precision}>(), source${index}[base{p} + c], inside{p});
+          #end
+          #for v in 0..${vectors}
+          let w{v}_0 = weights[weight + {v}u];
+          #for k in 1..${used}
+          let w{v}_{k} = weights[weight + row_{k} + {v}u];
+          #end
+          #end
+          #for p in 0..${tile.pixels}
+          #for v in 0..${vectors}
+          ${multiplyAdd('sum{p}_{v}', 'value{p}', 'w{v}', precision, used)}
+          #end
+          #end
+          weight += 4u * row_1;
+        }
+      }
     }
-    }
-  }
   }`;
 }

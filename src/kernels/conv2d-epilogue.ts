@@ -1,30 +1,52 @@
-/** @file What follows the sums of a convolution: bias, residuals, ReLU and the write. Shared with Winograd's output. */
+/** @file What follows the sums of a convolution: bias, residuals, activation and the write. */
 
-import { type Conv2d, type Residual, upsampleClasses } from './conv2d-shape.ts';
-import type { TypedBinding } from './kernel.ts';
-import { elementBytes, type Precision, unroll, wgsl } from './wgsl.ts';
+import { type Activation, activations } from './activation.ts';
+import { type TypedBinding, vectorsOf } from './kernel.ts';
+import { upsampleClasses } from './upsample-classes.ts';
+import { elementBytes, type Precision, wgsl } from './wgsl.ts';
 
-export type Epilogue = Pick<
-  Conv2d,
-  'outHeight' | 'outWidth' | 'outChannels' | 'bias' | 'residuals' | 'relu' | 'batch'
->;
+/**
+ * What the epilogue adds to the sums.
+ * - `same`: a tensor of the output's shape.
+ * - `upsampled`: a tensor `scale` times smaller, nearest-upsampled.
+ * - `classes`: the class images of `upsampledConv2d`, `scale` times smaller.
+ */
+export type Residual = { kind: 'same' } | { kind: 'upsampled' | 'classes'; scale: number };
+
+export interface Epilogue {
+  outHeight: number;
+  outWidth: number;
+  outChannels: number;
+  bias: boolean;
+  /** Added before the activation. */
+  residuals: readonly Residual[];
+  activation: Activation;
+}
+
+/** The planes of an output, one after the other, and what WGSL calls the number of one. */
+export interface Planes {
+  name: string;
+  count: number;
+}
 
 /** The bindings that the epilogue reads and writes: `bias` if any, `residual0`, ..., `output`. */
-export function epilogueBindings(conv: Epilogue, planes: number, precision: Precision): TypedBinding[] {
+export function epilogueBindings(
+  { outHeight, outWidth, outChannels, bias, residuals }: Epilogue,
+  precision: Precision,
+  planes = 1,
+): TypedBinding[] {
   const type = `vec4<${precision}>`;
-  const outputBytes = conv.outHeight * conv.outWidth * conv.outChannels * elementBytes(precision);
-  const bias: TypedBinding = { name: 'bias', access: 'read', bytes: conv.outChannels * 4, type: 'vec4<f32>' };
+  const vectors = vectorsOf(outChannels);
+  const bytes = planes * outHeight * outWidth * vectors * 4 * elementBytes(precision);
   return [
-    ...(conv.bias ? [bias] : []),
-    ...conv.residuals.map((residual, i): TypedBinding => {
-      return {
-        name: `residual${i}`,
-        access: 'read',
-        bytes: residualBytes(residual, outputBytes * (conv.batch ?? 1)),
-        type,
-      };
-    }),
-    { name: 'output', access: 'read_write', bytes: outputBytes * planes, type },
+    ...(bias ? [{ name: 'bias', access: 'read' as const, bytes: vectors * 16, type: 'vec4<f32>' }] : []),
+    ...residuals.map((residual, i) => ({
+      name: `residual${i}`,
+      access: 'read' as const,
+      bytes: residualBytes(residual, bytes),
+      type,
+    })),
+    { name: 'output', access: 'read_write', bytes, type },
   ];
 }
 
@@ -34,33 +56,37 @@ function residualBytes(residual: Residual, outputBytes: number): number {
   return (outputBytes / residual.scale ** 2) * classes;
 }
 
-/** `store(pixel, channel, sum)`: the epilogue; `channel` counts vec4s, `plane` is the class image. */
-export function storeCode(conv: Epilogue, precision: Precision): string {
-  const scaled = conv.residuals.some((residual) => residual.kind !== 'same');
-  return wgsl`
-fn store(pixel: u32, channel: u32, plane: u32, sum: vec4<f32>) {
-  #if ${conv.batch !== undefined}
-  let at = (plane * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
-  #else
+/**
+ * `store(pixel, channel, sum)`: the epilogue; `channel` counts vec4s. Where there are planes, their number is a
+ * parameter before `sum`.
+ */
+export function storeCode(
+  { bias, residuals, activation }: Epilogue,
+  precision: Precision,
+  planes?: Planes,
+): string {
+  const { declarations, statement } = activations[activation];
+  const plane = planes?.name ?? '';
+  const scaled = residuals.some(({ kind }) => kind !== 'same');
+  return wgsl`${declarations}
+#if ${planes !== undefined}
+fn store(pixel: u32, channel: u32, ${plane}: u32, sum: vec4<f32>) {
+  let at = (${plane} * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
+#else
+fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   let at = pixel * shape.out_vectors + channel;
-  #endif
+#endif
   var value = sum;
-  #if ${conv.bias}
+  #if ${bias}
   value += bias[channel];
   #endif
   #if ${scaled}
   let y = pixel / shape.out_width;
   let x = pixel % shape.out_width;
   #endif
-  ${unroll(conv.residuals.length, (i) => `value += vec4<f32>(residual${i}[${residualIndex(conv.residuals[i])}]);`)}
-  #if ${conv.relu}
-  value = max(value, vec4<f32>());
-  #endif
-  #if ${conv.batch !== undefined}
+  ${residuals.map((residual, i) => `value += vec4<f32>(residual${i}[${residualIndex(residual)}]);`).join('\n')}
+  ${statement}
   output[at] = vec4<${precision}>(value);
-  #else
-  output[plane * shape.out_height * shape.out_width * shape.out_vectors + at] = vec4<${precision}>(value);
-  #endif
 }
 `;
 }
@@ -77,6 +103,6 @@ function residualIndex(residual: Residual): string {
     count === 2
       ? `(${axis} % 2u)`
       : `select(select(1u, 0u, ${axis} % ${scale}u == 0u), 2u, ${axis} % ${scale}u == ${scale - 1}u)`;
-  const plane = `(${classOf('y')} * ${count}u + ${classOf('x')})`;
-  return `(${plane} * (shape.out_height / ${scale}u) * ${width} + ${low}) * shape.out_vectors + channel`;
+  const classImage = `(${classOf('y')} * ${count}u + ${classOf('x')})`;
+  return `(${classImage} * (shape.out_height / ${scale}u) * ${width} + ${low}) * shape.out_vectors + channel`;
 }

@@ -1,76 +1,131 @@
 /**
- * @file Convolution as one implicit GEMM over any number of sources: M = output pixels, N = output channels,
- * K = the taps and channels of all sources, one after the other. Layout NHWC, batch 1, channels a multiple of 4.
- * The epilogue adds the bias and residuals and applies ReLU.
- *
- * Weights are one K x N row-major matrix; row order: source, kernel row, kernel column, input channel.
- * The main loops stand in `conv2d-direct.ts` and `conv2d-workgroup.ts`.
+ * @file Convolution over any number of sources, which are summed over, each with a window of its own. The epilogue adds
+ * the bias and residuals and applies the activation. Layout NHWC, channels in whole vec4s of which those that are left
+ * over are zero.
  */
 
-import { directCode } from './conv2d-direct.ts';
-import { epilogueBindings, storeCode } from './conv2d-epilogue.ts';
-import { type Conv2d, classCount, multiplyAdds, weightRows } from './conv2d-shape.ts';
-import { workgroupCode } from './conv2d-workgroup.ts';
-import { declare, type Kernel, type TypedBinding, traffic, workgroupGrid } from './kernel.ts';
-import { type Tile, tileName } from './tile.ts';
-import { elementBytes, header, type Precision } from './wgsl.ts';
+import type { Epilogue } from './conv2d-epilogue.ts';
+import { convKernel, type TileOptions } from './conv2d-kernel.ts';
+import { type Kernel, vectorsOf } from './kernel.ts';
+import type { Gemm, LoopSource } from './tile-loop.ts';
+
+/** One input tensor `[height, width, channels]` and the window that slides over it. */
+export interface ConvSource {
+  height: number;
+  width: number;
+  channels: number;
+  /** Side of the square window. */
+  kernel: number;
+  stride: number;
+  /** Zeros above and left of the source; how many follow below and right, the output's size says. */
+  padding: { top: number; left: number };
+  /**
+   * 2: the source is meant with a zero between its pixels: a transposed convolution, the gradient of one with this
+   * stride. Default: 1.
+   */
+  fractionalStride?: 1 | 2;
+}
+
+export interface Conv2d extends Epilogue {
+  label: string;
+  sources: readonly ConvSource[];
+  /** So many images, one after the other in sources, residuals (`same` only) and output (the N of NHWC). */
+  batch?: number;
+}
+
+/** The product that tiles of {@link conv2d} cut. */
+export const conv2dGemm = ({ sources, outHeight, outWidth, outChannels, batch = 1 }: Conv2d): Gemm => ({
+  pixels: outHeight * outWidth,
+  outChannels: 4 * vectorsOf(outChannels),
+  channels: sources.map(({ channels }) => 4 * vectorsOf(channels)),
+  planes: batch,
+});
+
+/** Multiply-adds of {@link conv2d}. */
+export const conv2dMultiplyAdds = ({
+  sources,
+  outHeight,
+  outWidth,
+  outChannels,
+  batch = 1,
+}: Conv2d): number =>
+  batch *
+  outHeight *
+  outWidth *
+  outChannels *
+  sources.reduce((sum, { kernel, channels }) => sum + kernel ** 2 * channels, 0);
 
 /**
- * A convolution kernel.
- * Bindings: `source0`, ..., `weights`, `bias` if any, `residual0`, ..., `output`; elements `vec4` of `precision`,
- * the bias always f32.
+ * A convolution. Bindings: `source0`, ..., `weights` ({@link packConvWeights}), `bias` if any ({@link packBias}),
+ * `residual0`, ..., `output`; elements `vec4` of `precision`, the bias always f32.
  */
-export function conv2d(conv: Conv2d, { tile, precision }: { tile: Tile; precision: Precision }): Kernel {
-  const element = elementBytes(precision);
-  const read = (name: string, bytes: number) => ({
-    name,
-    access: 'read' as const,
-    bytes,
-    type: `vec4<${precision}>`,
-  });
-  const shape = convShape(conv);
-  const typed: TypedBinding[] = [
-    ...conv.sources.map((s, i) =>
-      read(`source${i}`, (conv.planes ?? conv.batch ?? 1) * s.height * s.width * s.channels * element),
-    ),
-    read('weights', weightRows(conv) * conv.outChannels * element),
-    ...epilogueBindings(conv, classCount(conv), precision),
-  ];
-  const { bindings, declarations } = declare(typed, shape);
-  const body =
-    tile.kind === 'direct' ? directCode(conv, tile, precision) : workgroupCode(conv, tile, precision);
+export function conv2d(conv: Conv2d, options: TileOptions): Kernel {
+  const { sources, batch } = conv;
+  return convKernel(
+    {
+      ...conv,
+      sources: sources.map((source, index) =>
+        loopSource(source, sources.slice(0, index), batch !== undefined),
+      ),
+      planes: batch === undefined ? undefined : { name: 'image', count: batch },
+      weightRows: weightRows(conv),
+      multiplyAdds: conv2dMultiplyAdds(conv),
+    },
+    options,
+  );
+}
+
+/** A source whose weights follow those of the sources before it. */
+function loopSource(source: ConvSource, before: readonly ConvSource[], planar: boolean): LoopSource {
+  const { kernel, padding } = source;
   return {
-    label: `${conv.label} (${tileName(tile)})`,
-    code: `${header(precision)}${declarations}\n${storeCode(conv, precision)}${body}`,
-    bindings,
-    shape,
-    dispatch: [...tileGrid(conv, tile), classCount(conv)],
-    flops: 2 * multiplyAdds(conv),
-    bytes: traffic(typed),
+    ...source,
+    taps: `${kernel * kernel}u`,
+    kernelHeight: `${kernel}u`,
+    kernelWidth: `${kernel}u`,
+    top: `${padding.top}u`,
+    left: `${padding.left}u`,
+    weightStart:
+      before
+        .map(({ kernel }, i) => `${4 * kernel * kernel}u * shape.vectors${i} * shape.out_vectors`)
+        .join(' + ') || '0u',
+    planar,
   };
 }
 
-/** The sizes that the shader reads; channels as numbers of vec4s. */
-function convShape({ outHeight, outWidth, outChannels, sources }: Conv2d): Record<string, number> {
-  const shape: Record<string, number> = {
-    out_height: outHeight,
-    out_width: outWidth,
-    out_vectors: outChannels / 4,
-  };
-  for (const [i, { height, width, channels }] of sources.entries()) {
-    shape[`height${i}`] = height;
-    shape[`width${i}`] = width;
-    shape[`vectors${i}`] = channels / 4;
-  }
-  return shape;
+/** Rows of the weights' matrix: what one output sums over. */
+const weightRows = ({ sources }: Pick<Conv2d, 'sources'>): number =>
+  sources.reduce((sum, { kernel, channels }) => sum + kernel ** 2 * 4 * vectorsOf(channels), 0);
+
+/**
+ * Packs weights `[out, in, kernel, kernel]`, one array per source, into the matrix of {@link conv2d}: rows source,
+ * kernel row, kernel column, input channel, columns output channels, both padded with zeros to whole vec4s.
+ */
+export function packConvWeights(
+  conv: Pick<Conv2d, 'sources' | 'outChannels'>,
+  weights: readonly ArrayLike<number>[],
+): Float32Array<ArrayBuffer> {
+  const { sources, outChannels } = conv;
+  const columns = 4 * vectorsOf(outChannels);
+  const packed = new Float32Array(weightRows(conv) * columns);
+  let at = 0;
+  sources.forEach(({ kernel, channels }, index) => {
+    const area = kernel * kernel;
+    for (let tap = 0; tap < area; tap++) {
+      for (let channel = 0; channel < channels; channel++) {
+        for (let out = 0; out < outChannels; out++) {
+          packed[at + channel * columns + out] = weights[index][(out * channels + channel) * area + tap];
+        }
+      }
+      at += 4 * vectorsOf(channels) * columns;
+    }
+  });
+  return packed;
 }
 
-/** Workgroups in x and y. */
-function tileGrid({ outHeight, outWidth, outChannels }: Conv2d, tile: Tile): [number, number] {
-  const pixels = outHeight * outWidth;
-  if (tile.kind === 'direct') {
-    const threads = Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels);
-    return workgroupGrid(Math.ceil(threads / 64));
-  }
-  return [Math.ceil(pixels / tile.blockPixels), Math.ceil(outChannels / tile.blockChannels)];
+/** A bias as the kernels bind it: padded with zeros to whole vec4s. */
+export function packBias(bias: ArrayLike<number>): Float32Array<ArrayBuffer> {
+  const packed = new Float32Array(4 * vectorsOf(bias.length));
+  packed.set(bias);
+  return packed;
 }

@@ -2,12 +2,12 @@
  * @file The fused DB kernel: from the heads' quarter-resolution features to P, T and B in a single pass.
  * A 2x2 transposed convolution of stride 2 has no halo, so each quarter-resolution pixel becomes 4x4 outputs by
  * itself: 64 features -> ReLU(64 hidden) for each of 2x2 positions -> 2x2 logits each -> sigmoid, for both heads,
- * and then the differentiable binarization B = 1 / (1 + exp(-k (P - T))), paper eq. 1. Batch norm is folded in.
+ * and then the differentiable binarization B = 1 / (1 + exp(-k (P - T))), paper eq. 2. Batch norm is folded in.
  */
 
-import { multiplyAdd } from './conv2d-shape.ts';
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
-import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
+import { declare, f32, type Kernel, type TypedBinding, traffic, type UniformValues } from './kernel.ts';
+import { multiplyAdd } from './tile-loop.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface DbHead {
   label: string;
@@ -75,12 +75,17 @@ export function packDbHead(
   return { weights, bias };
 }
 
+/** The mask is 1 where the map `of` is above `threshold`: what the shape of {@link dbHead} says of it. */
+export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: number }): UniformValues => ({
+  mask_threshold: f32(threshold),
+  mask_of_binary: of === 'B' ? 1 : 0,
+});
+
 /**
  * The fused DB kernel.
  * Bindings: `features0` (P's, or both), `features1` (T's, where it has a tensor of its own), `weights`, `bias`
  * ({@link packDbHead}), then the maps `probability`, `threshold`, `binary`: f32, row-major `[4 height, 4 width]`, and
- * `mask`. The mask's threshold stands in the shape as `threshold_bits` (an f32, bit by bit); `mask_of_binary` is 1
- * where B is compared with it instead of P.
+ * `mask`, whose threshold changes with {@link maskUniforms}.
  */
 export function dbHead(
   { label, height, width, channels, outputs, merged, mask, k }: DbHead,
@@ -101,7 +106,7 @@ export function dbHead(
     bytes: total * 16 * 4,
     type: 'vec2<f32>',
   });
-  const shape = { height, width, ...(mask ? { threshold_bits: 0, mask_of_binary: 0 } : {}) };
+  const shape = { height, width, ...(mask ? maskUniforms({ of: 'P', threshold: 0 }) : {}) };
   const typed: TypedBinding[] = [
     ...Array.from({ length: merged ? 1 : heads }, (_, i) => ({
       name: `features${i}`,
@@ -115,9 +120,6 @@ export function dbHead(
     ...(heads === 2 ? [map('threshold'), map('binary')] : []),
     ...(mask ? [{ name: 'mask', access: 'read_write' as const, bytes: total * 2, type: 'u32' }] : []),
   ];
-  const feature = merged
-    ? `features0[pixel * ${stride}u + head * ${vectors}u + c]`
-    : `features0[pixel * ${stride}u + c]`;
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
 // Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case. What is not finite stays as it is, so
@@ -135,86 +137,113 @@ var<workgroup> words: array<atomic<u32>, ${words}>;
 #endif
 
 fn feature(head: u32, pixel: u32, c: u32) -> ${type} {
-  #if ${heads === 2 && !merged}
+  #if ${merged}
+  return features0[pixel * ${stride}u + head * ${vectors}u + c];
+  #else
+  #if ${heads === 2}
   if (head == 1u) { return features1[pixel * ${stride}u + c]; }
   #endif
-  return ${feature};
+  return features0[pixel * ${stride}u + c];
+  #endif
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = id.x * ${pixels}u;
   let total = shape.height * shape.width;
-  ${unroll(pixels, (p) => `let pixel${p} = min(first + ${p}u, total - 1u);`)}
+  #for p in 0..${pixels}
+  let pixel{p} = min(first + {p}u, total - 1u);
+  #end
   #if ${mask}
   for (var word = thread; word < ${words}u; word += 64u) { atomicStore(&words[word], 0u); }
   workgroupBarrier();
   #endif
   // Which of the 2x2 positions of the first transposed convolution.
   for (var position = id.y * 2u; position < id.y * 2u + 2u; position++) {
-  ${unroll(pixels, (p) => `var p${p} = vec4<f32>(); var t${p} = vec4<f32>();`)}
-  for (var head = 0u; head < ${heads}u; head++) {
-    let head_bias = head * ${vectors + 1}u;
-    let head_weights = head * ${headWeights}u;
-    ${unroll(pixels, (p) => `var logits${p} = bias[head_bias + ${vectors}u];`)}
-    for (var block = 0u; block < ${blocks}u; block++) {
-      ${unroll(pixels, (p) => unroll(4, (v) => `var hidden${p}_${v} = bias[head_bias + block * 4u + ${v}u];`))}
-      var weight = head_weights + position * ${channels * vectors}u + block * 4u;
-      for (var c = 0u; c < ${vectors}u; c++) {
-        ${unroll(4, (r) => unroll(4, (v) => `let w${r}_${v} = weights[weight + ${r * vectors + v}u];`))}
-        ${unroll(
-          pixels,
-          (p) => `{ let value = feature(head, pixel${p}, c);
-        ${unroll(4, (v) => multiplyAdd(`hidden${p}_${v}`, 'value', [`w0_${v}`, `w1_${v}`, `w2_${v}`, `w3_${v}`], 4, precision))} }`,
-        )}
-        weight += ${4 * vectors}u;
+    #for p in 0..${pixels}
+    var p{p} = vec4<f32>();
+    var t{p} = vec4<f32>();
+    #end
+    for (var head = 0u; head < ${heads}u; head++) {
+      let head_bias = head * ${vectors + 1}u;
+      let head_weights = head * ${headWeights}u;
+      #for p in 0..${pixels}
+      var logits{p} = bias[head_bias + ${vectors}u];
+      #end
+      for (var block = 0u; block < ${blocks}u; block++) {
+        // The first transposed convolution: ${hiddenBlock} hidden channels from all features.
+        #for p in 0..${pixels}
+        #for v in 0..4
+        var hidden{p}_{v} = bias[head_bias + block * 4u + {v}u];
+        #end
+        #end
+        var weight = head_weights + position * ${channels * vectors}u + block * 4u;
+        for (var c = 0u; c < ${vectors}u; c++) {
+          #for r in 0..4
+          #for v in 0..4
+          let w{v}_{r} = weights[weight + ({r}u * ${vectors}u + {v}u)];
+          #end
+          #end
+          #for p in 0..${pixels}
+          {
+            let value = feature(head, pixel{p}, c);
+            #for v in 0..4
+            ${multiplyAdd('hidden{p}_{v}', 'value', 'w{v}', precision)}
+            #end
+          }
+          #end
+          weight += ${4 * vectors}u;
+        }
+        // Its ReLU, and what these channels add to the logits of the second.
+        let last = head_weights + ${4 * channels * vectors}u + block * ${hiddenBlock}u;
+        #for v in 0..4
+        {
+          #for i in 0..4
+          let u{i} = vec4<f32>(weights[last + ({v}u * 4u + {i}u)]);
+          #end
+          #for p in 0..${pixels}
+          {
+            let units = max(hidden{p}_{v}, vec4<f32>());
+            logits{p} += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          #end
+        }
+        #end
       }
-      let last = head_weights + ${4 * channels * vectors}u + block * ${hiddenBlock}u;
-      ${unroll(
-        4,
-        (v) => `{
-        ${unroll(4, (i) => `let u${i} = vec4<f32>(weights[last + ${v * 4 + i}u]);`)}
-        ${unroll(
-          pixels,
-          (p) => `{ let units = max(hidden${p}_${v}, vec4<f32>());
-        logits${p} += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }`,
-        )}
-      }`,
-      )}
+      #for p in 0..${pixels}
+      if (head == 0u) { p{p} = sigmoid(logits{p}); } else { t{p} = sigmoid(logits{p}); }
+      #end
     }
-    ${unroll(pixels, (p) => `if (head == 0u) { p${p} = sigmoid(logits${p}); } else { t${p} = sigmoid(logits${p}); }`)}
-  }
-  ${unroll(
-    pixels,
-    (p) => `if (first + ${p}u < total) {
-    // In units of two outputs: the upper and the lower pair of the 2x2 block.
-    let upper = ((pixel${p} / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel${p} % shape.width) * 2u + position % 2u;
-    let lower = upper + 2u * shape.width;
-    let p = p${p};
-    probability[upper] = p.xy;
-    probability[lower] = p.zw;
-    ${
-      heads === 2
-        ? `let t = t${p};
-    let b = sigmoid(${k.toFixed(6)} * (p - t));
-    threshold[upper] = t.xy;
-    threshold[lower] = t.zw;
-    binary[upper] = b.xy;
-    binary[lower] = b.zw;`
-        : ''
+    #for p in 0..${pixels}
+    if (first + {p}u < total) {
+      // In units of two outputs: the upper and the lower pair of the 2x2 block.
+      let upper = ((pixel{p} / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel{p} % shape.width) * 2u + position % 2u;
+      let lower = upper + 2u * shape.width;
+      let p = p{p};
+      probability[upper] = p.xy;
+      probability[lower] = p.zw;
+      #if ${heads === 2}
+      let t = t{p};
+      let b = sigmoid(${k.toFixed(6)} * (p - t));
+      threshold[upper] = t.xy;
+      threshold[lower] = t.zw;
+      binary[upper] = b.xy;
+      binary[lower] = b.zw;
+      #endif
+      #if ${mask}
+      #if ${heads === 2}
+      let compared = select(p, b, shape.mask_of_binary == 1u);
+      #else
+      let compared = p;
+      #endif
+      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
+      let word = (thread * ${pixels}u + {p}u) / 8u * 2u;
+      let bit = (pixel{p} % 8u) * 4u + (position % 2u) * 2u;
+      atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
+      atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
+      #endif
     }
-    ${
-      mask
-        ? `let compared = ${heads === 2 ? 'select(p, b, shape.mask_of_binary == 1u)' : 'p'};
-    let above = vec4<u32>(compared > vec4<f32>(bitcast<f32>(shape.threshold_bits)));
-    let word = (thread * ${pixels}u + ${p}u) / 8u * 2u;
-    let bit = (pixel${p} % 8u) * 4u + (position % 2u) * 2u;
-    atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
-    atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);`
-        : ''
-    }
-  }`,
-  )}
+    #end
   }
   #if ${mask}
   workgroupBarrier();

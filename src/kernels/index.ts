@@ -3,23 +3,26 @@
  * label, WGSL, bindings, dispatch, flops and bytes; no device is touched.
  */
 
-export { conv2d } from './conv2d.ts';
+export type { Activation } from './activation.ts';
 export {
-  type Conv2d,
-  type ConvSource,
-  classCount,
-  multiplyAdds,
-  type Residual,
-  type UpsampleClass,
-  upsampleClasses,
-  weightRows,
-} from './conv2d-shape.ts';
-export { packConvWeights } from './conv2d-weights.ts';
+  type ChannelGate,
+  type ChannelSums,
+  channelGate,
+  channelSums,
+  type GateWeights,
+  gateSlices,
+  packGate,
+  scaleChannels,
+} from './channel-gate.ts';
+export { type Conv2d, type ConvSource, conv2d, packBias, packConvWeights } from './conv2d.ts';
+export type { Residual } from './conv2d-epilogue.ts';
 export { fitsWorkgroupTile } from './conv2d-workgroup.ts';
-export { type DbHead, type DbHeadWeights, dbHead, packDbHead } from './db-head.ts';
-export type { Binding, Kernel } from './kernel.ts';
+export { type Convolution, convolution, gemmOf, multiplyAdds } from './convolution.ts';
+export { type DbHead, type DbHeadWeights, dbHead, maskUniforms, packDbHead } from './db-head.ts';
+export { type DepthwiseConv2d, depthwiseConv2d, packDepthwiseWeights } from './depthwise-conv2d.ts';
+export { type Binding, type F32, f32, type Kernel, type UniformValues, uniformWords } from './kernel.ts';
 export { type MaxPool, maxPool } from './max-pool.ts';
-export { type Preprocess, packRgb, preprocess, resizeTable } from './preprocess.ts';
+export { backgroundUniforms, type Preprocess, preprocess, resizeTable } from './preprocess.ts';
 export {
   type DirectTile,
   type Tile,
@@ -28,9 +31,12 @@ export {
   tileWorkgroupBytes,
   type WorkgroupTile,
 } from './tile.ts';
-export * from './training/index.ts';
+export type { Gemm } from './tile-loop.ts';
+export * from './train/index.ts';
 export { type UpsampleAdd, upsampleAdd } from './upsample-add.ts';
+export { type UpsampleClass, upsampleClasses } from './upsample-classes.ts';
 export { type UpsampleConcat, upsampleConcat } from './upsample-concat.ts';
+export { packUpsampledConvWeights, type UpsampledConv2d, upsampledConv2d } from './upsampled-conv2d.ts';
 export type { Precision } from './wgsl.ts';
 export {
   type WinogradSize,
@@ -40,3 +46,4 @@ export {
 } from './winograd.ts';
 export { type WinogradInput, winogradInput } from './winograd-input.ts';
 export { type WinogradOutput, winogradOutput } from './winograd-output.ts';
+export { packWinogradWeights, type WinogradProducts, winogradProducts } from './winograd-products.ts';

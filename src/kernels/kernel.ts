@@ -19,8 +19,8 @@ export interface Kernel {
   /** WGSL with the entry point `main`. */
   code: string;
   bindings: readonly Binding[];
-  /** What the uniform `shape`, the last binding, holds: u32 values by name, in order. */
-  shape: Readonly<Record<string, number>>;
+  /** What the uniform `shape`, the last binding, holds. */
+  shape: UniformValues;
   /** Workgroups in x, y, z. */
   dispatch: readonly [number, number, number];
   /** Floating-point operations that are executed, a multiply-add counting as two. */
@@ -29,8 +29,30 @@ export interface Kernel {
   bytes: number;
 }
 
-/** An f32 as the bits that a shape, which holds u32, carries. */
-export const f32Bits = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0];
+/** Members of a uniform by name, in order, a word each: u32, or f32 where {@link f32} says so. */
+export type UniformValues = Readonly<Record<string, number | F32>>;
+
+export interface F32 {
+  readonly f32: number;
+}
+
+/** A member that is an f32 in WGSL. */
+export const f32 = (value: number): F32 => ({ f32: value });
+
+/** The words of a uniform, in order. */
+export function uniformWords(uniforms: UniformValues): Uint32Array<ArrayBuffer> {
+  const members = Object.values(uniforms);
+  const words = new Uint32Array(members.length);
+  const floats = new Float32Array(words.buffer);
+  for (const [index, member] of members.entries()) {
+    if (typeof member === 'number') words[index] = member;
+    else floats[index] = member.f32;
+  }
+  return words;
+}
+
+/** Vectors of four that hold so many channels; the lanes that are left over are zero. */
+export const vectorsOf = (channels: number): number => Math.ceil(channels / 4);
 
 /** So many workgroups in x and y: one dimension takes 65,535, what is more goes into rows. */
 export function workgroupGrid(workgroups: number): [x: number, y: number] {
@@ -55,9 +77,11 @@ export interface TypedBinding extends Binding {
  */
 export function declare(
   typed: readonly TypedBinding[],
-  shape: Kernel['shape'],
+  shape: UniformValues,
 ): { bindings: Binding[]; declarations: string } {
-  const names = Object.keys(shape);
+  const members = Object.entries(shape).map(
+    ([name, value]) => `${name}: ${typeof value === 'number' ? 'u32' : 'f32'}`,
+  );
   const declarations = typed.map(({ name, access, type }, index) =>
     access === 'texture'
       ? `@group(0) @binding(${index}) var ${name}: ${type};`
@@ -66,11 +90,11 @@ export function declare(
   return {
     bindings: [
       ...typed.map(({ name, access, bytes }) => ({ name, access, bytes })),
-      { name: 'shape', access: 'uniform', bytes: names.length * 4 },
+      { name: 'shape', access: 'uniform', bytes: members.length * 4 },
     ],
     declarations: [
       ...declarations,
-      `struct Shape { ${names.map((name) => `${name}: u32`).join(', ')} }`,
+      `struct Shape { ${members.join(', ')} }`,
       `@group(0) @binding(${typed.length}) var<uniform> shape: Shape;`,
     ].join('\n'),
   };

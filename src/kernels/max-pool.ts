@@ -1,6 +1,6 @@
 /** @file Max-pooling 3x3, stride 2, padding 1, as after the stem of ResNet. NHWC. */
 
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface MaxPool {
@@ -8,7 +8,6 @@ export interface MaxPool {
   /** Size of the input; both even. */
   height: number;
   width: number;
-  /** A multiple of 4. */
   channels: number;
   /** Images, one after the other. Default: 1. */
   batch?: number;
@@ -22,12 +21,17 @@ export function maxPool(
   const type = `vec4<${precision}>`;
   const outHeight = height / 2;
   const outWidth = width / 2;
-  const vectors = channels / 4;
+  const vectors = vectorsOf(channels);
   const element = elementBytes(precision);
   const shape = { height, width };
   const typed: TypedBinding[] = [
-    { name: 'source', access: 'read', bytes: batch * height * width * channels * element, type },
-    { name: 'output', access: 'read_write', bytes: batch * outHeight * outWidth * channels * element, type },
+    { name: 'source', access: 'read', bytes: batch * height * width * 4 * vectors * element, type },
+    {
+      name: 'output',
+      access: 'read_write',
+      bytes: batch * outHeight * outWidth * 4 * vectors * element,
+      type,
+    },
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}

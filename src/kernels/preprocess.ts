@@ -4,7 +4,7 @@
  * result rounded to 8 bits), computed in integers, so that it gives the same pixels.
  */
 
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, type UniformValues } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface Preprocess {
@@ -56,10 +56,10 @@ export function resizeTable(
   return table;
 }
 
-/** A colour as the word `background` of the shape: red in the lowest byte. */
-export function packRgb([red, green, blue]: readonly [number, number, number]): number {
-  return red | (green << 8) | (blue << 16);
-}
+/** What the shape of {@link preprocess} says of the colour behind transparent pixels: a word, red in the lowest byte. */
+export const backgroundUniforms = ([red, green, blue]: readonly [number, number, number]): UniformValues => ({
+  background: red | (green << 8) | (blue << 16),
+});
 
 function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
@@ -69,7 +69,7 @@ function roundHalfEven(value: number): number {
 /**
  * `output[y, x] = (resized[y, x] - mean) / std` in the stated channel order, the fourth channel 0.
  * Bindings: `source`, `resize` ({@link resizeTable}), `output` (`[height, width, 4]`). Grey is used for all three channels.
- * Where the source has alpha, its pixels are first composed over `background` of the shape ({@link packRgb}; white unless
+ * Where the source has alpha, its pixels are first composed over `background` of the shape ({@link backgroundUniforms}; white unless
  * it is changed): round((pixel * alpha + background * (255 - alpha)) / 255). Resized first, the colours that editors leave
  * in transparent pixels would bleed into their neighbours.
  */
@@ -78,7 +78,7 @@ export function preprocess(
   { precision }: { precision: Precision },
 ): Kernel {
   const hasAlpha = source === 'texture' || source === 4;
-  const shape: Kernel['shape'] = hasAlpha ? { width, background: packRgb([255, 255, 255]) } : { width };
+  const shape: UniformValues = hasAlpha ? { width, ...backgroundUniforms([255, 255, 255]) } : { width };
   const typed: TypedBinding[] = [
     source === 'texture'
       ? { name: 'source', access: 'texture', bytes: 0, type: 'texture_2d<f32>' }
@@ -133,7 +133,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let upper = (pixel(left, top) * (2048u - column.y) + pixel(right, top) * column.y) >> vec3<u32>(4u);
   let lower = (pixel(left, bottom) * (2048u - column.y) + pixel(right, bottom) * column.y) >> vec3<u32>(4u);
   let resized = (((upper * (2048u - row.y)) >> vec3<u32>(16u)) + ((lower * row.y) >> vec3<u32>(16u)) + 2u) >> vec3<u32>(2u);
-  let ordered = vec3<f32>(resized${channelOrder === 'bgr' ? '.bgr' : ''});
+  let ordered = vec3<f32>(resized.${channelOrder});
   output[id.y * shape.width + id.x] = vec4<${precision}>(vec4<f32>((ordered - ${vector(mean)}) / ${vector(std)}, 0.0));
 }
 `;

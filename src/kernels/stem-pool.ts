@@ -4,13 +4,13 @@
  * from there, so that the largest tensor of the network (a quarter of the image's pixels, 64 channels) never exists.
  */
 
-import { multiplyAdd } from './conv2d-shape.ts';
 import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
-import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
+import { multiplyAdd } from './tile-loop.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface StemPool {
   label: string;
-  /** Size of the image `[height, width, 4]`, multiples of 4; its fourth channel is skipped. */
+  /** Size of the image of 3 channels, multiples of 4. */
   height: number;
   width: number;
   /** A multiple of 8. */
@@ -62,38 +62,45 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   // fails the comparisons.
   let top = group.y * ${2 * side}u - 1u;
   let left = group.x * ${2 * side}u - 1u;
-  ${unroll(
-    perThread,
-    (p) => `let slot${p} = thread + ${p * threads}u;
-  let y${p} = top + slot${p} / ${tile}u;
-  let x${p} = left + slot${p} % ${tile}u;
-  ${unroll(vectors, (v) => `var sum${p}_${v} = bias[channel + ${v}u];`)}`,
-  )}
+  #for p in 0..${perThread}
+  let slot{p} = thread + {p}u * ${threads}u;
+  let y{p} = top + slot{p} / ${tile}u;
+  let x{p} = left + slot{p} % ${tile}u;
+  #for v in 0..${vectors}
+  var sum{p}_{v} = bias[channel + {v}u];
+  #end
+  #end
   var weight = channel;
   for (var tap = 0u; tap < ${kernel * kernel}u; tap++) {
     let tap_y = tap / ${kernel}u - ${(kernel - 1) / 2}u;
     let tap_x = tap % ${kernel}u - ${(kernel - 1) / 2}u;
-    ${unroll(3, (r) => unroll(vectors, (v) => `let w${v}_${r} = weights[weight + ${r * outVectors + v}u];`))}
-    ${unroll(
-      perThread,
-      (p) => `{
-      let row = y${p} * 2u + tap_y;
-      let column = x${p} * 2u + tap_x;
+    #for r in 0..3
+    #for v in 0..${vectors}
+    let w{v}_{r} = weights[weight + ({r}u * ${outVectors}u + {v}u)];
+    #end
+    #end
+    #for p in 0..${perThread}
+    {
+      let row = y{p} * 2u + tap_y;
+      let column = x{p} * 2u + tap_x;
       let inside = row < shape.height && column < shape.width;
       let value = select(${type}(), source[select(0u, row * shape.width + column, inside)], inside);
-      ${unroll(vectors, (v) => multiplyAdd(`sum${p}_${v}`, 'value', [`w${v}_0`, `w${v}_1`, `w${v}_2`], 3, precision))}
-    }`,
-    )}
+      #for v in 0..${vectors}
+      ${multiplyAdd('sum{p}_{v}', 'value', 'w{v}', precision, 3)}
+      #end
+    }
+    #end
     weight += ${4 * outVectors}u;
   }
-  ${unroll(
-    perThread,
-    (p) => `if (slot${p} < ${tile * tile}u) {
+  #for p in 0..${perThread}
+  if (slot{p} < ${tile * tile}u) {
     // After the ReLU nothing is below 0, so 0 stands for pixels outside.
-    let exists = y${p} < shape.height / 2u && x${p} < shape.width / 2u;
-    ${unroll(vectors, (v) => `stem[slot${p} * ${vectors}u + ${v}u] = select(vec4<f32>(), max(sum${p}_${v}, vec4<f32>()), exists);`)}
-  }`,
-  )}
+    let exists = y{p} < shape.height / 2u && x{p} < shape.width / 2u;
+    #for v in 0..${vectors}
+    stem[slot{p} * ${vectors}u + {v}u] = select(vec4<f32>(), max(sum{p}_{v}, vec4<f32>()), exists);
+    #end
+  }
+  #end
   workgroupBarrier();
   for (var item = thread; item < ${side * side * vectors}u; item += ${threads}u) {
     let pooled = item / ${vectors}u;

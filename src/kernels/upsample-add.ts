@@ -1,6 +1,6 @@
-/** @file The top-down step of the FPN: nearest upsampling by 2 and addition. NHWC, batch 1. */
+/** @file The top-down step of the FPN: nearest upsampling by 2 and addition. NHWC. */
 
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
+import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface UpsampleAdd {
@@ -8,7 +8,6 @@ export interface UpsampleAdd {
   /** Size of the lateral input and of the output; both even. */
   height: number;
   width: number;
-  /** A multiple of 4. */
   channels: number;
 }
 
@@ -18,8 +17,8 @@ export function upsampleAdd(
   { precision }: { precision: Precision },
 ): Kernel {
   const type = `vec4<${precision}>`;
-  const vectors = channels / 4;
-  const bytes = height * width * channels * elementBytes(precision);
+  const vectors = vectorsOf(channels);
+  const bytes = height * width * 4 * vectors * elementBytes(precision);
   const shape = { width };
   const typed: TypedBinding[] = [
     { name: 'lateral', access: 'read', bytes, type },

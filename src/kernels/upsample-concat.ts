@@ -1,14 +1,14 @@
 /** @file The last step of the FPN: nearest upsampling of every level to the largest, and concatenation. NHWC. */
 
 import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
-import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface UpsampleConcat {
   label: string;
   /** Size of the output; a multiple of every scale. */
   height: number;
   width: number;
-  /** Channels of each source, a multiple of 4. The output has this times the number of sources. */
+  /** Channels of each source, a multiple of 4, so that they stand side by side without gaps. The output has this times the number of sources. */
   channels: number;
   /** How much smaller each source is, in the order of concatenation (the paper's p5, p4, p3, p2: 8, 4, 2, 1). */
   scales: readonly number[];
@@ -36,6 +36,8 @@ export function upsampleConcat(
     { name: 'output', access: 'read_write', bytes: bytes * scales.length, type },
   ];
   const { bindings, declarations } = declare(typed, shape);
+  const copyLevel = (scale: number, i: number) => wgsl`
+  output[at + ${i * vectors}u] = source${i}[((y / ${scale}u) * (shape.width / ${scale}u) + x / ${scale}u) * ${vectors}u + channel];`;
   const code = wgsl`${header(precision)}${declarations}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -44,11 +46,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let y = id.y;
   let channel = id.x % ${vectors}u;
   let at = (y * shape.width + x) * ${outVectors}u + channel;
-  ${unroll(
-    scales.length,
-    (i) =>
-      `output[at + ${i * vectors}u] = source${i}[((y / ${scales[i]}u) * (shape.width / ${scales[i]}u) + x / ${scales[i]}u) * ${vectors}u + channel];`,
-  )}
+  ${scales.map(copyLevel).join('')}
 }
 `;
   return {

@@ -1,4 +1,4 @@
-/** @file The template tag in which every shader is written, and the two helpers that shaders share. */
+/** @file The template tag in which every shader is written, and what all of them begin with. */
 
 /// <reference path="./wgsl-preprocessor.d.ts" />
 import { wgsl as preprocess } from 'wgsl-preprocessor/wgsl-preprocessor.js';
@@ -10,19 +10,47 @@ export type Precision = 'f32' | 'f16';
 export const elementBytes = (precision: Precision): number => (precision === 'f16' ? 2 : 4);
 
 /**
- * WGSL with `#if ${condition} ... #elif ${condition} ... #else ... #endif`.
- * Lines left blank by a condition are removed, so that a snapshot shows what is compiled.
+ * WGSL with two directives, each on a line of its own:
+ * - `#if ${condition} ... #elif ${condition} ... #else ... #endif`;
+ * - `#for p in 0..${count} ... #end`: the lines between with each number below `count` for `{p}`. A loop unrolled in
+ *   the source, so that variables with a number in their name become registers.
+ *
+ * Lines left blank by a condition are removed and the others are indented, whatever was put in, so that a snapshot or
+ * a compiler's message shows a shader that reads like one.
  */
 export function wgsl(strings: TemplateStringsArray, ...values: (string | number | boolean)[]): string {
-  return `${preprocess(strings, ...values)
-    .replace(/[ \t]+$/gm, '')
-    .replace(/\n(\s*\n)+/g, '\n')
-    .trim()}\n`;
+  return indented(unrolled(preprocess(strings, ...values)));
 }
 
-/** `text(0)`, `text(1)`, ... one per line: a loop unrolled in the text, so that its arrays become registers. */
-export function unroll(count: number, text: (index: number) => string): string {
-  return Array.from({ length: count }, (_, index) => text(index)).join('\n');
+/** A loop that holds no other. */
+const innerLoop = /^ *#for (\w+) in (\d+)\.\.(\d+)\n((?:(?! *#for ).*\n)*?) *#end$/m;
+
+function unrolled(text: string): string {
+  const expanded = text.replace(innerLoop, (_, name: string, from: string, to: string, body: string) => {
+    let lines = '';
+    for (let i = Number(from); i < Number(to); i++) lines += body.replaceAll(`{${name}}`, String(i));
+    return lines;
+  });
+  return expanded === text ? text : unrolled(expanded);
+}
+
+/** The lines that are not blank, indented by the brackets that are open before them; a blank one after each function. */
+function indented(text: string): string {
+  let depth = 0;
+  let result = '';
+  for (const line of text.split('\n').map((line) => line.trim())) {
+    if (line === '') continue;
+    let at = 0;
+    for (; line[at] === '}' || line[at] === ')'; at++) depth--;
+    result += `${'  '.repeat(depth)}${line}\n`;
+    // What stands at the top level is set apart.
+    if (depth === 0 && at > 0) result += '\n';
+    for (; at < line.length && !line.startsWith('//', at); at++) {
+      if (line[at] === '{' || line[at] === '(') depth++;
+      else if (line[at] === '}' || line[at] === ')') depth--;
+    }
+  }
+  return result.replace(/\n+$/, '\n');
 }
 
 /** What a shader that computes in `precision` begins with. */

@@ -1,14 +1,20 @@
 /** @file The input transform of a Winograd convolution: V = B^T d B for every tile and channel. NHWC, f32 sums. */
 
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
-import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
-import { combine, type WinogradSize, winogradMatrices, winogradPlanes, winogradTiles } from './winograd.ts';
+import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
+import {
+  combine,
+  multiplyLeft,
+  type WinogradSize,
+  winogradMatrices,
+  winogradPlanes,
+  winogradTiles,
+} from './winograd.ts';
 
 export interface WinogradInput {
   label: string;
   height: number;
   width: number;
-  /** A multiple of 4. */
   channels: number;
   size: WinogradSize;
 }
@@ -21,12 +27,13 @@ export function winogradInput(
   const { BT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height, width });
-  const values = tiles.height * tiles.width * channels;
+  const vectors = vectorsOf(channels);
+  const values = tiles.height * tiles.width * 4 * vectors;
   const type = `vec4<${precision}>`;
   const element = elementBytes(precision);
-  const shape = { height, width, vectors: channels / 4 };
+  const shape = { height, width, vectors };
   const typed: TypedBinding[] = [
-    { name: 'source', access: 'read', bytes: height * width * channels * element, type },
+    { name: 'source', access: 'read', bytes: height * width * 4 * vectors * element, type },
     { name: 'output', access: 'read_write', bytes: winogradPlanes(size) * values * element, type },
   ];
   const { bindings, declarations } = declare(typed, shape);
@@ -46,11 +53,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   // One pixel of padding: -1 wraps around and fails the comparison.
   let y = id.y * ${size}u - 1u;
   let x = id.x / shape.vectors * ${size}u - 1u;
-  ${unroll(side, (i) => unroll(side, (j) => `let d${i}_${j} = pixel_at(y + ${i}u, x + ${j}u, channel);`))}
-  ${unroll(side, (i) => unroll(side, (j) => `let e${i}_${j} = ${combine(BT[i], (k) => `d${k}_${j}`)};`))}
+  #for i in 0..${side}
+  #for j in 0..${side}
+  let d{i}_{j} = pixel_at(y + {i}u, x + {j}u, channel);
+  #end
+  #end
+  // e = B^T d, and V = e B.
+  ${multiplyLeft('e', BT, 'd', side)}
   let plane = rows * columns * shape.vectors;
   let at = tile * shape.vectors + channel;
-  ${unroll(side, (i) => unroll(side, (j) => `output[${i * side + j}u * plane + at] = ${type}(${combine(BT[j], (k) => `e${i}_${k}`)});`))}
+  #for i in 0..${side}
+  ${BT.map((row, j) => `output[({i}u * ${side}u + ${j}u) * plane + at] = ${type}(${combine(row, (k) => `e{i}_${k}`)});`).join('\n')}
+  #end
 }
 `;
   return {
@@ -58,7 +72,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     code,
     bindings,
     shape,
-    dispatch: [Math.ceil((tiles.width * (channels / 4)) / 64), tiles.height, 1],
+    dispatch: [Math.ceil((tiles.width * vectors) / 64), tiles.height, 1],
     // Two passes of additions over the tile; most rows have four terms at most.
     flops: values * side * side * 6,
     bytes: traffic(typed),

@@ -1,13 +1,19 @@
 /** @file The output transform of a Winograd convolution: Y = A^T M A, then the epilogue of the convolution. NHWC. */
 
-import { epilogueBindings, storeCode } from './conv2d-epilogue.ts';
-import type { Conv2d } from './conv2d-shape.ts';
-import { declare, type Kernel, type TypedBinding, traffic } from './kernel.ts';
-import { elementBytes, header, type Precision, unroll, wgsl } from './wgsl.ts';
-import { combine, type WinogradSize, winogradMatrices, winogradPlanes, winogradTiles } from './winograd.ts';
+import { type Epilogue, epilogueBindings, storeCode } from './conv2d-epilogue.ts';
+import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
+import {
+  combine,
+  multiplyLeft,
+  type WinogradSize,
+  winogradMatrices,
+  winogradPlanes,
+  winogradTiles,
+} from './winograd.ts';
 
-export interface WinogradOutput
-  extends Pick<Conv2d, 'label' | 'outHeight' | 'outWidth' | 'outChannels' | 'bias' | 'residuals' | 'relu'> {
+export interface WinogradOutput extends Epilogue {
+  label: string;
   size: WinogradSize;
 }
 
@@ -20,8 +26,9 @@ export function winogradOutput(form: WinogradOutput, { precision }: { precision:
   const { AT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height: outHeight, width: outWidth });
-  const values = tiles.height * tiles.width * outChannels;
-  const shape = { out_height: outHeight, out_width: outWidth, out_vectors: outChannels / 4 };
+  const vectors = vectorsOf(outChannels);
+  const values = tiles.height * tiles.width * 4 * vectors;
+  const shape = { out_height: outHeight, out_width: outWidth, out_vectors: vectors };
   const typed: TypedBinding[] = [
     {
       name: 'products',
@@ -29,7 +36,7 @@ export function winogradOutput(form: WinogradOutput, { precision }: { precision:
       bytes: winogradPlanes(size) * values * elementBytes(precision),
       type: `vec4<${precision}>`,
     },
-    ...epilogueBindings(form, 1, precision),
+    ...epilogueBindings(form, precision),
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
@@ -43,13 +50,22 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let tile = id.y * columns + id.x / shape.out_vectors;
   let plane = rows * columns * shape.out_vectors;
   let at = tile * shape.out_vectors + channel;
-  ${unroll(side, (i) => unroll(side, (j) => `let d${i}_${j} = vec4<f32>(products[${i * side + j}u * plane + at]);`))}
-  ${unroll(size, (i) => unroll(side, (j) => `let e${i}_${j} = ${combine(AT[i], (k) => `d${k}_${j}`)};`))}
-  var sums = array<vec4<f32>, ${size * size}>(${Array.from({ length: size * size }, (_, i) => combine(AT[i % size], (k) => `e${Math.floor(i / size)}_${k}`)).join(', ')});
+  #for i in 0..${side}
+  #for j in 0..${side}
+  let d{i}_{j} = vec4<f32>(products[({i}u * ${side}u + {j}u) * plane + at]);
+  #end
+  #end
+  // e = A^T M, and Y = e A.
+  ${multiplyLeft('e', AT, 'd', side)}
+  var sums = array<vec4<f32>, ${size * size}>(
+    #for i in 0..${size}
+    ${AT.map((row) => `${combine(row, (k) => `e{i}_${k}`)},`).join('\n')}
+    #end
+  );
   for (var i = 0u; i < ${size * size}u; i++) {
     let y = id.y * ${size}u + i / ${size}u;
     let x = id.x / shape.out_vectors * ${size}u + i % ${size}u;
-    if (y < shape.out_height && x < shape.out_width) { store(y * shape.out_width + x, channel, 0u, sums[i]); }
+    if (y < shape.out_height && x < shape.out_width) { store(y * shape.out_width + x, channel, sums[i]); }
   }
 }
 `;
@@ -58,7 +74,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     code,
     bindings,
     shape,
-    dispatch: [Math.ceil((tiles.width * (outChannels / 4)) / 64), tiles.height, 1],
+    dispatch: [Math.ceil((tiles.width * vectors) / 64), tiles.height, 1],
     flops: values * (side + size) * size * 6,
     bytes: traffic(typed),
   };

@@ -95,12 +95,31 @@ export function winogradWeights(weights: ArrayLike<number>, size: WinogradSize):
   return transformed;
 }
 
+/** WGSL that declares `to{i}_{j}`: the matrix times the values `from{i}_{j}`, `columns` of them in a row. */
+export function multiplyLeft(
+  to: string,
+  matrix: readonly (readonly number[])[],
+  from: string,
+  columns: number,
+): string {
+  const names = matrix.flatMap((row, i) =>
+    Array.from(
+      { length: columns },
+      (_, j) => `let ${to}${i}_${j} = ${combine(row, (k) => `${from}${k}_${j}`)};`,
+    ),
+  );
+  return names.join('\n');
+}
+
 /** A row of a matrix times the values that `name` gives, as WGSL; zeros and ones are left out. */
 export function combine(row: readonly number[], name: (index: number) => string): string {
   const terms = row.flatMap((factor, index) => {
     if (factor === 0) return [];
     const magnitude = Math.abs(factor);
-    const value = magnitude === 1 ? name(index) : `${magnitude.toFixed(1)} * ${name(index)}`;
+    const value =
+      magnitude === 1
+        ? name(index)
+        : `${Number.isInteger(magnitude) ? magnitude.toFixed(1) : magnitude} * ${name(index)}`;
     return [`${factor < 0 ? '-' : '+'} ${value}`];
   });
   return terms.join(' ').replace(/^\+ /, '');

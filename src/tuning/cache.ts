@@ -3,8 +3,8 @@
  * only saves time: what cannot be read or written is as if it were not there. No `node:` import: browsers load this.
  */
 
+import type { AdapterDescription } from '../gpu/device.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import type { AdapterDescription } from '../runtime/gpu-context.ts';
 import { libraryVersion } from '../version.ts';
 import { readTable, type TuningEntries, tableVersion } from './table.ts';
 

@@ -3,8 +3,8 @@
  * neighbours of the best. Pure functions, tested with plain numbers.
  */
 
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
 import { type DirectTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
+import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { type TileLimits, tileFits } from './table.ts';
 
@@ -75,15 +75,15 @@ const workgroupMenu: readonly WorkgroupTile[] = blocks
 const workgroupStart = blocks.map(({ block, thread }) => workgroup(block, depths[0], thread));
 
 /** The tiles to try first. */
-export function candidates(conv: Conv2d, { precision, limits, software }: TileTarget): Tile[] {
+export function candidates(gemm: Gemm, { precision, limits, software }: TileTarget): Tile[] {
   const tiles: readonly Tile[] = software
     ? [...directMenu.slice(0, 6), workgroupStart[0]]
     : [...workgroupStart, ...directMenu.slice(0, 3)];
-  return tiles.filter((tile) => tileFits(conv, tile, precision, limits));
+  return tiles.filter((tile) => tileFits(gemm, tile, precision, limits));
 }
 
 /** Tiles that differ from `tile` in one respect: the block, the depth, the share of a thread, or how far it is unrolled. */
-export function neighbours(conv: Conv2d, tile: Tile, { precision, limits }: TileTarget): Tile[] {
+export function neighbours(gemm: Gemm, tile: Tile, { precision, limits }: TileTarget): Tile[] {
   const near: Tile[] =
     tile.kind === 'direct'
       ? directMenu.filter((other) => (other.pixels === tile.pixels) !== (other.channels === tile.channels))
@@ -95,7 +95,7 @@ export function neighbours(conv: Conv2d, tile: Tile, { precision, limits }: Tile
             .filter((unroll) => unroll !== (tile.unroll ?? 1))
             .map((unroll) => unrolled(tile, unroll)),
         ].filter(({ unroll = 1, blockDepth }) => (blockDepth / 4) % unroll === 0);
-  return near.filter((other) => tileFits(conv, other, precision, limits));
+  return near.filter((other) => tileFits(gemm, other, precision, limits));
 }
 
 /** The tile with so many slices unrolled; 1, the default, is left out, so that equal tiles look alike. */

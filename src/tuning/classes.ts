@@ -3,38 +3,53 @@
  * channels and class images, and about as many pixels. What the epilogue adds costs little and does not count.
  */
 
-import { inferShapes, type TensorShape } from '../graph/infer-shapes.ts';
-import type { Graph } from '../graph/layers.ts';
+import type { Graph } from '../graph/graph.ts';
+import { inferShapes } from '../graph/infer-shapes.ts';
+import type { TensorShape } from '../graph/operation.ts';
+import { convolutionOf } from '../graph/operations/conv2d.ts';
+import { upsampledConvolutionOf } from '../graph/operations/upsampled-conv2d.ts';
 import { suitsWinograd } from '../graph/passes/winograd.ts';
-import { convShape } from '../graph/plan.ts';
-import { type Conv2d, type ConvSource, classCount, multiplyAdds } from '../kernels/conv2d-shape.ts';
+import type { Conv2d, ConvSource } from '../kernels/conv2d.ts';
+import { type Convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { type WinogradSize, winogradPlanes, winogradTiles } from '../kernels/winograd.ts';
+import type { WinogradProducts } from '../kernels/winograd-products.ts';
 
 /** Windows and channels: what the shader's code depends on. `f32 3x3 64 > 128`, `f32 3x3 128 + 1x1/2 64 > 128`. */
-function layerFamily(conv: Conv2d, precision: Precision): string {
-  const source = ({ kernel, stride, channels, usedChannels = channels }: ConvSource) =>
-    `${kernel}x${kernel}${stride === 1 ? '' : `/${stride}`} ${usedChannels}`;
-  const count = classCount(conv);
-  const planes = count === 1 ? '' : ` (${count} ${conv.planes ? 'planes' : 'classes'})`;
-  return `${precision} ${conv.sources.map(source).join(' + ')} > ${conv.outChannels}${planes}`;
+function layerFamily(conv: Convolution, precision: Precision): string {
+  if ('sources' in conv) return conv2dFamily(conv, precision);
+  const { planes } = gemmOf(conv);
+  return 'scale' in conv
+    ? `${precision} 3x3 ${conv.channels} > ${conv.outChannels} (${planes} classes)`
+    : `${precision} 1x1 ${conv.channels} > ${conv.outChannels} (${planes} planes)`;
+}
+
+/** The same of a plain convolution. */
+export function conv2dFamily(
+  conv: { sources: readonly Pick<ConvSource, 'kernel' | 'stride' | 'channels'>[]; outChannels: number },
+  precision: Precision,
+): string {
+  const sources = conv.sources.map(
+    ({ kernel, stride, channels }) => `${kernel}x${kernel}${stride === 1 ? '' : `/${stride}`} ${channels}`,
+  );
+  return `${precision} ${sources.join(' + ')} > ${conv.outChannels}`;
 }
 
 /** The power of two that is nearest to the number of output pixels, as its exponent: about 13 for 80x80. */
-export function sizeClass({ outHeight, outWidth }: Pick<Conv2d, 'outHeight' | 'outWidth'>): number {
-  return Math.round(Math.log2(outHeight * outWidth));
-}
+export const sizeClass = (conv: Convolution): number => Math.round(Math.log2(gemmOf(conv).pixels));
 
 /** The name of a class in tuning tables: `f32 3x3 64 > 64, 2^13 px`. */
-export function layerClass(conv: Conv2d, precision: Precision, size: number = sizeClass(conv)): string {
-  return `${layerFamily(conv, precision)}, 2^${size} px`;
-}
+export const layerClass = (conv: Convolution, precision: Precision, size: number = sizeClass(conv)): string =>
+  classOf(layerFamily(conv, precision), size);
+
+/** The class of a family's layers of a size. */
+export const classOf = (family: string, size: number): string => `${family}, 2^${size} px`;
 
 /** A class of layers. */
 export interface LayerClass {
   name: string;
   /** The layer that stands for the class. */
-  conv: Conv2d;
+  conv: Convolution;
   /** How many layers are in it. */
   layers: number;
   /** Floating-point operations of all of them. */
@@ -49,7 +64,7 @@ export function convolutions(
   [first, ...others]: readonly Graph[],
   size: { width: number; height: number },
   precision: Precision,
-): Conv2d[] {
+): Convolution[] {
   const convs = convolutionsOf(first, size);
   for (const graph of others) {
     const known = new Set(convs.map((conv) => layerClass(conv, precision)));
@@ -58,17 +73,20 @@ export function convolutions(
   return convs;
 }
 
-function convolutionsOf(graph: Graph, size: { width: number; height: number }): Conv2d[] {
+function convolutionsOf(graph: Graph, size: { width: number; height: number }): Convolution[] {
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
-  return graph.layers.flatMap((layer) =>
+  return graph.operations.flatMap((operation): Convolution[] => {
     // The products of Winograd's filtering are measured with the convolution that they stand for.
-    layer.op === 'conv2d' && !layer.planes ? [convShape(layer, shapeOf)] : [],
-  );
+    if (operation.op === 'conv2d') return [convolutionOf(operation, shapeOf)];
+    return operation.op === 'upsampledConv2d'
+      ? [upsampledConvolutionOf(operation, shapeOf(operation.input))]
+      : [];
+  });
 }
 
 /** Groups convolutions by class, the most floating-point operations first. */
-export function groupByClass(convs: readonly Conv2d[], precision: Precision): LayerClass[] {
+export function groupByClass(convs: readonly Convolution[], precision: Precision): LayerClass[] {
   const classes = new Map<string, LayerClass>();
   for (const conv of convs) {
     const name = layerClass(conv, precision);
@@ -85,11 +103,15 @@ export function groupByClass(convs: readonly Conv2d[], precision: Precision): La
  * (of each upsampled residual, of Winograd's tiles). Where shaders run on the CPU, time is in proportion to the pixels,
  * so that the rest would only make tuning slower.
  */
-export function withFewerRows(conv: Conv2d, maxFlops: number): Conv2d {
+export function withFewerRows(conv: Convolution, maxFlops: number): Convolution {
+  if (!('sources' in conv)) {
+    const height = Math.max(1, Math.floor(conv.height * (maxFlops / (2 * multiplyAdds(conv)))));
+    return height >= conv.height ? conv : { ...conv, height };
+  }
   const step = Math.max(
     1,
     // Whole tiles of either Winograd size.
-    suitsWinograd(conv) ? 4 : 1,
+    canUseWinograd(conv) ? 4 : 1,
     ...conv.residuals.map((residual) => (residual.kind === 'same' ? 1 : residual.scale)),
   );
   const rowsThatFit = conv.outHeight * (maxFlops / (2 * multiplyAdds(conv)));
@@ -105,19 +127,14 @@ export function withFewerRows(conv: Conv2d, maxFlops: number): Conv2d {
   };
 }
 
-/** The products between Winograd's transforms of a 3x3 convolution of stride 1, as a convolution. */
-export function winogradProducts(conv: Conv2d, size: WinogradSize): Conv2d {
-  const { channels } = conv.sources[0];
-  const tiles = winogradTiles(size, { height: conv.outHeight, width: conv.outWidth });
-  return {
-    label: `${conv.label}.F(${size},3)`,
-    sources: [{ ...tiles, channels, kernel: 1, stride: 1, padding: 0 }],
-    outHeight: tiles.height,
-    outWidth: tiles.width,
-    outChannels: conv.outChannels,
-    bias: false,
-    residuals: [],
-    relu: false,
-    planes: winogradPlanes(size),
-  };
+/** True for a convolution that Winograd's filtering can compute. */
+export const canUseWinograd = (conv: Convolution): conv is Conv2d => 'sources' in conv && suitsWinograd(conv);
+
+/** The products between Winograd's transforms of a 3x3 convolution of stride 1. */
+export function winogradProducts(conv: Convolution, size: WinogradSize): WinogradProducts {
+  if (!canUseWinograd(conv)) throw new Error(`'${conv.label}' is no 3x3 convolution of stride 1`);
+  const { label, sources, outHeight: height, outWidth: width, outChannels } = conv;
+  const tiles = winogradTiles(size, { height, width });
+  const planes = winogradPlanes(size);
+  return { label: `${label}.F(${size},3)`, planes, ...tiles, channels: sources[0].channels, outChannels };
 }

@@ -4,12 +4,11 @@
  * must give the same output.
  */
 
-import type { conv2d } from '../kernels/conv2d.ts';
-import { type Conv2d, weightRows } from '../kernels/conv2d-shape.ts';
-import { declare, type Kernel, traffic, workgroupGrid } from '../kernels/kernel.ts';
+import { type Convolution, type convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
+import { declare, type Kernel, traffic, vectorsOf, workgroupGrid } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
-import { type Precision, unroll, wgsl } from '../kernels/wgsl.ts';
-import { type WinogradSize, winogradMatrices } from '../kernels/winograd.ts';
+import { type Precision, wgsl } from '../kernels/wgsl.ts';
+import { combine, multiplyLeft, type WinogradSize, winogradMatrices } from '../kernels/winograd.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
 import { winogradOutput } from '../kernels/winograd-output.ts';
 import { winogradProducts } from './classes.ts';
@@ -33,12 +32,12 @@ export interface FormKernels {
 
 /** The kernels of a form; `build` makes those that have a tile. */
 export function formKernels(
-  conv: Conv2d,
+  conv: Convolution,
   { tile, winograd: size }: Form,
   precision: Precision,
-  build: typeof conv2d,
+  build: typeof convolution,
 ): FormKernels {
-  if (!size) {
+  if (!size || !('sources' in conv)) {
     const tiled = build(conv, { tile, precision });
     return { prepare: [], steps: [{ kernel: tiled }], tiled };
   }
@@ -82,12 +81,13 @@ const winogradErrors = 8;
  * u' sqrt(n) |product|, and so is the result. One product too many or too few is far above both.
  */
 export function sumTolerance(
-  conv: Conv2d,
+  conv: Convolution,
   precision: Precision,
   { winograd }: Partial<Form> = {},
 ): Tolerance {
+  const { pixels, outChannels, planes } = gemmOf(conv);
   // For class images this counts all classes, which only allows more.
-  const terms = weightRows(conv) / (conv.planes ?? 1);
+  const terms = multiplyAdds(conv) / (pixels * outChannels * ('planes' in conv ? planes : 1));
   const products = precision === 'f16' ? unit.f16 * Math.sqrt(terms) : 0;
   return {
     absolute: (winograd ? winogradErrors : 1) * margin * productSize * (unit.f32 * terms + products),
@@ -95,13 +95,12 @@ export function sumTolerance(
   };
 }
 
-/** G g G^T of every filter: `weights` `[3, 3, in, out]` to `transformed` `[plane, in, out]`, f32. */
+/** G g G^T of every filter: `weights` `[3, 3, in, out]` to `transformed` `[plane, in, out]`, f32, channels in whole vec4s. */
 function weightsKernel(size: WinogradSize, inChannels: number, outChannels: number): Kernel {
   const { G } = winogradMatrices[size];
   const side = size + 2;
-  const filters = inChannels * outChannels;
-  const [columns, rows] = workgroupGrid(Math.ceil(filters / 64));
-  const shape = { filters, columns };
+  const filters = 16 * vectorsOf(inChannels) * vectorsOf(outChannels);
+  const shape = { filters };
   const { bindings, declarations } = declare(
     [
       { name: 'weights', access: 'read', bytes: 4 * 9 * filters, type: 'f32' },
@@ -109,16 +108,20 @@ function weightsKernel(size: WinogradSize, inChannels: number, outChannels: numb
     ],
     shape,
   );
-  const row = (i: number, name: (k: number) => string) =>
-    [0, 1, 2].map((k) => `${G[i][k]} * ${name(k)}`).join(' + ');
   const code = wgsl`${declarations}
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let filter_index = id.y * shape.columns * 64u + id.x;
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let filter_index = id.y * groups.x * 64u + id.x;
   if (filter_index >= shape.filters) { return; }
-  ${unroll(9, (tap) => `let g${Math.floor(tap / 3)}_${tap % 3} = weights[${tap}u * shape.filters + filter_index];`)}
-  ${unroll(side, (i) => unroll(3, (x) => `let e${i}_${x} = ${row(i, (k) => `g${k}_${x}`)};`))}
-  ${unroll(side, (i) => unroll(side, (j) => `transformed[${i * side + j}u * shape.filters + filter_index] = ${row(j, (k) => `e${i}_${k}`)};`))}
+  #for y in 0..3
+  #for x in 0..3
+  let g{y}_{x} = weights[({y}u * 3u + {x}u) * shape.filters + filter_index];
+  #end
+  #end
+  ${multiplyLeft('e', G, 'g', 3)}
+  #for i in 0..${side}
+  ${G.map((row, j) => `transformed[({i}u * ${side}u + ${j}u) * shape.filters + filter_index] = ${combine(row, (k) => `e{i}_${k}`)};`).join('\n')}
+  #end
 }
 `;
   const flops = filters * (3 * side + side * side) * 6;
@@ -127,7 +130,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     code,
     bindings,
     shape,
-    dispatch: [columns, rows, 1],
+    dispatch: [...workgroupGrid(Math.ceil(filters / 64)), 1],
     flops,
     bytes: traffic(bindings),
   };

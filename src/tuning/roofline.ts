@@ -4,7 +4,7 @@
  */
 
 import type { Kernel } from '../kernels/kernel.ts';
-import { header, type Precision, unroll, wgsl } from '../kernels/wgsl.ts';
+import { header, type Precision, wgsl } from '../kernels/wgsl.ts';
 
 /** The best that was measured, 1e9 a second; null where it was not. */
 export interface Roofline {
@@ -78,9 +78,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let a = source[0] * 0.25 - 0.5;
   let b = source[1];
   let start = ${precision}(id.x % 64u) / 64.0;
-  ${unroll(chains, (c) => `var s${c} = ${type}(start + ${(c / chains).toFixed(3)});`)}
+  #for c in 0..${chains}
+  var s{c} = ${type}(start + {c}.0 / ${chains}.0);
+  #end
   for (var i = 0u; i < ${totalSteps / chains}u; i++) {
-    ${unroll(chains, (c) => (fused ? `s${c} = fma(s${c}, a, b);` : `s${c} = s${c} * a + b;`))}
+    #for c in 0..${chains}
+    s{c} = ${fused ? 'fma(s{c}, a, b)' : 's{c} * a + b'};
+    #end
   }
   output[id.x] = (${Array.from({ length: chains }, (_, c) => `s${c}`).join(' + ')}) / ${chains}.0;
 }

@@ -1,11 +1,13 @@
 /** @file The tuning table: plain JSON that says which tile was the fastest for which class of layers. */
 
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
 import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
+import { type Convolution, gemmOf } from '../kernels/convolution.ts';
 import { type Tile, tileThreads, tileWorkgroupBytes } from '../kernels/tile.ts';
+import type { Gemm } from '../kernels/tile-loop.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { layerClass, sizeClass } from './classes.ts';
+import { classOf, conv2dFamily, layerClass, sizeClass } from './classes.ts';
 
 /** What was measured for a class: the tile, milliseconds of one layer, and 1e9 floating-point operations a second. */
 export interface TuningEntry {
@@ -39,25 +41,35 @@ export const tableVersion = 2;
  */
 export function findTile(
   entries: TuningEntries,
-  conv: Conv2d,
+  conv: Convolution,
   precision: Precision,
   limits: TileLimits,
 ): Tile | undefined {
-  return nearEntries(entries, conv, precision).find(({ tile }) => tileFits(conv, tile, precision, limits))
-    ?.tile;
+  return nearEntries(entries, conv, precision).find(({ tile }) =>
+    tileFits(gemmOf(conv), tile, precision, limits),
+  )?.tile;
 }
+
+/** Of more than 65,535 x 65,535 pixels there are none. */
+const largestSize = 32;
 
 /**
  * Whether Winograd's filtering was the faster way to compute a convolution, and of which size; `direct` where it was
- * not, undefined where nothing was measured. The class of twice or half as many pixels counts as for tiles.
+ * not, undefined where nothing was measured. Weights are on the device in one form, whatever the size: the largest
+ * size that was measured decides.
  */
 export function findWinograd(
   entries: TuningEntries,
-  conv: Conv2d,
+  { sources, outChannels }: Pick<Conv2dOperation, 'sources' | 'outChannels'>,
   precision: Precision,
 ): WinogradSize | 'direct' | undefined {
-  const entry = nearEntries(entries, conv, precision).find(({ winograd }) => winograd);
-  return entry && (isWinogradFaster(entry) ? entry.winograd.size : 'direct');
+  const windows = sources.map(({ kernel, stride, inChannels: channels }) => ({ kernel, stride, channels }));
+  const family = conv2dFamily({ sources: windows, outChannels }, precision);
+  for (let size = largestSize; size >= 0; size--) {
+    const entry = entries[classOf(family, size)];
+    if (entry?.winograd) return isWinogradFaster(entry) ? entry.winograd.size : 'direct';
+  }
+  return undefined;
 }
 
 export const isWinogradFaster = <T extends Pick<TuningEntry, 'ms' | 'winograd'>>(
@@ -66,7 +78,7 @@ export const isWinogradFaster = <T extends Pick<TuningEntry, 'ms' | 'winograd'>>
   (entry.winograd?.ms ?? Number.POSITIVE_INFINITY) < entry.ms;
 
 /** The entries of a convolution's class and of its neighbours, the nearest first. */
-function nearEntries<T>(entries: Readonly<Record<string, T>>, conv: Conv2d, precision: Precision): T[] {
+function nearEntries<T>(entries: Readonly<Record<string, T>>, conv: Convolution, precision: Precision): T[] {
   const size = sizeClass(conv);
   return [size, size + 1, size - 1].flatMap((near) => entries[layerClass(conv, precision, near)] ?? []);
 }
@@ -131,20 +143,19 @@ export type TileLimits = Pick<
 >;
 
 /** True where the tile suits the channels and the device can run it. */
-export function tileFits(conv: Conv2d, tile: Tile, precision: Precision, limits: TileLimits): boolean {
+export function tileFits(gemm: Gemm, tile: Tile, precision: Precision, limits: TileLimits): boolean {
   const threads = tileThreads(tile);
   return (
-    (tile.kind === 'direct' ? tile.channels <= conv.outChannels : fitsWorkgroupTile(conv, tile)) &&
+    (tile.kind === 'direct' ? tile.channels <= gemm.outChannels : fitsWorkgroupTile(gemm, tile)) &&
     threads <= limits.maxComputeInvocationsPerWorkgroup &&
     threads <= limits.maxComputeWorkgroupSizeX &&
     tileWorkgroupBytes(tile, elementBytes(precision)) <= limits.maxComputeWorkgroupStorageSize &&
-    workgroupsInX(conv, tile) <= limits.maxComputeWorkgroupsPerDimension
+    workgroupsInX(gemm, tile) <= limits.maxComputeWorkgroupsPerDimension
   );
 }
 
 /** The largest dimension of the dispatch. */
-function workgroupsInX({ outHeight, outWidth, outChannels }: Conv2d, tile: Tile): number {
-  const pixels = outHeight * outWidth;
+function workgroupsInX({ pixels, outChannels }: Gemm, tile: Tile): number {
   return tile.kind === 'direct'
     ? Math.ceil((Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels)) / 64)
     : Math.ceil(pixels / tile.blockPixels);

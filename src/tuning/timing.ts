@@ -4,8 +4,8 @@
  * samples of several works in turns.
  */
 
-import { bufferUsage } from '../runtime/constants.ts';
-import { checked, type GpuContext } from '../runtime/gpu-context.ts';
+import { bufferUsage } from '../gpu/constants.ts';
+import { checked, type GpuContext } from '../gpu/device.ts';
 
 const queryResolve = 0x200; // GPUBufferUsage.QUERY_RESOLVE, which Node has no global for
 const mapModeRead = 0x1; // GPUMapMode.READ, likewise

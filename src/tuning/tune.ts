@@ -8,19 +8,24 @@
  */
 
 import { messageOf } from '../describe.ts';
-import { suitsWinograd } from '../graph/passes/winograd.ts';
-import type { KernelChoice } from '../graph/plan.ts';
-import { conv2d } from '../kernels/conv2d.ts';
-import { type Conv2d, multiplyAdds } from '../kernels/conv2d-shape.ts';
+import { encode } from '../gpu/bind.ts';
+import { assertUsable, type GpuContext } from '../gpu/device.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
+import type { KernelChoice } from '../graph/operation.ts';
+import { type Convolution, convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import { encode } from '../runtime/bind.ts';
-import { assertUsable, type GpuContext } from '../runtime/gpu-context.ts';
-import type { PipelineCache } from '../runtime/pipelines.ts';
 import { candidates, neighbours, type TileTarget } from './candidates.ts';
-import { groupByClass, type LayerClass, layerClass, winogradProducts, withFewerRows } from './classes.ts';
+import {
+  canUseWinograd,
+  groupByClass,
+  type LayerClass,
+  layerClass,
+  winogradProducts,
+  withFewerRows,
+} from './classes.ts';
 import { type Form, type FormKernels, formKernels, sumTolerance } from './forms.ts';
 import { copyBytes, copyKernel, multiplyAddKernels, type Roofline, ratesOf } from './roofline.ts';
 import type { TuningEntries, TuningEntry } from './table.ts';
@@ -34,12 +39,14 @@ export interface TuneOptions {
   pipelines: PipelineCache;
   /** What is taken where nothing was measured. */
   standard: KernelChoice;
+  /** The same of Winograd's filtering. Default: plain convolutions. */
+  standardWinograd?: (conv: { outChannels: number }) => WinogradSize | undefined;
   /** Milliseconds after which no new form is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
   budgetMs?: number;
   /** Tiles to try instead of the menu; the standard tile is tried in any case. */
   tiles?: readonly Tile[];
-  /** Makes the kernels that have a tile. Default {@link conv2d}. */
-  build?: typeof conv2d;
+  /** Makes the kernels that have a tile. Default {@link convolution}. */
+  build?: typeof convolution;
   /** Opens what times are taken from. Default {@link Timer}. */
   openTimer?: (context: GpuContext) => Promise<TuningTimer>;
   /** Called after each form, with the number of classes that are done, and of all. */
@@ -105,7 +112,7 @@ const nearTheRoof = 0.8;
 const ahead = 3;
 
 /** What measuring needs, the same for all classes. */
-interface Tools extends Required<Pick<TuneOptions, 'pipelines' | 'standard' | 'build'>> {
+interface Tools extends Required<Pick<TuneOptions, 'pipelines' | 'standard' | 'standardWinograd' | 'build'>> {
   context: GpuContext;
   bench: Workbench;
   timer: TuningTimer;
@@ -118,7 +125,7 @@ interface Tools extends Required<Pick<TuneOptions, 'pipelines' | 'standard' | 'b
 /** A class with the rows of it that are measured. */
 interface Task {
   layers: LayerClass;
-  conv: Conv2d;
+  conv: Convolution;
   sizes: readonly WinogradSize[];
 }
 
@@ -139,10 +146,11 @@ interface Trial {
  */
 export async function tune(
   context: GpuContext,
-  convs: readonly Conv2d[],
+  convs: readonly Convolution[],
   options: TuneOptions,
 ): Promise<Tuning> {
-  const { pipelines, standard, build = conv2d, signal, onProgress } = options;
+  const { pipelines, standard, standardWinograd = () => undefined, build = convolution } = options;
+  const { signal, onProgress } = options;
   const { openTimer = (opened) => Timer.open(opened, { minSampleMs }) } = options;
   const { precision } = standard;
   const { device, software } = context;
@@ -155,7 +163,7 @@ export async function tune(
     const conv = software ? withFewerRows(layers.conv, softwareFlops) : layers.conv;
     const kernelsOf = (winograd?: WinogradSize) => {
       const form = { tile: standard.tile(winograd ? winogradProducts(conv, winograd) : conv), winograd };
-      const { prepare, steps } = formKernels(conv, form, precision, conv2d);
+      const { prepare, steps } = formKernels(conv, form, precision, convolution);
       return [...prepare, ...steps];
     };
     const fits = (kernels: readonly Placed[]) => kernels.every(({ kernel }) => fitsMemory(kernel, device));
@@ -166,7 +174,7 @@ export async function tune(
     }
     // Rounding errors of Winograd's filtering grow too much in f16.
     const sizes = ([4, 2] as const).filter(
-      (size) => precision === 'f32' && suitsWinograd(conv) && fits(kernelsOf(size)),
+      (size) => precision === 'f32' && canUseWinograd(conv) && fits(kernelsOf(size)),
     );
     placed.push(...plain, ...sizes.flatMap(kernelsOf));
     tasks.push({ layers, conv, sizes });
@@ -183,7 +191,8 @@ export async function tune(
     bench = await Workbench.create(context, pipelines, placed);
     const target: TileTarget = { precision, software, limits: device.limits };
     const { tiles } = options;
-    const tools = { context, pipelines, standard, build, signal, bench, timer, roofline, target, tiles };
+    const given = { context, pipelines, standard, standardWinograd, build, signal };
+    const tools = { ...given, bench, timer, roofline, target, tiles };
     const wins = new Map<string, number>();
     // From here on, so that a busy machine does not use it up before the first form.
     const start = timer.now();
@@ -200,7 +209,7 @@ export async function tune(
       // What a class does not need is left to the others.
       const deadline = timer.now() + (left * flops) / flopsLeft;
       flopsLeft -= flops;
-      const likely = (conv: Conv2d) => tiles ?? byWins(candidates(conv, target), wins);
+      const likely = (conv: Convolution) => tiles ?? byWins(candidates(gemmOf(conv), target), wins);
       const expected = likely(task.conv).length + 1 + 2 * task.sizes.length;
       let tried = 0;
       const search = new Search(task, tools, {
@@ -254,11 +263,10 @@ class Search {
   }
 
   /** Tries forms until no better one is left, or no time. `likely` gives the first tiles of a convolution. */
-  async run(likely: (conv: Conv2d) => readonly Tile[]): Promise<void> {
+  async run(likely: (conv: Convolution) => readonly Tile[]): Promise<void> {
     const { conv, sizes } = this.#task;
-    const { standard } = this.#tools;
     if (!(await this.#try(this.#standardForm(undefined)))) return;
-    const usual = standard.winograd(conv);
+    const usual = this.#usualSize();
     const byDefault = sizes.toSorted((a, b) => Number(b === usual) - Number(a === usual));
     const untried = (forms: readonly Form[]) => forms.filter((form) => !this.#tried.has(nameOf(form)));
     let next = untried([
@@ -292,8 +300,8 @@ class Search {
     const plain = best(this.#trials.filter(({ form }) => !form.winograd))!;
     const transformed = best(this.#trials.filter(({ form }) => form.winograd));
     // From the rows that were measured to those of the layer.
-    const scale = layers.conv.outHeight / conv.outHeight;
-    const entry = ({ form: { tile } }: Trial, ms: number, of: Conv2d): TuningEntry => ({
+    const scale = multiplyAdds(layers.conv) / multiplyAdds(conv);
+    const entry = ({ form: { tile } }: Trial, ms: number, of: Convolution): TuningEntry => ({
       tile,
       ms: ms * scale,
       gflops: (2 * multiplyAdds(of)) / (ms * 1e6),
@@ -330,7 +338,7 @@ class Search {
   /** Winograd's size by default, where it can be tried. */
   #usualSize(): WinogradSize | undefined {
     const { conv, sizes } = this.#task;
-    const usual = suitsWinograd(conv) ? this.#tools.standard.winograd(conv) : undefined;
+    const usual = this.#tools.standardWinograd(conv);
     return sizes.find((size) => size === usual);
   }
 
@@ -345,7 +353,7 @@ class Search {
     const { conv } = this.#task;
     const { tiles, target } = this.#tools;
     const problem = winograd ? winogradProducts(conv, winograd) : conv;
-    const near = tiles ?? neighbours(problem, tile, target);
+    const near = tiles ?? neighbours(gemmOf(problem), tile, target);
     return near.map((other) => (winograd ? { tile: other, winograd } : { tile: other }));
   }
 

@@ -3,14 +3,15 @@
  * is loaded when it is first used.
  */
 
-import { defaultChoice } from '../graph/choose-tile.ts';
-import type { KernelChoice } from '../graph/plan.ts';
-import type { Conv2d } from '../kernels/conv2d-shape.ts';
+import type { GpuContext } from '../gpu/device.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
+import { chooseWinograd, defaultChoice } from '../graph/choose-kernels.ts';
+import type { KernelChoice } from '../graph/operation.ts';
+import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
+import type { Convolution } from '../kernels/convolution.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
-import type { GpuContext } from '../runtime/gpu-context.ts';
-import type { PipelineCache } from '../runtime/pipelines.ts';
 import { loadEntries, storeEntries, tuningKey } from './cache.ts';
 import { layerClass } from './classes.ts';
 import { findTile, findWinograd, type TuningEntries, type TuningTable, tableVersion } from './table.ts';
@@ -44,19 +45,20 @@ export class TunedChoice implements KernelChoice {
     this.#entries = await loadEntries(tuningKey(this.#context.adapter, this.precision));
   }
 
-  tile(conv: Conv2d): Tile {
+  tile(conv: Convolution): Tile {
     const { limits } = this.#context.device;
     return findTile(this.#entries, conv, this.precision, limits) ?? this.#default.tile(conv);
   }
 
-  winograd(conv: Conv2d): WinogradSize | undefined {
-    const found = findWinograd(this.#entries, conv, this.precision);
-    if (found === undefined) return this.#default.winograd(conv);
+  /** Winograd's tiles for a convolution, whatever its size; undefined where the plain one is faster. */
+  winograd(operation: Pick<Conv2dOperation, 'sources' | 'outChannels'>): WinogradSize | undefined {
+    const found = findWinograd(this.#entries, operation, this.precision);
+    if (found === undefined) return chooseWinograd(operation, this.#context, this.precision);
     return found === 'direct' ? undefined : found;
   }
 
   /** True if something was measured for at least one of the convolutions' classes. */
-  knowsAnyOf(convs: readonly Conv2d[]): boolean {
+  knowsAnyOf(convs: readonly Convolution[]): boolean {
     return convs.some((conv) => layerClass(conv, this.precision) in this.#entries);
   }
 
@@ -65,7 +67,7 @@ export class TunedChoice implements KernelChoice {
    * @throws as `tune()`.
    */
   async tune(
-    convs: readonly Conv2d[],
+    convs: readonly Convolution[],
     pipelines: PipelineCache,
     options: Pick<TuneOptions, 'budgetMs' | 'openTimer' | 'onProgress' | 'signal'>,
   ): Promise<{ report: TuningReport; codes: readonly string[] }> {
@@ -74,6 +76,7 @@ export class TunedChoice implements KernelChoice {
       ...options,
       pipelines,
       standard: this.#default,
+      standardWinograd: (conv) => chooseWinograd(conv, this.#context, this.precision),
     });
     this.#entries = { ...this.#entries, ...entries };
     const key = tuningKey(this.#context.adapter, this.precision);

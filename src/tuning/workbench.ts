@@ -4,13 +4,13 @@
  * through the CPU but a count.
  */
 
-import { declare, f32Bits, type Kernel } from '../kernels/kernel.ts';
+import { bind, encode, type Step, storesHalf, Uniforms } from '../gpu/bind.ts';
+import { bufferUsage } from '../gpu/constants.ts';
+import { checked, type GpuContext } from '../gpu/device.ts';
+import type { PipelineCache } from '../gpu/pipelines.ts';
+import { ReadbackPool } from '../gpu/readback.ts';
+import { declare, f32, type Kernel } from '../kernels/kernel.ts';
 import { type Precision, wgsl } from '../kernels/wgsl.ts';
-import { bind, encode, type Step, storesHalf, Uniforms } from '../runtime/bind.ts';
-import { bufferUsage } from '../runtime/constants.ts';
-import { checked, type GpuContext } from '../runtime/gpu-context.ts';
-import type { PipelineCache } from '../runtime/pipelines.ts';
-import { ReadbackPool } from '../runtime/readback.ts';
 import type { Work } from './timing.ts';
 
 /** A kernel, with the names of the buffers that it gets in place of those of its bindings' names. */
@@ -320,10 +320,10 @@ function compareKernel(count: number, { absolute, relative }: Tolerance, precisi
 fn is_wrong(i: u32) -> bool {
   let found = actual[i];
   let value = ${values}(expected[i]);
-  let limit = ${type}(bitcast<f32>(shape.absolute)) + bitcast<f32>(shape.relative) * abs(value);
+  let limit = ${type}(shape.absolute) + shape.relative * abs(value);
   return ${notFinite(precision)} || ${precision === 'f16' ? 'any' : ''}(abs(${values}(found) - value) > limit);
 }`;
-  const shape = { count, absolute: f32Bits(absolute), relative: f32Bits(relative) };
+  const shape = { count, absolute: f32(absolute), relative: f32(relative) };
   return overWords('compare', shape, ['actual', 'expected', 'wrong'], functions, countWrong);
 }
 

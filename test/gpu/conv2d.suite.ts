@@ -3,10 +3,10 @@
  * and a workgroup tile. Sizes are odd wherever the kernel allows it, so that tiles hang over the edge.
  */
 
-import type { Conv2d, ConvSource } from '../../src/kernels/conv2d-shape.ts';
+import { openDevice } from '../../src/gpu/device.ts';
+import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
 import { type DirectTile, type Tile, tileName, type WorkgroupTile } from '../../src/kernels/tile.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
-import { checkConv2d } from './conv2d-check.ts';
+import { checkConv2d, checkUpsampledConv2d } from './conv2d-check.ts';
 import { precisionsOf } from './precision.ts';
 import type { GpuTest } from './suite.ts';
 
@@ -42,8 +42,8 @@ const menu: readonly Tile[] = [
 const small = workgroup(16, 32, 8, 2, 4);
 const pair: readonly Tile[] = [direct(4, 4), small];
 
-const window3 = { kernel: 3, stride: 1, padding: 1 };
-const point = { kernel: 1, stride: 1, padding: 0 };
+const window3 = { kernel: 3, stride: 1, padding: { top: 1, left: 1 } };
+const point = { kernel: 1, stride: 1, padding: { top: 0, left: 0 } };
 
 /** A convolution of which only the differences from a bare one are stated; the output's size follows. */
 function conv(
@@ -53,16 +53,16 @@ function conv(
   rest: Partial<Conv2d> = {},
 ): Conv2d {
   const [{ height, width, kernel, stride, padding }] = sources;
-  const side = (size: number) => Math.floor((size + 2 * padding - kernel) / stride) + 1;
+  const side = (size: number, before: number) => Math.floor((size + 2 * before - kernel) / stride) + 1;
   return {
     label,
     sources,
-    outHeight: side(height),
-    outWidth: side(width),
+    outHeight: side(height, padding.top),
+    outWidth: side(width, padding.left),
     outChannels,
     bias: false,
     residuals: [],
-    relu: false,
+    activation: 'none',
     ...rest,
   };
 }
@@ -70,7 +70,7 @@ function conv(
 const everyTile = conv('3x3', [{ height: 5, width: 33, channels: 16, ...window3 }], 128, {
   bias: true,
   residuals: [{ kind: 'same' }],
-  relu: true,
+  activation: 'relu',
 });
 
 /** Image sizes 13x7, 5x33 and 1x1; where a residual is upsampled, multiples of its scale. */
@@ -83,16 +83,16 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
   },
   {
     conv: conv('3x3 stride 2', [{ height: 13, width: 7, channels: 16, ...window3, stride: 2 }], 32, {
-      relu: true,
+      activation: 'relu',
     }),
   },
   { conv: conv('1x1 stride 2', [{ height: 13, width: 7, channels: 16, ...point, stride: 2 }], 32) },
   {
     conv: conv(
       '7x7 stride 2, 3 of 4 channels',
-      [{ height: 13, width: 7, channels: 4, usedChannels: 3, kernel: 7, stride: 2, padding: 3 }],
+      [{ height: 13, width: 7, channels: 3, kernel: 7, stride: 2, padding: { top: 3, left: 3 } }],
       32,
-      { bias: true, relu: true },
+      { bias: true, activation: 'relu' },
     ),
     tiles: [direct(4, 8), workgroup(16, 32, 4, 2, 4)],
   },
@@ -104,7 +104,7 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
         { height: 13, width: 7, channels: 32, ...point, stride: 2 },
       ],
       32,
-      { bias: true, relu: true },
+      { bias: true, activation: 'relu' },
     ),
   },
   {
@@ -129,19 +129,50 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
       residuals: [2, 4, 8].map((scale) => ({ kind: 'classes' as const, scale })),
     }),
   },
-  ...[
-    { scale: 2, height: 5, width: 33, tiles: pair },
-    { scale: 4, height: 13, width: 7, tiles: pair },
-    { scale: 8, height: 1, width: 1, tiles: pair },
-  ].map(({ scale, height, width, tiles }) => ({
-    conv: conv(`upsampled by ${scale}`, [{ height, width, channels: 16, ...window3 }], 64, {
-      bias: scale === 4,
-      relu: scale === 4,
-      upsampledBy: scale,
+  {
+    conv: conv('channels that fill no vec4', [{ height: 13, width: 7, channels: 6, ...window3 }], 18, {
+      bias: true,
+      residuals: [{ kind: 'same' }],
+      activation: 'relu',
     }),
-    tiles,
-  })),
+    tiles: [direct(4, 8), direct(1, 16)],
+  },
+  {
+    conv: conv(
+      '2x2, padded below and right alone',
+      [{ height: 7, width: 13, channels: 16, kernel: 2, stride: 1, padding: { top: 0, left: 0 } }],
+      32,
+      { outHeight: 7, outWidth: 13, activation: 'hardswish' },
+    ),
+  },
+  {
+    conv: conv(
+      '3x3 stride 2, other zeros above than left',
+      [{ height: 8, width: 14, channels: 16, kernel: 3, stride: 2, padding: { top: 0, left: 1 } }],
+      32,
+      { outHeight: 4, outWidth: 7, bias: true, activation: 'gelu' },
+    ),
+  },
 ];
+
+const upsampled = [
+  { scale: 2, height: 5, width: 33, channels: 16, outChannels: 64 },
+  { scale: 4, height: 13, width: 7, channels: 16, outChannels: 64 },
+  { scale: 8, height: 1, width: 1, channels: 16, outChannels: 64 },
+  { scale: 2, height: 3, width: 5, channels: 5, outChannels: 7 },
+].map(
+  (shape): GpuTest => ({
+    name: `upsampled by ${shape.scale}, ${shape.channels} to ${shape.outChannels} channels`,
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const conv = { label: 'upsampled', ...shape };
+      const tiles = shape.channels % 4 === 0 ? pair : [direct(4, 4)];
+      for (const precision of await precisionsOf(context)) {
+        await checkUpsampledConv2d(context, conv, tiles, precision);
+      }
+    },
+  }),
+);
 
 const check = (name: string, conv: Conv2d, tiles: readonly Tile[]): GpuTest => ({
   name,
@@ -154,6 +185,7 @@ const check = (name: string, conv: Conv2d, tiles: readonly Tile[]): GpuTest => (
 const tests: GpuTest[] = [
   ...menu.map((tile) => check(`tile ${tileName(tile)}`, everyTile, [tile])),
   ...shapes.map(({ conv, tiles = pair }) => check(conv.label, conv, tiles)),
+  ...upsampled,
 ];
 
 export default tests;

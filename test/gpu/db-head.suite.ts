@@ -1,10 +1,15 @@
 /** @file The fused DB kernel against the unfused tail: transposed convolutions, batch norm, ReLU, sigmoid, DB. */
 
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { DbHeadLayer } from '../../src/graph/layers.ts';
-import { type DbHead, type DbHeadWeights, dbHead, packDbHead } from '../../src/kernels/db-head.ts';
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { dbHead as dbHeadOperation } from '../../src/graph/operations/db-head.ts';
+import {
+  type DbHead,
+  type DbHeadWeights,
+  dbHead,
+  maskUniforms,
+  packDbHead,
+} from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { assert, assertEqual, randomFloats } from './assert.ts';
 import { assertWithin, precisionsOf, representable, sumTolerance } from './precision.ts';
 import { binarize, type TailParameters, tailLogits } from './references/db-tail.ts';
@@ -110,18 +115,29 @@ function folded(heads: readonly TailParameters[], channels: number): DbHeadWeigh
     named.set(`head${i}.4.running_mean`, norm.mean).set(`head${i}.4.running_var`, norm.variance);
     named.set(`head${i}.6.weight`, up2).set(`head${i}.6.bias`, bias2);
   });
-  const entry = {
-    op: 'dbHead' as const,
-    outputs: [],
-    heads: heads.map((_, i) => ({ prefix: `head${i}`, input: `features${i}` })),
-    channels,
-  };
-  const [layer] = foldBatchNorm([entry], (name) => named.get(name)!, k).layers;
-  return (layer as DbHeadLayer).parameters();
+  const { operation, derived } = dbHeadOperation.foldBatchNorm!(
+    {
+      op: 'dbHead',
+      name: 'heads',
+      outputs: [],
+      features: [],
+      channels,
+      k,
+      heads: heads.map((_, i) => ({
+        up1: { weight: `head${i}.3.weight`, bias: `head${i}.3.bias`, norm: `head${i}.4` },
+        up2: { weight: `head${i}.6.weight`, bias: `head${i}.6.bias` },
+      })),
+    },
+    (name) => named.get(name)!,
+  );
+  const parameter = (name: string) => derived[name]?.() ?? named.get(name)!;
+  return operation.heads.map(({ up1, up2 }) => ({
+    up1: parameter(up1.weight),
+    bias1: parameter(up1.bias!),
+    up2: parameter(up2.weight),
+    bias2: parameter(up2.bias),
+  }));
 }
-
-/** An f32, bit by bit. */
-const bitsOf = (value: number): number => new Uint32Array(Float32Array.of(value).buffer)[0];
 
 async function runHead(
   context: GpuContext,
@@ -137,9 +153,7 @@ async function runHead(
   const both = Float32Array.from(concatenate(features, height * width));
   const [features0, features1] = merged ? [both, both] : features;
   const kernel = dbHead({ label: 'head', ...shape, k }, { precision, pixels });
-  const settings: Record<string, number> = shape.mask
-    ? { threshold_bits: bitsOf(threshold), mask_of_binary: maskOf === 'binary' ? 1 : 0 }
-    : {};
+  const settings = shape.mask ? maskUniforms({ of: maskOf === 'binary' ? 'B' : 'P', threshold }) : {};
   const maps = await runKernel(
     context,
     { ...kernel, shape: { ...kernel.shape, ...settings } },

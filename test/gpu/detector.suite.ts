@@ -1,7 +1,8 @@
 /** @file The detector as users see it, on every runtime: maps against PyTorch, regions, overlapping calls, failures. */
 
-import { TextDetector } from '../../src/detector/detector.ts';
-import type { CreateOptions, DetectOptions, RawImage } from '../../src/detector/types.ts';
+import { TextDetector } from '../../src/detect/detector.ts';
+import type { CreateOptions, DetectOptions } from '../../src/detect/types.ts';
+import type { RawImage } from '../../src/input/types.ts';
 import { findRegions } from '../../src/postprocess/regions.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';

@@ -3,12 +3,12 @@
  * whatever a call waits for when it is aborted. With networks of few channels, so that many moments can be tried.
  */
 
-import type { Engine } from '../../src/detector/engine.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
-import { resolveLoss } from '../../src/training/loss.ts';
-import { resolveOptimizer } from '../../src/training/optimizer.ts';
-import { TrainingEngine } from '../../src/training/training-engine.ts';
-import { randomParameters, smallEntries } from '../helpers/networks.ts';
+import type { Engine } from '../../src/detect/engine.ts';
+import { openDevice } from '../../src/gpu/device.ts';
+import { resolveLoss } from '../../src/train/loss.ts';
+import { resolveOptimizer } from '../../src/train/optimizer.ts';
+import { TrainingEngine } from '../../src/train/training-engine.ts';
+import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertEqual, assertRejects } from './assert.ts';
 import { openSmallEngine, smallRecipe } from './small-engine.ts';
 import type { GpuTest } from './suite.ts';
@@ -32,10 +32,8 @@ async function frame(engine: Engine, width: number, signal?: AbortSignal): Promi
 }
 
 async function openTrainingEngine(device: GPUDevice): Promise<TrainingEngine> {
-  const entries = smallEntries(true);
   return await TrainingEngine.create(await openDevice({ device }), {
-    entries,
-    source: randomParameters(entries, 1),
+    graph: withRandomParameters(smallNetwork(true), 1),
     input: smallRecipe.input,
     loss: resolveLoss('authors', 50),
     optimizer: resolveOptimizer({ kind: 'adamw', averageDecay: 0.9 }),

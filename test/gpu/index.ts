@@ -5,6 +5,8 @@ import dbHead from './db-head.suite.ts';
 import detector from './detector.suite.ts';
 import disposal from './disposal.suite.ts';
 import layers from './layers.suite.ts';
+import mobile from './mobile.suite.ts';
+import models from './models.suite.ts';
 import network from './network.suite.ts';
 import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
@@ -26,7 +28,9 @@ export const suites: GpuSuite[] = [
   { name: 'conv2d', tests: conv2d },
   { name: 'layers', tests: layers },
   { name: 'db-head', tests: dbHead },
+  { name: 'mobile', tests: mobile },
   { name: 'network', tests: network },
+  { name: 'models', tests: models },
   { name: 'detector', tests: detector },
   { name: 'disposal', tests: disposal },
   { name: 'tuning', tests: tuning },

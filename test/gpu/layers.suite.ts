@@ -1,12 +1,12 @@
 /** @file Max-pooling, stem with max-pooling, upsample-and-add, upsample-and-concat against their definitions. */
 
-import { packConvWeights } from '../../src/kernels/conv2d-weights.ts';
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { packConvWeights } from '../../src/kernels/conv2d.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
 import { stemPool } from '../../src/kernels/stem-pool.ts';
 import { upsampleAdd } from '../../src/kernels/upsample-add.ts';
 import { upsampleConcat } from '../../src/kernels/upsample-concat.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { assertWithin, precisionsOf, representable, sumTolerance } from './precision.ts';
 import { convolve } from './references/convolution.ts';
@@ -63,20 +63,20 @@ const stemSizes: readonly Size[] = [
 
 const stem = test('stem', stemSizes, async (context, size, precision, label) => {
   const { height, width, channels: outChannels } = size;
-  const window = { kernel: 7, stride: 2, padding: 3 };
+  const window = { kernel: 7, stride: 2, padding: { top: 3, left: 3 } };
   // The fourth channel holds numbers as well: it must have no influence.
   const source = representable(randomFloats(height * width * 4, 13), precision);
   const weights = representable(randomFloats(outChannels * 3 * 49, 14), precision);
   const bias = randomFloats(outChannels, 15);
   const conv = {
     label,
-    sources: [{ height, width, channels: 4, usedChannels: 3, ...window }],
+    sources: [{ height, width, channels: 3, ...window }],
     outHeight: height / 2,
     outWidth: width / 2,
     outChannels,
     bias: true,
     residuals: [],
-    relu: true,
+    activation: 'relu' as const,
   };
   const { output } = await runKernel(
     context,

@@ -3,18 +3,19 @@
  * neck's sums P5..P2, the concatenation, and the maps.
  */
 
-import { readRecipe } from '../../src/detector/recipe.ts';
-import { readCheckpoint } from '../../src/graph/checkpoint.ts';
-import { chooseTile, defaultChoice } from '../../src/graph/choose-tile.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { Graph } from '../../src/graph/layers.ts';
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
+import { chooseTile, chooseWinograd, defaultChoice } from '../../src/graph/choose-kernels.ts';
+import { type Graph, probabilityAlone } from '../../src/graph/graph.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { allFusions, fuse } from '../../src/graph/passes/index.ts';
-import { f32Bits } from '../../src/kernels/kernel.ts';
+import { readRecipe } from '../../src/input/recipe.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
+import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
-import { PipelineCache } from '../../src/runtime/pipelines.ts';
+import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/index.ts';
-import { randomParameters, smallEntries } from '../helpers/networks.ts';
+import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertEqual, maxDifference, randomFloats } from './assert.ts';
 import { wrongLayers } from './check-graph.ts';
 import { PlanRun } from './plan-run.ts';
@@ -57,14 +58,12 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
       parseSafetensors(await fixture(name)),
     ),
   );
-  const checkpoint = readCheckpoint(weights);
   const recipe = readRecipe(weights.metadata);
+  const checkpoint = readCheckpoint(weights, { k: recipe.k });
   const pipelines = new PipelineCache(context);
   const [height, width] = file.tensors.get('image')!.shape;
   const size = { height, width };
   const image = { data: file.bytes('image').slice(), ...size, channels: 3 as const };
-  const unfused = (thresholdHead: boolean): Graph =>
-    foldBatchNorm(checkpoint.entries({ thresholdHead }), checkpoint.source, recipe.k);
 
   const runs: PlanRun[] = [];
   /** Runs a graph on the image. */
@@ -73,12 +72,12 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
       image,
       size,
       input: recipe.input,
-      choice: { precision, tile: (conv) => chooseTile(conv, context), headPixels: 4 },
+      choice: { precision, tile: (conv) => chooseTile(gemmOf(conv), context), headPixels: 4 },
       keep,
       pipelines,
     });
     runs.push(network);
-    network.program.setShape('threshold_bits', f32Bits(maskThreshold));
+    network.program.setShape(maskUniforms({ of: 'P', threshold: maskThreshold }));
     await network.run();
     return network;
   };
@@ -96,7 +95,7 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
     compare(`${what}, log-odds of ${name}`, actual.map(logOdds), expected, allowed.logOdds);
   };
 
-  const plain = unfused(true);
+  const plain = foldBatchNorm(checkpoint.graph);
   const staged = await compute(plain, stages);
   for (const name of stages) {
     const expected = channelsLast(file.float32(name), file.tensors.get(name)!.shape[0]);
@@ -112,7 +111,7 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
     (value, i) => value > maskThreshold !== (((words[i >> 5] >>> (i & 31)) & 1) === 1),
   );
   if (wrong !== -1) failures.push(`mask: bit ${wrong} is wrong`);
-  const alone = await compute(fuse(unfused(false)));
+  const alone = await compute(fuse(foldBatchNorm(probabilityAlone(checkpoint.graph))));
   compareMap('P alone', 'P', await alone.read('P'));
 
   for (const network of runs) network.destroy();
@@ -136,13 +135,18 @@ const tests: GpuTest[] = [
       const input = { channelOrder: 'rgb', mean: [110, 120, 130], std: [60, 50, 40] } as const;
       const image = { data, ...size, channels: 3 as const };
       // The head's shader has 16 channels at least.
-      const entries = smallEntries(true, 4);
-      const graph = foldBatchNorm(entries, randomParameters(entries, 1), 5);
+      const graph = foldBatchNorm(withRandomParameters(smallNetwork(true, { width: 16, k: 5 }), 1));
       for (const precision of await precisionsOf(context)) {
         for (const software of [true, false]) {
           const choice = defaultChoice({ software }, precision);
-          const fused = fuse(graph, allFusions, { size, choose: (conv) => choice.winograd(conv) });
-          const wrong = await wrongLayers(context, fused, { image, size, input, choice });
+          const rule = (operation: { outChannels: number }) =>
+            chooseWinograd(operation, { software }, precision);
+          const wrong = await wrongLayers(context, fuse(graph, allFusions, rule), {
+            image,
+            size,
+            input,
+            choice,
+          });
           assertEqual([...wrong], [], `${precision}, tiles for ${software ? 'software' : 'GPUs'}`);
         }
       }

@@ -3,25 +3,19 @@
  * whoever wonders where numbers go wrong.
  */
 
-import { ImageUpload } from '../../src/detector/image-upload.ts';
-import type { RawImage } from '../../src/detector/types.ts';
-import { elementCount, type TensorShape } from '../../src/graph/infer-shapes.ts';
-import type { Graph } from '../../src/graph/layers.ts';
-import {
-  type GraphPlan,
-  type Plan,
-  type PlanChoice,
-  type PlanInput,
-  plan as planOf,
-} from '../../src/graph/plan.ts';
-import { Arena } from '../../src/runtime/arena.ts';
-import type { Step } from '../../src/runtime/bind.ts';
-import { ConstantStore } from '../../src/runtime/constants.ts';
-import { checked, type GpuContext } from '../../src/runtime/gpu-context.ts';
-import { PipelineCache } from '../../src/runtime/pipelines.ts';
-import { type Externals, Program } from '../../src/runtime/program.ts';
-import { ReadbackPool } from '../../src/runtime/readback.ts';
-import { run, SubmitSize } from '../../src/runtime/run.ts';
+import { Arena } from '../../src/gpu/arena.ts';
+import type { Step } from '../../src/gpu/bind.ts';
+import { ConstantStore } from '../../src/gpu/constants.ts';
+import { checked, type GpuContext } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
+import { type Externals, Program } from '../../src/gpu/program.ts';
+import { ReadbackPool } from '../../src/gpu/readback.ts';
+import { run, SubmitSize } from '../../src/gpu/run.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import { elementCount, type KernelChoice, type TensorShape } from '../../src/graph/operation.ts';
+import { type GraphPlan, type Plan, type PlanInput, plan as planOf } from '../../src/graph/plan.ts';
+import type { RawImage } from '../../src/input/types.ts';
+import { ImageUpload } from '../../src/input/upload.ts';
 import { poison } from './assert.ts';
 import { fromHalf } from './precision.ts';
 
@@ -30,7 +24,7 @@ export interface GraphRunOptions {
   /** Of the network's input. */
   size: { width: number; height: number };
   input: Omit<PlanInput, 'source'>;
-  choice: PlanChoice;
+  choice: KernelChoice;
   /** Tensors that keep their buffers to the end, beside the graph's outputs. */
   keep?: 'all' | readonly string[];
   /** Changes the plan before it is compiled. */

@@ -1,8 +1,8 @@
 /** @file The precisions in which a device can run the kernels, and what rounding costs in each. */
 
+import { compilesF16, type GpuContext } from '../../src/gpu/device.ts';
 import { toHalf } from '../../src/kernels/half.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { compilesF16, type GpuContext } from '../../src/runtime/gpu-context.ts';
 import { toFloat32 } from '../../src/safetensors/dtypes.ts';
 import { assert } from './assert.ts';
 import type { Reference } from './references/reference.ts';

@@ -3,9 +3,14 @@
  * there is alpha, of the picture composed over the background.
  */
 
-import { type Preprocess, packRgb, preprocess, resizeTable } from '../../src/kernels/preprocess.ts';
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import {
+  backgroundUniforms,
+  type Preprocess,
+  preprocess,
+  resizeTable,
+} from '../../src/kernels/preprocess.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
 import { assertEqual, random } from './assert.ts';
 import { assertWithin, precisionsOf, sumTolerance } from './precision.ts';
 import { compose } from './references/compose.ts';
@@ -109,7 +114,7 @@ async function check(
   const next = random(11);
   const pixels = Uint8Array.from({ length: from.height * from.width * channels }, () => next() * 256);
   const kernel = preprocess({ label: 'preprocess', ...to, source, channelOrder, mean, std }, { precision });
-  const shape = { ...kernel.shape, ...(background && { background: packRgb(background) }) };
+  const shape = { ...kernel.shape, ...(background && backgroundUniforms(background)) };
   const texture = source === 'texture' ? upload(context.device, pixels, from) : undefined;
   const { output } = await runKernel(
     context,

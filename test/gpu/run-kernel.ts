@@ -1,10 +1,10 @@
 /** @file Runs one kernel description on a device: inputs by binding name in, outputs by binding name out. */
 
+import { bind, encode, storesHalf, Uniforms } from '../../src/gpu/bind.ts';
+import { checked, type GpuContext } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
 import { toHalf } from '../../src/kernels/half.ts';
 import type { Binding, Kernel } from '../../src/kernels/kernel.ts';
-import { bind, encode, storesHalf, Uniforms } from '../../src/runtime/bind.ts';
-import { checked, type GpuContext } from '../../src/runtime/gpu-context.ts';
-import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { assert, assertWritten, poison, readBuffer, USAGE } from './assert.ts';
 import { fromHalf } from './precision.ts';
 

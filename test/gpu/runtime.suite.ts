@@ -1,17 +1,17 @@
 /** @file The runtime on a device: pipelines, memory, recorded programs, replay, readback, errors. */
 
-import type { Graph } from '../../src/graph/layers.ts';
+import { Arena } from '../../src/gpu/arena.ts';
+import { ConstantStore } from '../../src/gpu/constants.ts';
+import { assertUsable, checked, type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
+import { type Externals, Program, type SharedResources } from '../../src/gpu/program.ts';
+import { ReadbackPool } from '../../src/gpu/readback.ts';
+import { run, SubmitSize } from '../../src/gpu/run.ts';
+import type { Graph } from '../../src/graph/graph.ts';
 import { externals, type Plan, plan } from '../../src/graph/plan.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
 import { resizeTable } from '../../src/kernels/preprocess.ts';
-import { Arena } from '../../src/runtime/arena.ts';
-import { ConstantStore } from '../../src/runtime/constants.ts';
-import { assertUsable, checked, type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
-import { PipelineCache } from '../../src/runtime/pipelines.ts';
-import { type Externals, Program, type SharedResources } from '../../src/runtime/program.ts';
-import { ReadbackPool } from '../../src/runtime/readback.ts';
-import { run, SubmitSize } from '../../src/runtime/run.ts';
 import {
   assert,
   assertClose,
@@ -29,8 +29,9 @@ import { watchDevice } from './watch-device.ts';
 
 /** A network of two layers: the image plus its own pooled and upsampled form. */
 const graph: Graph = {
+  parameters: () => new Float32Array(),
   input: 'image',
-  layers: [
+  operations: [
     { op: 'maxPool', name: 'pool', output: 'pool', input: 'image' },
     { op: 'upsampleAdd', name: 'sum', output: 'sum', lateral: 'image', top: 'pool' },
   ],
@@ -167,8 +168,8 @@ const tests: GpuTest[] = [
         return randomFloats(64, 1);
       };
       const all = new Map([
-        ['single', { precision: 'f32' as const, data }],
-        ['half', { precision: 'f16' as const, data }],
+        ['single', { name: 'single', precision: 'f32' as const, data }],
+        ['half', { name: 'half', precision: 'f16' as const, data }],
       ]);
       await constants.upload(all);
       const buffer = constants.get('single');
@@ -193,8 +194,8 @@ const tests: GpuTest[] = [
       const constants = new ConstantStore(await openDevice({ device }));
       const of = (precision: 'f32' | 'f16', value: number) =>
         new Map([
-          ['good', { precision, data: () => randomFloats(64, 1) }],
-          ['bad', { precision, data: () => Float32Array.of(0, value, 0, 0) }],
+          ['good', { name: 'good', precision, data: () => randomFloats(64, 1) }],
+          ['bad', { name: 'bad', precision, data: () => Float32Array.of(0, value, 0, 0) }],
         ]);
       for (const [precision, value] of [
         ['f32', Number.POSITIVE_INFINITY],

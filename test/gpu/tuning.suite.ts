@@ -1,15 +1,18 @@
 /** @file The autotuner on every runtime: right candidates only, nothing left behind, and the same maps as before. */
 
-import { TextDetector } from '../../src/detector/detector.ts';
-import type { CreateOptions, Progress, RawImage } from '../../src/detector/types.ts';
-import type { KernelChoice } from '../../src/graph/plan.ts';
-import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { TextDetector } from '../../src/detect/detector.ts';
+import type { CreateOptions, Progress } from '../../src/detect/types.ts';
+import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
+import type { KernelChoice } from '../../src/graph/operation.ts';
+import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
+import type { RawImage } from '../../src/input/types.ts';
+import { type Conv2d, conv2d } from '../../src/kernels/conv2d.ts';
+import { type Convolution, convolution, gemmOf } from '../../src/kernels/convolution.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { type Tile, tileName } from '../../src/kernels/tile.ts';
+import type { UpsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { type GpuContext, openDevice } from '../../src/runtime/gpu-context.ts';
-import { PipelineCache } from '../../src/runtime/pipelines.ts';
 import { loadEntries, storeEntries, tuningKey } from '../../src/tuning/cache.ts';
 import { candidates } from '../../src/tuning/candidates.ts';
 import { Timer } from '../../src/tuning/timing.ts';
@@ -35,13 +38,13 @@ const small: Tile = {
 function conv(rest: Partial<Conv2d> = {}): Conv2d {
   return {
     label: 'layer',
-    sources: [{ height: 8, width: 12, channels: 16, kernel: 3, stride: 1, padding: 1 }],
+    sources: [{ height: 8, width: 12, channels: 16, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
     outHeight: 8,
     outWidth: 12,
     outChannels: 32,
     bias: true,
     residuals: [{ kind: 'same' }],
-    relu: true,
+    activation: 'relu',
     ...rest,
   };
 }
@@ -50,20 +53,44 @@ const plain = conv();
 /** Two sources, class images added. */
 const shortcut = conv({
   sources: [
-    { height: 4, width: 8, channels: 16, kernel: 3, stride: 1, padding: 1 },
-    { height: 8, width: 16, channels: 8, kernel: 1, stride: 2, padding: 0 },
+    { height: 4, width: 8, channels: 16, kernel: 3, stride: 1, padding: { top: 1, left: 1 } },
+    { height: 8, width: 16, channels: 8, kernel: 1, stride: 2, padding: { top: 0, left: 0 } },
   ],
   outHeight: 4,
   outWidth: 8,
   residuals: [{ kind: 'classes', scale: 4 }],
 });
-const classes = conv({ upsampledBy: 4, bias: false, residuals: [], relu: false });
+const classes: UpsampledConv2d = {
+  label: 'layer',
+  height: 8,
+  width: 12,
+  channels: 16,
+  outChannels: 32,
+  scale: 4,
+};
 
 /** Sides that are no multiples of Winograd's tiles. */
 const odd = conv({
-  sources: [{ height: 7, width: 13, channels: 16, kernel: 3, stride: 1, padding: 1 }],
+  sources: [{ height: 7, width: 13, channels: 16, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
   outHeight: 7,
   outWidth: 13,
+});
+
+/** Channels that fill no vectors: one of the image's three, one of more. */
+const uneven = [3, 6].map((channels) =>
+  conv({
+    sources: [{ height: 8, width: 12, channels, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
+    outChannels: 10,
+  }),
+);
+
+/** The operation that a convolution is of. */
+const operationOf = ({ sources, outChannels }: Conv2d): Pick<Conv2dOperation, 'sources' | 'outChannels'> => ({
+  outChannels,
+  sources: sources.map(({ channels: inChannels, kernel, stride, padding: { top, left } }) => {
+    const padding = { top, left, bottom: top, right: left };
+    return { tensor: 'x', weight: 'w', inChannels, kernel, stride, padding };
+  }),
 });
 
 const tiles = [direct(4, 8), small];
@@ -77,13 +104,12 @@ const timesOf =
 const defaults: KernelChoice = {
   precision: 'f32',
   tile: () => direct(8, 4),
-  winograd: () => undefined,
   headPixels: 1,
 };
 
 async function tuneWith(
   context: GpuContext,
-  convs: readonly Conv2d[],
+  convs: readonly Convolution[],
   options: Partial<TuneOptions> = {},
   precision: Precision = 'f32',
 ) {
@@ -99,10 +125,10 @@ async function tuneWith(
 
 /** Makes right kernels for all tiles but one. */
 const breaking =
-  (broken: Tile, spoil: (kernel: Kernel) => Kernel): typeof conv2d =>
+  (broken: Tile, spoil: (kernel: Kernel) => Kernel): typeof convolution =>
   (problem, options) => {
-    const kernel = conv2d(problem, options);
-    return tileName(options.tile) === tileName(broken) && !problem.planes ? spoil(kernel) : kernel;
+    const kernel = convolution(problem, options);
+    return tileName(options.tile) === tileName(broken) && !('planes' in problem) ? spoil(kernel) : kernel;
   };
 
 /** How a shader can be wrong, and what the tuner says of it. */
@@ -231,6 +257,22 @@ const tests: GpuTest[] = [
     },
   },
   {
+    name: 'forms agree where channels fill no vectors',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const { classes: tuned, rejected } = await tuneWith(context, uneven, { tiles: [direct(4, 8)] });
+      assertEqual(rejected, [], 'rejected');
+      assertEqual(
+        tuned.map(({ name, winograd }) => [name, winograd !== undefined]),
+        [
+          ['f32 3x3 6 > 10, 2^7 px', true],
+          ['f32 3x3 3 > 10, 2^7 px', true],
+        ],
+        'classes',
+      );
+    },
+  },
+  {
     name: 'the timer takes the time of a pass, with timestamp queries and without',
     async run({ gpu, device: fine }) {
       const adapter = await gpu.requestAdapter();
@@ -258,8 +300,10 @@ const tests: GpuTest[] = [
       const broken = tiles[0];
       // Without ReLU, which would hide errors below 0; of stride 2, so that there is no Winograd form to choose.
       const layer = conv({
-        sources: [{ height: 16, width: 24, channels: 16, kernel: 3, stride: 2, padding: 1 }],
-        relu: false,
+        sources: [
+          { height: 16, width: 24, channels: 16, kernel: 3, stride: 2, padding: { top: 1, left: 1 } },
+        ],
+        activation: 'none',
       });
       for (const { name, spoil, reason } of faults) {
         const tuned = await tuneWith(context, [layer], { tiles: [broken], build: breaking(broken, spoil) });
@@ -283,7 +327,7 @@ const tests: GpuTest[] = [
       const tuneOdd = async (times: Record<string, number>, products: Record<string, number> = {}) => {
         const seen: number[] = [];
         const { classes: tuned, rejected } = await tuneWith(context, [odd], {
-          standard: { ...defaults, winograd: () => 2 },
+          standardWinograd: () => 2,
           openTimer: scripted((label) => timesOf(alone(label) ? { ...products, ...times } : times)(label)),
           onProgress: (done, total) => seen.push(done / total),
         });
@@ -345,10 +389,10 @@ const tests: GpuTest[] = [
     async run({ device }) {
       const context = await openDevice({ device });
       const spoil = replaceInCode('var value = sum;', 'var value = sum; if (at == 3u) { value.y += 1.0; }');
-      const { classes: tuned, rejected } = await tuneWith(context, [conv({ relu: false })], {
+      const { classes: tuned, rejected } = await tuneWith(context, [conv({ activation: 'none' })], {
         build: (problem, options) => {
-          const kernel = conv2d(problem, options);
-          return problem.planes ? spoil(kernel) : kernel;
+          const kernel = convolution(problem, options);
+          return 'planes' in problem ? spoil(kernel) : kernel;
         },
       });
       assertEqual(
@@ -365,7 +409,9 @@ const tests: GpuTest[] = [
     async run({ device }) {
       const context = await openDevice({ device });
       const spoil = replaceInCode('var value = sum;', 'var value = sum; if (at == 77u) { return; }');
-      const tuned = await tuneWith(context, [plain], { build: (...options) => spoil(conv2d(...options)) });
+      const tuned = await tuneWith(context, [plain], {
+        build: (...options) => spoil(convolution(...options)),
+      });
       assertEqual(tuned.classes, [], 'classes');
       assert(/not finite, or not written, in 4 of/.test(tuned.rejected[0].reason), tuned.rejected[0].reason);
     },
@@ -402,7 +448,7 @@ const tests: GpuTest[] = [
       const context = await openDevice({ device });
       const none = await tuneWith(context, [plain, shortcut], { budgetMs: 1e-3 });
       assertEqual([none.classes.length, none.unmeasured.length], [0, 2], 'without time');
-      const huge = conv({ upsampledBy: 4, outHeight: 2048, outWidth: 2048, residuals: [] });
+      const huge = { ...classes, height: 2048, width: 2048 };
       // On software adapters few rows are measured, which fit.
       const gpu = { ...context, software: false };
       assertEqual((await tuneWith(gpu, [huge])).unmeasured.length, 1, 'too large');
@@ -434,7 +480,7 @@ const tests: GpuTest[] = [
         const first = new TunedChoice(context, 'f32');
         const before = first.tile(plain);
         // Whatever is taken by default, one of the menu is faster.
-        const [fastest] = candidates(plain, {
+        const [fastest] = candidates(gemmOf(plain), {
           precision: 'f32',
           limits: device.limits,
           software: context.software,
@@ -446,7 +492,7 @@ const tests: GpuTest[] = [
         });
         assert(report.stored !== undefined, 'nothing was stored');
         assertEqual(first.tile(plain), fastest, 'the tile that is used');
-        assertEqual(first.winograd(plain), undefined, 'Winograd, which was slower');
+        assertEqual(first.winograd(operationOf(plain)), undefined, 'Winograd, which was slower');
         const { tile, ms, winograd } = report.table.entries['f32 3x3 16 > 32, 2^7 px'];
         assertEqual([tile, ms, winograd?.ms], [fastest, 1, 9], 'entry');
         assertEqual(await loadEntries(tuningKey(context.adapter, 'f32')), report.table.entries, 'stored');
@@ -623,8 +669,8 @@ const tests: GpuTest[] = [
         assertEqual(alive.size, 0, 'buffers after the abort');
 
         const { adapter } = await openDevice({ device: context.device });
-        // A layer at the default size, 736 x 736.
-        const entries = { 'f32 3x3/2 64 > 128, 2^13 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
+        // A layer at the default size, 1024 x 1024.
+        const entries = { 'f32 3x3/2 64 > 128, 2^14 px': { tile: direct(4, 8), ms: 1, gflops: 1 } };
         await storeEntries(tuningKey(adapter, 'f32'), entries);
         const stages = new Set<string>();
         const onProgress = ({ stage }: Progress) => stages.add(stage);

@@ -1,8 +1,6 @@
 /** @file The three steps of a Winograd convolution, each against matrix products in f64, and together against the sum. */
 
-import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
-import { packConvWeights } from '../../src/kernels/conv2d-weights.ts';
+import { openDevice } from '../../src/gpu/device.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import {
   type WinogradSize,
@@ -12,7 +10,7 @@ import {
 } from '../../src/kernels/winograd.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
-import { openDevice } from '../../src/runtime/gpu-context.ts';
+import { packWinogradWeights, winogradProducts } from '../../src/kernels/winograd-products.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { convolve } from './references/convolution.ts';
 import { transformTiles, untransformTiles } from './references/winograd.ts';
@@ -47,19 +45,15 @@ function test(size: WinogradSize, tile: Tile, height: number, width: number): Gp
       assertClose(tiles, transformTiles(source, shape, size), 1e-4, 'tiles');
 
       const count = winogradTiles(size, shape);
-      const conv: Conv2d = {
+      const conv = {
         label: 'products',
-        sources: [{ ...count, channels: inChannels, kernel: 1, stride: 1, padding: 0 }],
-        outHeight: count.height,
-        outWidth: count.width,
-        outChannels,
-        bias: false,
-        residuals: [],
-        relu: false,
         planes: winogradPlanes(size),
+        ...count,
+        channels: inChannels,
+        outChannels,
       };
-      const packed = packConvWeights(conv, [winogradWeights(weights, size)]);
-      const { output: products } = await runKernel(context, conv2d(conv, { tile, precision }), {
+      const packed = packWinogradWeights(conv, winogradWeights(weights, size));
+      const { output: products } = await runKernel(context, winogradProducts(conv, { tile, precision }), {
         source0: tiles,
         weights: packed,
       });
@@ -72,7 +66,7 @@ function test(size: WinogradSize, tile: Tile, height: number, width: number): Gp
           outChannels,
           bias: true,
           residuals: [{ kind: 'same' }],
-          relu: true,
+          activation: 'relu',
           size,
         },
         { precision },
@@ -82,13 +76,23 @@ function test(size: WinogradSize, tile: Tile, height: number, width: number): Gp
       const epilogue = plain.map((sum, i) => Math.max(0, sum + bias[i % outChannels] + residual[i]));
       assertClose(result, epilogue, 1e-4, 'output transform');
       const { values } = convolve({
-        sources: [{ values: source, ...shape, weights, inChannels, kernel: 3, stride: 1, padding: 1 }],
+        sources: [
+          {
+            values: source,
+            ...shape,
+            weights,
+            inChannels,
+            kernel: 3,
+            stride: 1,
+            padding: { top: 1, left: 1 },
+          },
+        ],
         outHeight: height,
         outWidth: width,
         outChannels,
         bias,
         residuals: [Float64Array.from(residual)],
-        relu: true,
+        activation: 'relu',
       });
       assertClose(result, values, 1e-3, 'the convolution');
     },

@@ -1,20 +1,20 @@
 /**
- * @file Runs a graph in f64, layer by layer, with the references of the GPU tests: what a graph means, whatever kernels
- * it is lowered to.
+ * @file Runs a graph in f64, operation by operation, with the references of the GPU tests: what a graph means, whatever
+ * kernels it is lowered to. A new operation is a line in the table.
  */
 
-import { inferShapes, type TensorShape } from '../../src/graph/infer-shapes.ts';
-import type {
-  ConvLayer,
-  DbHeadLayer,
-  Graph,
-  Layer,
-  StemPoolLayer,
-  WinogradOutputLayer,
-} from '../../src/graph/layers.ts';
-import { upsampleClasses } from '../../src/kernels/conv2d-shape.ts';
+import { type Graph, outputsOf } from '../../src/graph/graph.ts';
+import { inferShapes } from '../../src/graph/infer-shapes.ts';
+import type { ShapeOf, TensorShape } from '../../src/graph/operation.ts';
+import type { Epilogue, Residual } from '../../src/graph/operations/conv2d.ts';
+import type { Operation } from '../../src/graph/operations/index.ts';
+import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
+import { winogradPlanes } from '../../src/kernels/winograd.ts';
+import { activationOf } from '../gpu/references/activation.ts';
+import { gatesOf } from '../gpu/references/channel-gate.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
+import { depthwise } from '../gpu/references/depthwise.ts';
 import { maxPool3x3 } from '../gpu/references/max-pool.ts';
 import { sigmoid } from '../gpu/references/reference.ts';
 import { concatenate, gatherClasses, upsampleNearest } from '../gpu/references/upsample.ts';
@@ -22,7 +22,13 @@ import { transformTiles, untransformTiles } from '../gpu/references/winograd.ts'
 
 type Tensor = Float64Array;
 
-/** Every tensor of the graph by name, given the image `[height, width, 4]`. Masks are left out. */
+interface Environment {
+  get: (tensor: string) => Tensor;
+  shapeOf: ShapeOf;
+  parameter: (name: string) => Tensor;
+}
+
+/** Every tensor of the graph by name, given the image `[height, width, 3]`. Masks are left out. */
 export function interpretGraph(
   graph: Graph,
   size: { width: number; height: number },
@@ -30,130 +36,207 @@ export function interpretGraph(
 ): Map<string, Tensor> {
   const shapes = inferShapes(graph, size);
   const tensors = new Map<string, Tensor>([[graph.input, image]]);
-  const shapeOf = (name: string): TensorShape => shapes.get(name)!;
-  const get = (name: string): Tensor => tensors.get(name)!;
-  for (const layer of graph.layers) {
-    for (const [name, values] of Object.entries(runLayer(layer, get, shapeOf))) tensors.set(name, values);
+  const environment: Environment = {
+    get: (name) => tensors.get(name)!,
+    shapeOf: (name) => shapes.get(name)!,
+    parameter: (name) => Float64Array.from(graph.parameters(name)),
+  };
+  for (const operation of graph.operations) {
+    const run: Meaning<Operation> = meanings[operation.op];
+    const written = run(operation, environment);
+    outputsOf(operation).forEach((name, i) => {
+      if (written[i]) tensors.set(name, written[i]);
+    });
   }
   return tensors;
 }
 
-function runLayer(
-  layer: Layer,
-  get: (name: string) => Tensor,
-  shapeOf: (name: string) => TensorShape,
-): Record<string, Tensor> {
-  switch (layer.op) {
-    case 'conv2d':
-      return { [layer.output]: runConv(layer, get, shapeOf) };
-    case 'stemPool':
-      return { [layer.output]: runStem(layer, get(layer.input), shapeOf(layer.input)) };
-    case 'maxPool': {
-      const { height, width, channels } = shapeOf(layer.input);
-      return { [layer.output]: maxPool3x3(get(layer.input), height, width, channels) };
-    }
-    case 'winogradInput':
-      return { [layer.output]: transformTiles(get(layer.input), shapeOf(layer.input), layer.size) };
-    case 'winogradOutput':
-      return { [layer.output]: runWinogradOutput(layer, get, shapeOf) };
-    case 'upsampleAdd': {
-      const upsampled = upsampleNearest(get(layer.top), shapeOf(layer.top), 2);
-      return { [layer.output]: get(layer.lateral).map((value, i) => value + upsampled[i]) };
-    }
-    case 'upsampleConcat': {
-      const { height, width } = shapeOf(layer.output);
-      const levels = layer.inputs.map((name, i) =>
-        upsampleNearest(get(name), shapeOf(name), layer.scales[i]),
-      );
-      return { [layer.output]: concatenate(levels, height * width) };
-    }
-    case 'dbHead':
-      return runHead(layer, get, shapeOf);
-  }
-}
+/** What an operation writes, one array per output. Methods, so that the table can be indexed by any operation. */
+type Meaning<O> = { bivarianceHack(operation: O, environment: Environment): Tensor[] }['bivarianceHack'];
 
-function runConv(
-  layer: ConvLayer,
-  get: (name: string) => Tensor,
-  shapeOf: (name: string) => TensorShape,
-): Tensor {
-  if (layer.planes) return runProducts(layer, get(layer.sources[0].tensor));
-  const { weights, bias } = layer.parameters();
-  const { height, width } = shapeOf(layer.output);
-  const scale = layer.upsampledBy ?? 1;
-  const full = { height: height * scale, width: width * scale, channels: layer.outChannels };
-  const { values } = convolve({
-    sources: layer.sources.map(({ tensor, ...window }, i) => {
-      const source = shapeOf(tensor);
-      return {
+const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
+  conv2d(operation, environment) {
+    const { sources, bias } = operation;
+    const { get, shapeOf, parameter } = environment;
+    const { height, width, channels } = shapeOf(operation.output);
+    const { values } = convolve({
+      sources: sources.map(({ tensor, weight, inChannels, ...window }) => ({
         ...window,
-        values: upsampleNearest(get(tensor), source, scale),
-        height: source.height * scale,
-        width: source.width * scale,
-        channels: source.channels,
-        weights: weights[i],
-        inChannels: weights[i].length / (layer.outChannels * window.kernel ** 2),
+        values: get(tensor),
+        ...shapeOf(tensor),
+        weights: parameter(weight),
+        inChannels,
+      })),
+      outHeight: height,
+      outWidth: width,
+      outChannels: channels,
+      bias: bias === undefined ? undefined : parameter(bias),
+      residuals: residualsOf(operation, environment),
+      activation: operation.activation,
+    });
+    return [values];
+  },
+  depthwiseConv2d(operation, { get, shapeOf, parameter }) {
+    const { input, output, weight, bias } = operation;
+    const { height, width } = shapeOf(input);
+    const { height: outHeight, width: outWidth } = shapeOf(output);
+    const conv = {
+      ...operation,
+      label: output,
+      height,
+      width,
+      outHeight,
+      outWidth,
+      bias: bias !== undefined,
+    };
+    return [depthwise(conv, get(input), parameter(weight), bias === undefined ? [] : parameter(bias)).values];
+  },
+  channelGate({ input, channels, reduce, expand, slope, shortcut }, { get, parameter }) {
+    const values = get(input);
+    const means = new Float64Array(channels);
+    values.forEach((value, i) => {
+      means[i % channels] += (value * channels) / values.length;
+    });
+    const layers = {
+      reduce: parameter(reduce.weight),
+      reduceBias: parameter(reduce.bias),
+      expand: parameter(expand.weight),
+      expandBias: parameter(expand.bias),
+    };
+    const gates = gatesOf(means, layers, slope);
+    return [values.map((value, i) => value * (gates[i % channels] + (shortcut ? 1 : 0)))];
+  },
+  upsampledConv2d({ input, weight, inChannels, outChannels, scale }, { get, shapeOf, parameter }) {
+    const source = shapeOf(input);
+    const [height, width] = [source.height * scale, source.width * scale];
+    const { values } = convolve({
+      sources: [
+        {
+          kernel: 3,
+          stride: 1,
+          padding: { top: 1, left: 1 },
+          values: upsampleNearest(get(input), source, scale),
+          height,
+          width,
+          channels: source.channels,
+          weights: parameter(weight),
+          inChannels,
+        },
+      ],
+      outHeight: height,
+      outWidth: width,
+      outChannels,
+      activation: 'none',
+    });
+    return [classImages(values, { height, width, channels: outChannels }, scale)];
+  },
+  winogradInput: ({ input, size }, { get, shapeOf }) => [transformTiles(get(input), shapeOf(input), size)],
+  winogradProducts({ input, weight, inChannels, outChannels, size }, { get, parameter }) {
+    const [tiles, weights] = [get(input), parameter(weight)];
+    const planes = winogradPlanes(size);
+    const perPlane = tiles.length / (planes * inChannels);
+    return [
+      Float64Array.from({ length: planes * perPlane * outChannels }, (_, i) => {
+        const out = i % outChannels;
+        const plane = Math.floor(i / (perPlane * outChannels));
+        let sum = 0;
+        for (let c = 0; c < inChannels; c++) {
+          const factor = weights[(plane * outChannels + out) * inChannels + c];
+          sum += tiles[Math.floor(i / outChannels) * inChannels + c] * factor;
+        }
+        return sum;
+      }),
+    ];
+  },
+  winogradOutput(operation, environment) {
+    const { input, output, size, bias, activation } = operation;
+    const shape = environment.shapeOf(output);
+    const biases = bias === undefined ? undefined : environment.parameter(bias);
+    const residuals = residualsOf(operation, environment);
+    return [
+      untransformTiles(environment.get(input), shape, size).map((sum, i) => {
+        const biased = sum + (biases?.[i % shape.channels] ?? 0);
+        const value = residuals.reduce((all, residual) => all + residual[i], biased);
+        return activationOf[activation](value);
+      }),
+    ];
+  },
+  maxPool({ input }, { get, shapeOf }) {
+    const { height, width, channels } = shapeOf(input);
+    return [maxPool3x3(get(input), height, width, channels)];
+  },
+  stemPool({ input, weight, bias, outChannels }, { get, shapeOf, parameter }) {
+    const { height, width } = shapeOf(input);
+    const [outHeight, outWidth] = [height / 2, width / 2];
+    const image = {
+      values: get(input),
+      height,
+      width,
+      channels: 3,
+      weights: parameter(weight),
+      inChannels: 3,
+    };
+    const { values } = convolve({
+      sources: [{ kernel: 7, stride: 2, padding: { top: 3, left: 3 }, ...image }],
+      outHeight,
+      outWidth,
+      outChannels,
+      bias: parameter(bias),
+      activation: 'relu',
+    });
+    return [maxPool3x3(values, outHeight, outWidth, outChannels)];
+  },
+  upsampleAdd({ lateral, top }, { get, shapeOf }) {
+    const upsampled = upsampleNearest(get(top), shapeOf(top), 2);
+    return [get(lateral).map((value, i) => value + upsampled[i])];
+  },
+  upsampleConcat({ inputs, output, scales }, { get, shapeOf }) {
+    const { height, width } = shapeOf(output);
+    const levels = inputs.map((name, i) => upsampleNearest(get(name), shapeOf(name), scales[i]));
+    return [concatenate(levels, height * width)];
+  },
+  dbHead({ features, heads, channels, k }, { get, shapeOf, parameter }) {
+    const { width, channels: stored } = shapeOf(features[0]);
+    const [P, T] = heads.map(({ up1, up2 }, i) => {
+      const together = features.length === 1 && stored === 2 * channels;
+      const values = together
+        ? get(features[0]).filter((_, at) => Math.floor(at / channels) % 2 === i)
+        : get(features[i]);
+      // The norm is folded already: one that changes nothing stands in for it.
+      const ones = new Float64Array(channels).fill(1);
+      const zeros = new Float64Array(channels);
+      const norm = { weight: ones, bias: zeros, mean: zeros, variance: ones.map((one) => one - 1e-5) };
+      const head = {
+        up1: parameter(up1.weight),
+        bias1: up1.bias === undefined ? zeros : parameter(up1.bias),
+        up2: parameter(up2.weight),
+        bias2: parameter(up2.bias),
       };
-    }),
-    outHeight: full.height,
-    outWidth: full.width,
-    outChannels: layer.outChannels,
-    bias,
-    residuals: layer.residuals.map(({ tensor, kind }) => {
-      const { height, width, channels } = shapeOf(tensor);
-      const factor = full.width / width;
-      if (kind === 'classes') return gatherClasses(get(tensor), { height, width, channels }, factor);
-      return upsampleNearest(get(tensor), { height, width, channels }, factor);
-    }),
-    relu: layer.relu,
-  });
-  return layer.upsampledBy ? classImages(values, full, layer.upsampledBy) : values;
-}
+      return tailLogits(values, width, { ...head, norm }).values.map(sigmoid);
+    });
+    return T ? [P, T, binarize(P, T, k)] : [P];
+  },
+};
 
-/** For each plane, the product of tiles `[tile, in]` and weights `[out, in]`. */
-function runProducts({ planes = 1, outChannels, parameters }: ConvLayer, tiles: Tensor): Tensor {
-  const [weights] = parameters().weights;
-  const inChannels = weights.length / (planes * outChannels);
-  const perPlane = tiles.length / (planes * inChannels);
-  return Float64Array.from({ length: planes * perPlane * outChannels }, (_, i) => {
-    const out = i % outChannels;
-    const plane = Math.floor(i / (perPlane * outChannels));
-    let sum = 0;
-    for (let c = 0; c < inChannels; c++) {
-      const weight = weights[(plane * outChannels + out) * inChannels + c];
-      sum += tiles[Math.floor(i / outChannels) * inChannels + c] * weight;
-    }
-    return sum;
-  });
-}
-
-function runWinogradOutput(
-  layer: WinogradOutputLayer,
-  get: (name: string) => Tensor,
-  shapeOf: (name: string) => TensorShape,
-): Tensor {
-  const shape = shapeOf(layer.output);
-  const bias = layer.bias ? layer.parameters().bias : undefined;
-  const residuals = layer.residuals.map(({ tensor, kind }) => {
+/** What the epilogue adds, at the size of the output. */
+function residualsOf(
+  { residuals, output }: Pick<Epilogue, 'residuals' | 'output'>,
+  { get, shapeOf }: Environment,
+): Tensor[] {
+  const { width } = shapeOf(output);
+  return residuals.map(({ tensor, kind }: Residual) => {
     const from = shapeOf(tensor);
-    const factor = shape.width / from.width;
+    const factor = width / from.width;
     return kind === 'classes'
       ? gatherClasses(get(tensor), from, factor)
       : upsampleNearest(get(tensor), from, factor);
-  });
-  return untransformTiles(get(layer.input), shape, layer.size).map((sum, i) => {
-    const value = residuals.reduce(
-      (all, residual) => all + residual[i],
-      sum + (bias?.[i % shape.channels] ?? 0),
-    );
-    return layer.relu ? Math.max(0, value) : value;
   });
 }
 
 /** Of an image all of whose `scale` x `scale` copies of a class are equal, one of each class. */
 function classImages(
   values: Tensor,
-  { height, width, channels }: { height: number; width: number; channels: number },
+  { height, width, channels }: Pick<TensorShape, 'height' | 'width' | 'channels'>,
   scale: number,
 ): Tensor {
   const count = upsampleClasses(scale).length;
@@ -170,46 +253,4 @@ function classImages(
     }
   }
   return Float64Array.from(images);
-}
-
-function runStem(
-  { outChannels, parameters }: StemPoolLayer,
-  image: Tensor,
-  { height, width }: TensorShape,
-): Tensor {
-  const { weights, bias } = parameters();
-  const window = { kernel: 7, stride: 2, padding: 3 };
-  const [outHeight, outWidth] = [height / 2, width / 2];
-  const { values } = convolve({
-    sources: [{ ...window, values: image, height, width, channels: 4, weights: weights[0], inChannels: 3 }],
-    outHeight,
-    outWidth,
-    outChannels,
-    bias,
-    relu: true,
-  });
-  return maxPool3x3(values, outHeight, outWidth, outChannels);
-}
-
-function runHead(
-  layer: DbHeadLayer,
-  get: (name: string) => Tensor,
-  shapeOf: (name: string) => TensorShape,
-): Record<string, Tensor> {
-  const { width } = shapeOf(layer.features[0]);
-  const { channels } = layer;
-  const maps = layer.parameters().map((head, i) => {
-    const together = layer.features.length === 1 && shapeOf(layer.features[0]).channels === 2 * channels;
-    const features = together
-      ? get(layer.features[0]).filter((_, at) => Math.floor(at / channels) % 2 === i)
-      : get(layer.features[i]);
-    // The norm is folded already: one that changes nothing stands in for it.
-    const ones = new Float64Array(channels).fill(1);
-    const zeros = new Float64Array(channels);
-    const norm = { weight: ones, bias: zeros, mean: zeros, variance: ones.map((one) => one - 1e-5) };
-    return tailLogits(features, width, { ...head, norm }).values.map(sigmoid);
-  });
-  const [P, T] = maps;
-  const values = T ? [P, T, binarize(P, T, layer.k)] : [P];
-  return Object.fromEntries(layer.outputs.map((name, i) => [name, values[i]]));
 }

@@ -18,7 +18,7 @@ export function buildProgram(): { program: string; packageFolder: string; remove
   const program = join(packageFolder, 'dist', 'cli.mjs');
   mkdirSync(dirname(program));
   buildSync({
-    entryPoints: [join(root, 'src/cli/main.ts')],
+    entryPoints: [join(root, 'cli/main.ts')],
     outfile: program,
     bundle: true,
     platform: 'node',

@@ -7,8 +7,8 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createImageCodec } from '../../src/cli/image-codec.ts';
-import { TextDetector } from '../../src/detector/detector.ts';
+import { createImageCodec } from '../../cli/image-codec.ts';
+import { TextDetector } from '../../src/detect/detector.ts';
 import { type ImageCounts, type Label, matchImage, rates, sumCounts } from '../../src/eval/icdar.ts';
 import { parseJsonLabels } from '../../src/eval/labels.ts';
 import { intersectionOverUnion, toShape } from '../../src/eval/overlap.ts';

@@ -215,7 +215,7 @@ beforeAll(async () => {
   const { outputFiles } = await build({
     absWorkingDir: root,
     stdin: {
-      contents: "export * from './src/index.ts'; export { Trainer } from './src/training/index.ts';",
+      contents: "export * from './src/index.ts'; export { Trainer } from './src/train/index.ts';",
       resolveDir: root,
     },
     bundle: true,
@@ -243,7 +243,9 @@ beforeAll(async () => {
     )
     .png()
     .toBuffer();
-  otherServer = await serve(root, { '/sign.png': png });
+  // Pages of other origins may show it, and only that.
+  const shown = { 'cross-origin-resource-policy': 'cross-origin' };
+  otherServer = await serve(undefined, { '/sign.png': png }, { headers: shown });
   const script = scripts(otherServer.origin);
   server = await serve(root, {
     '/': '<!doctype html><title>dbnet-webgpu</title><script type="module" src="/page.js"></script>',

@@ -1,6 +1,6 @@
 /** @file Grounds for words: a gradient, noise, and shapes of which some look a little like text. */
 
-import type { Random } from '../../src/training/augmentation/random.ts';
+import type { Random } from '../../src/train/augmentation/random.ts';
 
 export type Colour = [red: number, green: number, blue: number];
 

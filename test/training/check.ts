@@ -6,11 +6,11 @@
  */
 
 import { SingleBar } from 'cli-progress';
-import { TextDetector } from '../../src/detector/detector.ts';
+import { TextDetector } from '../../src/detect/detector.ts';
 import { matchImage, type Rates, rates, sumCounts } from '../../src/eval/icdar.ts';
 import { acquireGpu } from '../../src/platform/gpu.ts';
-import { Trainer } from '../../src/training/trainer.ts';
-import type { TrainerOptions, TrainingSample } from '../../src/training/types.ts';
+import { Trainer } from '../../src/train/trainer.ts';
+import type { TrainerOptions, TrainingSample } from '../../src/train/types.ts';
 import { type LabelledPicture, makePicture, type PictureKind, type PictureOptions } from './pictures.ts';
 
 const weights = 'weights/db-resnet18.safetensors';

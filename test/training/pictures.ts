@@ -4,8 +4,8 @@
  */
 
 import type { Point } from '../../src/postprocess/types.ts';
-import { bounds } from '../../src/training/augmentation/crop-area.ts';
-import { Random } from '../../src/training/augmentation/random.ts';
+import { bounds } from '../../src/train/augmentation/crop-area.ts';
+import { Random } from '../../src/train/augmentation/random.ts';
 import { addNoise, blend, type Canvas, type Colour, drawBackground, randomColour } from './background.ts';
 import { cornersOf, coverage, layOut, type Placement, type Word, type WordStyle } from './word.ts';
 

@@ -4,28 +4,30 @@ import { describe, expect, it } from 'vitest';
 import { convName, networkCases } from '../../bench/cases/cases.ts';
 import { dumpKernels } from '../../bench/dump-kernels.ts';
 import { mapsProblem } from '../../bench/network/network.ts';
-import { defaultChoice } from '../../src/graph/choose-tile.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
+import type { GpuContext } from '../../src/gpu/device.ts';
+import { defaultChoice } from '../../src/graph/choose-kernels.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
 
 const conv: Conv2d = {
   label: 'layer',
-  sources: [{ height: 5, width: 6, channels: 8, kernel: 3, stride: 1, padding: 1 }],
+  sources: [{ height: 5, width: 6, channels: 8, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
   outHeight: 5,
   outWidth: 6,
   outChannels: 4,
   bias: true,
   residuals: [{ kind: 'same' }],
-  relu: false,
+  activation: 'none',
 };
 
 it('names of convolutions tell their shapes apart', () => {
   expect(convName(conv)).toBe('3x3 8>4 6x5 +same bias');
-  expect(convName({ ...conv, upsampledBy: 8, bias: false, residuals: [] })).toBe('3x3 8>4 6x5 x8');
+  const small = { label: 'layer', height: 5, width: 6, channels: 8, outChannels: 4 };
+  expect(convName({ ...small, scale: 8 })).toBe('3x3 8>4 6x5 x8');
+  expect(convName({ ...small, planes: 36 })).toBe('1x1 8>4 6x5 36 planes');
   const two = {
     ...conv,
     sources: [conv.sources[0], { ...conv.sources[0], kernel: 1, stride: 2 }],
-    relu: true,
+    activation: 'relu' as const,
   };
   expect(convName(two)).toBe('3x3 8 + 1x1/2 8 > 4 6x5 +same bias relu');
 });

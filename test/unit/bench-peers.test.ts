@@ -14,8 +14,10 @@ import { Message } from '../../bench/peers/protobuf.ts';
 import { addRatios, formatReport, makeRow } from '../../bench/peers/report.ts';
 import { startServer } from '../../bench/peers/server.ts';
 import { writeTfjsModel } from '../../bench/peers/tfjs-model.ts';
-import { dbResNet18, parameterShapes } from '../../src/graph/dbnet.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
+import { type Network as GraphNetwork, parameterShapes } from '../../src/graph/graph.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
+import { allFusions, fuse } from '../../src/graph/passes/index.ts';
+import { fullGraph, fullNetwork } from '../helpers/networks.ts';
 
 type Field = { field: number; value: number | Uint8Array };
 
@@ -55,11 +57,11 @@ const texts = (bytes: Uint8Array, field: number) =>
 
 /** The real network, with parameters that need no memory to speak of beforehand: every element 0.5. */
 function realNetwork(): Network {
-  const entries = dbResNet18({ thresholdHead: true });
-  const shapes = parameterShapes(entries);
-  const source = (name: string) =>
+  const network = fullNetwork();
+  const shapes = parameterShapes(network);
+  const parameters = (name: string) =>
     new Float32Array(shapes.get(name)!.reduce((product, side) => product * side, 1)).fill(0.5);
-  return lowerGraph(foldBatchNorm(entries, source, 50));
+  return lowerGraph(foldBatchNorm({ ...network, parameters }));
 }
 
 /** One convolution 2 to 3 channels and one transposed one, numbered parameters. */
@@ -137,20 +139,19 @@ describe('the network for the peers', () => {
     }
   });
 
-  it('refuses a graph that was fused', () => {
-    const layer = {
-      op: 'conv2d' as const,
-      name: 'c',
-      output: 'y',
-      sources: [{ tensor: 'image', kernel: 3, stride: 1, padding: 1 }],
-      residuals: [],
-      outChannels: 1,
-      bias: false,
-      relu: false,
-      upsampledBy: 2,
-      parameters: () => ({ weights: [new Float64Array(27)] }),
-    };
-    expect(() => lowerGraph({ input: 'image', layers: [layer], outputs: ['y'] })).toThrow(/fused layer 'c'/);
+  it('refuses a graph that was fused, and operations of other networks', () => {
+    const refused = (graph: GraphNetwork) => () => lowerGraph({ ...graph, parameters: () => [] });
+    const network = fullGraph(true);
+    for (const fusion of allFusions) {
+      const fused = fuse(network, [fusion]);
+      // Some have nothing to do without those before them.
+      if (JSON.stringify(fused.operations) === JSON.stringify(network.operations)) continue;
+      expect(refused(fused), fusion).toThrow(/unfused graph .* found operation '/);
+    }
+    const operations = network.operations.map((operation) =>
+      operation.op === 'conv2d' ? { ...operation, activation: 'hardswish' as const } : operation,
+    );
+    expect(refused({ ...network, operations })).toThrow(/found operation 'backbone.conv1'/);
   });
 });
 

@@ -4,11 +4,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { createImageCodec } from '../../src/cli/image-codec.ts';
-import { drawOverlay } from '../../src/cli/overlay.ts';
-import { flatten } from '../../src/detector/background.ts';
-import type { RawImage } from '../../src/detector/types.ts';
+import { createImageCodec } from '../../cli/image-codec.ts';
+import { drawOverlay } from '../../cli/overlay.ts';
 import { DBNetError } from '../../src/errors.ts';
+import { flatten } from '../../src/input/background.ts';
+import type { RawImage } from '../../src/input/types.ts';
 import { box, temporaryFolder } from './cli-fakes.ts';
 
 const codec = createImageCodec();

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
+import { runProgram } from '../../cli/program.ts';
 import { DBNetError } from '../../src/errors.ts';
 import { parseSafetensors } from '../../src/safetensors/index.ts';
 import { box, type FakeOptions, fakeServices, temporaryFolder } from './cli-fakes.ts';

@@ -5,19 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
-import { createImageCodec } from '../../src/cli/image-codec.ts';
-import type { Detector, OutputStream, Services } from '../../src/cli/services.ts';
+import { createImageCodec } from '../../cli/image-codec.ts';
+import type { Detector, OutputStream, Services } from '../../cli/services.ts';
 import type {
   CreateOptions,
-  DetectionWarning,
   DetectOptions,
   MapsOptions,
-  RawImage,
   Region,
-  SizeOption,
   TuneOptions,
   TuningReport,
-} from '../../src/detector/types.ts';
+} from '../../src/detect/types.ts';
+import type { DetectionWarning, RawImage, SizeOption } from '../../src/input/types.ts';
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {

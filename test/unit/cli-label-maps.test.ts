@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
+import { runProgram } from '../../cli/program.ts';
 import { parseTextLabels } from '../../src/eval/text-labels.ts';
 import { labelMaps } from '../../src/labels/index.ts';
 import { box, fakeServices, temporaryFolder } from './cli-fakes.ts';

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { describe, expect, it, test } from 'vitest';
-import { drawLossPlot, type LossCurve } from '../../src/cli/loss-plot.ts';
+import { drawLossPlot, type LossCurve } from '../../cli/loss-plot.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 const curve = (name: string, losses: readonly number[]): LossCurve => ({

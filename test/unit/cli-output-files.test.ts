@@ -14,11 +14,11 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { OutputError } from '../../src/cli/failure.ts';
-import { withJsonLines } from '../../src/cli/json-lines.ts';
-import { runProgram } from '../../src/cli/program.ts';
-import { openReplacement, removePartials, replaceFile } from '../../src/cli/replace-file.ts';
-import { Interruption } from '../../src/cli/services.ts';
+import { OutputError } from '../../cli/failure.ts';
+import { withJsonLines } from '../../cli/json-lines.ts';
+import { runProgram } from '../../cli/program.ts';
+import { openReplacement, removePartials, replaceFile } from '../../cli/replace-file.ts';
+import { Interruption } from '../../cli/services.ts';
 import { DBNetError } from '../../src/errors.ts';
 import { captureStream, type FakeOptions, fakeServices, temporaryFolder } from './cli-fakes.ts';
 

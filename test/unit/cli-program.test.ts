@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { Interruption } from '../../src/cli/services.ts';
+import { runProgram } from '../../cli/program.ts';
+import { Interruption } from '../../cli/services.ts';
 import { DBNetError } from '../../src/errors.ts';
 import { type FakeOptions, fakeServices, temporaryFolder } from './cli-fakes.ts';
 

@@ -1,7 +1,7 @@
 /** @file Progress: bars for terminals, few lines for logs. */
 
 import { expect, test } from 'vitest';
-import { createProgressView } from '../../src/cli/progress.ts';
+import { createProgressView } from '../../cli/progress.ts';
 import { captureStream } from './cli-fakes.ts';
 
 test('without a terminal: plain lines, not too often', () => {

@@ -1,10 +1,10 @@
 /** @file A stand-in for the trainer, which remembers what it saw, so that `train` runs without a GPU. */
 
-import type { Services, TrainerLike } from '../../src/cli/services.ts';
+import type { Services, TrainerLike } from '../../cli/services.ts';
 import { writeSafetensors } from '../../src/safetensors/write.ts';
-import { resolveSettings } from '../../src/training/settings.ts';
-import { readState, writeState } from '../../src/training/state-file.ts';
-import type { StepResult, TrainingSample } from '../../src/training/types.ts';
+import { resolveSettings } from '../../src/train/settings.ts';
+import { readState, writeState } from '../../src/train/state-file.ts';
+import type { StepResult, TrainingSample } from '../../src/train/types.ts';
 
 type CreateOptions = Parameters<Services['createTrainer']>[0];
 

@@ -3,17 +3,17 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { chooseStart } from '../../src/cli/training/checkpoint.ts';
-import { trainingFiles } from '../../src/cli/training/files.ts';
-import { linesUpTo, TrainingLog } from '../../src/cli/training/log.ts';
-import type { TrainArguments } from '../../src/cli/training/options.ts';
-import { newSettings, resumedSettings, toTrainingSettings } from '../../src/cli/training/run-settings.ts';
-import { SampleOrder } from '../../src/cli/training/sample-order.ts';
-import { Pace, trainingSummary } from '../../src/cli/training/summary.ts';
+import { chooseStart } from '../../cli/train/checkpoint.ts';
+import { trainingFiles } from '../../cli/train/files.ts';
+import { linesUpTo, TrainingLog } from '../../cli/train/log.ts';
+import type { TrainArguments } from '../../cli/train/options.ts';
+import { newSettings, resumedSettings, toTrainingSettings } from '../../cli/train/run-settings.ts';
+import { SampleOrder } from '../../cli/train/sample-order.ts';
+import { Pace, trainingSummary } from '../../cli/train/summary.ts';
 import { writeSafetensors } from '../../src/safetensors/write.ts';
-import { resolveSettings } from '../../src/training/settings.ts';
-import { writeState } from '../../src/training/state-file.ts';
-import type { StepResult } from '../../src/training/types.ts';
+import { resolveSettings } from '../../src/train/settings.ts';
+import { writeState } from '../../src/train/state-file.ts';
+import type { StepResult } from '../../src/train/types.ts';
 import { temporaryFolder } from './cli-fakes.ts';
 
 describe('order of samples', () => {

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import type { TuningReport } from '../../src/detector/types.ts';
+import { runProgram } from '../../cli/program.ts';
+import type { TuningReport } from '../../src/detect/types.ts';
 import { type FakeOptions, fakeServices, temporaryFolder } from './cli-fakes.ts';
 
 const standard = { tile: { kind: 'direct', pixels: 8, channels: 4 }, ms: 3 } as const;

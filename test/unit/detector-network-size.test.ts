@@ -1,8 +1,8 @@
 /** @file The size at which the network runs. */
 
 import { describe, expect, it } from 'vitest';
-import { checkSize, networkSize, shrinkWarning } from '../../src/detector/network-size.ts';
-import type { SizeOption } from '../../src/detector/types.ts';
+import { checkSize, networkSize, shrinkWarning } from '../../src/input/size.ts';
+import type { SizeOption } from '../../src/input/types.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 const sizeOf = (width: number, height: number, option?: SizeOption, shortSide = 736) => {

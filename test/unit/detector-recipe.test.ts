@@ -1,8 +1,8 @@
 /** @file What the metadata of a weights file says of its use, and what it may not say. */
 
 import { describe, expect, it } from 'vitest';
-import { readRecipe } from '../../src/detector/recipe.ts';
-import type { CreateOptions } from '../../src/detector/types.ts';
+import type { CreateOptions } from '../../src/detect/types.ts';
+import { readRecipe } from '../../src/input/recipe.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 const authors = {

@@ -1,7 +1,7 @@
 /** @file A few at a time. */
 
 import { expect, it } from 'vitest';
-import { Slots } from '../../src/detector/slots.ts';
+import { Slots } from '../../src/gpu/slots.ts';
 
 /** Lets everything that is ready run. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,7 +1,7 @@
 /** @file Work that takes turns. */
 
 import { describe, expect, it } from 'vitest';
-import { Turns } from '../../src/detector/turns.ts';
+import { Turns } from '../../src/gpu/turns.ts';
 
 /** Lets everything that is ready run. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));

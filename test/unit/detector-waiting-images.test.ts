@@ -1,8 +1,8 @@
 /** @file Copies of images that wait: what is copied, and how much may wait. */
 
 import { describe, expect, it } from 'vitest';
-import type { ReadyImage } from '../../src/detector/image.ts';
-import { WaitingImages, waitingLimit } from '../../src/detector/waiting-images.ts';
+import type { ReadyImage } from '../../src/input/image.ts';
+import { WaitingImages, waitingLimit } from '../../src/input/waiting-images.ts';
 
 const raw = (more: { borrowed?: true } = {}): ReadyImage & { kind: 'pixels' } => ({
   kind: 'pixels',

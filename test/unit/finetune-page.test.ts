@@ -10,8 +10,8 @@ import { applyLabels, labelsAsJson, type Waiting } from '../../examples/finetune
 import { Model, nothingToLearn, type Photo } from '../../examples/finetune/model.ts';
 import { parseJsonLabels } from '../../src/eval/labels.ts';
 import type { Point } from '../../src/postprocess/types.ts';
-import { augment } from '../../src/training/augmentation/augment.ts';
-import { Random } from '../../src/training/augmentation/random.ts';
+import { augment } from '../../src/train/augmentation/augment.ts';
+import { Random } from '../../src/train/augmentation/random.ts';
 
 const photo = (name: string, width = 100, height = 50): Photo => ({
   name,

@@ -2,51 +2,52 @@
 
 import { describe, expect, it } from 'vitest';
 import { assignBuffers } from '../../src/graph/assign-buffers.ts';
-import { type Graph, type Layer, layerInputs, layerOutputs } from '../../src/graph/layers.ts';
+import { inputsOf, type Network, outputsOf } from '../../src/graph/graph.ts';
+import type { Operation } from '../../src/graph/operations/index.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
 import { random } from '../gpu/assert.ts';
 import { fullGraph, planOf } from '../helpers/networks.ts';
 
 /** The steps at which a tensor must hold its values, found by looking, not by bookkeeping. */
-function isAlive(graph: Graph, tensor: string, step: number): boolean {
-  const written = graph.layers.findIndex((layer) => layerOutputs(layer).includes(tensor));
+function isAlive(graph: Network, tensor: string, step: number): boolean {
+  const written = graph.operations.findIndex((operation) => outputsOf(operation).includes(tensor));
   if (step < written) return false;
   if (step === written) return true;
   return (
     graph.outputs.includes(tensor) ||
-    graph.layers.slice(step).some((layer) => layerInputs(layer).includes(tensor))
+    graph.operations.slice(step).some((operation) => inputsOf(operation).includes(tensor))
   );
 }
 
-function expectNoClash(graph: Graph, bytesOf: (tensor: string) => number): void {
+function expectNoClash(graph: Network, bytesOf: (tensor: string) => number): void {
   const { sizes, bufferOf } = assignBuffers(graph, bytesOf);
-  const tensors = [graph.input, ...graph.layers.flatMap(layerOutputs)];
+  const tensors = [graph.input, ...graph.operations.flatMap(outputsOf)];
   expect([...bufferOf.keys()].sort()).toEqual([...tensors].sort());
   for (const tensor of tensors) expect(sizes[bufferOf.get(tensor)!]).toBeGreaterThanOrEqual(bytesOf(tensor));
-  for (let step = -1; step <= graph.layers.length; step++) {
+  for (let step = -1; step <= graph.operations.length; step++) {
     const alive = tensors.filter((tensor) => isAlive(graph, tensor, step));
     expect(new Set(alive.map((tensor) => bufferOf.get(tensor))).size).toBe(alive.length);
   }
 }
 
-/** A chain of layers that read up to three earlier tensors. */
-function randomGraph(seed: number): { graph: Graph; bytesOf: (tensor: string) => number } {
+/** A chain of operations that read up to three earlier tensors. */
+function randomGraph(seed: number): { graph: Network; bytesOf: (tensor: string) => number } {
   const next = random(seed);
   const tensors = ['image'];
   const bytes = new Map([['image', 64]]);
-  const layers: Layer[] = [];
+  const operations: Operation[] = [];
   for (let i = 0; i < 20; i++) {
     const inputs = Array.from(
       { length: 1 + Math.floor(next() * 3) },
       () => tensors[Math.floor(next() * tensors.length)],
     );
     const output = `t${i}`;
-    layers.push({ op: 'upsampleConcat', name: output, output, inputs, scales: inputs.map(() => 1) });
+    operations.push({ op: 'upsampleConcat', name: output, output, inputs, scales: inputs.map(() => 1) });
     tensors.push(output);
     bytes.set(output, 4 * Math.ceil(next() * 100));
   }
   const outputs = tensors.slice(1).filter(() => next() < 0.15);
-  return { graph: { input: 'image', layers, outputs }, bytesOf: (tensor) => bytes.get(tensor)! };
+  return { graph: { input: 'image', operations, outputs }, bytesOf: (tensor) => bytes.get(tensor)! };
 }
 
 const total = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0);
@@ -66,9 +67,9 @@ describe('assignBuffers', () => {
   });
 
   it('uses the buffer of a dead tensor again', () => {
-    const chain: Graph = {
+    const chain: Network = {
       input: 'a',
-      layers: ['b', 'c', 'd', 'e'].map((output, i) => ({
+      operations: ['b', 'c', 'd', 'e'].map((output, i) => ({
         op: 'maxPool',
         name: output,
         output,
@@ -86,8 +87,8 @@ describe('assignBuffers', () => {
     const graph = fullGraph(true);
     const { tensors } = planOf({ ...graph, outputs: [...graph.outputs, 'C2'] }, { width: 64, height: 64 });
     const { buffer } = tensors.get('C2')!;
-    const written = graph.layers.findIndex((layer) => layerOutputs(layer).includes('C2'));
-    const later = graph.layers.slice(written + 1).flatMap(layerOutputs);
+    const written = graph.operations.findIndex((operation) => outputsOf(operation).includes('C2'));
+    const later = graph.operations.slice(written + 1).flatMap(outputsOf);
     expect(later.filter((tensor) => tensors.get(tensor)!.buffer === buffer)).toEqual([]);
   });
 

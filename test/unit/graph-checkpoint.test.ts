@@ -2,15 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readCheckpoint } from '../../src/graph/checkpoint.ts';
-import { dbResNet18, parameterShapes } from '../../src/graph/dbnet.ts';
+import { parameterShapes, probabilityAlone } from '../../src/graph/graph.ts';
+import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
+import { fullNetwork } from '../helpers/networks.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 type Shapes = Map<string, readonly number[]>;
 
-const expectedShapes = (thresholdHead = true): Shapes =>
-  new Map(parameterShapes(dbResNet18({ thresholdHead })));
+const expectedShapes = (thresholdHead = true): Shapes => parameterShapes(fullNetwork(thresholdHead));
 
 /** A file with tensors of these shapes, whose values are made when they are read. */
 function fileOf(shapes: Shapes, values: (name: string, size: number) => Float32Array = zeros): Safetensors {
@@ -37,18 +37,18 @@ describe('readCheckpoint', () => {
   it('takes the given weights, and counts their parameters', () => {
     const bytes = readFileSync(new URL('../../weights/db-resnet18.safetensors', import.meta.url));
     const checkpoint = readCheckpoint(parseSafetensors(bytes));
-    expect(checkpoint.parameters).toBe(12_340_930);
-    expect(checkpoint.hasThresholdHead).toBe(true);
-    expect(checkpoint.source('backbone.conv1.weight').length).toBe(64 * 3 * 49);
-    expect(checkpoint.entries({ thresholdHead: true })).toEqual(dbResNet18({ thresholdHead: true }));
-    expect(checkpoint.entries({ thresholdHead: false })).toEqual(dbResNet18({ thresholdHead: false }));
+    expect(checkpoint.parameterCount).toBe(12_340_930);
+    expect(checkpoint.graph.parameters('backbone.conv1.weight').length).toBe(64 * 3 * 49);
+    const { parameters, ...network } = checkpoint.graph;
+    expect(network).toEqual(fullNetwork());
+    expect(probabilityAlone(network)).toEqual(fullNetwork(false));
   });
 
   it('is P-only without the threshold head', () => {
     const checkpoint = readCheckpoint(fileOf(expectedShapes(false)));
-    expect(checkpoint.hasThresholdHead).toBe(false);
-    expect(checkpoint.parameters).toBe(12_176_513);
-    expect(checkpoint.entries({ thresholdHead: true })).toEqual(dbResNet18({ thresholdHead: false }));
+    expect(checkpoint.parameterCount).toBe(12_176_513);
+    const { parameters, ...network } = checkpoint.graph;
+    expect(network).toEqual(fullNetwork(false));
   });
 
   it('takes the prefix of wrapped models, and reads through it', () => {
@@ -60,9 +60,9 @@ describe('readCheckpoint', () => {
         return zeros(name, size);
       }),
     );
-    checkpoint.source('decoder.out2.weight');
+    checkpoint.graph.parameters('decoder.out2.weight');
     expect(asked).toEqual(['model.module.decoder.out2.weight']);
-    expect(checkpoint.parameters).toBe(12_340_930);
+    expect(checkpoint.parameterCount).toBe(12_340_930);
   });
 
   it.each(['module.', 'module.model.', 'student.'])(
@@ -104,7 +104,7 @@ describe('readCheckpoint', () => {
     shapes.set('backbone.smooth.weight', [2048, 2048, 1, 1]);
     shapes.set('backbone.bn1.num_batches_tracked', []);
     shapes.set('decoder.thresh.4.num_batches_tracked', []);
-    expect(readCheckpoint(fileOf(shapes)).parameters).toBe(12_340_930);
+    expect(readCheckpoint(fileOf(shapes)).parameterCount).toBe(12_340_930);
   });
 
   it('lists all that is missing, superfluous and misshapen in one error', () => {
@@ -150,7 +150,7 @@ describe('readCheckpoint', () => {
   it('refuses a variance below zero, when it is read', () => {
     const values = (name: string, size: number) =>
       zeros(name, size).fill(name === 'backbone.bn1.running_var' ? -1e-6 : -1);
-    const { source } = readCheckpoint(fileOf(expectedShapes(), values));
+    const source = readCheckpoint(fileOf(expectedShapes(), values)).graph.parameters;
     const { message } = errorOf('incompatible-weights', () => source('backbone.bn1.running_var'));
     expect(message).toContain("at index 0 of 'backbone.bn1.running_var'");
     expect(source('backbone.bn1.running_mean')[0]).toBe(-1);
@@ -165,8 +165,10 @@ describe('readCheckpoint', () => {
           return values;
         }),
       );
-      expect(checkpoint.source('decoder.in5.weight').length).toBe(256 * 512);
-      const { message } = errorOf('incompatible-weights', () => checkpoint.source('decoder.in4.weight'));
+      expect(checkpoint.graph.parameters('decoder.in5.weight').length).toBe(256 * 512);
+      const { message } = errorOf('incompatible-weights', () =>
+        checkpoint.graph.parameters('decoder.in4.weight'),
+      );
       expect(message).toContain(`${wrong} at index 17 of 'decoder.in4.weight'`);
     }
   });

@@ -1,18 +1,18 @@
 /** @file The network as a list: parameters, work, sizes. */
 
 import { describe, expect, it } from 'vitest';
-import { dbResNet18, normParts, parameterShapes } from '../../src/graph/dbnet.ts';
+import { normParts } from '../../src/graph/batch-norm.ts';
+import { inputsOf, outputsOf, parameterShapes } from '../../src/graph/graph.ts';
 import { inferShapes } from '../../src/graph/infer-shapes.ts';
-import { layerInputs, layerOutputs } from '../../src/graph/layers.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
-import { fullGraph, planOf } from '../helpers/networks.ts';
+import { fullGraph, fullNetwork, planOf } from '../helpers/networks.ts';
 
 const size640 = { width: 640, height: 640 };
 
 /** Parameters in the usual sense: running statistics are not counted. */
 function parameterCount(thresholdHead: boolean): number {
   let sum = 0;
-  for (const [name, shape] of parameterShapes(dbResNet18({ thresholdHead }))) {
+  for (const [name, shape] of parameterShapes(fullNetwork(thresholdHead))) {
     if (!name.includes('.running_')) sum += shape.reduce((product, side) => product * side, 1);
   }
   return sum;
@@ -50,12 +50,12 @@ describe('DB-ResNet-18', () => {
     for (const graph of [fullGraph(true), fullGraph(false), fuse(fullGraph(true)), fuse(fullGraph(false))]) {
       const written = new Set([graph.input]);
       const read = new Set(graph.outputs);
-      for (const layer of graph.layers) {
-        for (const tensor of layerInputs(layer)) {
+      for (const operation of graph.operations) {
+        for (const tensor of inputsOf(operation)) {
           expect(written).toContain(tensor);
           read.add(tensor);
         }
-        for (const tensor of layerOutputs(layer)) {
+        for (const tensor of outputsOf(operation)) {
           expect(written).not.toContain(tensor);
           written.add(tensor);
         }
@@ -65,7 +65,7 @@ describe('DB-ResNet-18', () => {
   });
 
   it('has the names of the authors', () => {
-    const names = [...parameterShapes(dbResNet18({ thresholdHead: true })).keys()];
+    const names = [...parameterShapes(fullNetwork()).keys()];
     expect(names).toContain('backbone.layer4.0.downsample.1.running_var');
     expect(names).toContain('decoder.out3.0.weight');
     expect(names).toContain('decoder.out2.weight');
@@ -88,7 +88,7 @@ describe('inferShapes', () => {
     expect(
       sides(shapes, 'image', 'stem', 'pool', 'C2', 'C3', 'C4', 'C5', 'P5', 'P2', 'p5', 'fuse', 'P', 'B'),
     ).toEqual([
-      'image 96x160x4',
+      'image 96x160x3',
       'stem 48x80x64',
       'pool 24x40x64',
       'C2 24x40x64',
@@ -112,18 +112,15 @@ describe('inferShapes', () => {
   it('counts the planes of class images, and 32 pixels a word of the mask', () => {
     const graph = fuse(fullGraph(true));
     const shapes = inferShapes(graph, { width: 160, height: 96 });
-    const classes = graph.layers.filter((layer) => layer.op === 'conv2d' && layer.upsampledBy !== undefined);
+    const classes = graph.operations.filter((operation) => operation.op === 'upsampledConv2d');
     expect(classes.length).toBeGreaterThan(0);
-    for (const layer of classes) {
-      if (layer.op !== 'conv2d') continue;
-      expect(shapes.get(layer.output)!.planes).toBe(layer.upsampledBy === 2 ? 4 : 9);
-    }
+    for (const { output, scale } of classes) expect(shapes.get(output)!.planes).toBe(scale === 2 ? 4 : 9);
     expect(sides(shapes, 'mask')).toEqual(['mask 96x5x1']);
   });
 
   it('names a tensor that is read before it is written', () => {
     const graph = fullGraph(false);
-    const broken = { ...graph, layers: graph.layers.slice(1) };
+    const broken = { ...graph, operations: graph.operations.slice(1) };
     expect(() => inferShapes(broken, { width: 32, height: 32 })).toThrow("'stem'");
   });
 });

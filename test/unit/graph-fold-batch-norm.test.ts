@@ -1,26 +1,29 @@
 /** @file Batch norm folded into the convolution before it, against the two in turn, in f64. */
 
 import { describe, expect, it } from 'vitest';
-import type { ConvEntry } from '../../src/graph/dbnet.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { ConvLayer, DbHeadLayer } from '../../src/graph/layers.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import type { ParameterSource } from '../../src/graph/operation.ts';
+import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
+import type { DbHeadOperation } from '../../src/graph/operations/db-head.ts';
+import type { Operation } from '../../src/graph/operations/index.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
+import { conv } from '../../src/models/layers.ts';
 import { randomFloats } from '../gpu/assert.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { type TailParameters, tailLogits } from '../gpu/references/db-tail.ts';
 import { randomParameters, smallGraph } from '../helpers/networks.ts';
 
-const entry: ConvEntry = {
-  op: 'conv2d',
-  output: 'out',
-  input: 'image',
-  weight: 'conv.weight',
-  norm: 'bn',
-  inChannels: 4,
-  outChannels: 8,
-  kernel: 3,
-  stride: 1,
-  relu: true,
-};
+const convolution = conv('out', 'image', 'conv.weight', [4, 8], { norm: 'bn' });
+
+/** The network of one operation. */
+const only = (operation: Operation) => ({ input: 'image', operations: [operation], outputs: ['out'] });
+
+/** The folded operation, and its parameters. */
+function fold<O extends Operation>(operation: O, parameters: ParameterSource) {
+  const graph: Graph = foldBatchNorm({ ...only(operation), parameters });
+  const [folded] = graph.operations as O[];
+  return { folded, parameters: graph.parameters };
+}
 
 const size = { height: 5, width: 7 };
 const image = randomFloats(5 * 7 * 4, 99);
@@ -36,7 +39,7 @@ const convolved = (weights: ArrayLike<number>, bias?: ArrayLike<number>) =>
         inChannels: 4,
         kernel: 3,
         stride: 1,
-        padding: 1,
+        padding: { top: 1, left: 1 },
       },
     ],
     outHeight: 5,
@@ -52,9 +55,8 @@ function expectEqual(actual: Float64Array, expected: Float64Array): void {
 
 describe('foldBatchNorm', () => {
   it('gives what convolution and norm give in turn', () => {
-    const source = randomParameters([entry], 1);
-    const [layer] = foldBatchNorm([entry], source, 50).layers as ConvLayer[];
-    const { weights, bias } = layer.parameters();
+    const source = randomParameters(only(convolution), 1);
+    const { folded, parameters } = fold(convolution, source);
     const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map((part) =>
       source(`bn.${part}`),
     );
@@ -62,36 +64,62 @@ describe('foldBatchNorm', () => {
       const c = i % 8;
       return ((value - mean[c]) / Math.sqrt(variance[c] + 1e-5)) * gamma[c] + beta[c];
     });
-    expectEqual(convolved(weights[0], bias), normalized);
-    expect(layer.bias).toBe(true);
-    expect(layer.relu).toBe(true);
+    expectEqual(convolved(parameters(folded.sources[0].weight), parameters(folded.bias!)), normalized);
+    expect(folded.norm).toBeUndefined();
+    expect(folded.activation).toBe('relu');
   });
 
   it('leaves a convolution without a norm as it is, without a bias', () => {
-    const bare = { ...entry, norm: undefined };
-    const source = randomParameters([bare], 2);
-    const [layer] = foldBatchNorm([bare], source, 50).layers as ConvLayer[];
-    expect([...layer.parameters().weights[0]]).toEqual([...Float64Array.from(source('conv.weight'))]);
-    expect(layer.parameters().bias).toBeUndefined();
-    expect(layer.bias).toBe(false);
+    const bare: Conv2dOperation = { ...convolution, norm: undefined };
+    const { folded } = fold(bare, () => expect.unreachable('nothing is to be read'));
+    expect(folded).toEqual(bare);
+    expect(folded.bias).toBeUndefined();
+  });
+
+  it('takes a bias along', () => {
+    const biased: Conv2dOperation = { ...convolution, bias: 'conv.bias' };
+    const source = randomParameters(only(biased), 2);
+    const { folded, parameters } = fold(biased, source);
+    const plain = fold(convolution, source);
+    const [gamma, variance] = ['weight', 'running_var'].map((part) => source(`bn.${part}`));
+    const before = plain.parameters(plain.folded.bias!);
+    expectEqual(
+      Float64Array.from(parameters(folded.bias!)),
+      Float64Array.from(
+        before,
+        (value, c) => value + (source('conv.bias')[c] * gamma[c]) / Math.sqrt(variance[c] + 1e-5),
+      ),
+    );
   });
 
   it('does not lose a large mean: the sums are f64', () => {
     const large = (name: string) =>
-      name === 'bn.running_mean' ? new Float32Array(8).fill(2 ** 24) : randomParameters([entry], 3)(name);
-    const [layer] = foldBatchNorm([entry], large, 50).layers as ConvLayer[];
+      name === 'bn.running_mean'
+        ? new Float32Array(8).fill(2 ** 24)
+        : randomParameters(only(convolution), 3)(name);
+    const { folded, parameters } = fold(convolution, large);
     const [gamma, beta, variance] = ['weight', 'bias', 'running_var'].map((part) => large(`bn.${part}`));
-    layer.parameters().bias!.forEach((value, c) => {
+    Array.from(parameters(folded.bias!)).forEach((value, c) => {
       expect(value).toBe(beta[c] - (gamma[c] / Math.sqrt(variance[c] + 1e-5)) * 2 ** 24);
     });
   });
 
   it("folds the tail's norm into its first transposed convolution and bias", () => {
     const channels = 4;
-    const head = { op: 'dbHead' as const, outputs: ['P'], heads: [{ prefix: 'head', input: 'f' }], channels };
-    const source = randomParameters([head], 4);
-    const [layer] = foldBatchNorm([head], source, 50).layers as DbHeadLayer[];
-    const [folded] = layer.parameters();
+    const up1 = { weight: 'head.3.weight', bias: 'head.3.bias', norm: 'head.4' };
+    const up2 = { weight: 'head.6.weight', bias: 'head.6.bias' };
+    const head: DbHeadOperation = {
+      op: 'dbHead',
+      name: 'head',
+      outputs: ['P'],
+      features: ['f'],
+      channels,
+      k: 50,
+      heads: [{ up1, up2 }],
+    };
+    const source = randomParameters(only(head), 4);
+    const { folded, parameters } = fold(head, source);
+    const [tail] = folded.heads;
     const norm = {
       weight: source('head.4.weight'),
       bias: source('head.4.bias'),
@@ -110,7 +138,13 @@ describe('foldBatchNorm', () => {
       bias2: source('head.6.bias'),
     };
     expectEqual(
-      tailLogits(features, 5, { ...folded, norm: identity }).values,
+      tailLogits(features, 5, {
+        up1: parameters(tail.up1.weight),
+        bias1: parameters(tail.up1.bias!),
+        norm: identity,
+        up2: parameters(tail.up2.weight),
+        bias2: parameters(tail.up2.bias),
+      }).values,
       tailLogits(features, 5, unfolded).values,
     );
   });
@@ -118,9 +152,9 @@ describe('foldBatchNorm', () => {
   it('names outputs and k for the head, and computes nothing before it is asked', () => {
     const graph = smallGraph(true);
     expect(graph.outputs).toEqual(['P', 'T', 'B']);
-    const head = graph.layers.at(-1) as DbHeadLayer;
+    const head = graph.operations.at(-1) as DbHeadOperation;
     expect([head.op, head.k]).toEqual(['dbHead', 5]);
-    const silent = foldBatchNorm([entry], () => expect.unreachable('read too early'), 50);
-    expect(silent.layers.length).toBe(1);
+    const silent = fold(convolution, () => expect.unreachable('read too early'));
+    expect(silent.folded.bias).toBeDefined();
   });
 });

@@ -1,15 +1,15 @@
 /** @file Lowering: every plan binds what its kernels declare, within what every device can do. */
 
 import { describe, expect, it } from 'vitest';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
-import { dbResNet18 } from '../../src/graph/dbnet.ts';
-import { foldBatchNorm } from '../../src/graph/fold-batch-norm.ts';
-import type { Graph } from '../../src/graph/layers.ts';
-import { layerOutputs } from '../../src/graph/layers.ts';
+import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import type { Resource } from '../../src/graph/operation.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
-import type { Plan, Resource } from '../../src/graph/plan.ts';
+import type { Plan } from '../../src/graph/plan.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
 import { elementBytes } from '../../src/kernels/wgsl.ts';
-import { fullGraph, planOf, randomParameters } from '../helpers/networks.ts';
+import { fullGraph, fullNetwork, planOf, randomParameters } from '../helpers/networks.ts';
 
 const graphs: Record<string, Graph> = {
   'P, T, B': fullGraph(true),
@@ -25,7 +25,7 @@ const plans: readonly { name: string; plan: (size: { width: number; height: numb
       [true, false].map((software) => ({
         name: `${name}, ${precision}, ${software ? 'software' : 'GPU'}`,
         plan: (size: { width: number; height: number }) =>
-          planOf(graph, size, { precision, tile: (conv) => chooseTile(conv, { software }) }),
+          planOf(graph, size, { precision, tile: (conv) => chooseTile(gemmOf(conv), { software }) }),
       })),
     ),
   );
@@ -72,21 +72,6 @@ describe('plan', () => {
     }
   });
 
-  it('keeps the tensors that are to be looked at, each in a buffer that no later one takes', () => {
-    const graph = fuse(fullGraph(true));
-    const all = planOf(graph, { width: 64, height: 32 }, {}, { keep: 'all' });
-    const buffers = [...all.tensors.values()].map(({ buffer }) => buffer);
-    expect(new Set(buffers).size).toBe(buffers.length);
-    const [stem] = layerOutputs(graph.layers[0]);
-    const one = planOf(graph, { width: 64, height: 32 }, {}, { keep: [stem] });
-    const own = one.tensors.get(stem)!.buffer;
-    const lodgers = [...one.tensors].filter(([, { buffer }]) => buffer === own).map(([name]) => name);
-    expect(lodgers.at(-1)).toBe(stem);
-    expect(() => planOf(graph, { width: 64, height: 32 }, {}, { keep: ['stemm'] })).toThrow(
-      "the graph has no tensor 'stemm', only image",
-    );
-  });
-
   it('stays within the least limits of WebGPU: 8 buffers, 16 KiB of workgroup memory, 65,535 workgroups', () => {
     for (const { name, plan } of plans) {
       // No larger than 2048x2048: there the activations need larger buffers than every device has.
@@ -127,8 +112,8 @@ describe('plan', () => {
   });
 
   it('makes constants of the bytes that the kernels bind', () => {
-    const entries = dbResNet18({ thresholdHead: true });
-    const graph = foldBatchNorm(entries, randomParameters(entries, 1), 50);
+    const network = fullNetwork();
+    const graph = foldBatchNorm({ ...network, parameters: randomParameters(network, 1) });
     for (const form of [graph, fuse(graph)]) {
       const { steps, constants } = planOf(form, { width: 32, height: 32 }, { precision: 'f16' });
       for (const { kernel, resources } of steps) {

@@ -16,8 +16,8 @@ import { DBNetError, TextDetector } from '../../src/index.ts';
 import * as labels from '../../src/labels/index.ts';
 import * as postprocess from '../../src/postprocess/index.ts';
 import * as safetensors from '../../src/safetensors/index.ts';
-import { augment, Random, Trainer } from '../../src/training/index.ts';
-import { resolveSettings } from '../../src/training/settings.ts';
+import { augment, Random, Trainer } from '../../src/train/index.ts';
+import { resolveSettings } from '../../src/train/settings.ts';
 import { hostile, isAccepted } from '../helpers/hostile.ts';
 
 /** A parameter: a call with everything right but that one; the hostile values that are right for it. */

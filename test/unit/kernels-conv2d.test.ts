@@ -1,16 +1,13 @@
 /** @file Descriptions and weights of the convolution, without a device. */
 
 import { describe, expect, it } from 'vitest';
-import { conv2d } from '../../src/kernels/conv2d.ts';
-import {
-  type Conv2d,
-  classCount,
-  multiplyAdds,
-  upsampleClasses,
-  weightRows,
-} from '../../src/kernels/conv2d-shape.ts';
-import { packConvWeights } from '../../src/kernels/conv2d-weights.ts';
+import { type Conv2d, conv2d, packBias, packConvWeights } from '../../src/kernels/conv2d.ts';
+import { convolution, gemmOf, multiplyAdds } from '../../src/kernels/convolution.ts';
+import { f32, uniformWords } from '../../src/kernels/kernel.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
+import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
+import { packUpsampledConvWeights, type UpsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
+import { packWinogradWeights } from '../../src/kernels/winograd-products.ts';
 import { randomFloats } from '../gpu/assert.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { gatherClasses, upsampleNearest } from '../gpu/references/upsample.ts';
@@ -27,44 +24,52 @@ const workgroup: Tile = {
 
 const plain: Conv2d = {
   label: 'plain',
-  sources: [{ height: 20, width: 30, channels: 64, kernel: 3, stride: 1, padding: 1 }],
+  sources: [{ height: 20, width: 30, channels: 64, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
   outHeight: 20,
   outWidth: 30,
   outChannels: 128,
   bias: false,
   residuals: [],
-  relu: false,
+  activation: 'none',
 };
 
 const stem: Conv2d = {
   ...plain,
-  sources: [{ height: 40, width: 60, channels: 4, usedChannels: 3, kernel: 7, stride: 2, padding: 3 }],
+  sources: [{ height: 40, width: 60, channels: 3, kernel: 7, stride: 2, padding: { top: 3, left: 3 } }],
   outChannels: 64,
 };
+
+/** The same windows of 64 channels, for a source that is meant upsampled. */
+const upsampled = (scale: number): UpsampledConv2d => ({
+  ...{ label: 'upsampled', height: 20, width: 30, channels: 64, outChannels: 128, scale },
+});
 
 /** A 3x3 convolution and a projection shortcut of another size. */
 const twoSources: Conv2d = {
   ...plain,
   sources: [
-    { height: 20, width: 30, channels: 8, kernel: 3, stride: 1, padding: 1 },
-    { height: 40, width: 60, channels: 4, kernel: 1, stride: 2, padding: 0 },
+    { height: 20, width: 30, channels: 8, kernel: 3, stride: 1, padding: { top: 1, left: 1 } },
+    { height: 40, width: 60, channels: 4, kernel: 1, stride: 2, padding: { top: 0, left: 0 } },
   ],
   outChannels: 12,
 };
 
 describe('size of the sum', () => {
+  const rowsOf = (conv: Conv2d | UpsampledConv2d) => {
+    const { bindings } = convolution(conv, { tile: direct, precision: 'f32' });
+    return bindings.find(({ name }) => name === 'weights')!.bytes / (4 * gemmOf(conv).outChannels);
+  };
+
   it('has one row per tap and stored channel of every source', () => {
-    expect(weightRows(plain)).toBe(9 * 64);
-    expect(weightRows(stem)).toBe(49 * 4);
-    expect(weightRows(twoSources)).toBe(9 * 8 + 4);
+    expect(rowsOf(plain)).toBe(9 * 64);
+    expect(rowsOf(stem)).toBe(49 * 4);
+    expect(rowsOf(twoSources)).toBe(9 * 8 + 4);
   });
 
   it('has 16 rows per channel for an upsampling by 2, 25 for more, all classes together', () => {
-    expect([2, 3, 4, 8].map((upsampledBy) => weightRows({ ...plain, upsampledBy }) / 64)).toEqual([
-      16, 25, 25, 25,
-    ]);
-    expect([2, 4, 8].map((upsampledBy) => classCount({ ...plain, upsampledBy }))).toEqual([4, 9, 9]);
-    expect(classCount(plain)).toBe(1);
+    expect([2, 3, 4, 8].map((scale) => rowsOf(upsampled(scale)) / 64)).toEqual([16, 25, 25, 25]);
+    expect([2, 4, 8].map((scale) => gemmOf(upsampled(scale)).planes)).toEqual([4, 9, 9]);
+    expect(gemmOf(plain).planes).toBe(1);
   });
 
   it('counts the multiply-adds that are executed, without channels that carry no data', () => {
@@ -72,7 +77,7 @@ describe('size of the sum', () => {
     expect(multiplyAdds(stem)).toBe(600 * 49 * 3 * 64);
     expect(multiplyAdds(twoSources)).toBe(600 * (9 * 8 + 4) * 12);
     // Instead of 16 x 9 x 64 at the upsampled size.
-    expect(multiplyAdds({ ...plain, upsampledBy: 4 })).toBe(600 * 25 * 64 * 128);
+    expect(multiplyAdds(upsampled(4))).toBe(600 * 25 * 64 * 128);
   });
 });
 
@@ -129,9 +134,8 @@ describe('description', () => {
     // 600 pixels: 75 rows of 8, times 32 groups of 4 channels, by 64 threads.
     expect(conv2d(plain, { tile: direct, precision: 'f32' }).dispatch).toEqual([38, 1, 1]);
     expect(conv2d(plain, { tile: workgroup, precision: 'f32' }).dispatch).toEqual([10, 2, 1]);
-    const classes = { ...plain, upsampledBy: 4 };
-    expect(conv2d(classes, { tile: workgroup, precision: 'f32' }).dispatch).toEqual([10, 2, 9]);
-    expect(conv2d(classes, { tile: direct, precision: 'f32' }).bindings.at(-2)!.bytes).toBe(
+    expect(convolution(upsampled(4), { tile: workgroup, precision: 'f32' }).dispatch).toEqual([10, 2, 9]);
+    expect(convolution(upsampled(4), { tile: direct, precision: 'f32' }).bindings.at(-2)!.bytes).toBe(
       9 * 600 * 128 * 4,
     );
   });
@@ -186,13 +190,7 @@ describe('packConvWeights', () => {
       { length: 4 * 4 * 9 },
       (_, i) => [2 ** 24, 1, -(2 ** 24)][i % 3] * (1 + (i % 9)),
     );
-    const conv = {
-      ...plain,
-      sources: [{ ...plain.sources[0], channels: 4 }],
-      outChannels: 4,
-      upsampledBy: 2,
-    };
-    const packed = packConvWeights(conv, [weights]);
+    const packed = packUpsampledConvWeights({ channels: 4, outChannels: 4, scale: 2 }, weights);
     const groups = [
       [[0], [1, 2]],
       [[0, 1], [2]],
@@ -218,6 +216,37 @@ describe('packConvWeights', () => {
   });
 });
 
+describe('uniformWords', () => {
+  it('has one word per member, in order, an f32 bit by bit', () => {
+    const one = 0x3f800000;
+    expect([...uniformWords({ count: 7, rate: f32(1), last: 2 ** 32 - 1 })]).toEqual([7, one, 2 ** 32 - 1]);
+  });
+});
+
+describe('padding to whole vec4s', () => {
+  const column = (rows: number[][]) => rows.flat();
+
+  it('fills rows and columns of weights, and the bias, with zeros', () => {
+    const [source] = plain.sources;
+    const conv = { sources: [{ ...source, kernel: 1, channels: 2 }], outChannels: 5 };
+    const weights = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+    const zeros = Array<number>(8).fill(0);
+    const expected = column([[1, 3, 5, 7, 9, 0, 0, 0], [2, 4, 6, 8, 10, 0, 0, 0], zeros, zeros]);
+    expect([...packConvWeights(conv, [weights])]).toEqual(expected);
+    const plane = { planes: 1, channels: 2, outChannels: 5 };
+    expect([...packWinogradWeights(plane, weights)]).toEqual(expected);
+    expect([...packBias([1, 2, 3, 4, 5])]).toEqual([1, 2, 3, 4, 5, 0, 0, 0]);
+  });
+
+  it('counts whole vec4s in bindings and tiles, but only channels that carry data in flops', () => {
+    const conv: Conv2d = { ...plain, sources: [{ ...plain.sources[0], channels: 6 }], outChannels: 18 };
+    expect(gemmOf(conv)).toEqual({ pixels: 600, channels: [8], outChannels: 20, planes: 1 });
+    const { bindings, flops } = conv2d(conv, { tile: direct, precision: 'f32' });
+    expect(bindings.map(({ bytes }) => bytes)).toEqual([600 * 8 * 4, 72 * 20 * 4, 600 * 20 * 4, 24]);
+    expect(flops).toBe(2 * 600 * 9 * 6 * 18);
+  });
+});
+
 describe('class images', () => {
   it('hold all values of the convolution on the upsampled tensor, for any scale', () => {
     for (const scale of [2, 3, 4, 8]) {
@@ -237,7 +266,7 @@ describe('class images', () => {
             inChannels: channels,
             kernel: 3,
             stride: 1,
-            padding: 1,
+            padding: { top: 1, left: 1 },
           },
         ],
         outHeight: height * scale,

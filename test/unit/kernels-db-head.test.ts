@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { dbHead, packDbHead } from '../../src/kernels/db-head.ts';
+import { f32 } from '../../src/kernels/kernel.ts';
 import { randomFloats } from '../gpu/assert.ts';
 
 const channels = 16;
@@ -84,7 +85,7 @@ describe('description', () => {
       { precision: 'f32', pixels: 2 },
     );
     expect(kernel.bindings.find(({ name }) => name === 'mask')!.bytes).toBe((20 * 32) / 8);
-    expect(kernel.shape).toEqual({ height: 5, width: 8, threshold_bits: 0, mask_of_binary: 0 });
+    expect(kernel.shape).toEqual({ height: 5, width: 8, mask_threshold: f32(0), mask_of_binary: 0 });
     expect(kernel.bindings.filter(({ access }) => access !== 'uniform').length).toBeLessThanOrEqual(8);
   });
 });

@@ -1,10 +1,11 @@
 /** @file Tile arithmetic and the choice of a tile, with plain numbers. */
 
 import { describe, expect, it } from 'vitest';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
+import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
 import { fitsWorkgroupTile } from '../../src/kernels/conv2d-workgroup.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
 import {
   type DirectTile,
   type Tile,
@@ -33,13 +34,13 @@ const tiles: readonly Tile[] = [
 
 const conv = (height: number, width: number, channels: number, outChannels: number): Conv2d => ({
   label: 'conv',
-  sources: [{ height, width, channels, kernel: 3, stride: 1, padding: 1 }],
+  sources: [{ height, width, channels, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
   outHeight: height,
   outWidth: width,
   outChannels,
   bias: false,
   residuals: [],
-  relu: false,
+  activation: 'none',
 });
 
 describe('tiles', () => {
@@ -71,28 +72,31 @@ describe('tiles', () => {
 
   it('fit where the channels are whole blocks, of every source', () => {
     const tile = workgroup(64, 64, 16, 8, 8);
-    expect(fitsWorkgroupTile(conv(8, 8, 32, 128), tile)).toBe(true);
-    expect(fitsWorkgroupTile(conv(8, 8, 32, 96), tile)).toBe(false);
-    expect(fitsWorkgroupTile(conv(8, 8, 4, 64), tile)).toBe(false);
+    expect(fitsWorkgroupTile(gemmOf(conv(8, 8, 32, 128)), tile)).toBe(true);
+    expect(fitsWorkgroupTile(gemmOf(conv(8, 8, 32, 96)), tile)).toBe(false);
+    expect(fitsWorkgroupTile(gemmOf(conv(8, 8, 4, 64)), tile)).toBe(false);
     const two = conv(8, 8, 32, 64);
     expect(
-      fitsWorkgroupTile({ ...two, sources: [...two.sources, { ...two.sources[0], channels: 24 }] }, tile),
+      fitsWorkgroupTile(
+        gemmOf({ ...two, sources: [...two.sources, { ...two.sources[0], channels: 24 }] }),
+        tile,
+      ),
     ).toBe(false);
   });
 });
 
 describe('chooseTile', () => {
   it('takes direct tiles on software adapters', () => {
-    expect(chooseTile(conv(160, 160, 64, 64), { software: true }).kind).toBe('direct');
-    expect(chooseTile(conv(160, 160, 4, 64), { software: true }).kind).toBe('direct');
+    expect(chooseTile(gemmOf(conv(160, 160, 64, 64)), { software: true }).kind).toBe('direct');
+    expect(chooseTile(gemmOf(conv(160, 160, 4, 64)), { software: true }).kind).toBe('direct');
   });
 
   it('takes workgroup tiles on GPUs, smaller ones for small maps, and a direct one for the image', () => {
-    const name = (shape: Conv2d) => tileName(chooseTile(shape, { software: false }));
+    const name = (shape: Conv2d) => tileName(chooseTile(gemmOf(shape), { software: false }));
     expect(name(conv(160, 160, 64, 64))).toBe('64x64x16 8x8');
     expect(name(conv(20, 20, 512, 512))).not.toBe('64x64x16 8x8');
-    expect(chooseTile(conv(1, 1, 512, 512), { software: false }).kind).toBe('workgroup');
-    expect(chooseTile(conv(320, 320, 4, 64), { software: false }).kind).toBe('direct');
+    expect(chooseTile(gemmOf(conv(1, 1, 512, 512)), { software: false }).kind).toBe('workgroup');
+    expect(chooseTile(gemmOf(conv(320, 320, 4, 64)), { software: false }).kind).toBe('direct');
   });
 
   it('takes only tiles that fit, within the least limits of WebGPU', () => {
@@ -107,8 +111,8 @@ describe('chooseTile', () => {
       ]) {
         for (const software of [true, false]) {
           const shape = conv(side, side, from, to);
-          const tile = chooseTile(shape, { software });
-          if (tile.kind === 'workgroup') expect(fitsWorkgroupTile(shape, tile)).toBe(true);
+          const tile = chooseTile(gemmOf(shape), { software });
+          if (tile.kind === 'workgroup') expect(fitsWorkgroupTile(gemmOf(shape), tile)).toBe(true);
           expect(tileThreads(tile)).toBeLessThanOrEqual(256);
           expect(tileWorkgroupBytes(tile, 4)).toBeLessThanOrEqual(16384);
         }

@@ -4,9 +4,11 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { channelGate, channelSums, scaleChannels } from '../../src/kernels/channel-gate.ts';
+import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import type { Conv2d, ConvSource } from '../../src/kernels/conv2d-shape.ts';
 import { type DbHead, dbHead } from '../../src/kernels/db-head.ts';
+import { depthwiseConv2d } from '../../src/kernels/depthwise-conv2d.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
 import { type Preprocess, preprocess } from '../../src/kernels/preprocess.ts';
@@ -14,9 +16,11 @@ import { stemPool } from '../../src/kernels/stem-pool.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import { upsampleAdd } from '../../src/kernels/upsample-add.ts';
 import { upsampleConcat } from '../../src/kernels/upsample-concat.ts';
+import { upsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
 import { type Precision, wgsl } from '../../src/kernels/wgsl.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
+import { winogradProducts } from '../../src/kernels/winograd-products.ts';
 
 interface Size {
   height: number;
@@ -45,7 +49,7 @@ const conv =
           channels: 64,
           kernel: 3,
           stride: 1,
-          padding: 1,
+          padding: { top: 1, left: 1 },
           ...source,
         })),
         outHeight: size.height,
@@ -53,12 +57,14 @@ const conv =
         outChannels: 64,
         bias: false,
         residuals: [],
-        relu: false,
+        activation: 'none',
         ...rest,
       },
       { tile, precision },
     );
-const full: Partial<Conv2d> = { bias: true, residuals: [{ kind: 'same' }], relu: true };
+const full: Partial<Conv2d> = { bias: true, residuals: [{ kind: 'same' }], activation: 'relu' };
+const upsampled = (tile: Tile, scale: number) => (precision: Precision, size: Size) =>
+  upsampledConv2d({ label: 'classes', ...size, channels: 64, outChannels: 64, scale }, { tile, precision });
 const pixels = (rest: Pick<Preprocess, 'source' | 'channelOrder'>) => (precision: Precision, size: Size) =>
   preprocess(
     { label: 'preprocess', ...size, mean: [122.5, 116, 104.25], std: [255, 255, 255], ...rest },
@@ -70,17 +76,25 @@ const tail = (rest: Pick<DbHead, 'outputs' | 'merged' | 'mask'>) => (precision: 
 const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'conv2d-direct': conv(direct, full),
   'conv2d-direct-7x7-rgb': conv(direct, {}, [
-    { channels: 4, usedChannels: 3, kernel: 7, stride: 2, padding: 3 },
+    { channels: 3, kernel: 7, stride: 2, padding: { top: 3, left: 3 } },
   ]),
-  'conv2d-direct-two-sources': conv(direct, { bias: true, relu: true }, [
+  'conv2d-direct-two-sources': conv(direct, { bias: true, activation: 'relu' }, [
     {},
-    { channels: 32, kernel: 1, stride: 2, padding: 0 },
+    { channels: 32, kernel: 1, stride: 2, padding: { top: 0, left: 0 } },
   ]),
   'conv2d-direct-partial-channels': conv(direct, { outChannels: 20 }),
-  'conv2d-direct-upsampled-by-4': conv(direct, { upsampledBy: 4 }),
+  'upsampled-conv2d-direct': upsampled(direct, 4),
   'conv2d-workgroup': conv(workgroup, full),
   'conv2d-workgroup-unrolled': conv({ ...workgroup, unroll: 2 }),
-  'conv2d-workgroup-upsampled-by-2': conv(workgroup, { upsampledBy: 2 }),
+  'upsampled-conv2d-workgroup': upsampled(workgroup, 2),
+  'winograd-products': (precision, size) =>
+    winogradProducts(
+      { label: 'products', planes: 36, ...size, channels: 64, outChannels: 64 },
+      { tile: direct, precision },
+    ),
+  'conv2d-activations': conv(direct, { outChannels: 18, activation: 'gelu' }, [
+    { channels: 6, kernel: 2, padding: { top: 0, left: 0 } },
+  ]),
   'conv2d-residuals-scaled': conv(direct, {
     residuals: [
       { kind: 'upsampled', scale: 2 },
@@ -90,6 +104,18 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   }),
   'conv2d-batch': conv(direct, { ...full, batch: 3 }),
   'conv2d-fractional-stride': conv(workgroup, { batch: 3 }, [{ fractionalStride: 2 }]),
+  'depthwise-conv2d': (precision, { height, width }) =>
+    depthwiseConv2d(
+      {
+        ...{ label: 'depthwise', height, width, outHeight: height / 2, outWidth: width / 2, channels: 18 },
+        ...{ kernel: 5, stride: 2, padding: { top: 1, left: 1 }, bias: true, activation: 'hardswish' },
+      },
+      { precision },
+    ),
+  'channel-sums': (precision, { height, width }) =>
+    channelSums({ label: 'sums', pixels: height * width, channels: 18 }, { precision }),
+  'scale-channels': (precision, { height, width }) =>
+    scaleChannels({ label: 'scale', pixels: height * width, channels: 18, shortcut: true }, { precision }),
   'max-pool': (precision, size) => maxPool({ label: 'pool', ...size, channels: 64 }, { precision }),
   'stem-pool': (precision, size) => stemPool({ label: 'stem', ...size, outChannels: 64 }, { precision }),
   'winograd-input': (precision, size) =>
@@ -103,7 +129,7 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
         outChannels: 64,
         bias: true,
         residuals: [{ kind: 'same' }],
-        relu: true,
+        activation: 'relu',
         size: 2,
       },
       { precision },
@@ -130,6 +156,12 @@ describe('WGSL', () => {
     }
   }
 
+  it('channel-gate, in f32 whatever the precision', async () => {
+    const gate = { label: 'gate', pixels: 384, channels: 18, hidden: 5, slope: 0.2 };
+    await expect(channelGate(gate).code).toMatchFileSnapshot('__snapshots__/channel-gate.wgsl');
+    expect(channelGate({ ...gate, pixels: 10_000 }).code).toBe(channelGate(gate).code);
+  });
+
   it('is the same for every size of the image', () => {
     for (const kernel of Object.values(kernels)) {
       const [small, large] = [8, 512].map((side) => kernel('f32', { height: side, width: 2 * side }));
@@ -154,5 +186,40 @@ after ${7}
     expect(text(true, true)).toBe('before\none\nafter 7\n');
     expect(text(false, true)).toBe('before\ntwo\nafter 7\n');
     expect(text(false, false)).toBe('before\nthree\nafter 7\n');
+  });
+
+  it('unrolls loops, one in another, with conditions around and within them', () => {
+    const text = (rows: number, columns: number, declared: boolean) => wgsl`
+#for r in 0..${rows}
+#if ${declared}
+var row{r} = 0;
+#endif
+#for c in 1..${columns}
+sum{r}_{c} += row{r} * {c}u;
+#end
+#end
+`;
+    expect(text(2, 3, true)).toBe(
+      'var row0 = 0;\nsum0_1 += row0 * 1u;\nsum0_2 += row0 * 2u;\n' +
+        'var row1 = 0;\nsum1_1 += row1 * 1u;\nsum1_2 += row1 * 2u;\n',
+    );
+    expect(text(1, 1, false)).toBe('');
+    expect(text(0, 3, true)).toBe('');
+  });
+
+  it('indents what is put in by the brackets around it', () => {
+    const inner = wgsl`
+      if (b) { c(); // ) { not code
+        } else {
+          d(
+            e,
+          );
+      }`;
+    expect(wgsl`fn main() {
+${inner}
+f();
+}`).toBe(
+      'fn main() {\n  if (b) { c(); // ) { not code\n  } else {\n    d(\n      e,\n    );\n  }\n  f();\n}\n',
+    );
   });
 });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { labelMaps } from '../../src/labels/index.ts';
 import { findRegions } from '../../src/postprocess/index.ts';
 import { loadBytes, parseSafetensors, writeSafetensors } from '../../src/safetensors/index.ts';
-import { augment, Random } from '../../src/training/index.ts';
+import { augment, Random } from '../../src/train/index.ts';
 import { inOtherRealm } from '../helpers/other-realm.ts';
 
 const foreign = await inOtherRealm<{

@@ -1,9 +1,9 @@
 /** @file How a frame is cut into submits, without a device. */
 
 import { describe, expect, it } from 'vitest';
-import type { Step } from '../../src/runtime/bind.ts';
-import type { GpuContext } from '../../src/runtime/gpu-context.ts';
-import { cutIntoSubmits, SubmitSize } from '../../src/runtime/run.ts';
+import type { Step } from '../../src/gpu/bind.ts';
+import type { GpuContext } from '../../src/gpu/device.ts';
+import { cutIntoSubmits, SubmitSize } from '../../src/gpu/run.ts';
 
 const steps = (...flops: number[]): Step[] =>
   flops.map((count, i) => ({ label: `${i}`, flops: count, dispatch: [1, 1, 1] }) as unknown as Step);

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readRecipe } from '../../src/detector/recipe.ts';
-import { readCheckpoint } from '../../src/graph/checkpoint.ts';
+import { readRecipe } from '../../src/input/recipe.ts';
+import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 
 const read = (name: string) => readFileSync(new URL(`../../weights/${name}`, import.meta.url));
@@ -22,7 +22,7 @@ describe('the shipped weights', () => {
   });
 
   it('are a DB-ResNet-18 with both heads', () => {
-    const { hasThresholdHead, parameters } = readCheckpoint(file);
-    expect([hasThresholdHead, parameters]).toEqual([true, 12_340_930]);
+    const { graph, parameterCount } = readCheckpoint(file);
+    expect([graph.outputs, parameterCount]).toEqual([['P', 'T', 'B'], 12_340_930]);
   });
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { matchImage } from '../../src/eval/icdar.ts';
 import type { Point } from '../../src/postprocess/types.ts';
-import { augment } from '../../src/training/augmentation/augment.ts';
-import type { AugmentOptions } from '../../src/training/augmentation/augment-options.ts';
-import { clipPolygon } from '../../src/training/augmentation/clip-polygon.ts';
-import { Random } from '../../src/training/augmentation/random.ts';
-import type { Picture } from '../../src/training/augmentation/resample.ts';
+import { augment } from '../../src/train/augmentation/augment.ts';
+import type { AugmentOptions } from '../../src/train/augmentation/augment-options.ts';
+import { clipPolygon } from '../../src/train/augmentation/clip-polygon.ts';
+import { Random } from '../../src/train/augmentation/random.ts';
+import type { Picture } from '../../src/train/augmentation/resample.ts';
 import { random } from '../gpu/assert.ts';
 import { compose } from '../gpu/references/compose.ts';
 import { errorOf } from './safetensors-helpers.ts';

@@ -3,11 +3,11 @@
 import { describe, expect, test } from 'vitest';
 import { DBNetError } from '../../src/errors.ts';
 import { ignoredPolygons } from '../../src/labels/label-maps.ts';
-import { augment } from '../../src/training/augmentation/augment.ts';
-import { Random } from '../../src/training/augmentation/random.ts';
-import { type BatchOptions, makeBatch } from '../../src/training/batch.ts';
-import type { Pixels } from '../../src/training/read-pixels.ts';
-import type { TrainingSample } from '../../src/training/types.ts';
+import { augment } from '../../src/train/augmentation/augment.ts';
+import { Random } from '../../src/train/augmentation/random.ts';
+import { type BatchOptions, makeBatch } from '../../src/train/batch.ts';
+import type { Pixels } from '../../src/train/read-pixels.ts';
+import type { TrainingSample } from '../../src/train/types.ts';
 import { random } from '../gpu/assert.ts';
 import { compose } from '../gpu/references/compose.ts';
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { dbResNet18, parameterShapes } from '../../src/graph/dbnet.ts';
-import { initialize } from '../../src/training/initialize.ts';
+import { parameterShapes } from '../../src/graph/graph.ts';
+import { initialize } from '../../src/train/initialize.ts';
+import { fullNetwork } from '../helpers/networks.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
-const shapes = parameterShapes(dbResNet18({ thresholdHead: true }));
+const shapes = parameterShapes(fullNetwork());
 
 const sameBits = (a: Float32Array, b: Float32Array) => Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
 
@@ -60,7 +61,7 @@ describe('initialize', () => {
   });
 
   it('gives the same bits for the same seed, whichever tensors are asked for, and others for another', () => {
-    const alone = initialize(parameterShapes(dbResNet18({ thresholdHead: false })), 1);
+    const alone = initialize(parameterShapes(fullNetwork(false)), 1);
     for (const [name, tensor] of alone) expect(sameBits(tensor, values.get(name)!)).toBe(true);
     const [name] = expected[3];
     const one = new Map([[name, shapes.get(name)!]]);

@@ -5,9 +5,9 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../src/kernels/kernel.ts';
-import { digitShifts } from '../../src/kernels/training/hard-negative-mining.ts';
-import * as training from '../../src/kernels/training/index.ts';
-import { resolveLoss } from '../../src/training/loss.ts';
+import { digitShifts } from '../../src/kernels/train/hard-negative-mining.ts';
+import * as training from '../../src/kernels/train/index.ts';
+import { resolveLoss } from '../../src/train/loss.ts';
 
 /** Each kernel for images of a size, in a batch of so many. */
 const kernels: Record<string, (side: number, batch: number) => Kernel> = {
@@ -30,20 +30,41 @@ const kernels: Record<string, (side: number, batch: number) => Kernel> = {
     training.batchNormCombine({ label: 'norm', pixels: batch * side * side, channels: 64 }),
   'batch-norm-forward': (side, batch) =>
     training.batchNormForward({
-      ...{ label: 'norm', pixels: batch * side * side, channels: 64 },
+      ...{ label: 'norm', pixels: batch * side * side, channels: 64, epsilon: 1e-5 },
       ...{ mode: 'batch', relu: true, residual: true },
     }),
   'batch-norm-sums': (side, batch) =>
     training.batchNormSums({
-      ...{ label: 'norm', pixels: batch * side * side, channels: 64, mode: 'frozen', relu: true },
+      ...{
+        label: 'norm',
+        pixels: batch * side * side,
+        channels: 64,
+        epsilon: 1e-5,
+        mode: 'frozen',
+        relu: true,
+      },
     }),
   'batch-norm-backward': (side, batch) =>
     training.batchNormBackward({
-      ...{ label: 'norm', pixels: batch * side * side, channels: 64, mode: 'batch', relu: true },
+      ...{
+        label: 'norm',
+        pixels: batch * side * side,
+        channels: 64,
+        epsilon: 1e-5,
+        mode: 'batch',
+        relu: true,
+      },
     }),
   'batch-norm-backward-frozen': (side, batch) =>
     training.batchNormBackward({
-      ...{ label: 'norm', pixels: batch * side * side, channels: 64, mode: 'frozen', relu: false },
+      ...{
+        label: 'norm',
+        pixels: batch * side * side,
+        channels: 64,
+        epsilon: 1e-5,
+        mode: 'frozen',
+        relu: false,
+      },
     }),
   'relu-backward': (side) => training.reluBackward({ label: 'relu', count: side * 64 }),
   'max-pool-backward': (side, batch) =>
@@ -102,7 +123,7 @@ const kernels: Record<string, (side: number, batch: number) => Kernel> = {
       { label: 'adamw', count: side },
       { beta1: 1 / side, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
     ),
-  'moving-average': (side) => training.movingAverage({ label: 'average', count: side, rate: 'rate' }),
+  'moving-average': (side) => training.movingAverage({ label: 'average', count: side, rate: 1 / side }),
   'copy-if-finite': (side) => training.copyIfFinite({ label: 'copy', count: side }),
 };
 

@@ -1,11 +1,11 @@
 /** @file Options of training: schedules, losses, settings of resumed runs, and the advice where memory is short. */
 
 import { describe, expect, it } from 'vitest';
-import { resolveLoss } from '../../src/training/loss.ts';
-import { doesNotFit } from '../../src/training/memory.ts';
-import { learningRateAt, type OptimizerOptions, resolveOptimizer } from '../../src/training/optimizer.ts';
-import { resolveSettings, sameSettings } from '../../src/training/settings.ts';
-import type { TrainingSettings } from '../../src/training/types.ts';
+import { resolveLoss } from '../../src/train/loss.ts';
+import { doesNotFit } from '../../src/train/memory.ts';
+import { learningRateAt, type OptimizerOptions, resolveOptimizer } from '../../src/train/optimizer.ts';
+import { resolveSettings, sameSettings } from '../../src/train/settings.ts';
+import type { TrainingSettings } from '../../src/train/types.ts';
 
 const refused = (code = 'invalid-argument') => expect.objectContaining({ code });
 

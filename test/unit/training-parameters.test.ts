@@ -1,7 +1,7 @@
 /** @file Parameters in the flat array: every one has its place, and comes back as it was. */
 
 import { describe, expect, it } from 'vitest';
-import { dbResNet18, parameterShapes } from '../../src/graph/dbnet.ts';
+import { parameterShapes } from '../../src/graph/graph.ts';
 import {
   type Layout,
   pack,
@@ -9,15 +9,16 @@ import {
   slotAlignment,
   statisticsLayout,
   unpack,
-} from '../../src/training/plan/parameter-layout.ts';
+} from '../../src/train/plan/parameter-layout.ts';
+import { fullNetwork } from '../helpers/networks.ts';
 import { seededRandom } from '../helpers/random.ts';
 
-const entries = dbResNet18({ thresholdHead: true });
-const shapes = parameterShapes(entries);
+const network = fullNetwork();
+const shapes = parameterShapes(network);
 
 describe.each<[string, Layout]>([
-  ['parameters', parameterLayout(entries)],
-  ['statistics', statisticsLayout(entries)],
+  ['parameters', parameterLayout(network)],
+  ['statistics', statisticsLayout(network)],
 ])('layout of the %s', (_, layout) => {
   it('begins every slot where it can be bound, one after the other', () => {
     let end = 0;
@@ -52,14 +53,14 @@ describe.each<[string, Layout]>([
 });
 
 it('both layouts together hold every tensor of the network', () => {
-  const names = [parameterLayout(entries), statisticsLayout(entries)].flatMap(({ parameters }) =>
+  const names = [parameterLayout(network), statisticsLayout(network)].flatMap(({ parameters }) =>
     parameters.map(({ name }) => name),
   );
   expect(names.sort()).toEqual([...shapes.keys()].sort());
 });
 
 it('convolutions stand as taps x in x out, transposed ones as in x taps x out', () => {
-  const layout = parameterLayout(entries);
+  const layout = parameterLayout(network);
   const place = (name: string) => layout.parameters.find((parameter) => parameter.name === name)!.place;
   // [out, in, 3, 3]: out 5, in 7, tap (1, 2).
   expect(place('backbone.layer1.0.conv1.weight')(((5 * 64 + 7) * 3 + 1) * 3 + 2)).toBe((5 * 64 + 7) * 64 + 5);

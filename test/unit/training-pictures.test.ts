@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bounds } from '../../src/training/augmentation/crop-area.ts';
+import { bounds } from '../../src/train/augmentation/crop-area.ts';
 import { makePicture, type PictureKind } from '../training/pictures.ts';
 import { cornersOf, coverage, layOut, type Placement } from '../training/word.ts';
 

@@ -1,17 +1,18 @@
 /** @file The plan of a training step: its size, its order, and what it keeps. */
 
 import { describe, expect, it } from 'vitest';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
-import { dbResNet18 } from '../../src/graph/dbnet.ts';
-import { resolveLoss } from '../../src/training/loss.ts';
-import { resolveOptimizer } from '../../src/training/optimizer.ts';
-import { parameterLayout, statisticsLayout } from '../../src/training/plan/parameter-layout.ts';
-import { type TrainingPlanOptions, trainingPlan } from '../../src/training/plan/training-plan.ts';
+import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import { gemmOf } from '../../src/kernels/convolution.ts';
+import { resolveLoss } from '../../src/train/loss.ts';
+import { resolveOptimizer } from '../../src/train/optimizer.ts';
+import { parameterLayout, statisticsLayout } from '../../src/train/plan/parameter-layout.ts';
+import { type TrainingPlanOptions, trainingPlan } from '../../src/train/plan/training-plan.ts';
+import { fullNetwork } from '../helpers/networks.ts';
 
-const entries = dbResNet18({ thresholdHead: true });
+const network = fullNetwork();
 
 const planOf = (options: Partial<TrainingPlanOptions> = {}, software = false) =>
-  trainingPlan(entries, {
+  trainingPlan(network, {
     batch: 1,
     height: 320,
     width: 320,
@@ -20,10 +21,10 @@ const planOf = (options: Partial<TrainingPlanOptions> = {}, software = false) =>
     loss: resolveLoss('authors', 50),
     optimizer: resolveOptimizer({ kind: 'adamw' }),
     counts: {
-      parameters: parameterLayout(entries).count,
-      statistics: statisticsLayout(entries).count,
+      parameters: parameterLayout(network).count,
+      statistics: statisticsLayout(network).count,
     },
-    choice: { tile: (conv) => chooseTile(conv, { software }), threads: software ? 512 : 32768 },
+    choice: { tile: (conv) => chooseTile(gemmOf(conv), { software }), threads: software ? 512 : 32768 },
     ...options,
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../src/training/augmentation/random.ts';
+import { Random } from '../../src/train/augmentation/random.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 const draw = (count: number, ...keys: [number, ...number[]]) => {

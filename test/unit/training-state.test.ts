@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import { writeSafetensors } from '../../src/safetensors/write.ts';
-import { resolveSettings } from '../../src/training/settings.ts';
-import { readState, writeState } from '../../src/training/state-file.ts';
+import { resolveSettings } from '../../src/train/settings.ts';
+import { readState, writeState } from '../../src/train/state-file.ts';
 import { seededRandom } from '../helpers/random.ts';
 
 const tensor = (...data: number[]) => ({

@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import {
   browserName,
@@ -54,13 +55,15 @@ const limits = {
 function conv(side: number): Conv2d {
   return {
     label: 'layer',
-    sources: [{ height: side, width: side, channels: 64, kernel: 3, stride: 1, padding: 1 }],
+    sources: [
+      { height: side, width: side, channels: 64, kernel: 3, stride: 1, padding: { top: 1, left: 1 } },
+    ],
     outHeight: side,
     outWidth: side,
     outChannels: 64,
     bias: true,
     residuals: [],
-    relu: true,
+    activation: 'relu',
   };
 }
 
@@ -130,21 +133,44 @@ describe('findTile', () => {
 });
 
 describe('findWinograd', () => {
-  const at = (ms: number, side: number) =>
-    findWinograd({ 'f32 3x3 64 > 64, 2^13 px': { ...good, winograd: { size: 2, ms } } }, conv(side), 'f32');
   const good = { tile: direct, ms: 1, gflops: 1 };
+  const operation: Pick<Conv2dOperation, 'sources' | 'outChannels'> = {
+    sources: [
+      {
+        tensor: 'x',
+        weight: 'w',
+        inChannels: 64,
+        kernel: 3,
+        stride: 1,
+        padding: { top: 1, left: 1, bottom: 1, right: 1 },
+      },
+    ],
+    outChannels: 64,
+  };
+  const found = (entries: TuningEntries) => findWinograd(entries, operation, 'f32');
 
-  test('is the size where it was faster, for the class and its neighbours', () => {
-    expect([at(0.9, 80), at(0.9, 128), at(0.9, 64)]).toEqual([2, 2, 2]);
-    expect([at(1.1, 80), at(1, 80)]).toEqual(['direct', 'direct']);
-    expect([at(0.9, 40), at(0.9, 160)]).toEqual([undefined, undefined]);
+  test('is the size where it was faster, for the windows and channels', () => {
+    const at = (ms: number) => found({ 'f32 3x3 64 > 64, 2^13 px': { ...good, winograd: { size: 2, ms } } });
+    expect([at(0.9), at(1.1), at(1)]).toEqual([2, 'direct', 'direct']);
+    const other = { 'f32 3x3 64 > 640, 2^13 px': { ...good, winograd: { size: 2, ms: 0.5 } } } as const;
+    expect(found(other)).toBeUndefined();
+  });
+
+  test('is what the largest size that was measured says, whatever the times', () => {
+    const small = { ...good, ms: 9, winograd: { size: 2, ms: 3 } } as const;
+    const large = { ...good, ms: 2, winograd: { size: 4, ms: 1 } } as const;
+    expect(found({ 'f32 3x3 64 > 64, 2^9 px': small, 'f32 3x3 64 > 64, 2^13 px': large })).toBe(4);
+    expect(found({ 'f32 3x3 64 > 64, 2^13 px': large, 'f32 3x3 64 > 64, 2^9 px': small })).toBe(4);
+    expect(
+      found({ 'f32 3x3 64 > 64, 2^9 px': small, 'f32 3x3 64 > 64, 2^13 px': { ...large, ms: 0.5 } }),
+    ).toBe('direct');
   });
 
   test('is unknown where no Winograd was measured, or in f16', () => {
-    expect(findWinograd({ 'f32 3x3 64 > 64, 2^13 px': good }, conv(80), 'f32')).toBeUndefined();
-    expect(findWinograd(entries, conv(80), 'f16')).toBeUndefined();
-    // The nearest class that knows.
-    expect(findWinograd(entries, conv(128), 'f32')).toBe(4);
+    expect(found({ 'f32 3x3 64 > 64, 2^13 px': good })).toBeUndefined();
+    expect(findWinograd(entries, operation, 'f16')).toBeUndefined();
+    // Of the sizes where it was.
+    expect(found(entries)).toBe(4);
   });
 });
 

@@ -1,8 +1,9 @@
 /** @file Which tiles are tried, for which classes of layers: plain numbers, no GPU. */
 
 import { describe, expect, test } from 'vitest';
-import { chooseTile } from '../../src/graph/choose-tile.ts';
-import type { Conv2d } from '../../src/kernels/conv2d-shape.ts';
+import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import type { Conv2d } from '../../src/kernels/conv2d.ts';
+import { gemmOf, multiplyAdds } from '../../src/kernels/convolution.ts';
 import {
   type Tile,
   tileName,
@@ -16,7 +17,7 @@ import {
   layerClass,
   sizeClass,
   winogradProducts,
-  withFewerRows,
+  withFewerRows as withFewerRowsOf,
 } from '../../src/tuning/classes.ts';
 import { sumTolerance } from '../../src/tuning/forms.ts';
 import { tileFits } from '../../src/tuning/table.ts';
@@ -34,13 +35,13 @@ const software: TileTarget = { ...gpu, software: true };
 function conv(channels: number, outChannels: number, side: number, rest: Partial<Conv2d> = {}): Conv2d {
   return {
     label: 'layer',
-    sources: [{ height: side, width: side, channels, kernel: 3, stride: 1, padding: 1 }],
+    sources: [{ height: side, width: side, channels, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
     outHeight: side,
     outWidth: side,
     outChannels,
     bias: true,
     residuals: [],
-    relu: true,
+    activation: 'relu',
     ...rest,
   };
 }
@@ -48,8 +49,8 @@ function conv(channels: number, outChannels: number, side: number, rest: Partial
 const shortcut = (side: number): Conv2d =>
   conv(128, 128, side, {
     sources: [
-      { height: side, width: side, channels: 128, kernel: 3, stride: 1, padding: 1 },
-      { height: 2 * side, width: 2 * side, channels: 64, kernel: 1, stride: 2, padding: 0 },
+      { height: side, width: side, channels: 128, kernel: 3, stride: 1, padding: { top: 1, left: 1 } },
+      { height: 2 * side, width: 2 * side, channels: 64, kernel: 1, stride: 2, padding: { top: 0, left: 0 } },
     ],
   });
 
@@ -57,7 +58,7 @@ const names = (tiles: readonly Tile[]) => tiles.map(tileName);
 
 describe('candidates', () => {
   test('a GPU gets workgroup tiles first, each block once, then direct ones', () => {
-    expect(names(candidates(conv(64, 128, 80), gpu))).toEqual([
+    expect(names(candidates(gemmOf(conv(64, 128, 80)), gpu))).toEqual([
       '64x64x16 8x8',
       '32x64x16 4x8',
       '128x64x16 8x8',
@@ -72,7 +73,7 @@ describe('candidates', () => {
   });
 
   test('a software adapter gets direct tiles first', () => {
-    expect(names(candidates(conv(64, 64, 80), software))).toEqual([
+    expect(names(candidates(gemmOf(conv(64, 64, 80)), software))).toEqual([
       'direct 8x4',
       'direct 4x8',
       'direct 8x8',
@@ -84,32 +85,36 @@ describe('candidates', () => {
   });
 
   test('blocks that do not divide the channels are left out', () => {
-    expect(names(candidates(conv(64, 32, 80), gpu))).toEqual([
+    expect(names(candidates(gemmOf(conv(64, 32, 80)), gpu))).toEqual([
       '32x32x16 4x4',
       '64x32x16 8x4',
       'direct 8x4',
       'direct 4x8',
       'direct 8x8',
     ]);
-    // The image has 4 channels, which fill no block.
-    expect(names(candidates(conv(4, 64, 80), gpu))).toEqual(['direct 8x4', 'direct 4x8', 'direct 8x8']);
+    // The image has 3 channels, which fill no block.
+    expect(names(candidates(gemmOf(conv(3, 64, 80)), gpu))).toEqual([
+      'direct 8x4',
+      'direct 4x8',
+      'direct 8x8',
+    ]);
   });
 
   test('what the device cannot run is left out', () => {
     const small = { ...limits, maxComputeWorkgroupStorageSize: 8192, maxComputeInvocationsPerWorkgroup: 64 };
-    const tiles = candidates(conv(64, 128, 80), { ...gpu, limits: small });
+    const tiles = candidates(gemmOf(conv(64, 128, 80)), { ...gpu, limits: small });
     expect(names(tiles)).not.toContain('64x64x16 8x8'); // 8256 bytes
     expect(names(tiles)).not.toContain('128x64x16 8x8'); // 128 threads
     expect(names(tiles)).toContain('32x64x16 4x8'); // 6208 bytes, 64 threads
-    expect(names(candidates(conv(64, 128, 80), { ...gpu, precision: 'f16', limits: small }))).toContain(
-      '64x64x16 8x8',
-    );
+    expect(
+      names(candidates(gemmOf(conv(64, 128, 80)), { ...gpu, precision: 'f16', limits: small })),
+    ).toContain('64x64x16 8x8');
   });
 });
 
 describe('neighbours', () => {
-  const start = candidates(conv(64, 128, 80), gpu)[0];
-  const near = neighbours(conv(64, 128, 80), start, gpu);
+  const start = candidates(gemmOf(conv(64, 128, 80)), gpu)[0];
+  const near = neighbours(gemmOf(conv(64, 128, 80)), start, gpu);
 
   test('differ in one respect only: block, depth, share of a thread, or unrolling', () => {
     expect(names(near)).toEqual([
@@ -125,22 +130,20 @@ describe('neighbours', () => {
       '64x64x16 8x8 u4',
     ]);
     // A depth of 8 is two slices: they cannot be unrolled by 4.
-    const unrolled = neighbours(conv(64, 128, 80), { ...(start as WorkgroupTile), unroll: 4 }, gpu);
+    const unrolled = neighbours(gemmOf(conv(64, 128, 80)), { ...(start as WorkgroupTile), unroll: 4 }, gpu);
     expect(names(unrolled)).toContain('128x64x16 8x8 u4');
     expect(names(unrolled)).toContain('64x64x16 8x8');
     expect(names(unrolled).filter((name) => name.startsWith('64x64x8'))).toEqual([]);
   });
 
   test('of direct tiles are direct', () => {
-    expect(names(neighbours(conv(64, 128, 80), { kind: 'direct', pixels: 8, channels: 8 }, gpu))).toEqual([
-      'direct 8x4',
-      'direct 4x8',
-      'direct 2x8',
-    ]);
+    expect(
+      names(neighbours(gemmOf(conv(64, 128, 80)), { kind: 'direct', pixels: 8, channels: 8 }, gpu)),
+    ).toEqual(['direct 8x4', 'direct 4x8', 'direct 2x8']);
   });
 
   test('fit the limits, and lead to every tile of the menu that does', () => {
-    const problem = conv(64, 128, 80);
+    const problem = gemmOf(conv(64, 128, 80));
     const seen = new Map<string, Tile>();
     const visit = (tile: Tile) => {
       if (seen.has(tileName(tile))) return;
@@ -177,7 +180,7 @@ describe('tileFits', () => {
       false,
     ],
   ] as [string, Conv2d, Tile, boolean][])('%s', (_, problem, candidate, fits) => {
-    expect(tileFits(problem, candidate, 'f32', limits)).toBe(fits);
+    expect(tileFits(gemmOf(problem), candidate, 'f32', limits)).toBe(fits);
   });
 });
 
@@ -185,28 +188,23 @@ describe('classes of layers', () => {
   test('are named by windows, channels, class images, size and precision', () => {
     expect(layerClass(conv(64, 128, 80), 'f32')).toBe('f32 3x3 64 > 128, 2^13 px');
     expect(layerClass(shortcut(40), 'f16')).toBe('f16 3x3 128 + 1x1/2 64 > 128, 2^11 px');
-    expect(layerClass(conv(64, 128, 20, { upsampledBy: 2 }), 'f32')).toBe(
-      'f32 3x3 64 > 128 (4 classes), 2^9 px',
-    );
-    expect(layerClass(conv(64, 128, 20, { upsampledBy: 8 }), 'f32')).toBe(
-      layerClass(conv(64, 128, 20, { upsampledBy: 4 }), 'f32'),
-    );
+    const upsampled = (scale: number) =>
+      layerClass({ label: 'layer', height: 20, width: 20, channels: 64, outChannels: 128, scale }, 'f32');
+    expect(upsampled(2)).toBe('f32 3x3 64 > 128 (4 classes), 2^9 px');
+    expect(upsampled(8)).toBe(upsampled(4));
     const products = winogradProducts(conv(64, 128, 80), 4);
     expect(layerClass(products, 'f32')).toBe('f32 1x1 64 > 128 (36 planes), 2^9 px');
-    const stem = conv(4, 64, 320);
-    expect(layerClass({ ...stem, sources: [{ ...stem.sources[0], usedChannels: 3 }] }, 'f32')).toBe(
-      'f32 3x3 3 > 64, 2^17 px',
-    );
+    expect(layerClass(conv(3, 64, 320), 'f32')).toBe('f32 3x3 3 > 64, 2^17 px');
   });
 
   test('do not depend on the epilogue', () => {
-    const bare = conv(64, 64, 80, { bias: false, relu: false });
+    const bare = conv(64, 64, 80, { bias: false, activation: 'none' });
     const full = conv(64, 64, 80, { residuals: [{ kind: 'same' }] });
     expect(layerClass(bare, 'f32')).toBe(layerClass(full, 'f32'));
   });
 
   test('of size are powers of two, the nearest', () => {
-    const at = (outHeight: number, outWidth: number) => sizeClass({ outHeight, outWidth });
+    const at = (outHeight: number, outWidth: number) => sizeClass(conv(8, 8, 1, { outHeight, outWidth }));
     expect([at(1, 1), at(64, 64), at(80, 80), at(91, 91), at(160, 160), at(184, 184)]).toEqual([
       0, 12, 13, 13, 15, 15,
     ]);
@@ -223,6 +221,8 @@ describe('classes of layers', () => {
 });
 
 describe('fewer rows', () => {
+  const withFewerRows = (layer: Conv2d, maxFlops: number) => withFewerRowsOf(layer, maxFlops) as Conv2d;
+
   test('in proportion, of the sources too', () => {
     const flops = 2 * 1600 * (1152 + 64) * 128;
     const small = withFewerRows(shortcut(40), flops / 8);
@@ -246,6 +246,17 @@ describe('fewer rows', () => {
     expect(withFewerRows(conv(64, 64, 40), 1).outHeight).toBe(4);
   });
 
+  test('of class images and products', () => {
+    const form = { label: 'layer', height: 20, width: 20, channels: 8, outChannels: 8 };
+    const rows = [2, 4, 8].map((scale) => ({ ...form, scale }));
+    for (const problem of [...rows, { ...form, planes: 36 }]) {
+      const flops = 2 * multiplyAdds(problem);
+      expect(withFewerRowsOf(problem, flops / 4)).toEqual({ ...problem, height: 5 });
+      expect(withFewerRowsOf(problem, 1)).toEqual({ ...problem, height: 1 });
+      expect(withFewerRowsOf(problem, flops)).toBe(problem);
+    }
+  });
+
   test('not where there are few already', () => {
     const problem = conv(64, 64, 8);
     expect(withFewerRows(problem, 1e12)).toBe(problem);
@@ -254,7 +265,8 @@ describe('fewer rows', () => {
 
 test('default tiles fit the limits', () => {
   for (const software of [false, true]) {
-    for (const problem of [conv(64, 64, 80), conv(512, 512, 20), conv(4, 64, 80), shortcut(10)]) {
+    for (const layer of [conv(64, 64, 80), conv(512, 512, 20), conv(3, 64, 80), shortcut(10)]) {
+      const problem = gemmOf(layer);
       expect(tileFits(problem, chooseTile(problem, { software }), 'f32', limits)).toBe(true);
     }
   }

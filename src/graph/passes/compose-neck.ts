@@ -6,82 +6,84 @@
  * such levels are left alone.
  */
 
-import type { ConvLayer, Graph, Layer } from '../layers.ts';
-import { classConv } from './class-conv.ts';
-import { dropUnused, isLinear, producer, replaceLayers } from './rewrite.ts';
+import { dropUnused, type Graph } from '../graph.ts';
+import type { Conv2dOperation } from '../operations/conv2d.ts';
+import type { Operation } from '../operations/index.ts';
+import { type Derive, isLinear, producer, replaceOperations } from './rewrite.ts';
 
 /** One summand of an expanded level: a tensor upsampled by `scale`, seen through a 1x1 convolution or not. */
 interface Term {
   tensor: string;
   scale: number;
-  through?: ConvLayer;
+  through?: Conv2dOperation;
 }
 
-export function composeNeck(graph: Graph): Graph {
-  return dropUnused(
-    replaceLayers(graph, (layer) => {
-      if (!isLinear(layer) || layer.sources[0].kernel !== 3 || layer.sources[0].stride !== 1) return [layer];
-      const terms = expand(graph, layer.sources[0].tensor, 1);
-      return terms.length > 1 ? compose(layer, terms) : [layer];
+export const composeNeck = (graph: Graph): Graph =>
+  dropUnused(
+    replaceOperations(graph, (operation, derive) => {
+      if (!isLinear(operation)) return [operation];
+      const [{ tensor, kernel, stride }] = operation.sources;
+      if (kernel !== 3 || stride !== 1) return [operation];
+      const terms = expand(graph, tensor, 1);
+      return terms.length > 1 ? compose(operation, terms, graph, derive) : [operation];
     }),
   );
-}
 
 /** A level as a sum, expanded as long as the lateral convolution widens its input (else nothing is saved). */
 function expand(graph: Graph, tensor: string, scale: number): Term[] {
   const add = producer(graph, tensor);
   const lateral = add?.op === 'upsampleAdd' ? producer(graph, add.lateral) : undefined;
-  if (add?.op !== 'upsampleAdd' || !isPointwise(lateral) || !widens(lateral, graph))
-    return [{ tensor, scale }];
+  if (add?.op !== 'upsampleAdd' || !isPointwise(lateral) || !widens(lateral)) return [{ tensor, scale }];
   return [
     { tensor: lateral.sources[0].tensor, scale, through: lateral },
     ...expand(graph, add.top, 2 * scale),
   ];
 }
 
-const isPointwise = (layer: Layer | undefined): layer is ConvLayer =>
-  isLinear(layer) && layer.sources[0].kernel === 1 && layer.sources[0].stride === 1;
+const isPointwise = (operation: Operation | undefined): operation is Conv2dOperation =>
+  isLinear(operation) && operation.sources[0].kernel === 1 && operation.sources[0].stride === 1;
 
-function widens(layer: ConvLayer, graph: Graph): boolean {
-  const source = producer(graph, layer.sources[0].tensor);
-  return source?.op === 'conv2d' && source.outChannels < layer.outChannels;
-}
+const widens = ({ sources, outChannels }: Conv2dOperation): boolean => sources[0].inChannels < outChannels;
 
-function compose(layer: ConvLayer, terms: readonly Term[]): ConvLayer[] {
-  const weights =
-    ({ through }: Term) =>
-    () => {
-      const outer = layer.parameters().weights[0];
-      return through
-        ? composePointwise(outer, through.parameters().weights[0], layer.outChannels, through.outChannels)
-        : outer;
+function compose(
+  operation: Conv2dOperation,
+  [full, ...upsampled]: readonly Term[],
+  { parameters }: Graph,
+  derive: Derive,
+): Operation[] {
+  const { name, outChannels } = operation;
+  const [source] = operation.sources;
+  /** The weights that a term is seen through, and the channels that it has. */
+  const seen = ({ through }: Term) => {
+    if (!through) return { weight: source.weight, inChannels: source.inChannels };
+    const [{ weight, inChannels }] = through.sources;
+    return {
+      weight: derive(`${source.weight} . ${weight}`, () =>
+        composePointwise(parameters(source.weight), parameters(weight), outChannels, through.outChannels),
+      ),
+      inChannels,
     };
-  const [full, ...upsampled] = terms;
-  const classes = upsampled.map((term) =>
-    classConv(
-      `${layer.name}.${term.through ? `${term.through.name}` : term.tensor}`,
-      term.tensor,
-      term.scale,
-      layer.outChannels,
-      weights(term),
-    ),
-  );
+  };
+  const classes = upsampled.map((term) => {
+    const output = `${name}.${term.through?.name ?? term.tensor}`;
+    const { tensor: input, scale } = term;
+    return { op: 'upsampledConv2d', name: output, output, input, scale, outChannels, ...seen(term) } as const;
+  });
   return [
     ...classes,
     {
-      ...layer,
-      name: `${layer.name}.${full.through!.name}`,
-      sources: [{ ...layer.sources[0], tensor: full.tensor }],
+      ...operation,
+      name: `${name}.${full.through!.name}`,
+      sources: [{ ...source, tensor: full.tensor, ...seen(full) }],
       residuals: classes.map(({ output }) => ({ tensor: output, kind: 'classes' as const })),
-      parameters: () => ({ weights: [weights(full)()] }),
     },
   ];
 }
 
 /** `outer . inner` for `outer` `[out, middle, 3, 3]` and `inner` `[middle, in, 1, 1]`: `[out, in, 3, 3]`. */
 export function composePointwise(
-  outer: Float64Array,
-  inner: Float64Array,
+  outer: ArrayLike<number>,
+  inner: ArrayLike<number>,
   outChannels: number,
   middleChannels: number,
 ): Float64Array {

@@ -2,57 +2,67 @@
  * @file A 3x3 convolution over upsampled and concatenated levels runs on each level at its own resolution, so that
  * neither the upsampled tensors nor the concatenation exist.
  * Identities: W [up8(a); up4(b); ...] = W_a up8(a) + W_b up4(b) + ...; and a 3x3 convolution of a nearest-upsampled
- * tensor takes few distinct values per source pixel, the class images (see `Conv2d.upsampledBy`).
+ * tensor takes few distinct values per source pixel, the class images (see `kernels/upsample-classes.ts`).
  */
 
-import type { ConvLayer, Graph, UpsampleConcatLayer } from '../layers.ts';
-import { classConv } from './class-conv.ts';
-import { dropUnused, producer, replaceLayers } from './rewrite.ts';
+import { dropUnused, type Graph } from '../graph.ts';
+import type { Conv2dOperation } from '../operations/conv2d.ts';
+import type { Operation } from '../operations/index.ts';
+import type { UpsampleConcatOperation } from '../operations/upsample.ts';
+import { type Derive, producer, replaceOperations } from './rewrite.ts';
 
-export function convolveBeforeUpsampling(graph: Graph): Graph {
-  return dropUnused(
-    replaceLayers(graph, (layer) => {
-      if (layer.op !== 'conv2d' || layer.sources.length !== 1 || layer.sources[0].kernel !== 3)
-        return [layer];
-      const concat = producer(graph, layer.sources[0].tensor);
-      return concat?.op === 'upsampleConcat' ? split(layer, concat) : [layer];
+export const convolveBeforeUpsampling = (graph: Graph): Graph =>
+  dropUnused(
+    replaceOperations(graph, (operation, derive) => {
+      if (operation.op !== 'conv2d' || operation.sources.length !== 1) return [operation];
+      const [{ tensor, kernel, stride }] = operation.sources;
+      const concat = producer(graph, tensor);
+      return kernel === 3 && stride === 1 && concat?.op === 'upsampleConcat'
+        ? split(operation, concat, graph, derive)
+        : [operation];
     }),
   );
-}
 
 /** One convolution per level; the last, at full resolution, gathers the class images of the others. */
-function split(layer: ConvLayer, { inputs, scales }: UpsampleConcatLayer): ConvLayer[] {
-  const slice = (index: number) => () =>
-    channelSlice(layer.parameters().weights[0], layer.outChannels, index, inputs.length);
-  const classes = inputs.flatMap((tensor, i) =>
-    scales[i] === 1
-      ? []
-      : [classConv(`${layer.name}[${tensor}]`, tensor, scales[i], layer.outChannels, slice(i))],
-  );
+function split(
+  operation: Conv2dOperation,
+  { inputs, scales }: UpsampleConcatOperation,
+  { parameters }: Graph,
+  derive: Derive,
+): Operation[] {
+  const { name, outChannels } = operation;
+  const [source] = operation.sources;
+  const inChannels = source.inChannels / inputs.length;
+  const slice = (index: number) => ({
+    weight: derive(`${source.weight}[${inputs[index]}]`, () =>
+      channelSlice(parameters(source.weight), outChannels, index, inputs.length),
+    ),
+    inChannels,
+  });
+  const classes = inputs.flatMap((input, i) => {
+    if (scales[i] === 1) return [];
+    const output = `${name}[${input}]`;
+    const scale = scales[i];
+    return [{ op: 'upsampledConv2d', name: output, output, input, scale, outChannels, ...slice(i) } as const];
+  });
   const full = scales.indexOf(1);
   return [
     ...classes,
     {
-      ...layer,
-      name: `${layer.name}[${inputs[full]}]+classes`,
-      sources: [{ ...layer.sources[0], tensor: inputs[full] }],
+      ...operation,
+      name: `${name}[${inputs[full]}]+classes`,
+      sources: [{ ...source, tensor: inputs[full], ...slice(full) }],
       residuals: [
-        ...layer.residuals,
+        ...operation.residuals,
         ...classes.map(({ output }) => ({ tensor: output, kind: 'classes' as const })),
       ],
-      parameters: () => ({
-        get weights() {
-          return [slice(full)()];
-        },
-        bias: layer.parameters().bias,
-      }),
     },
   ];
 }
 
 /** Of weights `[out, in, 3, 3]` the `index`-th of `count` equal blocks of input channels. */
 function channelSlice(
-  weights: Float64Array,
+  weights: ArrayLike<number>,
   outChannels: number,
   index: number,
   count: number,
@@ -62,7 +72,7 @@ function channelSlice(
   const sliced = new Float64Array(outChannels * block);
   for (let out = 0; out < outChannels; out++) {
     const from = out * row + index * block;
-    sliced.set(weights.subarray(from, from + block), out * block);
+    for (let i = 0; i < block; i++) sliced[out * block + i] = weights[from + i];
   }
   return sliced;
 }

@@ -3,40 +3,45 @@
  * Identity: W y + S x + residual biases = [W S] [y; x]: one sum over the taps and channels of both sources.
  */
 
-import type { ConvLayer, Graph } from '../layers.ts';
-import { isReadOnce, producer, replaceLayers } from './rewrite.ts';
+import type { Graph } from '../graph.ts';
+import type { Conv2dOperation } from '../operations/conv2d.ts';
+import type { Operation } from '../operations/index.ts';
+import { isReadOnce, producer, replaceOperations } from './rewrite.ts';
 
 export function fuseShortcut(graph: Graph): Graph {
-  const shortcuts = new Set<ConvLayer>();
-  const fuse = (layer: ConvLayer): ConvLayer => {
-    const [residual] = layer.residuals;
-    if (layer.residuals.length !== 1 || residual.kind !== 'same') return layer;
-    const shortcut = producer(graph, residual.tensor);
-    if (!isProjection(shortcut) || !isReadOnce(graph, residual.tensor)) return layer;
+  const { parameters } = graph;
+  const shortcuts = new Set<Operation>();
+  const fused = replaceOperations(graph, (operation, derive) => {
+    if (operation.op !== 'conv2d') return [operation];
+    const { name, residuals, sources, bias } = operation;
+    if (residuals.length !== 1 || residuals[0].kind !== 'same') return [operation];
+    const shortcut = producer(graph, residuals[0].tensor);
+    if (!bias || !isProjection(shortcut) || !isReadOnce(graph, residuals[0].tensor)) return [operation];
     shortcuts.add(shortcut);
-    return {
-      ...layer,
-      name: `${layer.name}+shortcut`,
-      sources: [...layer.sources, ...shortcut.sources],
-      residuals: [],
-      parameters: () => {
-        const [main, side] = [layer.parameters(), shortcut.parameters()];
-        return {
-          get weights() {
-            return [...main.weights, ...side.weights];
-          },
-          bias: main.bias?.map((value, i) => value + (side.bias?.[i] ?? 0)),
-        };
+    const sum = derive(`${bias} + ${shortcut.bias}`, () => {
+      const side = parameters(shortcut.bias);
+      return Float64Array.from(parameters(bias), (value, i) => value + side[i]);
+    });
+    return [
+      {
+        ...operation,
+        name: `${name}+shortcut`,
+        sources: [...sources, ...shortcut.sources],
+        bias: sum,
+        residuals: [],
       },
-    };
-  };
-  const fused = graph.layers.map((layer) => (layer.op === 'conv2d' ? fuse(layer) : layer));
-  return replaceLayers({ ...graph, layers: fused }, (layer) =>
-    layer.op === 'conv2d' && shortcuts.has(layer) ? [] : [layer],
-  );
+    ];
+  });
+  return replaceOperations(fused, (operation) => (shortcuts.has(operation) ? [] : [operation]));
 }
 
 /** A convolution with a bias and nothing else, as a projection is after its batch norm was folded. */
-function isProjection(layer: ReturnType<typeof producer>): layer is ConvLayer {
-  return layer?.op === 'conv2d' && !layer.relu && layer.residuals.length === 0 && layer.bias;
+function isProjection(operation: Operation | undefined): operation is Conv2dOperation & { bias: string } {
+  return (
+    operation?.op === 'conv2d' &&
+    operation.activation === 'none' &&
+    operation.residuals.length === 0 &&
+    operation.sources.length === 1 &&
+    operation.bias !== undefined
+  );
 }

@@ -3,29 +3,28 @@
  * Identity: pooling what was just computed; the halo of a tile is computed again instead of being stored.
  */
 
-import type { Graph } from '../layers.ts';
-import { isReadOnce, producer, replaceLayers } from './rewrite.ts';
+import type { Graph } from '../graph.ts';
+import { isReadOnce, producer, replaceOperations } from './rewrite.ts';
 
 export function fuseStemPool(graph: Graph): Graph {
-  const pool = graph.layers.find((layer) => layer.op === 'maxPool');
-  if (pool?.op !== 'maxPool' || !isReadOnce(graph, pool.input)) return graph;
+  const pool = graph.operations.find((operation) => operation.op === 'maxPool');
+  if (!pool || !isReadOnce(graph, pool.input)) return graph;
   const stem = producer(graph, pool.input);
-  if (stem?.op !== 'conv2d' || stem.sources[0].tensor !== graph.input || !stem.relu || !stem.bias)
+  if (
+    stem?.op !== 'conv2d' ||
+    stem.sources[0].tensor !== graph.input ||
+    stem.activation !== 'relu' ||
+    !stem.bias
+  )
     return graph;
-  if (stem.sources[0].kernel !== 7 || stem.sources[0].stride !== 2) return graph;
-  return replaceLayers(graph, (layer) => {
-    if (layer === stem) return [];
-    if (layer !== pool) return [layer];
-    const { name, outChannels, parameters } = stem;
-    return [
-      {
-        op: 'stemPool',
-        name: `${name}+pool`,
-        input: graph.input,
-        output: pool.output,
-        outChannels,
-        parameters,
-      },
-    ];
+  const { name, outChannels, bias, sources } = stem;
+  const [{ weight, kernel, stride }] = sources;
+  // The kernel computes two vectors of channels at a time.
+  if (kernel !== 7 || stride !== 2 || outChannels % 8 !== 0) return graph;
+  return replaceOperations(graph, (operation) => {
+    if (operation === stem) return [];
+    if (operation !== pool) return [operation];
+    const { output } = pool;
+    return [{ op: 'stemPool', name: `${name}+pool`, input: graph.input, output, weight, bias, outChannels }];
   });
 }

@@ -3,24 +3,21 @@
  * Identity: add(conv(x), up(y)) is what a residual in the epilogue computes, one write and one read less.
  */
 
-import type { Graph } from '../layers.ts';
-import { isLinear, isReadOnce, producer, replaceLayers } from './rewrite.ts';
+import type { Graph } from '../graph.ts';
+import type { Operation } from '../operations/index.ts';
+import { isLinear, isReadOnce, producer, replaceOperations } from './rewrite.ts';
 
 export function fuseUpsampleAdd(graph: Graph): Graph {
-  const adds = new Map(
-    graph.layers.flatMap((layer) => {
-      if (layer.op !== 'upsampleAdd' || !isReadOnce(graph, layer.lateral)) return [];
-      return isLinear(producer(graph, layer.lateral)) ? [[layer.lateral, layer] as const] : [];
-    }),
-  );
-  const fused = new Set([...adds.values()]);
-  return replaceLayers(graph, (layer) => {
-    if (layer.op === 'upsampleAdd') {
-      const lateral = producer(graph, layer.lateral);
-      if (!fused.has(layer) || lateral?.op !== 'conv2d') return [layer];
-      // In the place of the addition, where `top` is already there.
-      return [{ ...lateral, output: layer.output, residuals: [{ tensor: layer.top, kind: 'upsampled' }] }];
-    }
-    return layer.op === 'conv2d' && adds.has(layer.output) ? [] : [layer];
+  const laterals = new Set<Operation>();
+  const fused = replaceOperations(graph, (operation) => {
+    if (operation.op !== 'upsampleAdd' || !isReadOnce(graph, operation.lateral)) return [operation];
+    const lateral = producer(graph, operation.lateral);
+    if (!isLinear(lateral)) return [operation];
+    laterals.add(lateral);
+    // In the place of the addition, where `top` is already there.
+    return [
+      { ...lateral, output: operation.output, residuals: [{ tensor: operation.top, kind: 'upsampled' }] },
+    ];
   });
+  return replaceOperations(fused, (operation) => (laterals.has(operation) ? [] : [operation]));
 }

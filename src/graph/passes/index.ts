@@ -3,7 +3,7 @@
  * must run. The graph without any of them is the oracle that they are tested against.
  */
 
-import type { Graph } from '../layers.ts';
+import type { Graph } from '../graph.ts';
 import { composeNeck } from './compose-neck.ts';
 import { convolveBeforeUpsampling } from './convolve-before-upsampling.ts';
 import { fuseShortcut } from './fuse-shortcut.ts';
@@ -13,7 +13,8 @@ import { mergeHeads } from './merge-heads.ts';
 import { packMask } from './pack-mask.ts';
 import { type WinogradRule, winograd } from './winograd.ts';
 
-export const fusions = {
+/** Those that save work or traffic everywhere. */
+const fusions = {
   mergeHeads,
   composeNeck,
   convolveBeforeUpsampling,
@@ -25,23 +26,15 @@ export const fusions = {
 
 export type Fusion = keyof typeof fusions;
 
-/** All of them, in order. Each saves work or traffic everywhere. */
 export const allFusions = Object.keys(fusions) as readonly Fusion[];
 
-/** Winograd's filtering, which trades one for the other, has its place before this one. */
-const afterWinograd: Fusion = 'fuseShortcut';
-
 /**
- * The fusions that pay on an adapter: all, but for the stem on a software adapter, which has no memory traffic to save
- * there, and takes longer to compile that kernel's barriers than it gains.
+ * Applies the named fusions, and where there is a rule Winograd's filtering, which trades work for traffic: after the
+ * fusions that make convolutions, before the one that gives them a second source.
  */
-export const chooseFusions = ({ software }: { software: boolean }): readonly Fusion[] =>
-  software ? allFusions.filter((name) => name !== 'fuseStemPool') : allFusions;
-
-/** Applies the named fusions, and Winograd's filtering as `rule` says; without a rule nowhere. */
 export function fuse(graph: Graph, names: readonly Fusion[] = allFusions, rule?: WinogradRule): Graph {
-  return allFusions.reduce((fused, name) => {
-    const ready = name === afterWinograd && rule ? winograd(fused, rule) : fused;
-    return names.includes(name) ? fusions[name](ready) : ready;
-  }, graph);
+  const apply = (fused: Graph, name: Fusion) => (names.includes(name) ? fusions[name](fused) : fused);
+  const last = allFusions.indexOf('fuseShortcut');
+  const made = allFusions.slice(0, last).reduce(apply, graph);
+  return allFusions.slice(last).reduce(apply, rule ? winograd(made, rule) : made);
 }

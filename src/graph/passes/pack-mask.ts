@@ -3,15 +3,15 @@
  * Identity: bit x of row y is P[y, x] > threshold (or B), as the CPU would compare.
  */
 
-import type { Graph } from '../layers.ts';
-import { replaceLayers } from './rewrite.ts';
+import type { Graph } from '../graph.ts';
+import { replaceOperations } from './rewrite.ts';
 
 export function packMask(graph: Graph): Graph {
   const mask = 'mask';
-  const packed = replaceLayers(graph, (layer) =>
+  const packed = replaceOperations(graph, (operation) =>
     // One tensor of features, or the kernel would bind more buffers than every device has.
-    layer.op === 'dbHead' && layer.features.length === 1 ? [{ ...layer, mask }] : [layer],
+    operation.op === 'dbHead' && operation.features.length === 1 ? [{ ...operation, mask }] : [operation],
   );
-  const written = packed.layers.some((layer) => layer.op === 'dbHead' && layer.mask !== undefined);
+  const written = packed.operations.some((operation) => operation.op === 'dbHead' && operation.mask);
   return written ? { ...packed, outputs: [...graph.outputs, mask] } : graph;
 }

@@ -1,45 +1,43 @@
-/** @file What all passes need: who writes a tensor, who reads it, and removing layers that nobody reads. */
+/** @file What all passes need: who writes a tensor, who reads it, and operations in the place of others. */
 
-import { type ConvLayer, type Graph, type Layer, layerInputs, layerOutputs } from '../layers.ts';
+import { type Graph, inputsOf, outputsOf, rewritten } from '../graph.ts';
+import type { Conv2dOperation } from '../operations/conv2d.ts';
+import type { Operation } from '../operations/index.ts';
 
-/** The layer that writes `tensor`; undefined for the input. */
-export const producer = (graph: Graph, tensor: string): Layer | undefined =>
-  graph.layers.find((layer) => layerOutputs(layer).includes(tensor));
+/** The operation that writes `tensor`; undefined for the input. */
+export const producer = (graph: Graph, tensor: string): Operation | undefined =>
+  graph.operations.find((operation) => outputsOf(operation).includes(tensor));
 
-/** The layers that read `tensor`. */
-const consumers = (graph: Graph, tensor: string): Layer[] =>
-  graph.layers.filter((layer) => layerInputs(layer).includes(tensor));
-
-/** True for a tensor that one layer reads and that is no output. */
+/** True for a tensor that one operation reads and that is no output. */
 export const isReadOnce = (graph: Graph, tensor: string): boolean =>
-  consumers(graph, tensor).length === 1 && !graph.outputs.includes(tensor);
+  graph.operations.filter((operation) => inputsOf(operation).includes(tensor)).length === 1 &&
+  !graph.outputs.includes(tensor);
 
-/** A convolution without bias, residual or ReLU: a linear map of its one source. */
-export function isLinear(layer: Layer | undefined): layer is ConvLayer {
+/** A convolution without bias, norm, residual or ReLU: a linear map of its one source. */
+export function isLinear(operation: Operation | undefined): operation is Conv2dOperation {
   return (
-    layer?.op === 'conv2d' &&
-    !layer.bias &&
-    !layer.relu &&
-    layer.residuals.length === 0 &&
-    layer.sources.length === 1 &&
-    layer.upsampledBy === undefined &&
-    layer.planes === undefined
+    operation?.op === 'conv2d' &&
+    !operation.bias &&
+    !operation.norm &&
+    operation.activation === 'none' &&
+    operation.residuals.length === 0 &&
+    operation.sources.length === 1
   );
 }
 
-/** Replaces each layer by any number of layers in its place. */
-export const replaceLayers = (graph: Graph, replace: (layer: Layer) => readonly Layer[]): Graph => ({
-  ...graph,
-  layers: graph.layers.flatMap(replace),
-});
+/** Adds a parameter that is computed when it is read, and gives its name back. */
+export type Derive = (name: string, values: () => ArrayLike<number>) => string;
 
-/** Removes layers whose outputs nobody reads. */
-export function dropUnused(graph: Graph): Graph {
-  const needed = new Set(graph.outputs);
-  const layers = graph.layers.toReversed().filter((layer) => {
-    const used = layerOutputs(layer).some((tensor) => needed.has(tensor));
-    if (used) for (const tensor of layerInputs(layer)) needed.add(tensor);
-    return used;
-  });
-  return { ...graph, layers: layers.reverse() };
+/** Replaces each operation by any number of operations in its place. */
+export function replaceOperations(
+  graph: Graph,
+  replace: (operation: Operation, derive: Derive) => readonly Operation[],
+): Graph {
+  const derived: Record<string, () => ArrayLike<number>> = {};
+  const derive: Derive = (name, values) => {
+    derived[name] = values;
+    return name;
+  };
+  const operations = graph.operations.flatMap((operation) => replace(operation, derive));
+  return rewritten(graph, operations, derived);
 }

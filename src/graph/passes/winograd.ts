@@ -4,67 +4,53 @@
  * eight times those of the plain sum in F(4,3), so it is for f32 only.
  */
 
-import type { Conv2d } from '../../kernels/conv2d-shape.ts';
-import { type WinogradSize, winogradPlanes, winogradWeights } from '../../kernels/winograd.ts';
-import { inferShapes } from '../infer-shapes.ts';
-import type { ConvLayer, Graph, Layer } from '../layers.ts';
-import { convShape } from '../plan.ts';
-import { replaceLayers } from './rewrite.ts';
+import { type WinogradSize, winogradWeights } from '../../kernels/winograd.ts';
+import type { Graph } from '../graph.ts';
+import type { Conv2dOperation, ConvSource } from '../operations/conv2d.ts';
+import type { Operation } from '../operations/index.ts';
+import { type Derive, replaceOperations } from './rewrite.ts';
 
-/** Which convolutions are transformed at a size of the network's input, and how; undefined: not at all. */
-export interface WinogradRule {
-  size: { width: number; height: number };
-  choose: (conv: Conv2d) => WinogradSize | undefined;
-}
-
-/** From so many channels on the maps are so small that tiles of 4x4 would be mostly border. */
-const smallMapChannels = 512;
-
-/** The size where nothing was measured. */
-export const defaultWinogradSize = ({ outChannels }: Pick<Conv2d, 'outChannels'>): WinogradSize =>
-  outChannels >= smallMapChannels ? 2 : 4;
+type Window = Pick<ConvSource, 'kernel' | 'stride'> & { padding: { top: number; left: number } };
 
 /** True for a convolution that can be transformed. */
-export function suitsWinograd({
-  sources,
-  upsampledBy,
-  planes,
-}: Pick<ConvLayer, 'upsampledBy' | 'planes'> & {
-  sources: readonly { kernel: number; stride: number; padding: number }[];
-}): boolean {
-  if (sources.length !== 1 || upsampledBy || planes) return false;
+export function suitsWinograd({ sources }: { sources: readonly Window[] }): boolean {
   const [{ kernel, stride, padding }] = sources;
-  return kernel === 3 && stride === 1 && padding === 1;
+  return sources.length === 1 && kernel === 3 && stride === 1 && padding.top === 1 && padding.left === 1;
 }
 
-/** Transforms the convolutions that `rule` says. */
-export function winograd(graph: Graph, { size, choose }: WinogradRule): Graph {
-  const shapes = inferShapes(graph, size);
-  return replaceLayers(graph, (layer) => {
-    if (layer.op !== 'conv2d' || !suitsWinograd(layer)) return [layer];
-    const chosen = choose(convShape(layer, (tensor) => shapes.get(tensor)!));
-    return chosen === undefined ? [layer] : transformed(layer, chosen);
+/** Which convolutions are transformed, and with which tiles; undefined: not at all. */
+export type WinogradRule = (operation: Conv2dOperation) => WinogradSize | undefined;
+
+/** Transforms those of the convolutions that can be which the rule names a size for. */
+export const winograd = (graph: Graph, rule: WinogradRule): Graph =>
+  replaceOperations(graph, (operation, derive) => {
+    if (operation.op !== 'conv2d' || !suitsWinograd(operation)) return [operation];
+    const size = rule(operation);
+    return size === undefined ? [operation] : transformed(operation, size, graph, derive);
   });
-}
 
-function transformed(layer: ConvLayer, size: WinogradSize): Layer[] {
-  const { name, output, residuals, outChannels, bias, relu, parameters } = layer;
-  const input = layer.sources[0].tensor;
+function transformed(
+  operation: Conv2dOperation,
+  size: WinogradSize,
+  { parameters }: Graph,
+  derive: Derive,
+): Operation[] {
+  const { name, output, residuals, outChannels, bias, activation } = operation;
+  const [{ tensor: input, weight, inChannels }] = operation.sources;
   const [tiles, products] = [`${name}.tiles`, `${name}.products`];
+  // Its weights are others for each size.
+  const transform = `F(${size},3)`;
   return [
     { op: 'winogradInput', name: tiles, input, output: tiles, size },
     {
-      op: 'conv2d',
-      // Names its weights, which are others for each size.
-      name: `${name}.F(${size},3)`,
+      op: 'winogradProducts',
+      name: `${name}.${transform}`,
+      input: tiles,
       output: products,
-      sources: [{ tensor: tiles, kernel: 1, stride: 1, padding: 0 }],
-      residuals: [],
+      weight: derive(`${weight} ${transform}`, () => winogradWeights(parameters(weight), size)),
+      inChannels,
       outChannels,
-      bias: false,
-      relu: false,
-      planes: winogradPlanes(size),
-      parameters: () => ({ weights: [winogradWeights(parameters().weights[0], size)] }),
+      size,
     },
     {
       op: 'winogradOutput',
@@ -73,11 +59,10 @@ function transformed(layer: ConvLayer, size: WinogradSize): Layer[] {
       output,
       like: input,
       size,
-      residuals,
       outChannels,
       bias,
-      relu,
-      parameters,
+      residuals,
+      activation,
     },
   ];
 }

@@ -1,6 +1,8 @@
 /** @file Convolution by its definition, over one or more sources. Tensors `[height, width, channels]`. */
 
-import { type Reference, rectify } from './reference.ts';
+import type { Activation } from '../../../src/kernels/activation.ts';
+import { activate } from './activation.ts';
+import type { Reference } from './reference.ts';
 
 export interface ReferenceSource {
   values: ArrayLike<number>;
@@ -13,7 +15,7 @@ export interface ReferenceSource {
   inChannels: number;
   kernel: number;
   stride: number;
-  padding: number;
+  padding: { top: number; left: number };
 }
 
 export interface ReferenceConvolution {
@@ -25,7 +27,7 @@ export interface ReferenceConvolution {
   bias?: ArrayLike<number>;
   /** Tensors of the output's shape. */
   residuals?: readonly ArrayLike<number>[];
-  relu?: boolean;
+  activation?: Activation;
 }
 
 export function convolve({
@@ -35,7 +37,7 @@ export function convolve({
   outChannels,
   bias,
   residuals = [],
-  relu = false,
+  activation = 'none',
 }: ReferenceConvolution): Reference {
   const values = new Float64Array(outHeight * outWidth * outChannels);
   const magnitudes = new Float64Array(values.length);
@@ -53,9 +55,7 @@ export function convolve({
       }
     }
   }
-  const result = { values, magnitudes };
-  if (relu) rectify(result);
-  return result;
+  return activate({ values, magnitudes }, activation);
 }
 
 function addWindow(
@@ -67,8 +67,8 @@ function addWindow(
 ): void {
   for (let ky = 0; ky < kernel; ky++) {
     for (let kx = 0; kx < kernel; kx++) {
-      const row = y * stride + ky - padding;
-      const column = x * stride + kx - padding;
+      const row = y * stride + ky - padding.top;
+      const column = x * stride + kx - padding.left;
       if (row < 0 || row >= height || column < 0 || column >= width) continue;
       for (let c = 0; c < inChannels; c++) {
         add(

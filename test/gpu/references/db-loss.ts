@@ -1,6 +1,6 @@
 /** @file The loss of DBNet by its definition, in f64: sorted, not selected. */
 
-import type { DbLoss } from '../../../src/kernels/training/db-loss-shape.ts';
+import type { DbLoss } from '../../../src/kernels/train/db-loss.ts';
 import { sigmoid } from './reference.ts';
 
 /** Maps of equal length. */

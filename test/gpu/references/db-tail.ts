@@ -3,7 +3,8 @@
  * ReLU, transposed convolution 2x2, sigmoid; then the differentiable binarization. Nothing is folded or fused.
  */
 
-import { given, type Reference, rectify, sigmoid } from './reference.ts';
+import { activate } from './activation.ts';
+import { given, type Reference, sigmoid } from './reference.ts';
 
 /** Parameters of one head's tail, as PyTorch holds them. */
 export interface TailParameters {
@@ -84,11 +85,11 @@ export function tailLogits(
     parameters.bias1,
   );
   normalize(hidden, parameters.norm);
-  rectify(hidden);
+  activate(hidden, 'relu');
   return convolveTransposed(hidden, 2 * width, channels, 1, parameters.up2, parameters.bias2);
 }
 
-/** B = 1 / (1 + exp(-k (P - T))), paper eq. 1. */
+/** B = 1 / (1 + exp(-k (P - T))), paper eq. 2. */
 export function binarize(P: Float64Array, T: Float64Array, k: number): Float64Array {
   return P.map((p, i) => sigmoid(k * (p - T[i])));
 }

@@ -16,9 +16,4 @@ export function given(values: ArrayLike<number>): Reference {
   return { values: exact, magnitudes: exact.map(Math.abs) };
 }
 
-/** `max(x, 0)`, in place. The errors made before it stay. */
-export function rectify({ values }: Reference): void {
-  for (let i = 0; i < values.length; i++) values[i] = Math.max(values[i], 0);
-}
-
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));

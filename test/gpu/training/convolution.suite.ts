@@ -1,13 +1,12 @@
 /** @file Gradients of the convolution against central differences of its definition: weights, input, bias. */
 
+import { openDevice } from '../../../src/gpu/device.ts';
 import { conv2d } from '../../../src/kernels/conv2d.ts';
 import type { Tile } from '../../../src/kernels/tile.ts';
-import { conv2dWeightGradient } from '../../../src/kernels/training/conv2d-weight-gradient.ts';
-import { pixelSums } from '../../../src/kernels/training/pixel-sums.ts';
-import { repeatVector } from '../../../src/kernels/training/repeat-vector.ts';
-import { sumSlices } from '../../../src/kernels/training/sum-slices.ts';
-import { transposeWeights } from '../../../src/kernels/training/transpose-weights.ts';
-import { openDevice } from '../../../src/runtime/gpu-context.ts';
+import { conv2dWeightGradient } from '../../../src/kernels/train/conv2d-weight-gradient.ts';
+import { repeatVector } from '../../../src/kernels/train/repeat-vector.ts';
+import { pixelSums, sumSlices } from '../../../src/kernels/train/slices.ts';
+import { transposeWeights } from '../../../src/kernels/train/transpose-weights.ts';
 import { assertClose, randomFloats } from '../assert.ts';
 import { convolve } from '../references/convolution.ts';
 import { derivative, weighted } from '../references/derivative.ts';
@@ -70,7 +69,7 @@ function forward(shape: Shape, source: Float64Array, weights: Float64Array): Flo
             weights: plain,
             kernel,
             stride,
-            padding: (kernel - 1) / 2,
+            padding: { top: (kernel - 1) / 2, left: (kernel - 1) / 2 },
           },
         ],
         outHeight: height / stride,
@@ -135,7 +134,7 @@ const gradients = shapes.map(
                 channels: outChannels,
                 kernel,
                 stride: 1,
-                padding,
+                padding: { top: padding, left: padding },
                 fractionalStride: stride,
               },
             ],
@@ -144,7 +143,7 @@ const gradients = shapes.map(
             outChannels: channels,
             bias: false,
             residuals: [{ kind: 'same' }],
-            relu: false,
+            activation: 'none',
             batch,
           },
           { tile, precision: 'f32' },
@@ -176,13 +175,13 @@ const batches: GpuTest = {
       const conv = conv2d(
         {
           label: 'batch',
-          sources: [{ height, width, channels, kernel, stride, padding: 1 }],
+          sources: [{ height, width, channels, kernel, stride, padding: { top: 1, left: 1 } }],
           outHeight: height,
           outWidth: width,
           outChannels,
           bias: true,
           residuals: [],
-          relu: false,
+          activation: 'none',
           batch,
         },
         { tile, precision: 'f32' },

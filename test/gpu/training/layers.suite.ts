@@ -1,23 +1,21 @@
 /** @file Batch norm, max-pooling, upsampling and the tail's blocks in training: forwards by definition, back by central differences. */
 
+import { openDevice } from '../../../src/gpu/device.ts';
 import { maxPool } from '../../../src/kernels/max-pool.ts';
 import {
+  type BatchNormMode,
   batchNormBackward,
+  batchNormCombine,
+  batchNormForward,
+  batchNormStatistics,
   batchNormSums,
   reluBackward,
-} from '../../../src/kernels/training/batch-norm-backward.ts';
-import { batchNormForward } from '../../../src/kernels/training/batch-norm-forward.ts';
-import { type BatchNormMode, pixelSlices } from '../../../src/kernels/training/batch-norm-shape.ts';
-import {
-  batchNormCombine,
-  batchNormStatistics,
-} from '../../../src/kernels/training/batch-norm-statistics.ts';
-import { blocksToImage, imageToBlocks } from '../../../src/kernels/training/blocks-to-image.ts';
-import { maxPoolBackward } from '../../../src/kernels/training/max-pool-backward.ts';
-import { normalizePixels } from '../../../src/kernels/training/normalize-pixels.ts';
-import { sumSlices } from '../../../src/kernels/training/sum-slices.ts';
-import { upsampleBackward } from '../../../src/kernels/training/upsample-backward.ts';
-import { openDevice } from '../../../src/runtime/gpu-context.ts';
+} from '../../../src/kernels/train/batch-norm.ts';
+import { blocksToImage, imageToBlocks } from '../../../src/kernels/train/blocks-to-image.ts';
+import { maxPoolBackward } from '../../../src/kernels/train/max-pool-backward.ts';
+import { normalizePixels } from '../../../src/kernels/train/normalize-pixels.ts';
+import { pixelSlices, sumSlices } from '../../../src/kernels/train/slices.ts';
+import { upsampleBackward } from '../../../src/kernels/train/upsample-backward.ts';
 import { assertClose, random, randomFloats } from '../assert.ts';
 import { batchNorm, statisticsOf } from '../references/batch-norm.ts';
 import { derivative, weighted } from '../references/derivative.ts';
@@ -26,6 +24,9 @@ import { upsampleNearest } from '../references/upsample.ts';
 import { runKernel } from '../run-kernel.ts';
 import type { GpuTest } from '../suite.ts';
 import { assertGradient } from './assert-gradient.ts';
+
+/** PyTorch's. */
+const epsilon = 1e-5;
 
 /** One pixel; less than a slice; several slices of unequal length. */
 const normShapes = [
@@ -42,7 +43,7 @@ const norms = (['batch', 'frozen'] as const).flatMap((mode: BatchNormMode) =>
         const context = await openDevice({ device });
         for (const { pixels, channels } of normShapes) {
           const label = `batch norm of ${pixels}x${channels}`;
-          const shape = { label, pixels, channels, mode, relu };
+          const shape = { label, pixels, channels, epsilon, mode, relu };
           // Means far from 0, so that a variance by the difference of squares would be lost.
           const source = randomFloats(pixels * channels, 51).map((value, i) => value + 3 * (i % channels));
           const weight = randomFloats(channels, 52, 0.5, 1.5);
@@ -120,7 +121,9 @@ const shortcut: GpuTest = {
     const bias = randomFloats(channels, 66);
     const { output } = await runKernel(
       context,
-      batchNormForward({ label: 'norm', pixels, channels, mode: 'frozen', relu: true, residual: true }),
+      batchNormForward({
+        ...{ label: 'norm', pixels, channels, epsilon, mode: 'frozen', relu: true, residual: true },
+      }),
       {
         source,
         residual,

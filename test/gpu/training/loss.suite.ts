@@ -3,14 +3,14 @@
  * has nothing, too little or too many alike to choose from.
  */
 
-import { type DbLoss, parts } from '../../../src/kernels/training/db-loss-shape.ts';
-import { repeatVector } from '../../../src/kernels/training/repeat-vector.ts';
-import { type GpuContext, openDevice } from '../../../src/runtime/gpu-context.ts';
+import { type GpuContext, openDevice } from '../../../src/gpu/device.ts';
+import { type DbLoss, parts } from '../../../src/kernels/train/db-loss.ts';
+import { repeatVector } from '../../../src/kernels/train/repeat-vector.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
-import { resolveLoss } from '../../../src/training/loss.ts';
-import { lossTensor, recordLoss } from '../../../src/training/plan/record-loss.ts';
-import { Recorder } from '../../../src/training/plan/recorder.ts';
-import { resources } from '../../../src/training/plan/resources.ts';
+import { resolveLoss } from '../../../src/train/loss.ts';
+import { lossTensor, recordLoss } from '../../../src/train/plan/record-loss.ts';
+import { Recorder } from '../../../src/train/plan/recorder.ts';
+import { resources } from '../../../src/train/plan/resources.ts';
 import { assert, assertClose, random, randomFloats } from '../assert.ts';
 import { dbLoss, type LossTargets } from '../references/db-loss.ts';
 import { derivative } from '../references/derivative.ts';

@@ -1,15 +1,17 @@
 /** @file Optimizers, clipping and moving averages against plain loops in f64 over several steps; what is not finite changes nothing. */
 
-import { f32Bits, type Kernel } from '../../../src/kernels/kernel.ts';
-import { partCount } from '../../../src/kernels/training/db-loss-shape.ts';
-import { gradientVerdict, normSlices, sumOfSquares } from '../../../src/kernels/training/gradient-norm.ts';
+import { openDevice } from '../../../src/gpu/device.ts';
+import { f32, type Kernel, type UniformValues } from '../../../src/kernels/kernel.ts';
+import { partCount } from '../../../src/kernels/train/db-loss.ts';
+import { gradientVerdict, normSlices, sumOfSquares } from '../../../src/kernels/train/gradient-norm.ts';
 import {
   adamWStep,
+  adamWUniforms,
   copyIfFinite,
   movingAverage,
   sgdStep,
-} from '../../../src/kernels/training/optimizer-step.ts';
-import { openDevice } from '../../../src/runtime/gpu-context.ts';
+  sgdUniforms,
+} from '../../../src/kernels/train/optimizer-step.ts';
 import { assertClose, randomFloats } from '../assert.ts';
 import { runKernel } from '../run-kernel.ts';
 import type { GpuTest } from '../suite.ts';
@@ -21,7 +23,7 @@ const count = 4 * 77;
 const verdict = (scale: number, finite = 1) => Float32Array.of(1, scale, finite, 0);
 
 /** The kernel with other values in its uniform. */
-const withShape = (kernel: Kernel, shape: Record<string, number>): Kernel => ({
+const withShape = (kernel: Kernel, shape: UniformValues): Kernel => ({
   ...kernel,
   shape: { ...kernel.shape, ...shape },
 });
@@ -38,7 +40,7 @@ const sgd: GpuTest = {
     for (let step = 0; step < 3; step++) {
       const gradients = randomFloats(count, 2 + step);
       const rate = Math.fround(0.1 / (step + 1));
-      const kernel = withShape(sgdStep({ label: 'sgd', count }, options), { learning_rate: f32Bits(rate) });
+      const kernel = withShape(sgdStep({ label: 'sgd', count }, options), sgdUniforms(rate));
       const result = await runKernel(context, kernel, {
         gradients,
         verdict: verdict(0.5),
@@ -70,11 +72,10 @@ const adamW: GpuTest = {
     for (let step = 0; step < 3; step++) {
       const gradients = randomFloats(count, 2 + step);
       const [c1, c2] = [1 - 0.9 ** (step + 1), 1 - 0.999 ** (step + 1)];
-      const kernel = withShape(adamWStep({ label: 'adamw', count }, options), {
-        learning_rate: f32Bits(0.01),
-        correction1: f32Bits(c1),
-        correction2: f32Bits(c2),
-      });
+      const kernel = withShape(
+        adamWStep({ label: 'adamw', count }, options),
+        adamWUniforms(0.01, options, step),
+      );
       const result = await runKernel(context, kernel, {
         gradients,
         verdict: verdict(0.5),
@@ -102,9 +103,7 @@ const averages: GpuTest = {
     const context = await openDevice({ device });
     const source = randomFloats(count, 5);
     const average = randomFloats(count, 6);
-    const kernel = withShape(movingAverage({ label: 'average', count, rate: 'rate' }), {
-      rate: f32Bits(0.1),
-    });
+    const kernel = movingAverage({ label: 'average', count, rate: 0.1 });
     const result = await runKernel(context, kernel, { source, average, verdict: verdict(1) });
     const expected = average.map((value, i) => 0.9 * value + 0.1 * source[i]);
     assertClose(result.average, expected, 1e-6, 'average');
@@ -125,17 +124,17 @@ const notFinite: GpuTest = {
       output: randomFloats(count, 6),
     };
     const shape = { label: 'not finite', count };
-    const rate = { learning_rate: f32Bits(1), rate: f32Bits(1) };
     const kernels = [
-      sgdStep(shape, { momentum: 0.9, weightDecay: 0 }),
-      adamWStep(shape, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
-      movingAverage({ ...shape, rate: 'rate' }),
+      withShape(sgdStep(shape, { momentum: 0.9, weightDecay: 0 }), { learning_rate: f32(1) }),
+      withShape(adamWStep(shape, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }), {
+        learning_rate: f32(1),
+      }),
+      movingAverage({ ...shape, rate: 1 }),
       copyIfFinite(shape),
     ];
     for (const kernel of kernels) {
       const inputs = { gradients, source: gradients, verdict: verdict(1, 0), ...given };
-      const known = Object.fromEntries(Object.entries(rate).filter(([name]) => name in kernel.shape));
-      const result = await runKernel(context, withShape(kernel, known), inputs);
+      const result = await runKernel(context, kernel, inputs);
       for (const [name, values] of Object.entries(result)) {
         assertClose(values, given[name as keyof typeof given], 0, name);
       }

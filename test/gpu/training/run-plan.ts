@@ -1,7 +1,7 @@
 /** @file Runs a plan of training kernels on a device and reads its tensors. */
 
+import type { GpuContext } from '../../../src/gpu/device.ts';
 import type { Plan } from '../../../src/graph/plan.ts';
-import type { GpuContext } from '../../../src/runtime/gpu-context.ts';
 import { USAGE } from '../assert.ts';
 import { PlanRun } from '../plan-run.ts';
 

@@ -1,16 +1,17 @@
 /** @file A whole training step against PyTorch (f64): loss, the gradient of every parameter, and what the update leaves. */
 
-import { readRecipe } from '../../../src/detector/recipe.ts';
-import { readCheckpoint } from '../../../src/graph/checkpoint.ts';
-import { chooseTile } from '../../../src/graph/choose-tile.ts';
-import { parts } from '../../../src/kernels/training/db-loss-shape.ts';
-import { openDevice } from '../../../src/runtime/gpu-context.ts';
+import { openDevice } from '../../../src/gpu/device.ts';
+import { chooseTile } from '../../../src/graph/choose-kernels.ts';
+import { readRecipe } from '../../../src/input/recipe.ts';
+import { gemmOf } from '../../../src/kernels/convolution.ts';
+import { parts } from '../../../src/kernels/train/db-loss.ts';
+import { readCheckpoint } from '../../../src/models/checkpoint.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
-import { resolveLoss } from '../../../src/training/loss.ts';
-import { resolveOptimizer } from '../../../src/training/optimizer.ts';
-import { resources } from '../../../src/training/plan/resources.ts';
-import { trainingOutputs, trainingPlan } from '../../../src/training/plan/training-plan.ts';
-import { TrainingArrays } from '../../../src/training/training-arrays.ts';
+import { resolveLoss } from '../../../src/train/loss.ts';
+import { resolveOptimizer } from '../../../src/train/optimizer.ts';
+import { resources } from '../../../src/train/plan/resources.ts';
+import { trainingOutputs, trainingPlan } from '../../../src/train/plan/training-plan.ts';
+import { TrainingArrays } from '../../../src/train/training-arrays.ts';
 import { assert, assertClose } from '../assert.ts';
 import type { GpuTest } from '../suite.ts';
 import { assertGradient } from './assert-gradient.ts';
@@ -34,26 +35,25 @@ const pytorch: GpuTest = {
         parseSafetensors(await fixture(name)),
       ),
     );
-    const checkpoint = readCheckpoint(weights);
+    const { graph } = readCheckpoint(weights);
     const recipe = readRecipe(weights.metadata);
-    const entries = checkpoint.entries({ thresholdHead: true });
     // As the fixture was made: the last layers near 0, so that the loss is not saturated.
-    const source = (name: string) => {
-      const values = Float32Array.from(checkpoint.source(name));
+    const parameters = (name: string) => {
+      const values = Float32Array.from(graph.parameters(name));
       if (/\.6\.weight$/.test(name)) return values.map((value) => value * 0.01);
       return /\.6\.bias$/.test(name) ? values.map(() => 0) : values;
     };
     const optimizer = resolveOptimizer({ kind: 'sgd', learningRate: 0 });
-    const arrays = await TrainingArrays.create(context, entries, optimizer, source);
+    const arrays = await TrainingArrays.create(context, { ...graph, parameters }, optimizer);
     const [batch, height, width] = file.tensors.get('images')!.shape;
     const pixels = batch * height * width;
-    const plan = trainingPlan(entries, {
+    const plan = trainingPlan(graph, {
       batch,
       height,
       width,
       batchNorm: 'batch',
       // Few threads are asked for, so that some gradients are sliced and some are not.
-      choice: { tile: (conv) => chooseTile(conv, context), threads: 512 },
+      choice: { tile: (conv) => chooseTile(gemmOf(conv), context), threads: 512 },
       input: recipe.input,
       loss: resolveLoss('authors', recipe.k),
       optimizer,
@@ -109,7 +109,7 @@ const pytorch: GpuTest = {
     }
     // With a learning rate of 0 the parameters stay, bit for bit, through packing and unpacking.
     for (const [name, { data }] of await arrays.read('parameters')) {
-      assertClose(data, source(name), 0, name);
+      assertClose(data, parameters(name), 0, name);
     }
     arrays.destroy();
   },

@@ -5,7 +5,7 @@
 @group(0) @binding(4) var<storage, read_write> threshold: array<vec2<f32>>;
 @group(0) @binding(5) var<storage, read_write> binary: array<vec2<f32>>;
 @group(0) @binding(6) var<storage, read_write> mask: array<u32>;
-struct Shape { height: u32, width: u32, threshold_bits: u32, mask_of_binary: u32 }
+struct Shape { height: u32, width: u32, mask_threshold: f32, mask_of_binary: u32 }
 @group(0) @binding(7) var<uniform> shape: Shape;
 // Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case. What is not finite stays as it is, so
 // that it is noticed; it is told from the bits, since compilers may assume that it does not occur.
@@ -15,152 +15,202 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
   let exponent = vec4<u32>(0x7f800000u);
   return bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(result), bits, (bits & exponent) == exponent));
 }
+
 // Eight neighbouring feature pixels fill one word in each of two rows; they are always in one workgroup.
 var<workgroup> words: array<atomic<u32>, 32>;
 fn feature(head: u32, pixel: u32, c: u32) -> vec4<f32> {
   return features0[pixel * 32u + head * 16u + c];
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = id.x * 2u;
   let total = shape.height * shape.width;
   let pixel0 = min(first + 0u, total - 1u);
-let pixel1 = min(first + 1u, total - 1u);
+  let pixel1 = min(first + 1u, total - 1u);
   for (var word = thread; word < 32u; word += 64u) { atomicStore(&words[word], 0u); }
   workgroupBarrier();
   // Which of the 2x2 positions of the first transposed convolution.
   for (var position = id.y * 2u; position < id.y * 2u + 2u; position++) {
-  var p0 = vec4<f32>(); var t0 = vec4<f32>();
-var p1 = vec4<f32>(); var t1 = vec4<f32>();
-  for (var head = 0u; head < 2u; head++) {
-    let head_bias = head * 17u;
-    let head_weights = head * 4160u;
-    var logits0 = bias[head_bias + 16u];
-var logits1 = bias[head_bias + 16u];
-    for (var block = 0u; block < 4u; block++) {
-      var hidden0_0 = bias[head_bias + block * 4u + 0u];
-var hidden0_1 = bias[head_bias + block * 4u + 1u];
-var hidden0_2 = bias[head_bias + block * 4u + 2u];
-var hidden0_3 = bias[head_bias + block * 4u + 3u];
-var hidden1_0 = bias[head_bias + block * 4u + 0u];
-var hidden1_1 = bias[head_bias + block * 4u + 1u];
-var hidden1_2 = bias[head_bias + block * 4u + 2u];
-var hidden1_3 = bias[head_bias + block * 4u + 3u];
-      var weight = head_weights + position * 1024u + block * 4u;
-      for (var c = 0u; c < 16u; c++) {
-        let w0_0 = weights[weight + 0u];
-let w0_1 = weights[weight + 1u];
-let w0_2 = weights[weight + 2u];
-let w0_3 = weights[weight + 3u];
-let w1_0 = weights[weight + 16u];
-let w1_1 = weights[weight + 17u];
-let w1_2 = weights[weight + 18u];
-let w1_3 = weights[weight + 19u];
-let w2_0 = weights[weight + 32u];
-let w2_1 = weights[weight + 33u];
-let w2_2 = weights[weight + 34u];
-let w2_3 = weights[weight + 35u];
-let w3_0 = weights[weight + 48u];
-let w3_1 = weights[weight + 49u];
-let w3_2 = weights[weight + 50u];
-let w3_3 = weights[weight + 51u];
-        { let value = feature(head, pixel0, c);
-        hidden0_0 += value.x * w0_0; hidden0_0 += value.y * w1_0; hidden0_0 += value.z * w2_0; hidden0_0 += value.w * w3_0;
-hidden0_1 += value.x * w0_1; hidden0_1 += value.y * w1_1; hidden0_1 += value.z * w2_1; hidden0_1 += value.w * w3_1;
-hidden0_2 += value.x * w0_2; hidden0_2 += value.y * w1_2; hidden0_2 += value.z * w2_2; hidden0_2 += value.w * w3_2;
-hidden0_3 += value.x * w0_3; hidden0_3 += value.y * w1_3; hidden0_3 += value.z * w2_3; hidden0_3 += value.w * w3_3; }
-{ let value = feature(head, pixel1, c);
-        hidden1_0 += value.x * w0_0; hidden1_0 += value.y * w1_0; hidden1_0 += value.z * w2_0; hidden1_0 += value.w * w3_0;
-hidden1_1 += value.x * w0_1; hidden1_1 += value.y * w1_1; hidden1_1 += value.z * w2_1; hidden1_1 += value.w * w3_1;
-hidden1_2 += value.x * w0_2; hidden1_2 += value.y * w1_2; hidden1_2 += value.z * w2_2; hidden1_2 += value.w * w3_2;
-hidden1_3 += value.x * w0_3; hidden1_3 += value.y * w1_3; hidden1_3 += value.z * w2_3; hidden1_3 += value.w * w3_3; }
-        weight += 64u;
+    var p0 = vec4<f32>();
+    var t0 = vec4<f32>();
+    var p1 = vec4<f32>();
+    var t1 = vec4<f32>();
+    for (var head = 0u; head < 2u; head++) {
+      let head_bias = head * 17u;
+      let head_weights = head * 4160u;
+      var logits0 = bias[head_bias + 16u];
+      var logits1 = bias[head_bias + 16u];
+      for (var block = 0u; block < 4u; block++) {
+        // The first transposed convolution: 16 hidden channels from all features.
+        var hidden0_0 = bias[head_bias + block * 4u + 0u];
+        var hidden0_1 = bias[head_bias + block * 4u + 1u];
+        var hidden0_2 = bias[head_bias + block * 4u + 2u];
+        var hidden0_3 = bias[head_bias + block * 4u + 3u];
+        var hidden1_0 = bias[head_bias + block * 4u + 0u];
+        var hidden1_1 = bias[head_bias + block * 4u + 1u];
+        var hidden1_2 = bias[head_bias + block * 4u + 2u];
+        var hidden1_3 = bias[head_bias + block * 4u + 3u];
+        var weight = head_weights + position * 1024u + block * 4u;
+        for (var c = 0u; c < 16u; c++) {
+          let w0_0 = weights[weight + (0u * 16u + 0u)];
+          let w1_0 = weights[weight + (0u * 16u + 1u)];
+          let w2_0 = weights[weight + (0u * 16u + 2u)];
+          let w3_0 = weights[weight + (0u * 16u + 3u)];
+          let w0_1 = weights[weight + (1u * 16u + 0u)];
+          let w1_1 = weights[weight + (1u * 16u + 1u)];
+          let w2_1 = weights[weight + (1u * 16u + 2u)];
+          let w3_1 = weights[weight + (1u * 16u + 3u)];
+          let w0_2 = weights[weight + (2u * 16u + 0u)];
+          let w1_2 = weights[weight + (2u * 16u + 1u)];
+          let w2_2 = weights[weight + (2u * 16u + 2u)];
+          let w3_2 = weights[weight + (2u * 16u + 3u)];
+          let w0_3 = weights[weight + (3u * 16u + 0u)];
+          let w1_3 = weights[weight + (3u * 16u + 1u)];
+          let w2_3 = weights[weight + (3u * 16u + 2u)];
+          let w3_3 = weights[weight + (3u * 16u + 3u)];
+          {
+            let value = feature(head, pixel0, c);
+            hidden0_0 += value.x * w0_0;
+            hidden0_0 += value.y * w0_1;
+            hidden0_0 += value.z * w0_2;
+            hidden0_0 += value.w * w0_3;
+            hidden0_1 += value.x * w1_0;
+            hidden0_1 += value.y * w1_1;
+            hidden0_1 += value.z * w1_2;
+            hidden0_1 += value.w * w1_3;
+            hidden0_2 += value.x * w2_0;
+            hidden0_2 += value.y * w2_1;
+            hidden0_2 += value.z * w2_2;
+            hidden0_2 += value.w * w2_3;
+            hidden0_3 += value.x * w3_0;
+            hidden0_3 += value.y * w3_1;
+            hidden0_3 += value.z * w3_2;
+            hidden0_3 += value.w * w3_3;
+          }
+          {
+            let value = feature(head, pixel1, c);
+            hidden1_0 += value.x * w0_0;
+            hidden1_0 += value.y * w0_1;
+            hidden1_0 += value.z * w0_2;
+            hidden1_0 += value.w * w0_3;
+            hidden1_1 += value.x * w1_0;
+            hidden1_1 += value.y * w1_1;
+            hidden1_1 += value.z * w1_2;
+            hidden1_1 += value.w * w1_3;
+            hidden1_2 += value.x * w2_0;
+            hidden1_2 += value.y * w2_1;
+            hidden1_2 += value.z * w2_2;
+            hidden1_2 += value.w * w2_3;
+            hidden1_3 += value.x * w3_0;
+            hidden1_3 += value.y * w3_1;
+            hidden1_3 += value.z * w3_2;
+            hidden1_3 += value.w * w3_3;
+          }
+          weight += 64u;
+        }
+        // Its ReLU, and what these channels add to the logits of the second.
+        let last = head_weights + 4096u + block * 16u;
+        {
+          let u0 = vec4<f32>(weights[last + (0u * 4u + 0u)]);
+          let u1 = vec4<f32>(weights[last + (0u * 4u + 1u)]);
+          let u2 = vec4<f32>(weights[last + (0u * 4u + 2u)]);
+          let u3 = vec4<f32>(weights[last + (0u * 4u + 3u)]);
+          {
+            let units = max(hidden0_0, vec4<f32>());
+            logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          {
+            let units = max(hidden1_0, vec4<f32>());
+            logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+        }
+        {
+          let u0 = vec4<f32>(weights[last + (1u * 4u + 0u)]);
+          let u1 = vec4<f32>(weights[last + (1u * 4u + 1u)]);
+          let u2 = vec4<f32>(weights[last + (1u * 4u + 2u)]);
+          let u3 = vec4<f32>(weights[last + (1u * 4u + 3u)]);
+          {
+            let units = max(hidden0_1, vec4<f32>());
+            logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          {
+            let units = max(hidden1_1, vec4<f32>());
+            logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+        }
+        {
+          let u0 = vec4<f32>(weights[last + (2u * 4u + 0u)]);
+          let u1 = vec4<f32>(weights[last + (2u * 4u + 1u)]);
+          let u2 = vec4<f32>(weights[last + (2u * 4u + 2u)]);
+          let u3 = vec4<f32>(weights[last + (2u * 4u + 3u)]);
+          {
+            let units = max(hidden0_2, vec4<f32>());
+            logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          {
+            let units = max(hidden1_2, vec4<f32>());
+            logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+        }
+        {
+          let u0 = vec4<f32>(weights[last + (3u * 4u + 0u)]);
+          let u1 = vec4<f32>(weights[last + (3u * 4u + 1u)]);
+          let u2 = vec4<f32>(weights[last + (3u * 4u + 2u)]);
+          let u3 = vec4<f32>(weights[last + (3u * 4u + 3u)]);
+          {
+            let units = max(hidden0_3, vec4<f32>());
+            logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          {
+            let units = max(hidden1_3, vec4<f32>());
+            logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+        }
       }
-      let last = head_weights + 4096u + block * 16u;
-      {
-        let u0 = vec4<f32>(weights[last + 0u]);
-let u1 = vec4<f32>(weights[last + 1u]);
-let u2 = vec4<f32>(weights[last + 2u]);
-let u3 = vec4<f32>(weights[last + 3u]);
-        { let units = max(hidden0_0, vec4<f32>());
-        logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }
-{ let units = max(hidden1_0, vec4<f32>());
-        logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }
-      }
-{
-        let u0 = vec4<f32>(weights[last + 4u]);
-let u1 = vec4<f32>(weights[last + 5u]);
-let u2 = vec4<f32>(weights[last + 6u]);
-let u3 = vec4<f32>(weights[last + 7u]);
-        { let units = max(hidden0_1, vec4<f32>());
-        logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }
-{ let units = max(hidden1_1, vec4<f32>());
-        logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }
-      }
-{
-        let u0 = vec4<f32>(weights[last + 8u]);
-let u1 = vec4<f32>(weights[last + 9u]);
-let u2 = vec4<f32>(weights[last + 10u]);
-let u3 = vec4<f32>(weights[last + 11u]);
-        { let units = max(hidden0_2, vec4<f32>());
-        logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }
-{ let units = max(hidden1_2, vec4<f32>());
-        logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }
-      }
-{
-        let u0 = vec4<f32>(weights[last + 12u]);
-let u1 = vec4<f32>(weights[last + 13u]);
-let u2 = vec4<f32>(weights[last + 14u]);
-let u3 = vec4<f32>(weights[last + 15u]);
-        { let units = max(hidden0_3, vec4<f32>());
-        logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }
-{ let units = max(hidden1_3, vec4<f32>());
-        logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3; }
-      }
+      if (head == 0u) { p0 = sigmoid(logits0); } else { t0 = sigmoid(logits0); }
+      if (head == 0u) { p1 = sigmoid(logits1); } else { t1 = sigmoid(logits1); }
     }
-    if (head == 0u) { p0 = sigmoid(logits0); } else { t0 = sigmoid(logits0); }
-if (head == 0u) { p1 = sigmoid(logits1); } else { t1 = sigmoid(logits1); }
-  }
-  if (first + 0u < total) {
-    // In units of two outputs: the upper and the lower pair of the 2x2 block.
-    let upper = ((pixel0 / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel0 % shape.width) * 2u + position % 2u;
-    let lower = upper + 2u * shape.width;
-    let p = p0;
-    probability[upper] = p.xy;
-    probability[lower] = p.zw;
-    let t = t0;
-    let b = sigmoid(50.000000 * (p - t));
-    threshold[upper] = t.xy;
-    threshold[lower] = t.zw;
-    binary[upper] = b.xy;
-    binary[lower] = b.zw;
-    let compared = select(p, b, shape.mask_of_binary == 1u);
-    let above = vec4<u32>(compared > vec4<f32>(bitcast<f32>(shape.threshold_bits)));
-    let word = (thread * 2u + 0u) / 8u * 2u;
-    let bit = (pixel0 % 8u) * 4u + (position % 2u) * 2u;
-    atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
-    atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
-  }
-if (first + 1u < total) {
-    // In units of two outputs: the upper and the lower pair of the 2x2 block.
-    let upper = ((pixel1 / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel1 % shape.width) * 2u + position % 2u;
-    let lower = upper + 2u * shape.width;
-    let p = p1;
-    probability[upper] = p.xy;
-    probability[lower] = p.zw;
-    let t = t1;
-    let b = sigmoid(50.000000 * (p - t));
-    threshold[upper] = t.xy;
-    threshold[lower] = t.zw;
-    binary[upper] = b.xy;
-    binary[lower] = b.zw;
-    let compared = select(p, b, shape.mask_of_binary == 1u);
-    let above = vec4<u32>(compared > vec4<f32>(bitcast<f32>(shape.threshold_bits)));
-    let word = (thread * 2u + 1u) / 8u * 2u;
-    let bit = (pixel1 % 8u) * 4u + (position % 2u) * 2u;
-    atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
-    atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
-  }
+    if (first + 0u < total) {
+      // In units of two outputs: the upper and the lower pair of the 2x2 block.
+      let upper = ((pixel0 / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel0 % shape.width) * 2u + position % 2u;
+      let lower = upper + 2u * shape.width;
+      let p = p0;
+      probability[upper] = p.xy;
+      probability[lower] = p.zw;
+      let t = t0;
+      let b = sigmoid(50.000000 * (p - t));
+      threshold[upper] = t.xy;
+      threshold[lower] = t.zw;
+      binary[upper] = b.xy;
+      binary[lower] = b.zw;
+      let compared = select(p, b, shape.mask_of_binary == 1u);
+      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
+      let word = (thread * 2u + 0u) / 8u * 2u;
+      let bit = (pixel0 % 8u) * 4u + (position % 2u) * 2u;
+      atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
+      atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
+    }
+    if (first + 1u < total) {
+      // In units of two outputs: the upper and the lower pair of the 2x2 block.
+      let upper = ((pixel1 / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel1 % shape.width) * 2u + position % 2u;
+      let lower = upper + 2u * shape.width;
+      let p = p1;
+      probability[upper] = p.xy;
+      probability[lower] = p.zw;
+      let t = t1;
+      let b = sigmoid(50.000000 * (p - t));
+      threshold[upper] = t.xy;
+      threshold[lower] = t.zw;
+      binary[upper] = b.xy;
+      binary[lower] = b.zw;
+      let compared = select(p, b, shape.mask_of_binary == 1u);
+      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
+      let word = (thread * 2u + 1u) / 8u * 2u;
+      let bit = (pixel1 % 8u) * 4u + (position % 2u) * 2u;
+      atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
+      atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
+    }
   }
   workgroupBarrier();
   for (var word = thread; word < 32u; word += 64u) {

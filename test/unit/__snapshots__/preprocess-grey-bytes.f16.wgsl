@@ -7,9 +7,11 @@ struct Shape { width: u32 }
 fn byte_at(index: u32) -> u32 {
   return (source[index / 4u] >> ((index % 4u) * 8u)) & 255u;
 }
+
 fn pixel(x: u32, y: u32) -> vec3<u32> {
   return vec3<u32>(byte_at(y * resize[0].x + x));
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= shape.width) { return; }

@@ -7,10 +7,12 @@ struct Shape { width: u32 }
 fn byte_at(index: u32) -> u32 {
   return (source[index / 4u] >> ((index % 4u) * 8u)) & 255u;
 }
+
 fn pixel(x: u32, y: u32) -> vec3<u32> {
   let at = (y * resize[0].x + x) * 3u;
   return vec3<u32>(byte_at(at), byte_at(at + 1u), byte_at(at + 2u));
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= shape.width) { return; }
@@ -24,6 +26,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let upper = (pixel(left, top) * (2048u - column.y) + pixel(right, top) * column.y) >> vec3<u32>(4u);
   let lower = (pixel(left, bottom) * (2048u - column.y) + pixel(right, bottom) * column.y) >> vec3<u32>(4u);
   let resized = (((upper * (2048u - row.y)) >> vec3<u32>(16u)) + ((lower * row.y) >> vec3<u32>(16u)) + 2u) >> vec3<u32>(2u);
-  let ordered = vec3<f32>(resized);
+  let ordered = vec3<f32>(resized.rgb);
   output[id.y * shape.width + id.x] = vec4<f16>(vec4<f32>((ordered - vec3<f32>(122.5, 116.0, 104.25)) / vec3<f32>(255.0, 255.0, 255.0), 0.0));
 }

@@ -8,10 +8,12 @@ fn compose(rgba: vec4<u32>) -> vec3<u32> {
   let background = vec3<u32>(shape.background & 255u, (shape.background >> 8u) & 255u, (shape.background >> 16u) & 255u);
   return (rgba.rgb * rgba.a + background * (255u - rgba.a) + 127u) / 255u;
 }
+
 fn pixel(x: u32, y: u32) -> vec3<u32> {
   let word = source[y * resize[0].x + x];
   return compose((vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u));
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= shape.width) { return; }
@@ -25,6 +27,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let upper = (pixel(left, top) * (2048u - column.y) + pixel(right, top) * column.y) >> vec3<u32>(4u);
   let lower = (pixel(left, bottom) * (2048u - column.y) + pixel(right, bottom) * column.y) >> vec3<u32>(4u);
   let resized = (((upper * (2048u - row.y)) >> vec3<u32>(16u)) + ((lower * row.y) >> vec3<u32>(16u)) + 2u) >> vec3<u32>(2u);
-  let ordered = vec3<f32>(resized);
+  let ordered = vec3<f32>(resized.rgb);
   output[id.y * shape.width + id.x] = vec4<f16>(vec4<f32>((ordered - vec3<f32>(122.5, 116.0, 104.25)) / vec3<f32>(255.0, 255.0, 255.0), 0.0));
 }

@@ -8,9 +8,11 @@ fn compose(rgba: vec4<u32>) -> vec3<u32> {
   let background = vec3<u32>(shape.background & 255u, (shape.background >> 8u) & 255u, (shape.background >> 16u) & 255u);
   return (rgba.rgb * rgba.a + background * (255u - rgba.a) + 127u) / 255u;
 }
+
 fn pixel(x: u32, y: u32) -> vec3<u32> {
   return compose(vec4<u32>(textureLoad(source, vec2<u32>(x, y), 0) * 255.0 + 0.5));
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= shape.width) { return; }

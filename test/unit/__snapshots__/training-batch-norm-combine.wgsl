@@ -12,7 +12,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   var squares = vec4<f32>();
   for (var slice = 0u; slice < shape.slices; slice++) {
     let begin = slice * shape.pixels / shape.slices;
-  let end = (slice + 1u) * shape.pixels / shape.slices;
+    let end = (slice + 1u) * shape.pixels / shape.slices;
     let added = f32(end - begin);
     let total = count + added;
     let delta = source[slice * 2u * shape.vectors + vector] - mean;

@@ -15,5 +15,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let inverse = 1.0 / sqrt(variance + 0.00001);
   var value = (source[item] - mean) * inverse * affine[vector] + affine[shape.vectors + vector];
   value += residual[item];
-  output[item] = max(value, vec4<f32>());
+  value = max(value, vec4<f32>());
+  output[item] = value;
 }

@@ -14,5 +14,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let inner = (y % 2u) * 2u + x % 2u;
   let block = (((y / 4u) * (shape.width / 4u) + x / 4u) * 4u + outer) * 4u + inner;
   output0[block] = source[0u * shape.items + item];
-output1[block] = source[1u * shape.items + item];
+  output1[block] = source[1u * shape.items + item];
 }

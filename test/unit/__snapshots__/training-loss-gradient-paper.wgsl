@@ -15,6 +15,7 @@ fn softplus(x: f32) -> f32 {
   let series = 1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q / 13.0)))));
   return max(x, 0.0) + 2.0 * s * series;
 }
+
 // How much of a negative counts: all of it above the weakest key kept, a share where it ties with it.
 fn kept(pixel: u32, map: u32) -> f32 {
   let key = keys[map * shape.pixels + pixel];
@@ -22,16 +23,17 @@ fn kept(pixel: u32, map: u32) -> f32 {
   if (key < state.x) { return 0.0; }
   return select(1.0, f32(state.y) / f32(state.z), key == state.x);
 }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let item = id.y * groups.x * 64u + id.x;
   if (item >= shape.items) { return; }
   let i = item;
-    let counts = targets[shape.pixels + i] > 0.5;
-    let positive = counts & (targets[i] > 0.5);
-    let negative = counts & !positive;
-    let threshold = targets[2u * shape.pixels + i];
-    let threshold_mask = targets[3u * shape.pixels + i];
+  let counts = targets[shape.pixels + i] > 0.5;
+  let positive = counts & (targets[i] > 0.5);
+  let negative = counts & !positive;
+  let threshold = targets[2u * shape.pixels + i];
+  let threshold_mask = targets[3u * shape.pixels + i];
   let p = sigmoid(logits[i]);
   let t = sigmoid(logits[shape.pixels + i]);
   let b = sigmoid(50 * (p - t));

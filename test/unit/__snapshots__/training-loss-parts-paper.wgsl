@@ -13,6 +13,7 @@ fn balanced(positive_loss: f32, map: u32) -> vec2<f32> {
   let count = totals[4] + f32(state.w) + 0.000001;
   return vec2<f32>(sum / count, count);
 }
+
 @compute @workgroup_size(1)
 fn main() {
   let of_probability = balanced(totals[0], 0u);

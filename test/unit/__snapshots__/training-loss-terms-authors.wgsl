@@ -13,6 +13,7 @@ fn softplus(x: f32) -> f32 {
   let series = 1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q / 13.0)))));
   return max(x, 0.0) + 2.0 * s * series;
 }
+
 var<workgroup> first: array<vec4<f32>, 64>;
 var<workgroup> second: array<vec4<f32>, 64>;
 @compute @workgroup_size(64)

@@ -8,5 +8,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (item >= shape.items) { return; }
   let word = source[item];
   let pixel = vec3<f32>(vec3<u32>(word, word >> 8u, word >> 16u) & vec3<u32>(255u));
-  output[item] = vec4<f32>((pixel.zyx - vec3<f32>(122.5, 116, 104.25)) / vec3<f32>(255, 255, 255), 0.0);
+  output[item] = vec4<f32>((pixel.bgr - vec3<f32>(122.5, 116, 104.25)) / vec3<f32>(255, 255, 255), 0.0);
 }

@@ -11,12 +11,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let tap = item / (shape.out_vectors * shape.vectors);
   let source_at = (tap * shape.vectors + vector) * 4u * shape.out_vectors + out_vector;
   let row0 = source[source_at + 0u * shape.out_vectors];
-let row1 = source[source_at + 1u * shape.out_vectors];
-let row2 = source[source_at + 2u * shape.out_vectors];
-let row3 = source[source_at + 3u * shape.out_vectors];
+  let row1 = source[source_at + 1u * shape.out_vectors];
+  let row2 = source[source_at + 2u * shape.out_vectors];
+  let row3 = source[source_at + 3u * shape.out_vectors];
   let output_at = ((shape.taps - 1u - tap) * shape.out_vectors + out_vector) * 4u * shape.vectors + vector;
-  output[output_at + 0u * shape.vectors] = vec4<f32>(row0.x, row1.x, row2.x, row3.x);
-output[output_at + 1u * shape.vectors] = vec4<f32>(row0.y, row1.y, row2.y, row3.y);
-output[output_at + 2u * shape.vectors] = vec4<f32>(row0.z, row1.z, row2.z, row3.z);
-output[output_at + 3u * shape.vectors] = vec4<f32>(row0.w, row1.w, row2.w, row3.w);
+  output[output_at + 0u * shape.vectors] = vec4<f32>(row0[0], row1[0], row2[0], row3[0]);
+  output[output_at + 1u * shape.vectors] = vec4<f32>(row0[1], row1[1], row2[1], row3[1]);
+  output[output_at + 2u * shape.vectors] = vec4<f32>(row0[2], row1[2], row2[2], row3[2]);
+  output[output_at + 3u * shape.vectors] = vec4<f32>(row0[3], row1[3], row2[3], row3[3]);
 }

@@ -13,7 +13,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let channel = id.x % 16u;
   let at = (y * shape.width + x) * 64u + channel;
   output[at + 0u] = source0[((y / 8u) * (shape.width / 8u) + x / 8u) * 16u + channel];
-output[at + 16u] = source1[((y / 4u) * (shape.width / 4u) + x / 4u) * 16u + channel];
-output[at + 32u] = source2[((y / 2u) * (shape.width / 2u) + x / 2u) * 16u + channel];
-output[at + 48u] = source3[((y / 1u) * (shape.width / 1u) + x / 1u) * 16u + channel];
+  output[at + 16u] = source1[((y / 4u) * (shape.width / 4u) + x / 4u) * 16u + channel];
+  output[at + 32u] = source2[((y / 2u) * (shape.width / 2u) + x / 2u) * 16u + channel];
+  output[at + 48u] = source3[((y / 1u) * (shape.width / 1u) + x / 1u) * 16u + channel];
 }

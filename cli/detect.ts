@@ -1,0 +1,171 @@
+/** @file `dbnet-webgpu detect`: regions of images, as a table, JSON, overlays and maps. */
+
+import { extname, resolve } from 'node:path';
+import type { Detection, DetectOptions, Maps } from '../src/detect/types.ts';
+import { flatten, white } from '../src/input/background.ts';
+import type { RawImage } from '../src/input/types.ts';
+import { writeSafetensors } from '../src/safetensors/index.ts';
+import { describeError, EXIT, isFatal } from './failure.ts';
+import { type JsonLines, withJsonLines } from './json-lines.ts';
+import { type InputArguments, type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
+import {
+  displayPath,
+  makeFolders,
+  type OutputArguments,
+  type OutputPlan,
+  planOutputs,
+  STDOUT,
+} from './outputs.ts';
+import { drawOverlay } from './overlay.ts';
+import { createProgressView, type ProgressView } from './progress.ts';
+import { replaceFile } from './replace-file.ts';
+import type { Detector, Services } from './services.ts';
+import { openDetector } from './session.ts';
+import { detectionSummary, regionTable, warningLine } from './table.ts';
+
+/** Arguments of the command. */
+export interface DetectArguments extends ModelArguments, InputArguments, OutputArguments {}
+
+/** What every image needs. */
+interface Run {
+  detector: Detector;
+  options: DetectOptions;
+  args: DetectArguments;
+  plan: OutputPlan;
+  view: ProgressView;
+  services: Services;
+}
+
+/**
+ * Detects text in images with one detector. An image that fails is reported on stderr, the others go on.
+ *
+ * @returns The exit status: 0, or 1 if some image failed.
+ * @throws UsageError, or the error of a failure that concerns all images (weights, adapter, lost device).
+ */
+export async function runDetect(
+  images: readonly string[],
+  args: DetectArguments,
+  services: Services,
+): Promise<number> {
+  const { cwd, signal, stdout, stderr, now } = services;
+  const create = toCreateOptions(args, cwd);
+  const plan = planOutputs(images, args, cwd, typeof create.weights === 'string' ? [create.weights] : []);
+  const view = createProgressView(stderr, now, args.quiet ?? false);
+  const needsThreshold =
+    args.maps !== undefined ? '--maps' : args.binarize === 'B' ? '--binarize B' : undefined;
+  const detector = await openDetector(create, services, view, needsThreshold);
+  try {
+    makeFolders(plan);
+    const options: DetectOptions = {
+      ...withSoftwareSize(toDetectOptions(args), detector, view),
+      onProgress: view.report,
+      signal,
+    };
+    const run: Run = { detector, options, args, plan, view, services };
+    const failures = await withJsonLines(plan.json, stdout, (json) => detectImages(images, run, json));
+    if (failures > 0 && images.length > 1) view.warn(`${failures} of ${images.length} images failed.`);
+    return failures === 0 ? EXIT.done : EXIT.someFailed;
+  } finally {
+    detector.dispose();
+  }
+}
+
+/** The short side on a software adapter, where the weights' own may take minutes. */
+const softwareShortSide = 736;
+
+/** Options with a smaller size for a software adapter, unless one is given; one line says so. */
+function withSoftwareSize(options: DetectOptions, { info }: Detector, view: ProgressView): DetectOptions {
+  const { size } = options;
+  const { shortSide } = info.weights;
+  const isGiven = size && ('width' in size || size.shortSide !== undefined);
+  if (!info.software || isGiven || shortSide <= softwareShortSide) return options;
+  const times = (shortSide / softwareShortSide) ** 2;
+  view.note(
+    `Without a GPU the short side is scaled to ${softwareShortSide}; --short-side ${shortSide}, the weights' own, finds ` +
+      `more and takes ${times.toFixed(1)} times as long.`,
+  );
+  return { ...options, size: { ...size, shortSide: softwareShortSide } };
+}
+
+/** @returns How many images failed. */
+async function detectImages(images: readonly string[], run: Run, json: JsonLines): Promise<number> {
+  const { args, plan, view, services } = run;
+  const { signal, stdout } = services;
+  let failures = 0;
+  const fail = (image: string, error: unknown) => {
+    if (signal.aborted || isFatal(error)) throw error;
+    failures += 1;
+    view.warn(`error: ${image}: ${describeError(error)}`);
+  };
+  try {
+    for (const [index, image] of images.entries()) {
+      signal.throwIfAborted();
+      view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
+      let found: Found;
+      try {
+        found = await detectImage(image, run);
+      } catch (error) {
+        fail(image, error);
+        continue;
+      }
+      view.clear();
+      const { width, height, network, truncated, warnings, regions } = found.detection;
+      // Before other files, which may turn out not to be writable.
+      await json.write({ image, width, height, network, truncated, warnings, regions });
+      if (plan.json !== STDOUT) stdout.write(describeImage(image, found.detection, args.shape ?? 'quad'));
+      for (const warning of warnings) view.warn(`warning: ${image}: ${warningLine(warning)}`);
+      await writeFiles(image, index, found, run).catch((error) => fail(image, error));
+    }
+  } finally {
+    view.clear();
+  }
+  return failures;
+}
+
+/** An image, and what is in it. */
+interface Found {
+  picture: RawImage;
+  detection: Detection;
+}
+
+async function detectImage(image: string, { detector, options, args, services }: Run): Promise<Found> {
+  const { codec, cwd } = services;
+  const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
+  return { picture, detection: await detector.detect(picture, options) };
+}
+
+/** Writes the overlay and the maps that are asked for, and says so. */
+async function writeFiles(
+  image: string,
+  index: number,
+  { picture, detection }: Found,
+  { detector, options, args, plan, view, services }: Run,
+): Promise<void> {
+  const { codec, cwd, signal } = services;
+  const overlay = plan.overlays[index];
+  if (overlay !== undefined) {
+    const svg = drawOverlay(detection.regions, picture.width, picture.height);
+    const opaque = flatten(picture, args.background ?? white);
+    await replaceFile(overlay, await codec.encodeOverlay(opaque, svg, extname(overlay).slice(1)));
+    view.note(`Overlay: ${displayPath(overlay, cwd)}`);
+  }
+  const mapsFile = plan.maps[index];
+  if (mapsFile !== undefined) {
+    const { size, background, onProgress } = options;
+    const maps = await detector.maps(picture, { size, background, onProgress, signal });
+    view.clear();
+    await replaceFile(mapsFile, encodeMaps(maps, image));
+    view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
+  }
+}
+
+function describeImage(image: string, detection: Detection, shape: 'quad' | 'polygon'): string {
+  const table = regionTable(detection.regions, shape);
+  return `${image}: ${detectionSummary(detection)}\n${table === '' ? '' : `${table}\n`}`;
+}
+
+/** The maps as a safetensors file: `P`, `T` and `B`, each `[height, width]`, f32. */
+function encodeMaps({ P, T, B, width, height }: Maps, image: string): Uint8Array {
+  const tensor = (data: Float32Array) => ({ dtype: 'F32' as const, shape: [height, width], data });
+  return writeSafetensors({ P: tensor(P), T: tensor(T), B: tensor(B) }, { image });
+}

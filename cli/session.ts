@@ -1,0 +1,38 @@
+/** @file Opens the detector for a command: progress of the weights, and one line on what computes. */
+
+import type { CreateOptions } from '../src/detect/types.ts';
+import { DBNetError } from '../src/errors.ts';
+import type { ProgressView } from './progress.ts';
+import type { Detector, Services } from './services.ts';
+import { adapterLine } from './table.ts';
+
+/**
+ * Opens the detector and says on which adapter it runs.
+ *
+ * @param needsThreshold The option that asks for T or B, if one does; then the weights must have that head.
+ * @throws DBNetError `missing-threshold-head` before any image is computed, and what `create()` throws.
+ */
+export async function openDetector(
+  options: Pick<CreateOptions, 'weights' | 'input' | 'precision' | 'tune'>,
+  { createDetector, signal }: Services,
+  view: ProgressView,
+  needsThreshold?: string,
+): Promise<Detector> {
+  view.start('loading');
+  let detector: Detector;
+  try {
+    detector = await createDetector({ ...options, onProgress: view.report, signal });
+  } finally {
+    view.clear();
+  }
+  if (needsThreshold !== undefined && !detector.info.weights.hasThresholdHead) {
+    detector.dispose();
+    throw new DBNetError(
+      'missing-threshold-head',
+      `${needsThreshold} needs the threshold map, but these weights have no decoder.thresh.* tensors: ` +
+        'use weights with both heads, or leave the option out.',
+    );
+  }
+  view.note(adapterLine(detector.info));
+  return detector;
+}

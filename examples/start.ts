@@ -1,0 +1,14 @@
+/** @file `npm run hello`, `npm run finetune`: prints the address of the page and serves it until Ctrl-C. */
+
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { isExample, serveExample } from './serve.ts';
+
+const [name = ''] = process.argv.slice(2);
+if (isExample(name)) {
+  const { page } = await serveExample(fileURLToPath(new URL('../', import.meta.url)), name);
+  process.stdout.write(`${page}\nCtrl-C ends it.\n`);
+} else {
+  process.stderr.write(`expected an example, hello or finetune, found '${name}'\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,355 @@
+/** @file The public face: an image in, regions of text out. */
+
+import {
+  abortSignal,
+  anything,
+  callback,
+  check,
+  checkOptions,
+  checkSize,
+  type Kinds,
+  oneOf,
+  positive,
+} from '../check.ts';
+import { DBNetError } from '../errors.ts';
+import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../gpu/device.ts';
+import { Slots } from '../gpu/slots.ts';
+import { rgb, white } from '../input/background.ts';
+import { type ReadyImage, readImage } from '../input/image.ts';
+import { type Recipe, readRecipe } from '../input/recipe.ts';
+import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
+import type { ImageSource, SizeOption } from '../input/types.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import { readCheckpoint } from '../models/checkpoint.ts';
+import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
+import { createRegionScratch } from '../postprocess/region-scratch.ts';
+import { findRegions } from '../postprocess/regions.ts';
+import type { RegionOptions } from '../postprocess/types.ts';
+import { loadBytes } from '../safetensors/load.ts';
+import { parseSafetensors } from '../safetensors/parse.ts';
+import { TunedChoice } from '../tuning/tuned-choice.ts';
+import { Engine, type Outputs } from './engine.ts';
+import type {
+  CreateOptions,
+  Detection,
+  DetectOptions,
+  DetectorInfo,
+  Maps,
+  MapsOptions,
+  TuneOptions,
+  TuningReport,
+  WeightsSource,
+} from './types.ts';
+
+/**
+ * Finds text in images with DBNet ("Real-time Scene Text Detection with Differentiable Binarization"), on WebGPU.
+ * Calls may overlap; they take turns on the device.
+ *
+ * @example
+ * const detector = await TextDetector.create({ weights: 'db-resnet18.safetensors' });
+ * const { regions } = await detector.detect(document.querySelector('img'));
+ */
+export class TextDetector {
+  readonly info: DetectorInfo;
+  readonly #engine: Engine;
+  readonly #recipe: Recipe;
+  readonly #scratch = createRegionScratch();
+  readonly #decoding = new Slots(decodedAtOnce);
+
+  private constructor(engine: Engine, recipe: Recipe, info: DetectorInfo) {
+    this.#engine = engine;
+    this.#recipe = recipe;
+    this.info = info;
+  }
+
+  /**
+   * Loads weights and opens a device.
+   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `unsupported-dtype`, `incompatible-weights`,
+   *   `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
+   */
+  static async create(options: CreateOptions): Promise<TextDetector> {
+    const {
+      weights,
+      gpu,
+      device,
+      input,
+      precision = 'f32',
+      tune = 'cached',
+      onProgress,
+      signal,
+    } = checkOptions(options, createKinds);
+    signal?.throwIfAborted();
+    const bytes = await loadBytes(weights as WeightsSource, {
+      onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
+      signal,
+    });
+    const file = parseSafetensors(bytes);
+    const recipe = readRecipe(file.metadata, input);
+    const { graph, parameterCount } = readCheckpoint(file, { k: recipe.k });
+    const context = await openDevice({ gpu, device });
+    try {
+      signal?.throwIfAborted();
+      const chosen = await choosePrecision(precision, context);
+      const choice = new TunedChoice(context, chosen);
+      if (tune !== 'off') await choice.load();
+      const engine = await Engine.create(context, graph, recipe, choice);
+      signal?.throwIfAborted();
+      const detector = new TextDetector(engine, recipe, {
+        adapter: context.adapter,
+        software: context.software,
+        precision: chosen,
+        weights: {
+          architecture: recipe.architecture,
+          parameters: parameterCount,
+          hasThresholdHead: graph.outputs.length === 3,
+          input: recipe.input,
+          shortSide: recipe.shortSide,
+          metadata: { ...file.metadata },
+        },
+      });
+      if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.shortSide))) {
+        await detector.tune(undefined, { onProgress, signal });
+      }
+      return detector;
+    } catch (error) {
+      context.close();
+      throw error;
+    }
+  }
+
+  /** Bytes of GPU memory that the detector holds at the moment, by use. */
+  get memory(): { weights: number; activations: number; readback: number; input: number } {
+    return this.#engine.memory;
+  }
+
+  /**
+   * Finds the regions of text in an image, in pixels of the image. The image counts as it is when this is called: the
+   * caller may change it as soon as it has the promise. Of raw pixels, canvases and bitmaps a call that has to wait for
+   * others keeps a copy; 512 MiB of such copies may wait, one call more is refused as `busy`. Blobs wait undecoded, as
+   * many as you like.
+   * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
+   *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   */
+  async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
+    const start = performance.now();
+    const {
+      size,
+      binarize = 'P',
+      background = white,
+      onProgress,
+      signal,
+      ...rest
+    } = checkOptions(options, detectKinds);
+    checkSizeOption(size);
+    const regionOptions = this.#regionOptions(rest);
+    if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
+    signal?.throwIfAborted();
+
+    const prepared = this.#prepare(image, size);
+    const { ready, network } = 'then' in prepared ? await prepared : prepared;
+    const { width, height } = ready;
+    const target = { width, height };
+    let postprocess = 0;
+    const { value, timings } = await this.#engine.compute(
+      ready,
+      network,
+      binarize === 'B' ? 'PTB' : 'P',
+      {
+        read: ['P', 'mask'],
+        mask: { of: binarize, threshold: regionOptions.threshold },
+        background,
+      },
+      { onProgress, signal },
+      (maps) => {
+        onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
+        const began = performance.now();
+        const found = this.#assertFinite(() =>
+          findRegions(
+            { data: maps.float32('P'), mask: maps.words('mask'), ...network },
+            { ...regionOptions, target },
+            this.#scratch,
+          ),
+        );
+        postprocess = performance.now() - began;
+        onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
+        return found;
+      },
+    );
+    const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
+    return {
+      ...value,
+      width,
+      height,
+      network,
+      warnings: warning ? [warning] : [],
+      timings: {
+        ...timings,
+        readback: timings.readback - postprocess,
+        postprocess,
+        total: performance.now() - start,
+      },
+    };
+  }
+
+  /**
+   * The maps P, T and B of an image, at network resolution.
+   * @throws DBNetError as `detect()`; `missing-threshold-head` where the weights hold P alone.
+   */
+  async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
+    const { size, background = white, onProgress, signal } = checkOptions(options, mapsKinds);
+    checkSizeOption(size);
+    this.#needThresholdHead('maps()');
+    signal?.throwIfAborted();
+    const prepared = this.#prepare(image, size);
+    const { ready, network } = 'then' in prepared ? await prepared : prepared;
+    const { value } = await this.#engine.compute(
+      ready,
+      network,
+      'PTB',
+      { read: ['P', 'T', 'B'], background },
+      { onProgress, signal },
+      ({ float32 }) => ({ P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice() }),
+    );
+    return { ...value, ...network };
+  }
+
+  /**
+   * Compiles all shaders for a size, so that the first frame of that size is as fast as the others.
+   * A bound on the sides says nothing without an image: give `{ width, height }`, or the size of an image to come.
+   * @param options.image width and height of the images, where `size` is a bound (default: square).
+   * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
+   * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
+   */
+  async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
+    const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
+    if (image !== undefined) checkSize('Option image', image);
+    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
+    check('Option image.channels', channels, warmupChannels);
+    if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
+    const network = networkSize(image, size, this.#recipe.shortSide);
+    await this.#engine.warmup(network, outputs, channels, {});
+  }
+
+  /**
+   * Finds by measuring which tiles are the fastest for the convolutions on this device, and where Winograd's filtering
+   * is faster than any (in f32), keeps that in the user's cache folder (Node, Deno) or in IndexedDB, and uses it from
+   * then on. Other calls wait until it is done. It takes about as much GPU memory as the activations of that size and
+   * the weights, and gives it back.
+   * @param size as for `detect()`; a bound on the sides stands for a square. Sizes that are less than twice as large
+   *   or small profit as well.
+   * @throws DBNetError `invalid-argument`, `gpu-error`, `disposed`, `device-lost`; the signal's reason.
+   */
+  async tune(size?: SizeOption, options: TuneOptions = {}): Promise<TuningReport> {
+    const { budgetMs, onProgress, signal } = checkOptions(options, tuneKinds);
+    const network = networkSize(undefined, size, this.#recipe.shortSide);
+    signal?.throwIfAborted();
+    return await this.#engine.tune(network, { budgetMs, onProgress, signal });
+  }
+
+  /** Frees all GPU memory. A device that was passed in stays as it is. The detector cannot be used afterwards. */
+  dispose(): void {
+    this.#engine.dispose();
+  }
+
+  /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */
+  #prepare(image: ImageSource, size: SizeOption | undefined): Prepared | Promise<Prepared> {
+    const { maxTextureDimension2D } = this.#engine.context.device.limits;
+    const withSize = (ready: ReadyImage): Prepared => {
+      try {
+        return { ready, network: networkSize(ready, size, this.#recipe.shortSide) };
+      } catch (error) {
+        ready.close?.();
+        throw error;
+      }
+    };
+    const read = readImage(image, maxTextureDimension2D, this.#decoding);
+    return 'then' in read ? read.then(withSize) : withSize(read);
+  }
+
+  /** The weights' own thresholds first, then the paper's. */
+  #regionOptions(given: Partial<RegionOptions>): RegionOptions {
+    const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
+    const stated = given.shape === 'polygon' ? thresholds : { ...thresholds, unclipRatio };
+    return resolveRegionOptions({ ...stated, ...given });
+  }
+
+  /**
+   * Post-processing refuses a P that is not finite; of everything else it was given, the options were checked before.
+   * @throws DBNetError `incompatible-weights`.
+   */
+  #assertFinite<T>(postprocess: () => T): T {
+    try {
+      return postprocess();
+    } catch (cause) {
+      if (!(cause instanceof DBNetError && cause.code === 'invalid-argument')) throw cause;
+      throw new DBNetError(
+        'incompatible-weights',
+        `these weights give probabilities that are not finite in precision '${this.info.precision}' (${cause.message}): ` +
+          (this.info.precision === 'f16'
+            ? "use precision 'f32'"
+            : 'the file is damaged or the training diverged'),
+        { cause },
+      );
+    }
+  }
+
+  #needThresholdHead(what: string): void {
+    if (!this.info.weights.hasThresholdHead) {
+      throw new DBNetError(
+        'missing-threshold-head',
+        `${what} needs the threshold map, but these weights have no 'decoder.thresh.*' tensors: use detect() with ` +
+          "binarize: 'P', or weights with both heads",
+      );
+    }
+  }
+}
+
+interface Prepared {
+  ready: ReadyImage;
+  network: { width: number; height: number };
+}
+
+/** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */
+const decodedAtOnce = 4;
+
+/** Options of {@link TextDetector.warmup}. */
+interface WarmupOptions {
+  image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
+  outputs?: Outputs;
+}
+
+const warmupChannels = oneOf(1, 3, 4, 'texture');
+
+const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
+  onProgress: callback,
+  signal: abortSignal,
+};
+const createKinds: Kinds<CreateOptions> = {
+  weights: anything,
+  ...gpuKinds,
+  input: anything,
+  precision: oneOf('f32', 'f16', 'auto'),
+  tune: oneOf('off', 'cached', 'full'),
+  ...callKinds,
+};
+const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
+const detectKinds: Kinds<DetectOptions> = {
+  ...regionKinds,
+  binarize: oneOf('P', 'B'),
+  ...mapsKinds,
+};
+const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
+const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
+
+/** @throws DBNetError `unsupported-precision`. */
+async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
+  // On software adapters f16 is emulated and slower.
+  if (wanted === 'f32' || (wanted === 'auto' && context.software)) return 'f32';
+  if (await compilesF16(context)) return 'f16';
+  if (wanted === 'auto') return 'f32';
+  throw new DBNetError(
+    'unsupported-precision',
+    "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
+      "use 'f32' or 'auto'",
+  );
+}

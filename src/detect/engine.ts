@@ -1,0 +1,387 @@
+/**
+ * @file The detector's GPU side: from a ready image to mapped maps. Programs are kept per size, activation buffers
+ * are shared by all of them, and calls take turns on the device.
+ */
+
+import { Arena } from '../gpu/arena.ts';
+import { ConstantStore } from '../gpu/constants.ts';
+import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
+import { PipelineCache } from '../gpu/pipelines.ts';
+import { Program } from '../gpu/program.ts';
+import { ReadbackPool } from '../gpu/readback.ts';
+import { run, SubmitSize } from '../gpu/run.ts';
+import { Turns } from '../gpu/turns.ts';
+import { chooseFusions, winogradSize } from '../graph/choose-kernels.ts';
+import { type Graph, probabilityAlone } from '../graph/graph.ts';
+import type { Constant } from '../graph/operation.ts';
+import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
+import { fuse } from '../graph/passes/index.ts';
+import type { WinogradRule } from '../graph/passes/winograd.ts';
+import { constantsOf, type Plan, plan } from '../graph/plan.ts';
+import type { ReadyImage } from '../input/image.ts';
+import type { Recipe } from '../input/recipe.ts';
+import type { Rgb } from '../input/types.ts';
+import { ImageUpload } from '../input/upload.ts';
+import { WaitingImages } from '../input/waiting-images.ts';
+import type { Convolution } from '../kernels/convolution.ts';
+import { maskUniforms } from '../kernels/db-head.ts';
+import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
+import { convolutions } from '../tuning/classes.ts';
+import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
+import type { OnProgress, Timings, TuneOptions } from './types.ts';
+
+/** Which maps are computed and read back. P alone skips the threshold head. */
+export type Outputs = 'P' | 'PTB';
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+interface CallOptions {
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
+/** What is read back, and how the mask is thresholded if it is read. */
+export interface MapRequest {
+  read: readonly ('P' | 'T' | 'B' | 'mask')[];
+  mask?: { of: 'P' | 'B'; threshold: number };
+  /** What transparent pixels of the image are composed over. */
+  background: Rgb;
+}
+
+/** Maps in mapped memory. */
+export interface MappedMaps {
+  /** P, T or B, row-major. */
+  float32(name: 'P' | 'T' | 'B'): Float32Array;
+  /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. */
+  words(name: 'mask'): Uint32Array;
+}
+
+/** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
+const maxPrograms = 16;
+
+export class Engine {
+  readonly context: GpuContext;
+  /** Without any fusion. */
+  readonly #graphs: Record<Outputs, Graph>;
+  readonly #recipe: Recipe;
+  readonly #choice: TunedChoice;
+  readonly #pipelines: PipelineCache;
+  readonly #constants: ConstantStore;
+  readonly #arena: Arena;
+  readonly #readback: ReadbackPool;
+  readonly #upload: ImageUpload;
+  readonly #submitSize: SubmitSize;
+  readonly #programs = new Map<string, Program>();
+  readonly #turns = new Turns();
+  readonly #waiting = new WaitingImages();
+
+  private constructor(
+    context: GpuContext,
+    graphs: Record<Outputs, Graph>,
+    recipe: Recipe,
+    choice: TunedChoice,
+  ) {
+    this.context = context;
+    this.#graphs = graphs;
+    this.#recipe = recipe;
+    this.#choice = choice;
+    this.#pipelines = new PipelineCache(context);
+    this.#constants = new ConstantStore(context);
+    this.#arena = new Arena(context);
+    this.#readback = new ReadbackPool(context);
+    this.#upload = new ImageUpload(context);
+    this.#submitSize = new SubmitSize(context);
+  }
+
+  /**
+   * Folds and uploads the weights. What it holds, also when it fails, is freed with the context.
+   * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
+   */
+  static async create(
+    context: GpuContext,
+    graph: Graph,
+    recipe: Recipe,
+    choice: TunedChoice,
+  ): Promise<Engine> {
+    const graphs = { P: foldBatchNorm(probabilityAlone(graph)), PTB: foldBatchNorm(graph) };
+    const engine = new Engine(context, graphs, recipe, choice);
+    await engine.#constants.upload(engine.#allConstants());
+    return engine;
+  }
+
+  /** Bytes of GPU memory held, by use. */
+  get memory(): { weights: number; activations: number; readback: number; input: number } {
+    return {
+      weights: this.#constants.bytes,
+      activations: this.#arena.bytes,
+      readback: this.#readback.bytes,
+      input: this.#upload.bytes,
+    };
+  }
+
+  /** Compiles what a size needs. */
+  async warmup(
+    size: Size,
+    outputs: Outputs,
+    source: Preprocess['source'],
+    options: CallOptions,
+  ): Promise<void> {
+    await this.#turns.take(async () => {
+      await this.#program(size, outputs, source, options);
+    });
+  }
+
+  /** True if tiles were measured for at least one layer of a size. */
+  isTuned(size: Size): boolean {
+    return this.#choice.knowsAnyOf(this.#convolutions(size));
+  }
+
+  /**
+   * Measures tiles for a size and uses them from then on. Other calls wait until it is done.
+   * @throws DBNetError `disposed`, `device-lost`, `gpu-error`; the signal's reason.
+   */
+  async tune(size: Size, { budgetMs, onProgress, signal }: TuneOptions): Promise<TuningReport> {
+    return await this.#turns.take(async () => {
+      assertUsable(this.context);
+      const old = [...this.#programs.values()];
+      const codes = old.flatMap((program) => program.codes);
+      try {
+        const tuned = await this.#choice.tune(this.#convolutions(size), this.#pipelines, {
+          budgetMs,
+          onProgress: (done, total) => {
+            assertUsable(this.context);
+            onProgress?.({ stage: 'tune', done, total });
+          },
+          signal,
+        });
+        assertUsable(this.context);
+        codes.push(...tuned.codes);
+        this.#programs.clear();
+        for (const program of old) program.destroy();
+        // Winograd's weights and plain ones are not both needed.
+        this.#constants.keepOnly(new Set(this.#allConstants().keys()));
+        return tuned.report;
+      } catch (error) {
+        throw this.#translate(error);
+      } finally {
+        this.#pipelines.keepOnly(new Set(codes));
+      }
+    });
+  }
+
+  /**
+   * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid until it is done. Other
+   * frames run meanwhile. The image counts as it is when this is called.
+   * @throws DBNetError `busy`, `invalid-image`, `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
+   */
+  async compute<T>(
+    image: ReadyImage,
+    size: Size,
+    outputs: Outputs,
+    request: MapRequest,
+    options: CallOptions,
+    consume: (maps: MappedMaps) => T | Promise<T>,
+  ): Promise<{ value: T; timings: Omit<Timings, 'postprocess' | 'total'> }> {
+    const { onProgress, signal } = options;
+    const layout = layOut(request.read, size);
+    const { bytes } = layout;
+    let preprocessed = 0;
+    let submitted = 0;
+    const source = image.kind === 'texture' ? 'texture' : image.channels;
+    // Without a wait the image is uploaded before this returns.
+    const waits = !this.#turns.idle || !this.#programs.has(programKey(size, outputs, source));
+    const kept = waits ? this.#waiting.keep(image) : image;
+    const upload = async () => {
+      try {
+        const found = this.#program(size, outputs, source, options);
+        const program = found instanceof Program ? found : await found;
+        const own = 'then' in kept ? await kept : kept;
+        const started = performance.now();
+        const steps = await checked(this.context, 'uploading the image', () =>
+          program.steps(this.#upload.upload(own, size)),
+        ).catch((error) => {
+          // What could not be had must not be taken for memory by the next image.
+          this.#upload.destroy();
+          this.#arena.destroy();
+          throw error;
+        });
+        return { program, steps, started };
+      } finally {
+        (await kept).close?.();
+      }
+    };
+    const submit = async () => {
+      const { program, steps, started } = await upload();
+      onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
+      signal?.throwIfAborted();
+      assertUsable(this.context);
+      program.setShape(backgroundUniforms(request.background));
+      if (request.mask) program.setShape(maskUniforms(request.mask));
+      const staging = await this.#readback.acquire(bytes);
+      try {
+        submitted = performance.now();
+        preprocessed = submitted - started;
+        await run(this.context, steps, {
+          submitSize: this.#submitSize,
+          finish: (encoder) => {
+            for (const [name, { offset, bytes }] of layout.maps) {
+              encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);
+            }
+          },
+          onProgress: (done, total) => onProgress?.({ stage: 'network', done, total }),
+          signal,
+        });
+      } catch (error) {
+        this.#readback.release(staging);
+        throw this.#translate(error);
+      }
+      return { staging, flops: program.flops };
+    };
+    const { staging, flops } = await this.#turns.take(submit);
+    try {
+      const mapped = await this.#readback.map(staging, bytes);
+      assertUsable(this.context);
+      const mappedAt = performance.now();
+      onProgress?.({ stage: 'network', done: flops, total: flops });
+      signal?.throwIfAborted();
+      const value = await consume({
+        float32: (name) => new Float32Array(mapped, ...view(layout, name)),
+        words: (name) => new Uint32Array(mapped, ...view(layout, name)),
+      });
+      return {
+        value,
+        timings: {
+          preprocess: preprocessed,
+          network: mappedAt - submitted,
+          readback: performance.now() - mappedAt,
+        },
+      };
+    } catch (error) {
+      throw this.#translate(error);
+    } finally {
+      this.#readback.release(staging);
+    }
+  }
+
+  /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
+  dispose(): void {
+    this.#programs.clear();
+    this.#arena.destroy();
+    this.#constants.destroy();
+    this.#readback.destroy();
+    this.#upload.destroy();
+    this.context.close();
+  }
+
+  /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
+  #convolutions(size: Size): Convolution[] {
+    const plain = () => undefined;
+    const forms = [
+      this.#graph('P', plain),
+      this.#graph('PTB', plain),
+      this.#graph('P', winogradSize),
+      this.#graph('PTB', winogradSize),
+    ];
+    return convolutions(forms, size, this.#choice.precision);
+  }
+
+  /** The fused graph. */
+  #graph(outputs: Outputs, rule: WinogradRule = (operation) => this.#choice.winograd(operation)): Graph {
+    return fuse(this.#graphs[outputs], chooseFusions(this.context), rule);
+  }
+
+  /** The weights in the forms in which kernels read them, for P alone and for all maps. */
+  #allConstants(): ReadonlyMap<string, Constant> {
+    const { precision } = this.#choice;
+    return new Map(
+      (['P', 'PTB'] as const).flatMap((outputs) => [...constantsOf(this.#graph(outputs), precision)]),
+    );
+  }
+
+  #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
+    return plan(this.#graph(outputs), size, { source, ...this.#recipe.input }, this.#choice);
+  }
+
+  /** A program that is known is there at once. */
+  #program(
+    size: Size,
+    outputs: Outputs,
+    source: Preprocess['source'],
+    options: CallOptions,
+  ): Program | Promise<Program> {
+    assertUsable(this.context);
+    options.signal?.throwIfAborted();
+    const key = programKey(size, outputs, source);
+    const known = this.#programs.get(key);
+    if (!known) return this.#build(key, this.#plan(size, outputs, source), options);
+    // Taken out and put back, so that the map is ordered by use.
+    this.#programs.delete(key);
+    this.#programs.set(key, known);
+    return known;
+  }
+
+  async #build(key: string, plan: Plan, { onProgress, signal }: CallOptions): Promise<Program> {
+    const program = await Program.build(
+      plan,
+      {
+        context: this.context,
+        pipelines: this.#pipelines,
+        constants: this.#constants,
+        arena: this.#arena,
+      },
+      (done, total) => onProgress?.({ stage: 'compile', done, total }),
+    ).catch((error) => {
+      throw this.#translate(error);
+    });
+    // Also after an abort: what was built is of use to the next call.
+    this.#programs.set(key, program);
+    if (this.#programs.size > maxPrograms) {
+      const [oldest, unused] = this.#programs.entries().next().value!;
+      this.#programs.delete(oldest);
+      unused.destroy();
+      this.#pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
+    }
+    signal?.throwIfAborted();
+    return program;
+  }
+
+  /** What went wrong because the detector was disposed or the device lost is reported as that. */
+  #translate(error: unknown): unknown {
+    try {
+      assertUsable(this.context);
+    } catch (reason) {
+      return reason;
+    }
+    return error;
+  }
+}
+
+/** Under what a program is kept. */
+const programKey = ({ width, height }: Size, outputs: Outputs, source: Preprocess['source']): string =>
+  `${width}x${height} ${outputs} ${source}`;
+
+interface Layout {
+  maps: ReadonlyMap<string, { offset: number; bytes: number }>;
+  bytes: number;
+}
+
+/** Where each map stands in the readback buffer. */
+function layOut(names: readonly string[], { width, height }: Size): Layout {
+  const maps = new Map<string, { offset: number; bytes: number }>();
+  let offset = 0;
+  for (const name of names) {
+    const bytes = name === 'mask' ? (width / 8) * height : width * height * 4;
+    maps.set(name, { offset, bytes });
+    offset += bytes;
+  }
+  return { maps, bytes: offset };
+}
+
+/** Byte offset and number of elements of a map. */
+function view({ maps }: Layout, name: string): [offset: number, length: number] {
+  const { offset, bytes } = maps.get(name)!;
+  return [offset, bytes / 4];
+}

@@ -1,0 +1,130 @@
+/** @file The nouns of the public face: what goes into a detector and what comes out. */
+
+import type { DetectionWarning, InputRecipe, Rgb, SizeOption } from '../input/types.ts';
+import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
+import type { BytesSource } from '../safetensors/load.ts';
+import type { TuningReport } from '../tuning/tuned-choice.ts';
+
+export type { Point, Region, TuningReport };
+
+/**
+ * How far a call has come. `done` and `total` are bytes for `weights`, classes of layers for `tune` (with fractions),
+ * multiply-adds or stages otherwise.
+ */
+export interface Progress {
+  stage: 'weights' | 'tune' | 'compile' | 'preprocess' | 'network' | 'readback' | 'postprocess';
+  done: number;
+  total: number;
+}
+
+export type OnProgress = (progress: Progress) => void;
+
+/** Options of {@link TextDetector.detect}. What is left out comes from the weights' metadata, then the paper. */
+export interface DetectOptions extends Partial<RegionOptions> {
+  /** Which map is thresholded: the probability map or the approximate binary map. Default `P`. */
+  binarize?: 'P' | 'B';
+  size?: SizeOption;
+  /** What transparent pixels are composed over. Default white, as viewers show them. */
+  background?: Rgb;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
+/** Milliseconds of one call, by stage. */
+export interface Timings {
+  preprocess: number;
+  network: number;
+  readback: number;
+  postprocess: number;
+  total: number;
+}
+
+/** What {@link TextDetector.detect} gives: regions in pixels of the source image. */
+export interface Detection {
+  regions: Region[];
+  /** Size of the source image, pixels. */
+  width: number;
+  height: number;
+  /** Size at which the network ran, pixels. */
+  network: { width: number; height: number };
+  /** True if the mask had more contours than `maxCandidates`, so that the smallest were left out. */
+  truncated: boolean;
+  /** Why text may have been missed, and what to do. Usually empty. */
+  warnings: DetectionWarning[];
+  timings: Timings;
+}
+
+/** Options of {@link TextDetector.maps}. */
+export interface MapsOptions {
+  size?: SizeOption;
+  /** As for `detect()`. */
+  background?: Rgb;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
+/** Options of {@link TextDetector.tune}. */
+export interface TuneOptions {
+  /** Milliseconds after which no new candidate is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
+  budgetMs?: number;
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}
+
+/** The maps at network resolution, row-major `[height, width]`. */
+export interface Maps {
+  /** Probability map, 0 to 1. */
+  P: Float32Array;
+  /** Threshold map, 0 to 1. */
+  T: Float32Array;
+  /** Approximate binary map 1 / (1 + exp(-k (P - T))), paper eq. 2. */
+  B: Float32Array;
+  width: number;
+  height: number;
+}
+
+/** What a detector runs on. */
+export interface DetectorInfo {
+  adapter: { vendor: string; architecture: string; device: string; description: string };
+  /** True where the adapter computes on the CPU (SwiftShader, lavapipe, WARP). */
+  software: boolean;
+  /** Storage and arithmetic of weights and activations. Sums, and the maps P, T and B, are always f32. */
+  precision: 'f32' | 'f16';
+  weights: {
+    architecture: string;
+    parameters: number;
+    hasThresholdHead: boolean;
+    input: InputRecipe;
+    /** Pixels of the short side at which the network runs unless `size` says otherwise. */
+    shortSide: number;
+    /** All `__metadata__` of the weights file. */
+    metadata: Record<string, string>;
+  };
+}
+
+/** What weights can come from: a URL (in Node and Deno a path too), a response, a file, or its bytes. */
+export type WeightsSource = BytesSource;
+
+/** Options of {@link TextDetector.create}. */
+export interface CreateOptions {
+  weights: WeightsSource;
+  /** Where `navigator.gpu` is missing: in Node what `create()` of the package `webgpu` returns. */
+  gpu?: GPU;
+  /** A device of the caller's. It is never destroyed by the detector. */
+  device?: GPUDevice;
+  /** Overrides the input recipe of the weights' metadata; `'rgb'`/`'bgr'` alone overrides the order. */
+  input?: Partial<InputRecipe>;
+  /**
+   * `f32` (default), `f16` (half the memory traffic; P within 5e-3), or `auto`: f16 on GPUs that compile it.
+   */
+  precision?: 'f32' | 'f16' | 'auto';
+  /**
+   * How convolutions are computed: tiles, and where by Winograd's filtering. `cached` (default): as `tune()` found it
+   * best on this device in this or an earlier session, else the library's defaults; nothing is measured. `full`: the
+   * same, but where nothing is stored for the default size (a square of the weights' short side), `create()` measures
+   * first: about 2 s on a GPU, 60 s on a software adapter. `off`: the defaults.
+   */
+  tune?: 'off' | 'cached' | 'full';
+  onProgress?: OnProgress;
+  signal?: AbortSignal;
+}

@@ -1,0 +1,45 @@
+/**
+ * @file Batch norm at inference: a scale and a shift per channel, which the convolution before it takes up.
+ * Identity: norm(W x + b) = (g / s) W x + (g / s) (b - m) + beta, with s = sqrt(variance + eps). In f64.
+ */
+
+import type { ParameterSource } from './operation.ts';
+
+/** Epsilon of PyTorch's BatchNorm2d. */
+export const batchNormEpsilon = 1e-5;
+
+/** Parameters of a batch norm, as PyTorch names them (`num_batches_tracked` takes no part). */
+export const normParts = ['weight', 'bias', 'running_mean', 'running_var'] as const;
+
+/** Names and shapes of a norm's parameters. */
+export const normParameters = (prefix: string, channels: number) =>
+  normParts.map((part) => [`${prefix}.${part}`, [channels]] as const);
+
+/** Scale and shift per channel that a batch norm comes to. */
+export function normScaleShift(
+  prefix: string,
+  source: ParameterSource,
+): { scale: Float64Array; shift: Float64Array } {
+  const [gamma, beta, mean, variance] = normParts.map((part) => source(`${prefix}.${part}`));
+  const scale = Float64Array.from(gamma, (g, i) => g / Math.sqrt(variance[i] + batchNormEpsilon));
+  return { scale, shift: scale.map((s, i) => beta[i] - s * mean[i]) };
+}
+
+/** `scale * bias + shift`; a bias that is not there is zero. */
+export const foldBias = (prefix: string, source: ParameterSource, bias: string | undefined): Float64Array => {
+  const { scale, shift } = normScaleShift(prefix, source);
+  const before = bias && source(bias);
+  return before ? shift.map((value, i) => before[i] * scale[i] + value) : shift;
+};
+
+/** Weights whose first dimension is the output channel, times the scale of each. */
+export function scaleOutputs(
+  weights: ArrayLike<number>,
+  prefix: string,
+  outChannels: number,
+  source: ParameterSource,
+): Float64Array {
+  const { scale } = normScaleShift(prefix, source);
+  const perOutput = weights.length / outChannels;
+  return Float64Array.from(weights, (weight, i) => weight * scale[Math.floor(i / perOutput)]);
+}

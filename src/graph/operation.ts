@@ -1,0 +1,109 @@
+/**
+ * @file What an operation is: a record (plain JSON that names its tensors and parameters) and its kind, all that the
+ * rest of the house knows of such records. A new operation is a file in `operations/` and a line in its table.
+ */
+
+import { mismatch } from '../check.ts';
+import type { Convolution } from '../kernels/convolution.ts';
+import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
+import type { Tile } from '../kernels/tile.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import type { Fields } from './fields.ts';
+
+/** `planes` images `[height, width, channels]`; more than one plane only for class images and Winograd's tiles. */
+export interface TensorShape {
+  height: number;
+  width: number;
+  channels: number;
+  planes: number;
+  /** `f32` and `u32` are stored as such whatever the precision: the maps (B depends on small differences) and masks. */
+  storage?: 'f32' | 'u32';
+}
+
+/** Number of elements of a tensor, as it is stored: channels in whole vectors of 4, but for maps and masks. */
+export const elementCount = ({ height, width, channels, planes, storage }: TensorShape): number =>
+  height * width * (storage ? channels : 4 * vectorsOf(channels)) * planes;
+
+export type ShapeOf = (tensor: string) => TensorShape;
+
+/** Where parameters come from: their values, flat in PyTorch's order, by name. */
+export type ParameterSource = (name: string) => ArrayLike<number>;
+
+/** Parameters that are computed from others when they are read, one at a time. */
+export type DerivedParameters = Readonly<Record<string, () => ArrayLike<number>>>;
+
+/** What every record has. */
+export interface OperationRecord {
+  op: string;
+  /** Unique in a network; labels and constants are named by it. */
+  name: string;
+}
+
+/**
+ * What a binding of a kernel holds.
+ * `tensor`: an activation in one of the plan's buffers; `constant`: weights, the same for all sizes;
+ * `external`: what the caller provides for each run.
+ */
+export interface Resource {
+  kind: 'tensor' | 'constant' | 'external';
+  name: string;
+}
+
+export interface PlanStep {
+  kernel: Kernel;
+  /** One per binding of the kernel but the last, its shape. */
+  resources: readonly Resource[];
+}
+
+/** Values that stay on the device. */
+export interface Constant {
+  name: string;
+  /** Type in which it is stored. */
+  precision: Precision;
+  /** Computes the values; called once per device. */
+  data: () => Float32Array<ArrayBuffer>;
+}
+
+/** How kernels are chosen for an adapter. */
+export interface KernelChoice {
+  precision: Precision;
+  /** The tile for a convolution. */
+  tile(conv: Convolution): Tile;
+  /** Feature pixels per thread of the DB head. */
+  headPixels: number;
+}
+
+export interface OperationKind<O extends OperationRecord> {
+  /** The tensors that it reads. */
+  inputs(operation: O): readonly string[];
+  /** The tensors that it writes, those between its kernels last. */
+  outputs(operation: O): readonly string[];
+  /** The shape of each output. @throws DBNetError `incompatible-weights` where the inputs do not fit. */
+  shapes(operation: O, shapeOf: ShapeOf): readonly TensorShape[];
+  /** Names and shapes of its parameters, as PyTorch has them. */
+  parameters?(operation: O): readonly (readonly [name: string, shape: readonly number[]])[];
+  /** The same operation with its batch norms in its weights and biases; itself where it has none. */
+  foldBatchNorm?(operation: O, source: ParameterSource): { operation: O; derived: DerivedParameters };
+  /** What its kernel needs of its parameters; independent of sizes. */
+  constants?(operation: O, source: ParameterSource, precision: Precision): readonly Constant[];
+  lower(operation: O, shapeOf: ShapeOf, choice: KernelChoice): readonly PlanStep[];
+  /** What its members may be in a file, where anything may stand. Absent: only passes make such operations. */
+  fields?: Fields<O>;
+}
+
+/** @throws DBNetError `incompatible-weights` that names the operation. */
+export function expectFit({ name }: OperationRecord, fits: boolean, expected: string): void {
+  if (!fits) throw mismatch(`network, operation '${name}'`, expected, 'others', 'incompatible-weights');
+}
+
+/** Whether a tensor is an image of so many channels. */
+export const holds = ({ channels, planes }: TensorShape, wanted: number): boolean =>
+  planes === 1 && channels === wanted;
+
+/** Resources of kind `tensor`. */
+export const tensors = (...names: readonly string[]): Resource[] =>
+  names.map((name) => ({ kind: 'tensor', name }));
+
+/** Resources of kind `constant`. */
+export const constants = (...names: readonly string[]): Resource[] =>
+  names.map((name) => ({ kind: 'constant', name }));

@@ -1,0 +1,110 @@
+/** @file A depthwise convolution with what follows it in a network: batch norm, activation. */
+
+import { whole } from '../../check.ts';
+import type { Activation } from '../../kernels/activation.ts';
+import { packBias } from '../../kernels/conv2d.ts';
+import { depthwiseConv2d as depthwiseKernel, packDepthwiseWeights } from '../../kernels/depthwise-conv2d.ts';
+import { foldBias, normParameters, scaleOutputs } from '../batch-norm.ts';
+import { activation, channelCount, name, optional, type Padding, padding } from '../fields.ts';
+import { constants, expectFit, holds, type OperationKind, tensors } from '../operation.ts';
+
+/** `activation(norm(convolution + bias))`, every channel with a window of its own. */
+export interface DepthwiseConv2dOperation {
+  op: 'depthwiseConv2d';
+  name: string;
+  output: string;
+  input: string;
+  /** Parameter `[channels, 1, kernel, kernel]`. */
+  weight: string;
+  channels: number;
+  kernel: number;
+  stride: number;
+  padding: Padding;
+  /** Parameter `[channels]`. */
+  bias?: string;
+  /** Prefix of the batch norm's parameters. */
+  norm?: string;
+  activation: Activation;
+}
+
+export const depthwiseConv2d: OperationKind<DepthwiseConv2dOperation> = {
+  inputs: ({ input }) => [input],
+  outputs: ({ output }) => [output],
+  shapes(operation, shapeOf) {
+    const { input, channels, kernel, stride, padding } = operation;
+    const { height, width, ...shape } = shapeOf(input);
+    expectFit(operation, holds({ height, width, ...shape }, channels), `a tensor of ${channels} channels`);
+    const side = (size: number) => Math.floor((size - kernel) / stride) + 1;
+    return [
+      {
+        height: side(height + padding.top + padding.bottom),
+        width: side(width + padding.left + padding.right),
+        channels,
+        planes: 1,
+      },
+    ];
+  },
+  parameters: ({ weight, channels, kernel, bias, norm }) => [
+    [weight, [channels, 1, kernel, kernel]],
+    ...(bias ? [[bias, [channels]] as const] : []),
+    ...(norm ? normParameters(norm, channels) : []),
+  ],
+  foldBatchNorm(operation, source) {
+    const { norm, weight, bias, channels } = operation;
+    if (!norm) return { operation, derived: {} };
+    const folded = { weight: `${weight} * ${norm}`, bias: `${norm}, folded` };
+    return {
+      operation: { ...operation, norm: undefined, ...folded },
+      derived: {
+        [folded.weight]: () => scaleOutputs(source(weight), norm, channels, source),
+        [folded.bias]: () => foldBias(norm, source, bias),
+      },
+    };
+  },
+  constants: ({ name, weight, bias, channels, kernel }, source, precision) => [
+    {
+      name: `${name}.weights`,
+      precision,
+      data: () => packDepthwiseWeights({ channels, kernel }, source(weight)),
+    },
+    ...(bias
+      ? [{ name: `${name}.bias`, precision: 'f32' as const, data: () => packBias(source(bias)) }]
+      : []),
+  ],
+  lower(operation, shapeOf, choice) {
+    const { name, input, output, bias } = operation;
+    const [source, target] = [shapeOf(input), shapeOf(output)];
+    const form = {
+      ...operation,
+      label: name,
+      height: source.height,
+      width: source.width,
+      outHeight: target.height,
+      outWidth: target.width,
+      bias: bias !== undefined,
+    };
+    return [
+      {
+        kernel: depthwiseKernel(form, choice),
+        resources: [
+          ...tensors(input),
+          ...constants(`${name}.weights`, ...(bias ? [`${name}.bias`] : [])),
+          ...tensors(output),
+        ],
+      },
+    ];
+  },
+  fields: {
+    name,
+    output: name,
+    input: name,
+    weight: name,
+    channels: channelCount,
+    kernel: whole(1, 31),
+    stride: whole(1, 8),
+    padding,
+    bias: optional(name),
+    norm: optional(name),
+    activation,
+  },
+};

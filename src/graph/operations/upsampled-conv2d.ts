@@ -1,0 +1,57 @@
+/**
+ * @file A 3x3 convolution of a nearest-upsampled tensor, at the tensor's own resolution: its output takes few distinct
+ * values per pixel, the class images. Made by passes; gathered by a residual of kind `classes`.
+ */
+
+import { upsampleClasses } from '../../kernels/upsample-classes.ts';
+import {
+  packUpsampledConvWeights,
+  type UpsampledConv2d,
+  upsampledConv2d as upsampledConv2dKernel,
+} from '../../kernels/upsampled-conv2d.ts';
+import { constants, type OperationKind, type TensorShape, tensors } from '../operation.ts';
+
+export interface UpsampledConv2dOperation {
+  op: 'upsampledConv2d';
+  name: string;
+  output: string;
+  input: string;
+  /** Parameter `[outChannels, inChannels, 3, 3]`. */
+  weight: string;
+  inChannels: number;
+  outChannels: number;
+  /** By how much the input is meant to be upsampled. */
+  scale: number;
+}
+
+export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
+  inputs: ({ input }) => [input],
+  outputs: ({ output }) => [output],
+  shapes: ({ input, outChannels, scale }, shapeOf) => [
+    { ...shapeOf(input), channels: outChannels, planes: upsampleClasses(scale).length ** 2 },
+  ],
+  constants: (operation, source, precision) => [
+    {
+      name: `${operation.name}.weights`,
+      precision,
+      data: () =>
+        packUpsampledConvWeights({ channels: operation.inChannels, ...operation }, source(operation.weight)),
+    },
+  ],
+  lower(operation, shapeOf, choice) {
+    const { name, input, output } = operation;
+    const conv = upsampledConvolutionOf(operation, shapeOf(input));
+    return [
+      {
+        kernel: upsampledConv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
+        resources: [...tensors(input), ...constants(`${name}.weights`), ...tensors(output)],
+      },
+    ];
+  },
+};
+
+/** The convolution at the input's size, as its kernel wants it. */
+export const upsampledConvolutionOf = (
+  { name: label, inChannels: channels, outChannels, scale }: UpsampledConv2dOperation,
+  { height, width }: Pick<TensorShape, 'height' | 'width'>,
+): UpsampledConv2d => ({ label, height, width, channels, outChannels, scale });

@@ -1,0 +1,129 @@
+/**
+ * @file What a weights file says of its own use: input order, mean and std, size, thresholds, k.
+ * A mix-up of these changes the accuracy silently, so they are read from the file and checked.
+ */
+
+import {
+  between,
+  check,
+  checkRecord,
+  finite,
+  invalid,
+  type Kind,
+  type Kinds,
+  kind,
+  object,
+  oneOf,
+  tuple,
+} from '../check.ts';
+import { quote } from '../describe.ts';
+import { DBNetError, type DBNetErrorCode } from '../errors.ts';
+import { regionKinds } from '../postprocess/options.ts';
+import type { RegionOptions } from '../postprocess/types.ts';
+import type { InputRecipe } from './types.ts';
+
+export interface Recipe {
+  architecture: string;
+  input: InputRecipe;
+  /** Size rule: pixels of the short side. */
+  shortSide: number;
+  /** What the file says about post-processing; the unclip ratio is for quads. */
+  postprocess: Partial<Pick<RegionOptions, 'threshold' | 'boxThreshold' | 'unclipRatio'>>;
+  /** Steepness of the binarization, paper eq. 1. */
+  k: number;
+}
+
+const architecture = 'db-resnet18';
+
+/** The authors' recipe: OpenCV's BGR pixels, minus a mean in RGB order, over 255. It is baked into their weights. */
+const authorsInput: InputRecipe = {
+  channelOrder: 'bgr',
+  mean: [122.67891434, 116.66876762, 104.00698793],
+  std: [255, 255, 255],
+};
+
+const inputKinds: Kinds<InputRecipe> = {
+  channelOrder: oneOf('rgb', 'bgr'),
+  mean: tuple('three finite numbers', 3, finite),
+  std: tuple(
+    'three positive numbers',
+    3,
+    kind('', (value) => finite.is(value) && value > 0),
+  ),
+};
+const sizeKinds = {
+  rule: oneOf('shortSide'),
+  value: between(32, 65535),
+  multipleOf: oneOf(32),
+};
+const { threshold, boxThreshold, unclipRatio } = regionKinds;
+const postprocessKinds = { threshold, boxThreshold, unclipRatio };
+const steepness = kind<number>('a number above 0, at most 1e6', (k) => between(Number.MIN_VALUE, 1e6).is(k));
+
+/**
+ * The recipe of a weights file's metadata; where it says nothing, the authors'. `override` goes before both.
+ * @throws DBNetError `incompatible-weights` for metadata that cannot be followed, `invalid-argument` for `override`.
+ */
+export function readRecipe(
+  metadata: Readonly<Record<string, string>>,
+  override: Partial<InputRecipe> = {},
+): Recipe {
+  const input = readJson(metadata, 'input');
+  const stated = checkRange(
+    "metadata 'input' of the weights",
+    { ...authorsInput, ...readMembers('input', input, inputKinds) },
+    'incompatible-weights',
+  );
+  const size = input.size === undefined ? {} : checkStated('input.size', input.size, object);
+  return {
+    architecture: checkStated('architecture', metadata.architecture ?? architecture, oneOf(architecture)),
+    input: checkRange('Option input', { ...stated, ...checkRecord('Option input', override, inputKinds) }),
+    shortSide: readMembers('input.size', size, sizeKinds).value ?? 736,
+    postprocess: readMembers('postprocess', readJson(metadata, 'postprocess'), postprocessKinds),
+    k: metadata.k === undefined ? 50 : checkStated('k', Number(metadata.k), steepness),
+  };
+}
+
+/** @throws DBNetError `incompatible-weights` */
+function checkStated<T>(path: string, value: unknown, kind: Kind<T>): T {
+  return check(`metadata '${path}' of the weights`, value, kind, 'incompatible-weights');
+}
+
+/** What an object of the metadata says of these; other members are somebody else's. */
+function readMembers<T>(path: string, object: Record<string, unknown>, kinds: Kinds<T>): Partial<T> {
+  const stated: Partial<T> = {};
+  for (const key of Object.keys(kinds) as (keyof T & string)[]) {
+    const value = object[key];
+    if (value !== undefined) stated[key] = checkStated(`${path}.${key}`, value, kinds[key]);
+  }
+  return stated;
+}
+
+/** Pixels become numbers of at most this size, which every precision can hold. */
+const largestInput = 65504;
+
+/** A recipe whose mean and std make numbers of pixels that the network can compute with. */
+function checkRange(name: string, input: InputRecipe, code?: DBNetErrorCode): InputRecipe {
+  const { mean, std } = input;
+  for (const [i, m] of mean.entries()) {
+    for (const pixel of [0, 255]) {
+      const value = (pixel - m) / std[i];
+      if (Math.abs(value) <= largestInput) continue;
+      const expected = `a mean and a std by which pixels, 0 to 255, become at most ${largestInput}`;
+      throw invalid(name, expected, value, code);
+    }
+  }
+  return input;
+}
+
+/** A metadata value that is a JSON object, `{}` where it is missing. */
+function readJson(metadata: Readonly<Record<string, string>>, key: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(metadata[key] ?? '{}');
+  } catch (cause) {
+    const message = `metadata '${key}' of the weights: expected JSON, found ${quote(metadata[key])}.`;
+    throw new DBNetError('incompatible-weights', message, { cause });
+  }
+  return checkStated(key, value, object);
+}

@@ -1,0 +1,143 @@
+/** @file Images on their way to the GPU: one buffer or texture that is used again, and the table of the resize. */
+
+import { DBNetError } from '../errors.ts';
+import { bufferUsage } from '../gpu/constants.ts';
+import type { GpuContext } from '../gpu/device.ts';
+import type { Externals } from '../gpu/program.ts';
+import { externals } from '../graph/plan.ts';
+import { resizeTable } from '../kernels/preprocess.ts';
+import { type ReadyImage, unreadable } from './image.ts';
+
+/** Bits of `GPUTextureUsage`; a copy from an external image needs all three. */
+const textureUsage = 0x02 | 0x04 | 0x10;
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+export class ImageUpload {
+  readonly #context: GpuContext;
+  #pixels: GPUBuffer | undefined;
+  #texture: { texture: GPUTexture; view: GPUTextureView } | undefined;
+  #table: GPUBuffer | undefined;
+  /** For which sizes the table holds. */
+  #tableFor = '';
+
+  constructor(context: GpuContext) {
+    this.#context = context;
+  }
+
+  /** Bytes of all buffers and textures. */
+  get bytes(): number {
+    const texture = this.#texture?.texture;
+    return (
+      (this.#pixels?.size ?? 0) +
+      (this.#table?.size ?? 0) +
+      (texture ? texture.width * texture.height * 4 : 0)
+    );
+  }
+
+  /**
+   * Uploads an image that will be resized to `target`.
+   * @throws DBNetError `limit-exceeded` if the pixels are more than one buffer can hold; `invalid-image` where the
+   *   platform cannot copy this kind of image.
+   */
+  upload(image: ReadyImage, target: Size): Externals {
+    const source = image.kind === 'pixels' ? this.#uploadPixels(image) : this.#uploadTexture(image);
+    return new Map<string, GPUBuffer | GPUTextureView>([
+      [externals.source, source],
+      [externals.resize, this.#uploadTable(image, target)],
+    ]);
+  }
+
+  /** Frees all buffers and textures. The next image gets new ones. */
+  destroy(): void {
+    this.#context.memory.free(this.#pixels, this.#texture?.texture, this.#table);
+    this.#pixels = undefined;
+    this.#texture = undefined;
+    this.#table = undefined;
+  }
+
+  #uploadPixels({ data, width, height, channels }: ReadyImage & { kind: 'pixels' }): GPUBuffer {
+    const { device, memory } = this.#context;
+    // The shader reads whole words.
+    const size = Math.ceil(data.length / 4) * 4;
+    const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    if (size > limit) {
+      throw new DBNetError(
+        'limit-exceeded',
+        `an image of ${width}x${height} with ${channels} channels has ${size} bytes, but the device's ` +
+          `maxStorageBufferBindingSize is ${limit}: make the image smaller`,
+      );
+    }
+    if (!this.#pixels || this.#pixels.size < size) {
+      memory.free(this.#pixels);
+      this.#pixels = memory.createBuffer({
+        label: 'pixels',
+        size,
+        usage: bufferUsage.storage | bufferUsage.copyTo,
+      });
+    }
+    const whole = data.length & ~3;
+    device.queue.writeBuffer(this.#pixels, 0, data as Uint8Array<ArrayBuffer>, 0, whole);
+    if (whole < data.length) {
+      const rest = new Uint8Array(4);
+      rest.set(data.subarray(whole));
+      device.queue.writeBuffer(this.#pixels, whole, rest);
+    }
+    return this.#pixels;
+  }
+
+  #uploadTexture({ source, width, height }: ReadyImage & { kind: 'texture' }): GPUTextureView {
+    const { device, memory } = this.#context;
+    if (typeof device.queue.copyExternalImageToTexture !== 'function') {
+      throw new DBNetError(
+        'invalid-image',
+        'this platform cannot copy such an image to the GPU: pass { data, width, height, channels } instead',
+      );
+    }
+    const old = this.#texture?.texture;
+    if (!this.#texture || old?.width !== width || old.height !== height) {
+      memory.free(old);
+      const texture = memory.createTexture({
+        label: 'image',
+        size: [width, height],
+        format: 'rgba8unorm',
+        usage: textureUsage,
+      });
+      this.#texture = { texture, view: texture.createView() };
+    }
+    const { texture, view } = this.#texture;
+    try {
+      device.queue.copyExternalImageToTexture({ source }, { texture, premultipliedAlpha: false }, [
+        width,
+        height,
+      ]);
+    } catch (cause) {
+      throw unreadable(cause);
+    }
+    return view;
+  }
+
+  #uploadTable(source: Size, target: Size): GPUBuffer {
+    const { device, memory } = this.#context;
+    const key = [source.width, source.height, target.width, target.height].join();
+    const size = 8 * (1 + target.width + target.height);
+    if (!this.#table || this.#table.size < size) {
+      memory.free(this.#table);
+      this.#table = memory.createBuffer({
+        label: 'resize table',
+        size,
+        usage: bufferUsage.storage | bufferUsage.copyTo,
+      });
+      this.#tableFor = '';
+    }
+    if (this.#tableFor !== key) {
+      device.queue.writeBuffer(this.#table, 0, resizeTable(source, target));
+      this.#tableFor = key;
+    }
+    return this.#table;
+  }
+}

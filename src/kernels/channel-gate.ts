@@ -1,0 +1,205 @@
+/**
+ * @file The squeeze-and-excitation gate (Hu et al., "Squeeze-and-Excitation Networks", eq. 2 to 4; with a hard sigmoid as
+ * in MobileNetV3): the mean of every channel over all pixels goes through two small layers and scales the channel.
+ * Three kernels: `channelSums` (the mean, in slices), `channelGate` (slices, both layers), `scaleChannels` (the product).
+ * The tensor is read twice and written once; sums are f32 and come in a fixed order. Layout NHWC, channels in whole
+ * vec4s of which those that are left over are zero.
+ */
+
+import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
+
+export interface ChannelSums {
+  label: string;
+  /** Pixels of the tensor, `height * width`. */
+  pixels: number;
+  channels: number;
+}
+
+const threads = 64;
+
+/** Into how many slices the pixels are cut: enough for a GPU, few enough for one workgroup to add up. */
+export const gateSlices = (pixels: number): number => Math.max(1, Math.min(64, Math.ceil(pixels / 64)));
+
+const slicesBinding = (slices: number, channels: number) => ({
+  bytes: slices * 16 * vectorsOf(channels),
+  type: 'vec4<f32>',
+});
+
+/** `output[slice, channel]` = the sum of `source[pixel, channel]` over the slice's pixels, f32. */
+export function channelSums(
+  { label, pixels, channels }: ChannelSums,
+  { precision }: { precision: Precision },
+): Kernel {
+  const slices = gateSlices(pixels);
+  const vectors = vectorsOf(channels);
+  const shape = { pixels, vectors, slices };
+  const typed: TypedBinding[] = [
+    {
+      name: 'source',
+      access: 'read',
+      bytes: pixels * 4 * vectors * elementBytes(precision),
+      type: `vec4<${precision}>`,
+    },
+    { name: 'output', access: 'read_write', ...slicesBinding(slices, channels) },
+  ];
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
+@compute @workgroup_size(${threads})
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= shape.vectors * shape.slices) { return; }
+  let vector = id.x % shape.vectors;
+  let slice = id.x / shape.vectors;
+  let end = (slice + 1u) * shape.pixels / shape.slices;
+  var sum = vec4<f32>();
+  for (var pixel = slice * shape.pixels / shape.slices; pixel < end; pixel++) {
+    sum += vec4<f32>(source[pixel * shape.vectors + vector]);
+  }
+  output[id.x] = sum;
+}
+`;
+  return {
+    label,
+    code,
+    bindings,
+    shape,
+    dispatch: [Math.ceil((vectors * slices) / threads), 1, 1],
+    flops: pixels * channels,
+    bytes: traffic(typed),
+  };
+}
+
+export interface ChannelGate extends ChannelSums {
+  /** Channels between the two layers. */
+  hidden: number;
+  /** The gate is `clamp(slope x + 0.5, 0, 1)`: 0.2 in PaddlePaddle, 1/6 in MobileNetV3. */
+  slope: number;
+}
+
+/**
+ * `gates` = hard sigmoid(W2 relu(W1 mean + b1) + b2), one per channel, 0 in lanes that are left over.
+ * Bindings: `sums` (of {@link channelSums}), `weights`, `bias` (both of {@link packGate}), `gates`; all f32.
+ */
+export function channelGate({ label, pixels, channels, hidden, slope }: ChannelGate): Kernel {
+  const slices = gateSlices(pixels);
+  const stored = 4 * vectorsOf(channels);
+  const shape = { pixels, slices };
+  const typed: TypedBinding[] = [
+    { name: 'sums', access: 'read', bytes: slices * stored * 4, type: 'f32' },
+    { name: 'weights', access: 'read', bytes: 2 * channels * hidden * 4, type: 'f32' },
+    { name: 'bias', access: 'read', bytes: (channels + hidden) * 4, type: 'f32' },
+    { name: 'gates', access: 'read_write', bytes: stored * 4, type: 'f32' },
+  ];
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${declarations}
+var<workgroup> means: array<f32, ${channels}>;
+var<workgroup> hidden: array<f32, ${hidden}>;
+
+@compute @workgroup_size(${threads})
+fn main(@builtin(local_invocation_index) thread: u32) {
+  for (var channel = thread; channel < ${channels}u; channel += ${threads}u) {
+    var sum = 0.0;
+    for (var slice = 0u; slice < shape.slices; slice++) { sum += sums[slice * ${stored}u + channel]; }
+    means[channel] = sum / f32(shape.pixels);
+  }
+  workgroupBarrier();
+  for (var unit = thread; unit < ${hidden}u; unit += ${threads}u) {
+    var sum = bias[unit];
+    for (var channel = 0u; channel < ${channels}u; channel++) {
+      sum += weights[channel * ${hidden}u + unit] * means[channel];
+    }
+    hidden[unit] = max(sum, 0.0);
+  }
+  workgroupBarrier();
+  for (var channel = thread; channel < ${stored}u; channel += ${threads}u) {
+    var gate = 0.0;
+    if (channel < ${channels}u) {
+      var sum = bias[${hidden}u + channel];
+      for (var unit = 0u; unit < ${hidden}u; unit++) {
+        sum += weights[${channels * hidden}u + unit * ${channels}u + channel] * hidden[unit];
+      }
+      gate = clamp(${slope} * sum + 0.5, 0.0, 1.0);
+    }
+    gates[channel] = gate;
+  }
+}
+`;
+  return {
+    label,
+    code,
+    bindings,
+    shape,
+    dispatch: [1, 1, 1],
+    flops: slices * channels + 4 * channels * hidden,
+    bytes: traffic(typed),
+  };
+}
+
+/** Weights and biases of the two layers in PyTorch's layout: `[hidden, channels]`, `[channels, hidden]`. */
+export interface GateWeights {
+  reduce: ArrayLike<number>;
+  reduceBias: ArrayLike<number>;
+  expand: ArrayLike<number>;
+  expandBias: ArrayLike<number>;
+}
+
+/** What {@link channelGate} binds: `weights` `[channels, hidden]`, then `[hidden, channels]`; `bias` of both. */
+export function packGate(
+  { channels, hidden }: Pick<ChannelGate, 'channels' | 'hidden'>,
+  { reduce, reduceBias, expand, expandBias }: GateWeights,
+): { weights: Float32Array<ArrayBuffer>; bias: Float32Array<ArrayBuffer> } {
+  const weights = new Float32Array(2 * channels * hidden);
+  for (let channel = 0; channel < channels; channel++) {
+    for (let unit = 0; unit < hidden; unit++) {
+      weights[channel * hidden + unit] = reduce[unit * channels + channel];
+      weights[channels * hidden + unit * channels + channel] = expand[channel * hidden + unit];
+    }
+  }
+  const bias = new Float32Array(hidden + channels);
+  bias.set(reduceBias);
+  bias.set(expandBias, hidden);
+  return { weights, bias };
+}
+
+/**
+ * `output = source * gates`, plus `source` itself where `shortcut` (as in PP-OCR's neck).
+ * Bindings: `source`, `gates` (f32, of {@link channelGate}), `output`.
+ */
+export function scaleChannels(
+  { label, pixels, channels, shortcut }: ChannelSums & { shortcut: boolean },
+  { precision }: { precision: Precision },
+): Kernel {
+  const type = `vec4<${precision}>`;
+  const vectors = vectorsOf(channels);
+  const bytes = pixels * 4 * vectors * elementBytes(precision);
+  const shape = { items: pixels * vectors, vectors };
+  const typed: TypedBinding[] = [
+    { name: 'source', access: 'read', bytes, type },
+    { name: 'gates', access: 'read', bytes: vectors * 16, type: 'vec4<f32>' },
+    { name: 'output', access: 'read_write', bytes, type },
+  ];
+  const { bindings, declarations } = declare(typed, shape);
+  const code = wgsl`${header(precision)}${declarations}
+@compute @workgroup_size(${threads})
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let item = id.y * groups.x * ${threads}u + id.x;
+  if (item >= shape.items) { return; }
+  let value = vec4<f32>(source[item]);
+  let gate = gates[item % shape.vectors];
+  #if ${shortcut}
+  output[item] = ${type}(value * gate + value);
+  #else
+  output[item] = ${type}(value * gate);
+  #endif
+}
+`;
+  return {
+    label,
+    code,
+    bindings,
+    shape,
+    dispatch: [...workgroupGrid(Math.ceil((pixels * vectors) / threads)), 1],
+    flops: pixels * channels * (shortcut ? 2 : 1),
+    bytes: traffic(typed),
+  };
+}

@@ -1,0 +1,78 @@
+/** @file The products between the transforms of a Winograd convolution: one matrix of weights for every plane. */
+
+import { convKernel, type TileOptions } from './conv2d-kernel.ts';
+import { type Kernel, vectorsOf } from './kernel.ts';
+import type { Gemm } from './tile-loop.ts';
+
+export interface WinogradProducts {
+  label: string;
+  /** Positions of a transformed tile: `winogradPlanes`. */
+  planes: number;
+  /** Rows and columns of tiles. */
+  height: number;
+  width: number;
+  channels: number;
+  outChannels: number;
+}
+
+/** The product that tiles of {@link winogradProducts} cut. */
+export const winogradProductsGemm = ({
+  planes,
+  height,
+  width,
+  channels,
+  outChannels,
+}: WinogradProducts): Gemm => ({
+  pixels: height * width,
+  outChannels: 4 * vectorsOf(outChannels),
+  channels: [4 * vectorsOf(channels)],
+  planes,
+});
+
+/** Multiply-adds of {@link winogradProducts}. */
+export const winogradProductsMultiplyAdds = (products: WinogradProducts): number =>
+  products.planes * products.height * products.width * products.channels * products.outChannels;
+
+/**
+ * Bindings: `source0` `[planes, height, width, channels]`, `weights` ({@link packWinogradWeights}), `output`
+ * `[planes, height, width, outChannels]`.
+ */
+export function winogradProducts(products: WinogradProducts, options: TileOptions): Kernel {
+  const { label, planes, height, width, channels, outChannels } = products;
+  return convKernel(
+    {
+      label,
+      sources: [
+        {
+          ...{ height, width, channels, stride: 1, planar: true },
+          ...{ taps: '1u', kernelHeight: '1u', kernelWidth: '1u', top: '0u', left: '0u' },
+          weightStart: 'plane * 4u * shape.vectors0 * shape.out_vectors',
+        },
+      ],
+      planes: { name: 'plane', count: planes },
+      weightRows: planes * 4 * vectorsOf(channels),
+      multiplyAdds: winogradProductsMultiplyAdds(products),
+      ...{ outHeight: height, outWidth: width, outChannels, bias: false, residuals: [], activation: 'none' },
+    },
+    options,
+  );
+}
+
+/** Packs transformed weights `[plane, out, in]` (`winogradWeights`) into matrices `[plane, in, out]`, padded with zeros. */
+export function packWinogradWeights(
+  { planes, channels, outChannels }: Pick<WinogradProducts, 'planes' | 'channels' | 'outChannels'>,
+  weights: ArrayLike<number>,
+): Float32Array<ArrayBuffer> {
+  const columns = 4 * vectorsOf(outChannels);
+  const rows = 4 * vectorsOf(channels);
+  const packed = new Float32Array(planes * rows * columns);
+  for (let plane = 0; plane < planes; plane++) {
+    for (let channel = 0; channel < channels; channel++) {
+      for (let out = 0; out < outChannels; out++) {
+        packed[(plane * rows + channel) * columns + out] =
+          weights[(plane * outChannels + out) * channels + channel];
+      }
+    }
+  }
+  return packed;
+}
