@@ -19,6 +19,7 @@ const LIBRARY = {
   index: 'src/index.ts',
   postprocess: 'src/postprocess/index.ts',
   labels: 'src/labels/index.ts',
+  eval: 'src/eval/index.ts',
   train: 'src/train/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',

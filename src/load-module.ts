@@ -1,5 +1,6 @@
 /** @file Modules that are loaded when they are needed. */
 
+import { messageOf } from './describe.ts';
 import { DBNetError } from './errors.ts';
 
 /**
@@ -10,10 +11,9 @@ export async function loadModule<T>(module: Promise<T>): Promise<T> {
   try {
     return await module;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DBNetError(
       'load-failed',
-      `a file of dbnet-webgpu could not be loaded (${reason}): those of dist/dbnet-webgpu*.min.js, or the chunks that ` +
+      `a file of dbnet-webgpu could not be loaded (${messageOf(cause)}): those of dist/dbnet-webgpu*.min.js, or the chunks that ` +
         'your bundler makes of it, must stand beside each other',
       { cause },
     );

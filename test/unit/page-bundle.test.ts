@@ -1,12 +1,22 @@
 /** @file Bundles for pages: what they hold and do not hold, how large they are, and errors across them. */
 
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build, type Metafile } from 'esbuild';
 import { beforeAll, expect, it } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
 import { lazyModules, leaveOut } from '../../scripts/lazy-modules.mjs';
 import { DBNetError } from '../../src/errors.ts';
 import { loadModule } from '../../src/load-module.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What package.json exports, by its types' sources. */
+const entries = Object.values(manifest.exports).flatMap((target) =>
+  typeof target === 'string' ? [] : [target.types.replace(/^\.\/dist(.*)\.d\.ts$/, 'src$1.ts')],
+);
 
 interface Bundle {
   code: string;
@@ -17,7 +27,7 @@ interface Bundle {
 
 async function bundle(entry: string): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
-    absWorkingDir: fileURLToPath(new URL('../../', import.meta.url)),
+    absWorkingDir: root,
     entryPoints: [entry],
     bundle: true,
     format: 'esm',
@@ -99,4 +109,29 @@ it('an error of one bundle is an error of the others', async () => {
   expect(new DBNetError('gpu-error', 'x')).toBeInstanceOf(other.DBNetError);
   expect(new Error('x')).not.toBeInstanceOf(DBNetError);
   expect(null).not.toBeInstanceOf(DBNetError);
+});
+
+it.each(entries)('%s takes nothing from Node', async (entry) => {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    format: 'esm',
+    write: false,
+    metafile: true,
+    external: ['node:*'],
+    outdir: 'dist',
+  });
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  expect(imports.filter(({ external }) => external)).toEqual([]);
+});
+
+it('the examples know the library by its name only', async () => {
+  const files = await readdir(join(root, 'examples'), { recursive: true });
+  const sources = files.filter((file) => file.endsWith('.ts'));
+  expect(sources.length).toBeGreaterThan(0);
+  for (const file of sources) {
+    const text = await readFile(join(root, 'examples', file), 'utf8');
+    expect(text, file).not.toMatch(/(?:from |import\()'(?:\.\.\/)+(?:src|bench|test)\//);
+  }
 });
