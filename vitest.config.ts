@@ -15,7 +15,7 @@ export default defineConfig({
     projects: [
       {
         resolve,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...lifetimes },
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: '100%', ...lifetimes },
       },
       {
         test: {
