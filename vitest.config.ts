@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** No limits of time: test/setup.ts ends a test that shows no sign of life. */
 const lifetimes = { setupFiles: ['test/setup.ts'], testTimeout: 0, hookTimeout: 0 };
 
+/** Examples import the library by its name. */
+const resolve = { tsconfigPaths: true };
+
 export default defineConfig({
   test: {
     reporters: ['default'],
@@ -11,6 +14,7 @@ export default defineConfig({
     teardownTimeout: 300_000,
     projects: [
       {
+        resolve,
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...lifetimes },
       },
       {

@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
+import { messageOf } from '../src/describe.ts';
 import { DBNetError } from '../src/errors.ts';
 import type { RawImage } from '../src/input/types.ts';
 import { otherThanFile } from './input-file.ts';
@@ -153,6 +154,6 @@ function toRawImage(
 }
 
 function firstLine(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return message.split('\n')[0].trim().replace(/\.$/, '');
 }

@@ -1,17 +1,16 @@
 /** @file The picture of a training: losses against steps, smoothed over the raw points, and F of evaluations. */
 
+import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale';
+import { line, symbol, symbolDiamond } from 'd3-shape';
 import { describe } from '../src/describe.ts';
 import { DBNetError } from '../src/errors.ts';
-import { GLYPH_HEIGHT, GLYPH_WIDTH, textPath } from './bitmap-font.ts';
-import { createImageCodec } from './image-codec.ts';
-import { niceTicks, type Scale, scaleFor } from './plot-scale.ts';
 
 /** One curve. */
 export interface LossCurve {
-  /** Stands in the key; letters, digits, `.`, `-`, `+`, `/`, `%`. */
+  /** Stands in the key. */
   name: string;
   /** `[step, loss]`, steps rising. */
-  points: readonly (readonly [step: number, loss: number])[];
+  points: Points;
 }
 
 /** What is drawn. */
@@ -19,8 +18,12 @@ export interface LossPlot {
   /** The first is drawn boldest: the total, then its parts. */
   curves: readonly LossCurve[];
   /** `[step, F]`, F from 0 to 1, drawn as marks on an axis of their own at the right. */
-  evaluations?: readonly (readonly [step: number, f: number])[];
+  evaluations?: Points;
 }
+
+type Points = readonly (readonly [step: number, value: number])[];
+
+type Scale = ScaleContinuousNumeric<number, number>;
 
 const WIDTH = 960;
 const HEIGHT = 600;
@@ -32,6 +35,8 @@ const GRID = '#e2e2e2';
 /** Colours that stay apart for most kinds of colour vision (M. Okabe, K. Ito 2008). */
 const COLOURS = [INK, '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 const F_COLOUR = '#7b3fb5';
+/** Area of an evaluation's mark, square pixels. */
+const MARK_AREA = 60;
 
 /** Raw points per curve; more could not be told apart. */
 const MAX_RAW = 1500;
@@ -39,10 +44,10 @@ const MAX_RAW = 1500;
 const SMOOTH_POINTS = 400;
 
 /**
- * Draws the plot as SVG of 960 x 600 without fonts. Raw points are faint (at most 1500 per curve, evenly chosen), the
- * line through them is a mean over about 3 % of the points, or over a few where there are few. The loss axis holds all
- * but the outermost points, which lie on its edge; it is logarithmic where the losses are above 0 and span more than a
- * factor of 8.
+ * Draws the plot as an SVG of 960 x 600. Raw points are faint (at most 1500 per curve, evenly chosen), the line through
+ * them is a mean over about 3 % of the points, or over a few where there are few. The loss axis holds all but the
+ * outermost points, which lie on its edge; it is logarithmic where the losses are above 0 and span more than a factor
+ * of 8.
  *
  * @throws DBNetError `invalid-argument` if there is nothing to draw, for values that are not finite and steps that do
  *   not rise
@@ -54,41 +59,42 @@ export function drawLossPlot({ curves, evaluations = [] }: LossPlot): string {
     ...smooth.flatMap((points) => points.map(([, loss]) => loss)),
     ...curves.flatMap(({ points }) => bulk(points)),
   ];
-  const steps = [...smooth.flat(), ...evaluations].map(([step]) => step);
-  const [left, top, right, bottom] = FRAME;
-  const x = scaleFor(steps, [left, right], { kind: 'linear', tight: true });
-  const spread = Math.max(...losses) / Math.min(...losses);
-  const y = scaleFor(losses, [bottom, top], {
-    kind: Math.min(...losses) > 0 && spread > 8 ? 'logarithmic' : 'linear',
-  });
-  const f: Scale = { kind: 'linear', domain: [0, 1], range: [bottom, top] };
+  const x = stepScale([...smooth.flat(), ...evaluations].map(([step]) => step));
+  const y = lossScale(Math.min(...losses), Math.max(...losses));
   const drawn = curves.map((curve, i) => drawCurve(curve, smooth[i], x, y, COLOURS[i % COLOURS.length], i));
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" ` +
+    `font-family="sans-serif" font-size="15" fill="${INK}">` +
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>` +
     drawAxes(x, y) +
     // The first curve on top of its parts.
     drawn.reverse().join('') +
-    drawEvaluations(evaluations, x, f) +
+    drawEvaluations(evaluations, x) +
     drawKey(curves, evaluations.length > 0) +
-    '</svg>'
+    '</svg>\n'
   );
 }
 
-/**
- * The plot as a picture.
- *
- * @param extension PNG unless it says otherwise, as for overlays.
- * @throws DBNetError as `drawLossPlot`, and `missing-package` without the package `sharp`
- */
-export async function encodeLossPlot(plot: LossPlot, extension: string): Promise<Uint8Array> {
-  const svg = drawLossPlot(plot);
-  const paper = new Uint8Array(WIDTH * HEIGHT * 3).fill(255);
-  const image = { data: paper, width: WIDTH, height: HEIGHT, channels: 3 as const };
-  return createImageCodec().encodeOverlay(image, svg, extension);
+/** From the first step to the last; a single one gets some room. */
+function stepScale(steps: readonly number[]): Scale {
+  const [low, high] = [Math.min(...steps), Math.max(...steps)];
+  const room = low === high ? 0.5 : 0;
+  return scaleLinear([low - room, high + room], [FRAME[0], FRAME[2]]);
 }
 
-type Points = readonly (readonly [step: number, value: number])[];
+/** From 0 where that is near, and to round numbers where it is linear. */
+function lossScale(low: number, high: number): Scale {
+  const [, top, , bottom] = FRAME;
+  if (low > 0 && high > 8 * low) {
+    const margin = (high / low) ** 0.05;
+    return scaleLog([low / margin, high * margin], [bottom, top]).clamp(true);
+  }
+  const room = low === high ? 0.5 : 0;
+  const from = low > 0 && low < 0.5 * high ? 0 : low - room;
+  return scaleLinear([from, high + room], [bottom, top])
+    .nice()
+    .clamp(true);
+}
 
 /** Means over windows of neighbouring points, at evenly chosen points. */
 function smoothed(points: Points): Points {
@@ -120,6 +126,12 @@ function bulk(points: Points): number[] {
   return sorted.length === 0 ? [] : [sorted[skipped], sorted[sorted.length - 1 - skipped]];
 }
 
+const path = (points: Points, x: Scale, y: Scale): string =>
+  line<Points[number]>(
+    ([step]) => x(step),
+    ([, value]) => y(value),
+  ).digits(2)(points) ?? '';
+
 function drawCurve(
   { points }: LossCurve,
   smooth: Points,
@@ -128,98 +140,78 @@ function drawCurve(
   colour: string,
   index: number,
 ): string {
-  const raw = thin(points, MAX_RAW).map(([step, loss]) => `M${at(x, step)} ${at(y, loss)}h0`);
-  const line = smooth.map(([step, loss]) => `${at(x, step)} ${at(y, loss)}`).join('L');
+  const raw = thin(points, MAX_RAW);
   // Few points would hardly be seen, many would hide the line.
   const opacity = Math.min(0.6, Math.max(0.16, 20 / raw.length)).toFixed(2);
+  const dots = raw.map((point) => path([point], x, y)).join('');
   return (
     `<g fill="none" stroke="${colour}" stroke-linecap="round" stroke-linejoin="round">` +
-    `<path d="${raw.join('')}" stroke-width="3" stroke-opacity="${opacity}"/>` +
-    `<path d="M${line}h0" stroke-width="${index === 0 ? 2.6 : 1.8}"/></g>`
+    `<path d="${dots}" stroke-width="3" stroke-opacity="${opacity}"/>` +
+    `<path d="${path(smooth, x, y)}" stroke-width="${index === 0 ? 2.6 : 1.8}"/></g>`
   );
 }
 
-function drawEvaluations(evaluations: Points, x: Scale, f: Scale): string {
+function drawEvaluations(evaluations: Points, x: Scale): string {
   if (evaluations.length === 0) return '';
   const [, top, right, bottom] = FRAME;
-  const marks = evaluations.map(([step, value]) => diamond(at(x, step), at(f, value))).join('');
-  const line = evaluations.map(([step, value]) => `${at(x, step)} ${at(f, value)}`).join('L');
-  const labels = niceTicks(f).map((tick) =>
-    text(tickLabel(tick), right + 8, at(f, tick), { anchor: 'start', colour: F_COLOUR }),
+  const f = scaleLinear([0, 1], [bottom, top]);
+  const mark = symbol(symbolDiamond, MARK_AREA).digits(2)();
+  const marks = evaluations.map(
+    ([step, value]) => `<path transform="translate(${round(x(step))} ${round(f(value))})" d="${mark}"/>`,
   );
+  const labels = f.ticks(5).map((tick) => text(f.tickFormat(5)(tick), right + 10, f(tick), 'start'));
   return (
-    `<path d="M${right} ${top}V${bottom}" fill="none" stroke="${F_COLOUR}"/>` +
-    `<path d="M${line}h0" fill="none" stroke="${F_COLOUR}" stroke-dasharray="3 4" stroke-width="1.2"/>` +
-    `<path d="${marks}" fill="${F_COLOUR}" stroke="#ffffff"/>${labels.join('')}` +
-    text('F', right, top - 14, { anchor: 'middle', colour: F_COLOUR })
+    `<g fill="${F_COLOUR}"><path d="M${right} ${top}V${bottom}" stroke="${F_COLOUR}"/>` +
+    `<path d="${path(evaluations, x, f)}" fill="none" stroke="${F_COLOUR}" stroke-dasharray="3 4"/>` +
+    `<g stroke="#ffffff">${marks.join('')}</g>${labels.join('')}${text('F', right, top - 22, 'middle')}</g>`
   );
 }
-
-const diamond = (x: number, y: number): string => `M${x - 6} ${y}l6-6 6 6-6 6z`;
 
 function drawAxes(x: Scale, y: Scale): string {
   const [left, top, right, bottom] = FRAME;
-  const across = niceTicks(y).map(
-    (tick) =>
-      `<path d="M${left} ${at(y, tick)}H${right}" stroke="${GRID}"/>` +
-      text(tickLabel(tick), left - 8, at(y, tick), { anchor: 'end' }),
-  );
-  const down = niceTicks(x).map(
-    (tick) =>
-      `<path d="M${at(x, tick)} ${bottom}v6" stroke="${INK}"/>` +
-      text(tickLabel(tick), at(x, tick), bottom + 20, { anchor: 'middle' }),
-  );
+  // Of a logarithmic axis's lines, those with room for it are labelled.
+  const lossLabel = y.tickFormat(8, '~g');
+  const across = y
+    .ticks(8)
+    .map(
+      (tick) =>
+        `<path d="M${left} ${round(y(tick))}H${right}" stroke="${GRID}"/>` +
+        text(lossLabel(tick), left - 10, y(tick), 'end'),
+    );
+  const down = x
+    .ticks(8)
+    .filter(Number.isInteger)
+    .map(
+      (tick) =>
+        `<path d="M${round(x(tick))} ${bottom}v6" stroke="${INK}"/>` +
+        text(String(tick), x(tick), bottom + 20, 'middle'),
+    );
   return (
     `${across.join('')}${down.join('')}<path d="M${left} ${top}V${bottom}H${right}" fill="none" stroke="${INK}"/>` +
-    text('loss', left, top - 14, { anchor: 'middle' }) +
-    text('step', (left + right) / 2, bottom + 44, { anchor: 'middle' })
+    text('loss', left, top - 22, 'middle') +
+    text('step', (left + right) / 2, bottom + 44, 'middle')
   );
 }
 
 /** The names of the curves, side by side above the frame. */
 function drawKey(curves: readonly LossCurve[], hasEvaluations: boolean): string {
-  const entries = curves.map(({ name }, i) => ({ name, colour: COLOURS[i % COLOURS.length] }));
-  let x = FRAME[0] + 48;
-  const y = 22;
-  const parts: string[] = [];
-  for (const { name, colour } of entries) {
-    parts.push(`<path d="M${x} ${y}h22" stroke="${colour}" stroke-width="3"/>`);
-    parts.push(text(name, x + 30, y, { anchor: 'start', colour }));
-    x += 30 + textWidth(name) + 26;
-  }
-  if (hasEvaluations) {
-    parts.push(`<path d="${diamond(x + 11, y)}" fill="${F_COLOUR}"/>`);
-    parts.push(text('F', x + 30, y, { anchor: 'start', colour: F_COLOUR }));
-  }
-  return parts.join('');
+  const entries = curves.map(({ name }, i) => ({
+    sign: '\u2014',
+    name,
+    colour: COLOURS[i % COLOURS.length],
+  }));
+  if (hasEvaluations) entries.push({ sign: '\u25c6', name: 'F', colour: F_COLOUR });
+  const spans = entries.map(
+    ({ sign, name, colour }) => `<tspan dx="26" fill="${colour}">${sign} ${escapeText(name)}</tspan>`,
+  );
+  return `<text x="${FRAME[0] + 20}" y="27" font-weight="bold">${spans.join('')}</text>`;
 }
-
-/** Pixels per dot of the font. */
-const DOT = 1.75;
-
-const textWidth = (content: string): number => DOT * ((GLYPH_WIDTH + 1) * content.length - 1);
 
 /** Text whose middle is at height y. */
-function text(
-  content: string,
-  x: number,
-  y: number,
-  { anchor, colour = INK }: { anchor: 'start' | 'middle' | 'end'; colour?: string },
-): string {
-  const shift = { start: 0, middle: 0.5, end: 1 }[anchor] * textWidth(content);
-  const place = `translate(${round(x - shift)} ${round(y - (DOT * GLYPH_HEIGHT) / 2)}) scale(${DOT})`;
-  return `<path transform="${place}" fill="${colour}" d="${textPath(content)}"/>`;
-}
+const text = (content: string, x: number, y: number, anchor: 'start' | 'middle' | 'end'): string =>
+  `<text x="${round(x)}" y="${round(y)}" dy=".35em" text-anchor="${anchor}">${content}</text>`;
 
-const tickLabel = (value: number): string => String(Number(value.toPrecision(6)));
-
-/** Where a value is drawn, kept on the axis. */
-function at({ kind, domain, range }: Scale, value: number): number {
-  const measure = kind === 'logarithmic' ? Math.log : (v: number) => v;
-  const kept = Math.min(domain[1], Math.max(domain[0], value));
-  const share = (measure(kept) - measure(domain[0])) / (measure(domain[1]) - measure(domain[0]));
-  return round(range[0] + share * (range[1] - range[0]));
-}
+const escapeText = (content: string): string => content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 const round = (value: number): number => Math.round(value * 100) / 100;
 

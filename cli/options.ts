@@ -14,6 +14,18 @@ export function labelFormatOption(name: '--label-format' | '--eval-label-format'
   );
 }
 
+/** The option that says where results go as JSON. */
+export function jsonOption(what: string): Option {
+  return new Option(
+    '--json <file>',
+    `${what} as JSON; - for standard output, and then nothing else goes there`,
+  );
+}
+
+export function quietOption(): Option {
+  return new Option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+}
+
 /** The largest side that `detect()` takes, pixels. What the adapter can do is less. */
 const MAX_SIDE = 65504;
 

@@ -114,9 +114,13 @@ function checkFile(path: string, option: string): void {
   if (existsSync(path) && statSync(path).isDirectory()) {
     throw new UsageError(`${option} expects a file; ${path} is a folder.`);
   }
-  if (!existsSync(dirname(path))) {
-    throw new UsageError(`${option}: the folder ${dirname(path)} does not exist.`);
-  }
+  checkFolder(path, option);
+}
+
+/** @throws UsageError if the folder of a file is missing. */
+export function checkFolder(path: string, option: string): void {
+  if (existsSync(dirname(path))) return;
+  throw new UsageError(`${option}: the folder ${dirname(path)} does not exist.`);
 }
 
 function checkExtensions(paths: readonly (string | undefined)[]): void {

@@ -13,8 +13,10 @@ import {
   addModelOptions,
   addNetworkOptions,
   addOrientationOption,
+  jsonOption,
   labelFormatOption,
   parseSeconds,
+  quietOption,
 } from './options.ts';
 import { packageVersion } from './package-files.ts';
 import { Interruption, type Services } from './services.ts';
@@ -56,7 +58,7 @@ const TRAIN_HELP = `
 Labels as for eval. The same command with --resume goes on: a run that was killed loses the steps since its last
 checkpoint and nothing else, and ends with the weights of one that was not, bit for bit on the same adapter.
 Ctrl-C finishes the step and writes a checkpoint; a second one leaves at once.
-Beside --out FILE.safetensors lie FILE.state.safetensors (the checkpoint), FILE.log.jsonl and FILE.loss.png.
+Beside --out FILE.safetensors lie FILE.state.safetensors (the checkpoint), FILE.log.jsonl and FILE.loss.svg.
 Log: {step, loss, parts, gradientNorm, learningRate, pixels, timings} per step, {step, evaluation} per evaluation.
 F is that of the ICDAR 2015 protocol (IoU above 0.5).
 ${EXIT_STATUS_HELP}`;
@@ -139,9 +141,9 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
       'picture with the regions (default: <image>.regions.png in the current folder)',
     )
     .option('--no-overlay', 'write no picture')
-    .option('--json <file>', 'regions as JSON; - for standard output, and then nothing else goes there')
+    .addOption(jsonOption('regions'))
     .option('--maps <file>', 'the maps P, T and B as safetensors')
-    .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+    .addOption(quietOption());
   addModelOptions(addInputOptions(detect))
     .addHelpText('after', DETECT_HELP)
     .action(async (images: string[]) =>
@@ -156,11 +158,8 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .requiredOption('--labels <folder|file>', 'folder of gt_<image>.txt, or a JSON file')
     .addOption(labelFormatOption('--label-format'))
     .optionsGroup('Output:')
-    .option(
-      '--json <file>',
-      'rows per image as JSON; - for standard output, and then nothing else goes there',
-    )
-    .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+    .addOption(jsonOption('rows per image'))
+    .addOption(quietOption());
   addModelOptions(addInputOptions(evaluate))
     .addHelpText('after', EVAL_HELP)
     .action(async () => end(await runEval(evaluate.opts<EvalArguments>(), services)));
@@ -181,11 +180,8 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
       parseSeconds,
     )
     .optionsGroup('Output:')
-    .option(
-      '--json <file>',
-      'what was measured as JSON; - for standard output, and then nothing else goes there',
-    )
-    .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+    .addOption(jsonOption('what was measured'))
+    .addOption(quietOption());
   addNetworkOptions(tune)
     .addHelpText('after', TUNE_HELP)
     .action(async () => end(await runTune(tune.opts<TuneArguments>(), services)));
@@ -200,10 +196,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
   addImageSizeOption(addOrientationOption(labels))
     .optionsGroup('Output:')
     .option('--out <folder>', 'folder for the pictures; is made (default: the current folder)')
-    .option(
-      '--json <file>',
-      'what became of the labels as JSON; - for standard output, and then nothing else goes there',
-    )
+    .addOption(jsonOption('what became of the labels'))
     .option('-q, --quiet', 'no notes on stderr, only errors');
   addLabelMapOptions(labels)
     .addHelpText('after', LABEL_MAPS_HELP)

@@ -10,7 +10,7 @@ import { createProgressView, type ProgressView } from './progress.ts';
 import { removePartials, replaceFile } from './replace-file.ts';
 import type { Services, TrainerLike } from './services.ts';
 import { adapterLine } from './table.ts';
-import { type Checkpoint, chooseStart } from './train/checkpoint.ts';
+import { chooseStart, type RunCheckpoint } from './train/checkpoint.ts';
 import { type TrainingFiles, trainingFiles } from './train/files.ts';
 import { lockFiles } from './train/lock.ts';
 import { TrainingLog } from './train/log.ts';
@@ -126,7 +126,7 @@ function inputsOf(init: string | undefined, sets: (EvalSet | undefined)[]): stri
 }
 
 async function openTrainer(
-  start: Checkpoint | undefined,
+  start: RunCheckpoint | undefined,
   settings: RunSettings,
   { createTrainer, signal }: Services,
   view: ProgressView,

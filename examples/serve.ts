@@ -1,6 +1,6 @@
 /** @file Serves an example's page from the project's folder, its script bundled in memory. */
 
-import { bundleForPage } from '../bench/page/bundle.ts';
+import { bundleForPage } from '../scripts/bundle-page.ts';
 import { type StaticServer, serve } from '../scripts/static-server.ts';
 
 /** The script that each page loads from `dist`, and its source. */

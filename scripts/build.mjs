@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { lazyTuner, tunerEntry, tunerFile } from './lazy-tuner.mjs';
+import { lazyModules, leaveOut } from './lazy-modules.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -19,6 +19,7 @@ const LIBRARY = {
   index: 'src/index.ts',
   postprocess: 'src/postprocess/index.ts',
   labels: 'src/labels/index.ts',
+  eval: 'src/eval/index.ts',
   train: 'src/train/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',
@@ -51,17 +52,19 @@ const buildLibrary = () =>
     packages: 'external',
   });
 
-/** Files for a page without a bundler: a detector, the tuner that it may load, a trainer, and the example's script. */
+const lazy = Object.values(lazyModules);
+
+/** Files for a page without a bundler: a detector, what it loads, a trainer, and the example's script. */
 const buildForPages = () =>
   build({
     ...common,
     entryPoints: {
       'dbnet-webgpu.min': LIBRARY.index,
-      [tunerFile.replace(/\.js$/, '')]: tunerEntry,
       'dbnet-webgpu-train.min': LIBRARY.train,
       finetune: EXAMPLE,
+      ...Object.fromEntries(lazy.map(({ module, file }) => [file.replace(/\.js$/, ''), module])),
     },
-    plugins: [lazyTuner],
+    plugins: [leaveOut(lazy)],
     minify: true,
     // Licences of bundled dependencies that their sources state.
     legalComments: 'eof',

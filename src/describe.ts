@@ -18,6 +18,15 @@ export function describe(value: unknown): string {
   }
 }
 
+/**
+ * What was thrown, in its own words. Read by its shape: errors can be of another realm, as those of the system are in
+ * test runners.
+ */
+export function messageOf(thrown: unknown): string {
+  const isError = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
+  return String(isError ? thrown.message : thrown);
+}
+
 /** A name in double quotes, control characters escaped, cut when it is very long. */
 export function quote(text: string, longest = LONGEST_QUOTE): string {
   const shown = text.length > longest ? `${text.slice(0, longest)}...` : text;

@@ -23,5 +23,5 @@ export interface CodeSize {
   gzipped: number;
 }
 
-/** Where the code that a page loads lies, from the project's root. */
-export const pageCode = 'dist/dbnet-webgpu.min.js';
+/** Where the code that a page loads to detect lies, from the project's root. */
+export const pageCode = ['dist/dbnet-webgpu.min.js', 'dist/dbnet-webgpu-regions.min.js'];

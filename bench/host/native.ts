@@ -42,7 +42,7 @@ export async function nativeHost({ weights, kernels }: NativeOptions): Promise<H
     },
     weights: weights === undefined ? join(root, 'weights/db-resnet18.safetensors') : resolve(weights),
     customKernels: await Promise.all(kernels.map(loadKernel)),
-    codeSize: async () => codeSize(join(root, pageCode)),
+    codeSize: async () => codeSize(root),
   };
 }
 
@@ -111,8 +111,13 @@ async function bundleKernel(path: string): Promise<string> {
   return outputFiles[0].text;
 }
 
-function codeSize(path: string): CodeSize | string {
-  if (!existsSync(path)) return `${pageCode} is not there: npm run build`;
-  const code = readFileSync(path);
-  return { plain: code.length, gzipped: gzipSync(code, { level: 9 }).length };
+function codeSize(root: string): CodeSize | string {
+  const size = { plain: 0, gzipped: 0 };
+  for (const path of pageCode) {
+    if (!existsSync(join(root, path))) return `${path} is not there: npm run build`;
+    const code = readFileSync(join(root, path));
+    size.plain += code.length;
+    size.gzipped += gzipSync(code, { level: 9 }).length;
+  }
+  return size;
 }

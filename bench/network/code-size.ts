@@ -14,7 +14,11 @@ export const codeSize: Measurement = {
     if (typeof size === 'string')
       return { metrics: [{ ...failedMetric({}, name, 'bytes', ''), error: null, note: size }] };
     return {
-      metrics: [metric({}, name, 'bytes', size.gzipped, { note: `${pageCode}, ${size.plain} bytes before` })],
+      metrics: [
+        metric({}, name, 'bytes', size.gzipped, {
+          note: `${pageCode.join(' and ')}, ${size.plain} bytes before`,
+        }),
+      ],
     };
   },
 };

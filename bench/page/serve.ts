@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { bundleForPage } from '../../scripts/bundle-page.ts';
 import { type StaticServer, serve } from '../../scripts/static-server.ts';
-import { bundleForPage } from './bundle.ts';
 
 export interface PageServer extends StaticServer {
   /** Address of the page. */

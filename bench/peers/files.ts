@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import sharp from 'sharp';
-import { lazyTuner } from '../../scripts/lazy-tuner.mjs';
+import { lazyModules, leaveOut } from '../../scripts/lazy-modules.mjs';
 import type { ServedFile } from '../../scripts/static-server.ts';
 import { readNetwork } from './network.ts';
 import { writeOnnx } from './onnx.ts';
@@ -89,7 +89,11 @@ const browserBuild = {
 
 /** A contender's code as an application would ship it: one minified file. */
 async function bundleCode(entry: string): Promise<Uint8Array> {
-  const { outputFiles } = await build({ ...browserBuild, entryPoints: [entry], plugins: [lazyTuner] });
+  const { outputFiles } = await build({
+    ...browserBuild,
+    entryPoints: [entry],
+    plugins: [leaveOut([lazyModules.tuner])],
+  });
   return outputFiles[0].contents;
 }
 

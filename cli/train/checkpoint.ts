@@ -7,7 +7,7 @@ import { UsageError } from '../failure.ts';
 import { isRunSettings, type RunSettings } from './run-settings.ts';
 
 /** A checkpoint as it was read. */
-export interface Checkpoint {
+export interface RunCheckpoint {
   bytes: Uint8Array;
   /** Steps done. */
   step: number;
@@ -24,7 +24,7 @@ export async function chooseStart(
   path: string,
   { resume = false, overwrite = false }: { resume?: boolean; overwrite?: boolean },
   shown: string,
-): Promise<Checkpoint | undefined> {
+): Promise<RunCheckpoint | undefined> {
   if (overwrite || !existsSync(path)) return undefined;
   if (!resume) {
     throw new UsageError(

@@ -1,9 +1,9 @@
 /** @file The files that a run writes, named by its weights. */
 
 import { existsSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { UsageError } from '../failure.ts';
-import { checkDistinct, displayPath, STDOUT } from '../outputs.ts';
+import { checkDistinct, checkFolder, displayPath, STDOUT } from '../outputs.ts';
 import type { TrainArguments } from './options.ts';
 
 /** Absolute paths. */
@@ -16,7 +16,7 @@ export interface TrainingFiles {
 }
 
 /**
- * `words.safetensors` has `words.state.safetensors`, `words.log.jsonl` and `words.loss.png` beside it.
+ * `words.safetensors` has `words.state.safetensors`, `words.log.jsonl` and `words.loss.svg` beside it.
  *
  * @param inputs Files that must not be overwritten.
  * @throws UsageError for a missing folder, and where two of the files, or one and an input, are the same.
@@ -32,10 +32,10 @@ export function trainingFiles(
     weights,
     state: `${stem}.state.safetensors`,
     log: log === undefined ? `${stem}.log.jsonl` : fileOf(log, '--log', cwd),
-    plot: plot === false ? undefined : plot === undefined ? `${stem}.loss.png` : fileOf(plot, '--plot', cwd),
+    plot: plot === false ? undefined : plot === undefined ? `${stem}.loss.svg` : fileOf(plot, '--plot', cwd),
   };
-  if (typeof plot === 'string' && !/\.(png|jpe?g|webp)$/i.test(plot)) {
-    throw new UsageError(`--plot writes .png, .jpg, .jpeg or .webp; found "${plot}".`);
+  if (typeof plot === 'string' && !/\.svg$/i.test(plot)) {
+    throw new UsageError(`--plot writes .svg; found "${plot}".`);
   }
   const written = [files.weights, files.state, files.log, files.plot].filter((path) => path !== undefined);
   for (const path of written) {
@@ -52,8 +52,6 @@ function fileOf(target: string, option: string, cwd: string): string {
     throw new UsageError(`${option} expects a file, not "${target}".`);
   }
   const path = resolve(cwd, target);
-  if (!existsSync(dirname(path))) {
-    throw new UsageError(`${option}: the folder ${dirname(path)} does not exist.`);
-  }
+  checkFolder(path, option);
   return path;
 }

@@ -8,6 +8,7 @@ import {
   type InputArguments,
   labelFormatOption,
   positive,
+  quietOption,
   wholeNumber,
 } from '../options.ts';
 
@@ -125,10 +126,10 @@ export function addTrainOptions(command: Command): Command {
     .addOption(
       new Option('--overwrite', 'begin anew although there is a checkpoint beside --out').conflicts('resume'),
     )
-    .option('--plot <file>', 'losses and F as a picture (default: <out>.loss.png)')
+    .option('--plot <file>', 'losses and F as a picture, SVG (default: <out>.loss.svg)')
     .option('--no-plot', 'draw no picture')
     .option('--log <file>', 'losses and evaluations as JSON lines (default: <out>.log.jsonl)')
-    .option('-q, --quiet', 'no progress and no notes on stderr, only errors');
+    .addOption(quietOption());
 }
 
 function parseCrop(text: string): number {

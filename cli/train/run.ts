@@ -1,11 +1,10 @@
 /** @file The run itself: steps, evaluations and checkpoints in their order. */
 
-import { extname } from 'node:path';
 import { DBNetError } from '../../src/errors.ts';
 import type { StepResult, TrainingSample } from '../../src/train/types.ts';
 import { evaluateImages, FaultReport, type ImageEvaluation, type Labelled } from '../evaluation.ts';
 import { OutputError } from '../failure.ts';
-import { encodeLossPlot } from '../loss-plot.ts';
+import { drawLossPlot } from '../loss-plot.ts';
 import { displayPath } from '../outputs.ts';
 import type { ProgressView } from '../progress.ts';
 import { replaceFile } from '../replace-file.ts';
@@ -131,7 +130,7 @@ export class TrainingRun {
         const detail =
           stage === 'compile'
             ? `compiling, ${done} of ${total} shaders`
-            : `step ${step + 1} of ${steps}${loss === undefined ? '' : `, loss ${loss.toFixed(3)}`}${this.#pace.describe(steps - step - share)}`;
+            : `step ${step + 1} of ${steps}${loss === undefined ? '' : `, loss ${loss.toFixed(3)}`}${this.#pace.remark(steps - step - share)}`;
         this.#view.report({ stage, done: step + share, total: steps, detail });
       },
     });
@@ -226,5 +225,5 @@ export async function drawPlot(path: string | undefined, { steps, evaluations }:
     ],
     evaluations: evaluations.map(({ step, evaluation }) => [step, evaluation.f] as const),
   };
-  await replaceFile(path, await encodeLossPlot(plot, extname(path).slice(1)));
+  await replaceFile(path, drawLossPlot(plot));
 }

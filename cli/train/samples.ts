@@ -114,7 +114,7 @@ export class Samples {
     );
     const { texts, shown, used } = fates;
     if (texts === 0 || used >= FEW * shown) return;
-    const why = fates.describe(options.labels.minimumSize);
+    const why = fates.reasons(options.labels.minimumSize);
     const advice = 'a larger --crop, or images cut to their text, would show it larger';
     if (used === 0) {
       throw new DBNetError(

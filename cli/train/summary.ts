@@ -22,7 +22,7 @@ export class Pace {
   }
 
   /** `, 1.20 s per step, 3 min left`; empty as long as nothing is known. */
-  describe(stepsLeft: number): string {
+  remark(stepsLeft: number): string {
     if (this.#milliseconds === undefined) return '';
     return `, ${duration(this.#milliseconds)} per step, ${timeLeft(stepsLeft * this.#milliseconds)} left`;
   }

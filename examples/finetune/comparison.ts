@@ -1,7 +1,7 @@
 /** @file Before and after in numbers: labels found and regions too many, as ICDAR 2015 counts them. */
 
 import type { Point } from 'dbnet-webgpu';
-import { matchImage, rates, sumCounts } from '../../src/eval/icdar.ts';
+import { matchImage, rates, sumCounts } from 'dbnet-webgpu/eval';
 import { find, make } from './dom.ts';
 import type { Model, Photo } from './model.ts';
 

@@ -1,6 +1,6 @@
 /** @file Labels as a file: the project's JSON, which `eval` and `train` on the command line read too. */
 
-import { type LabelledImage, parseJsonLabels } from '../../src/eval/labels.ts';
+import { type LabelledImage, parseJsonLabels } from 'dbnet-webgpu/eval';
 import { plural } from './dom.ts';
 import type { Label, Model, Photo } from './model.ts';
 

@@ -1,12 +1,15 @@
 /** @file The loss and its parts, step by step, with a readout under the pointer or by arrow keys. */
 
+import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale';
+import { line } from 'd3-shape';
 import type { StepResult } from 'dbnet-webgpu/train';
-import { niceTicks, type Scale, scaleFor } from '../../cli/plot-scale.ts';
 import { draw, find } from './dom.ts';
 
 const [width, height] = [360, 190];
 /** Left, top, right, bottom. */
 const frame = [38, 10, 350, 166] as const;
+
+type Scale = ScaleContinuousNumeric<number, number>;
 
 type Curve = { name: string; value: (result: StepResult) => number };
 
@@ -47,20 +50,11 @@ export class LossPlot {
     find('loss-empty').hidden = results.length > 0;
     find('loss-figure').hidden = results.length === 0;
     if (results.length === 0) return;
-    const values = results.flatMap((result) => curves.map(({ value }) => value(result)));
-    const positive = values.filter((value) => value > 0);
-    const [left, top, right, bottom] = frame;
-    const logarithmic =
-      positive.length === values.length && Math.max(...positive) > 8 * Math.min(...positive);
-    const y = scaleFor(values, [bottom, top], { kind: logarithmic ? 'logarithmic' : 'linear' });
-    const steps = results.map(({ step }) => step);
-    const x: Scale =
-      steps.length === 1
-        ? { kind: 'linear', domain: [0, 2 * steps[0]], range: [left, right] }
-        : scaleFor(steps, [left, right], { kind: 'linear', tight: true });
+    const x = stepScale(results.map(({ step }) => step));
+    const y = lossScale(results.flatMap((result) => curves.map(({ value }) => value(result))));
     this.#svg.replaceChildren(
       ...axes(x, y),
-      ...curves.map((curve) => line(curve, results, x, y)),
+      ...curves.map((curve) => drawCurve(curve, results, x, y)),
       ...this.#rule(x),
     );
     this.#svg.setAttribute('aria-label', summary(results));
@@ -74,7 +68,7 @@ export class LossPlot {
 
   #rule(x: Scale): SVGElement[] {
     if (this.#chosen === undefined) return [];
-    const at = place(x, this.#results[this.#chosen].step);
+    const at = x(this.#results[this.#chosen].step);
     return [draw('path', { d: `M${at} ${frame[1]}V${frame[3]}`, class: 'rule' })];
   }
 
@@ -94,28 +88,41 @@ function summary(results: readonly StepResult[]): string {
   return `Loss by step: ${short(first.loss)} at step ${first.step}, ${short(last.loss)} at step ${last.step}`;
 }
 
-function line({ name, value }: Curve, results: readonly StepResult[], x: Scale, y: Scale): SVGElement {
-  const points = results.map((result) => `${place(x, result.step)} ${place(y, value(result))}`);
-  // A line of no length is drawn as a dot.
-  return draw('path', { d: `M${points.join('L')}h0`, class: `curve ${name}` });
+/** From the first step to the last; a single one stands in the middle. */
+function stepScale(steps: readonly number[]): Scale {
+  const domain = steps.length === 1 ? [0, 2 * steps[0]] : [steps[0], steps.at(-1)!];
+  return scaleLinear(domain, [frame[0], frame[2]]);
+}
+
+/** From 0, or logarithmic where losses span much. */
+function lossScale(losses: readonly number[]): Scale {
+  const [low, high] = [Math.min(...losses), Math.max(...losses)];
+  const range = [frame[3], frame[1]];
+  if (low > 0 && high > 8 * low) return scaleLog([low / 1.1, high * 1.1], range);
+  return scaleLinear([0, high], range).nice();
+}
+
+function drawCurve({ name, value }: Curve, results: readonly StepResult[], x: Scale, y: Scale): SVGElement {
+  const path = line<StepResult>(
+    ({ step }) => x(step),
+    (result) => y(value(result)),
+  ).digits(2);
+  return draw('path', { d: path(results) ?? '', class: `curve ${name}` });
 }
 
 function axes(x: Scale, y: Scale): SVGElement[] {
   const [left, , right, bottom] = frame;
-  const across = niceTicks(y).flatMap((tick) => [
-    draw('path', { d: `M${left} ${place(y, tick)}H${right}`, class: 'grid' }),
-    draw('text', { x: left - 6, y: place(y, tick) + 3.5, 'text-anchor': 'end' }, String(tick)),
-  ]);
-  const down = niceTicks(x)
+  // Of a logarithmic axis's lines, those with room for it are labelled.
+  const label = y.tickFormat(6, '~g');
+  const across = y
+    .ticks(6)
+    .flatMap((tick) => [
+      draw('path', { d: `M${left} ${y(tick)}H${right}`, class: 'grid' }),
+      draw('text', { x: left - 6, y: y(tick) + 3.5, 'text-anchor': 'end' }, label(tick)),
+    ]);
+  const down = x
+    .ticks(8)
     .filter(Number.isInteger)
-    .map((tick) =>
-      draw('text', { x: place(x, tick), y: bottom + 16, 'text-anchor': 'middle' }, String(tick)),
-    );
+    .map((tick) => draw('text', { x: x(tick), y: bottom + 16, 'text-anchor': 'middle' }, String(tick)));
   return [...across, ...down];
-}
-
-function place({ kind, domain, range }: Scale, value: number): number {
-  const measure = kind === 'logarithmic' ? Math.log : (v: number) => v;
-  const share = (measure(value) - measure(domain[0])) / (measure(domain[1]) - measure(domain[0]));
-  return Math.round((range[0] + share * (range[1] - range[0])) * 100) / 100;
 }

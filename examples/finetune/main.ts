@@ -1,6 +1,6 @@
 /** @file The page: connects what it shows, what it knows, and the run. */
 
-import { matchImage } from '../../src/eval/icdar.ts';
+import { matchImage } from 'dbnet-webgpu/eval';
 import { renderComparison } from './comparison.ts';
 import { download, find, make, plural } from './dom.ts';
 import { applyLabels, labelsAsJson, readLabels, takeLabels, type Waiting } from './labels-file.ts';

@@ -20,11 +20,11 @@ import { type Recipe, readRecipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
 import type { ImageSource, SizeOption } from '../input/types.ts';
 import type { Precision } from '../kernels/wgsl.ts';
+import { loadModule } from '../load-module.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
-import { createRegionScratch } from '../postprocess/region-scratch.ts';
-import { findRegions } from '../postprocess/regions.ts';
-import type { RegionOptions } from '../postprocess/types.ts';
+import type { RegionScratch } from '../postprocess/region-scratch.ts';
+import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import { parseSafetensors } from '../safetensors/parse.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
@@ -53,12 +53,15 @@ export class TextDetector {
   readonly info: DetectorInfo;
   readonly #engine: Engine;
   readonly #recipe: Recipe;
-  readonly #scratch = createRegionScratch();
+  readonly #postprocess: Postprocess;
+  readonly #scratch: RegionScratch;
   readonly #decoding = new Slots(decodedAtOnce);
 
-  private constructor(engine: Engine, recipe: Recipe, info: DetectorInfo) {
+  private constructor(engine: Engine, recipe: Recipe, postprocess: Postprocess, info: DetectorInfo) {
     this.#engine = engine;
     this.#recipe = recipe;
+    this.#postprocess = postprocess;
+    this.#scratch = postprocess.createRegionScratch();
     this.info = info;
   }
 
@@ -79,10 +82,13 @@ export class TextDetector {
       signal,
     } = checkOptions(options, createKinds);
     signal?.throwIfAborted();
-    const bytes = await loadBytes(weights as WeightsSource, {
-      onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
-      signal,
-    });
+    const [bytes, postprocess] = await Promise.all([
+      loadBytes(weights as WeightsSource, {
+        onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
+        signal,
+      }),
+      loadModule(import('../postprocess/index.ts')),
+    ]);
     const file = parseSafetensors(bytes);
     const recipe = readRecipe(file.metadata, input);
     const { graph, parameterCount } = readCheckpoint(file, { k: recipe.k });
@@ -94,7 +100,7 @@ export class TextDetector {
       if (tune !== 'off') await choice.load();
       const engine = await Engine.create(context, graph, recipe, choice);
       signal?.throwIfAborted();
-      const detector = new TextDetector(engine, recipe, {
+      const detector = new TextDetector(engine, recipe, postprocess, {
         adapter: context.adapter,
         software: context.software,
         precision: chosen,
@@ -149,8 +155,7 @@ export class TextDetector {
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { width, height } = ready;
     const target = { width, height };
-    let postprocess = 0;
-    const { value, timings } = await this.#engine.compute(
+    const maps = await this.#engine.compute(
       ready,
       network,
       binarize === 'B' ? 'PTB' : 'P',
@@ -160,32 +165,35 @@ export class TextDetector {
         background,
       },
       { onProgress, signal },
-      (maps) => {
-        onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-        const began = performance.now();
-        const found = this.#assertFinite(() =>
-          findRegions(
-            { data: maps.float32('P'), mask: maps.words('mask'), ...network },
-            { ...regionOptions, target },
-            this.#scratch,
-          ),
-        );
-        postprocess = performance.now() - began;
-        onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-        return found;
-      },
     );
+    const mapped = performance.now();
+    let began: number;
+    let found: RegionResult;
+    let ended: number;
+    try {
+      onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
+      const map = { data: maps.float32('P'), mask: maps.words('mask'), ...network };
+      began = performance.now();
+      found = this.#assertFinite(() =>
+        this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
+      );
+      ended = performance.now();
+    } finally {
+      maps.release();
+    }
+    const released = performance.now();
+    onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
     const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
     return {
-      ...value,
+      ...found,
       width,
       height,
       network,
       warnings: warning ? [warning] : [],
       timings: {
-        ...timings,
-        readback: timings.readback - postprocess,
-        postprocess,
+        ...maps.timings,
+        readback: began - mapped + (released - ended),
+        postprocess: ended - began,
         total: performance.now() - start,
       },
     };
@@ -202,15 +210,18 @@ export class TextDetector {
     signal?.throwIfAborted();
     const prepared = this.#prepare(image, size);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { value } = await this.#engine.compute(
+    const { float32, release } = await this.#engine.compute(
       ready,
       network,
       'PTB',
       { read: ['P', 'T', 'B'], background },
       { onProgress, signal },
-      ({ float32 }) => ({ P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice() }),
     );
-    return { ...value, ...network };
+    try {
+      return { P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice(), ...network };
+    } finally {
+      release();
+    }
   }
 
   /**
@@ -303,6 +314,9 @@ export class TextDetector {
     }
   }
 }
+
+/** Loaded when a detector is made, so that a page's own code is small and fetches it while it fetches the weights. */
+type Postprocess = typeof import('../postprocess/index.ts');
 
 interface Prepared {
   ready: ReadyImage;

@@ -51,12 +51,18 @@ export interface MapRequest {
   background: Rgb;
 }
 
-/** Maps in mapped memory. */
+/** Maps in mapped memory, until they are released. */
 export interface MappedMaps {
-  /** P, T or B, row-major. */
+  /**
+   * P, T or B, row-major.
+   * @throws DBNetError `disposed`, `device-lost`: the memory is gone with the device.
+   */
   float32(name: 'P' | 'T' | 'B'): Float32Array;
-  /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. */
+  /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. Throws as `float32()`. */
   words(name: 'mask'): Uint32Array;
+  timings: Pick<Timings, 'preprocess' | 'network'>;
+  /** Gives the memory back: what was read of it is valid no longer. */
+  release(): void;
 }
 
 /** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
@@ -173,18 +179,17 @@ export class Engine {
   }
 
   /**
-   * Computes maps and hands those of `request.read` to `consume`: views of mapped memory, valid until it is done. Other
-   * frames run meanwhile. The image counts as it is when this is called.
+   * Computes maps: those of `request.read` in mapped memory, which the caller releases. Other frames run meanwhile. The
+   * image counts as it is when this is called.
    * @throws DBNetError `busy`, `invalid-image`, `disposed`, `device-lost`, `limit-exceeded`, `gpu-error`; the signal's reason.
    */
-  async compute<T>(
+  async compute(
     image: ReadyImage,
     size: Size,
     outputs: Outputs,
     request: MapRequest,
     options: CallOptions,
-    consume: (maps: MappedMaps) => T | Promise<T>,
-  ): Promise<{ value: T; timings: Omit<Timings, 'postprocess' | 'total'> }> {
+  ): Promise<MappedMaps> {
     const { onProgress, signal } = options;
     const layout = layOut(request.read, size);
     const { bytes } = layout;
@@ -247,22 +252,20 @@ export class Engine {
       const mappedAt = performance.now();
       onProgress?.({ stage: 'network', done: flops, total: flops });
       signal?.throwIfAborted();
-      const value = await consume({
-        float32: (name) => new Float32Array(mapped, ...view(layout, name)),
-        words: (name) => new Uint32Array(mapped, ...view(layout, name)),
-      });
+      const view = (name: string): [memory: ArrayBuffer, offset: number, length: number] => {
+        assertUsable(this.context);
+        const { offset, bytes } = layout.maps.get(name)!;
+        return [mapped, offset, bytes / 4];
+      };
       return {
-        value,
-        timings: {
-          preprocess: preprocessed,
-          network: mappedAt - submitted,
-          readback: performance.now() - mappedAt,
-        },
+        float32: (name) => new Float32Array(...view(name)),
+        words: (name) => new Uint32Array(...view(name)),
+        timings: { preprocess: preprocessed, network: mappedAt - submitted },
+        release: () => this.#readback.release(staging),
       };
     } catch (error) {
-      throw this.#translate(error);
-    } finally {
       this.#readback.release(staging);
+      throw this.#translate(error);
     }
   }
 
@@ -378,10 +381,4 @@ function layOut(names: readonly string[], { width, height }: Size): Layout {
     offset += bytes;
   }
   return { maps, bytes: offset };
-}
-
-/** Byte offset and number of elements of a map. */
-function view({ maps }: Layout, name: string): [offset: number, length: number] {
-  const { offset, bytes } = maps.get(name)!;
-  return [offset, bytes / 4];
 }

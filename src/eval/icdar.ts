@@ -15,6 +15,7 @@ const DONT_CARE_SHARE = 0.5;
 
 /** A labelled piece of text. */
 export interface Label {
+  /** Corners in order, three or more: `[x, y]` in pixels of the image. */
   points: Point[];
   /** Don't care: neither to be found, nor wrong when found. */
   ignore: boolean;
@@ -52,6 +53,7 @@ export interface Rates {
  * the first free detection with IoU > 0.5, as in the evaluation script of the challenge, so that figures
  * can be compared.
  *
+ * @param detections The corners of each, as of labels.
  * @throws DBNetError `invalid-argument` for what is no polygon
  */
 export function matchImage(labels: readonly Label[], detections: readonly Point[][]): ImageCounts {
@@ -99,7 +101,11 @@ function checkCounts(name: string, counts: unknown): Counts {
   };
 }
 
-/** The sum of counts, so that precision and recall are those of the data set and not means over images. */
+/**
+ * The sum of counts, so that precision and recall are those of the data set and not means over images.
+ *
+ * @throws DBNetError `invalid-argument`
+ */
 export function sumCounts(images: readonly Counts[]): Counts {
   const total: Counts = { matched: 0, labels: 0, detections: 0 };
   for (const [i, counts] of check('images', images, array).entries()) {
@@ -115,6 +121,10 @@ export function sumCounts(images: readonly Counts[]): Counts {
  * Precision, recall and F of counts, with the conventions of the challenge's script for one image: nothing
  * to find gives recall 1, and then precision 1 without detections and 0 with some; no detection where there
  * was something to find gives precision 0.
+ *
+ * @throws DBNetError `invalid-argument`
+ * @example
+ * const { precision, recall, f } = rates(sumCounts(images.map(({ labels, regions }) => matchImage(labels, regions))));
  */
 export function rates(counts: Counts): Rates {
   const { matched, labels, detections } = checkCounts('counts', counts);

@@ -1,12 +1,12 @@
 /** @file Labels that cannot be those of a text in their picture. */
 
+import { checkSize } from '../check.ts';
 import { countCrossings } from '../geometry/crossings.ts';
+import { MIN_AREA } from '../geometry/limits.ts';
+import { checkLabels } from '../geometry/points.ts';
 import { isOutside } from '../geometry/polygon.ts';
 import type { Label } from './icdar.ts';
 import { toShape } from './overlap.ts';
-
-/** A label below this many square pixels is no text; as in label maps. */
-const MINIMUM_AREA = 1;
 
 /** What is wrong with a label. */
 export interface LabelFault {
@@ -16,14 +16,21 @@ export interface LabelFault {
   reason: 'outside' | 'area' | 'crossing';
 }
 
-/** The labels that no region can match, or hardly one: their corners are in the wrong order, or at the wrong scale. */
+/**
+ * The labels that no region can match, or hardly one: their corners are in the wrong order, or at the wrong scale.
+ *
+ * @param picture Its size, pixels.
+ * @throws DBNetError `invalid-argument`
+ */
 export function findFaults(
   labels: readonly Label[],
   picture: { width: number; height: number },
 ): LabelFault[] {
+  checkLabels('labels', labels);
+  checkSize('picture', picture);
   return labels.flatMap(({ points }, index): LabelFault[] => {
     if (isOutside(points, picture)) return [{ index, reason: 'outside' }];
-    if (toShape(points).area < MINIMUM_AREA) return [{ index, reason: 'area' }];
+    if (toShape(points).area < MIN_AREA) return [{ index, reason: 'area' }];
     return countCrossings(points, 1) > 0 ? [{ index, reason: 'crossing' }] : [];
   });
 }

@@ -5,6 +5,7 @@
  */
 
 import { check, string } from '../check.ts';
+import { messageOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { tooIntricate } from '../geometry/crossings.ts';
 import { MAX_COORDINATE, MAX_PIXELS } from '../geometry/limits.ts';
@@ -44,10 +45,12 @@ export function withoutQuotes(text: string): string {
  * well. `width` and `height` may be left out; `text` is empty and `ignore` follows from `text` where left out.
  *
  * @param file Name for error messages.
- * @throws DBNetError `invalid-labels` with the file and the line (not JSON) or the path of the value.
+ * @throws DBNetError `invalid-labels` with the file and the line (not JSON) or the path of the value;
+ *   `invalid-argument` for what is no text.
  */
 export function parseJsonLabels(text: string, file: string): LabelledImage[] {
   const json = withoutMark(check('text', text, string));
+  check('file', file, string);
   if (json.trimStart().startsWith('{')) return parseLines(json, file);
   const value = parseJson(json, file);
   if (!Array.isArray(value)) fail(file, '', 'an array of images', value);
@@ -80,7 +83,7 @@ function parseJson(json: string, where: string, namesLine = true): unknown {
   if ('value' in parsed) return parsed.value;
   const { cause } = parsed;
   const line = namesLine ? lineOf(cause, json) : '';
-  throw new DBNetError('invalid-labels', `${where}${line}: not JSON. ${reason(cause)}`, { cause });
+  throw new DBNetError('invalid-labels', `${where}${line}: not JSON. ${messageOf(cause)}`, { cause });
 }
 
 function parseImage(value: unknown, file: string, path: string): LabelledImage {
@@ -168,13 +171,9 @@ export function withoutMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
 /** V8 tells where JSON breaks as "position N" or "line N column M", or not at all. */
 function lineOf(cause: unknown, text: string): string {
-  const message = reason(cause);
+  const message = messageOf(cause);
   const line = /line (\d+) column/.exec(message)?.[1];
   if (line !== undefined) return `, line ${line}`;
   const position = /position (\d+)/.exec(message)?.[1];

@@ -3,7 +3,7 @@
  * it says.
  */
 
-import { check, string } from '../check.ts';
+import { array, check, object, oneOf, string } from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import type { Point } from '../postprocess/types.ts';
 import {
@@ -65,23 +65,36 @@ interface Line {
  * the numbers behind the fourth corner speak for polygons if they go on as an outline does, and for a text if they
  * are a pair that lies apart.
  *
- * @param format What the files are said to be.
- * @param option Option that says it, for messages.
+ * @param format What the files are said to be; what they look like by default.
+ * @param option What says it, for messages: the name of an option of a program. `format` by default.
  * @returns The format, and the labels of each file.
- * @throws DBNetError `invalid-labels` with file and line: what no format reads, and where none or several fit.
+ * @throws DBNetError `invalid-labels` with file and line: what no format reads, and where none or several fit;
+ *   `invalid-argument`.
+ * @example
+ * const { labels } = parseTextLabels([{ name: 'gt_img_1.txt', text: '377,117,463,117,465,130,378,130,Genaxis' }]);
  */
 export function parseTextLabels(
   files: readonly TextLabelFile[],
-  format: LabelFormat | undefined,
-  option: string,
+  format?: LabelFormat,
+  option = 'format',
 ): { format: LabelFormat; labels: TextLabel[][] } {
-  const lines = files.map(splitLines);
+  const lines = check('files', files, array).map((file, i) => splitLines(checkFile(`files[${i}]`, file)));
+  if (format !== undefined) check('format', format, labelFormat);
+  check('option', option, string);
   const chosen = format ?? chooseFormat(lines.flat(), option);
   return { format: chosen, labels: lines.map((each) => each.map((line) => readLine(line, chosen))) };
 }
 
+const labelFormat = oneOf(...(Object.keys(LABEL_FORMATS) as LabelFormat[]));
+
+/** @throws DBNetError `invalid-argument` */
+function checkFile(what: string, file: unknown): TextLabelFile {
+  const { name, text } = check(what, file, object);
+  return { name: check(`${what}.name`, name, string), text: check(`${what}.text`, text, string) };
+}
+
 function splitLines({ name, text }: TextLabelFile): Line[] {
-  const lines = withoutMark(check('text', text, string)).split(/\r\n|\r|\n/);
+  const lines = withoutMark(text).split(/\r\n|\r|\n/);
   return lines.flatMap((line, i) => (line.trim() === '' ? [] : [splitLine(line, `${name}, line ${i + 1}`)]));
 }
 

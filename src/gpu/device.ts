@@ -1,6 +1,7 @@
 /** @file Getting a device: adapter, limits, and the honest word on whether it is a GPU at all. */
 
 import { can, type Kinds, kind } from '../check.ts';
+import { messageOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { DeviceMemory } from './device-memory.ts';
 
@@ -91,7 +92,7 @@ async function granted<T>(what: string, request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new DBNetError(
       'no-webgpu',
       `expected ${what} of WebGPU, found a refusal (${reason}): close what else uses the GPU, or update its driver`,

@@ -5,6 +5,7 @@
 
 import { checkOptions } from '../check.ts';
 import { createFillScratch, type FillScratch } from '../geometry/fill-poly.ts';
+import { MIN_AREA } from '../geometry/limits.ts';
 import { fromPath, offsetDistance, offsetPaths } from '../geometry/offset.ts';
 import { perimeter, signedArea } from '../geometry/polygon.ts';
 import { drawThreshold } from './draw-threshold.ts';
@@ -19,9 +20,6 @@ import type {
   LabelMapsOptions,
   LabelPolygon,
 } from './types.ts';
-
-/** Below this many square pixels a polygon is no text, as in the authors' code. */
-const MINIMUM_AREA = 1;
 
 /** Everything that a polygon is drawn with. */
 interface Canvas {
@@ -134,7 +132,7 @@ function judgePart(part: Part, ignore: boolean, options: LabelMapOptions): Judge
   const distance = offsetDistance(area, sum(rings, perimeter), 1 - options.shrinkRatio ** 2);
   const without = (reason: Reason): JudgedPart => ({ reason, outline: paths.map(fromPath) });
   if (ignore) return without('ignore');
-  if (area < MINIMUM_AREA) return without('area');
+  if (area < MIN_AREA) return without('area');
   if (shortSide(rings[0]) < options.minimumSize) return without('size');
   const shrunk = offsetPaths(paths, -distance).map(fromPath);
   return shrunk.length === 0 ? without('shrink') : { part, shrunk, distance };

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { messageOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { isDeno, resolvePackage } from './host.ts';
 import {
@@ -32,7 +33,7 @@ async function importDawn(): Promise<typeof import('webgpu')> {
         'WebGPU in Node needs the package webgpu, which is not installed: `npm install webgpu`.';
       throw new DBNetError('missing-package', message, { cause });
     }
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     const message = `The package webgpu cannot be loaded on ${process.platform}-${process.arch}: ${reason}`;
     throw new DBNetError('no-webgpu', message, { cause });
   }

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
+import { messageOf } from '../describe.ts';
 
 /** The part of Deno's own API that Node's compatibility layer lacks. */
 interface DenoApi {
@@ -28,7 +29,7 @@ export function loadLibrary(library: string): string | undefined {
     if (deno !== undefined) deno.dlopen(library, {});
     else process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_NOW | RTLD_NODELETE);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     // Node loads it, then finds that it is no addon and closes it: RTLD_NODELETE keeps it.
     return /did not self-register/.test(message) ? undefined : message;
   }

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
+import { messageOf } from '../describe.ts';
 import { loadLibrary, resolvePackage } from './host.ts';
 import { cacheFolders, readTar, unpackOnce } from './unpack.ts';
 
@@ -85,7 +86,7 @@ export function findSoftwareVulkan(): SoftwareVulkan | string {
       );
       return { loader: join(folder, LOADER), manifest: join(folder, MANIFEST) };
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       problem = ` (@sparticuz/chromium is there but could not be unpacked: ${reason})`;
     }
   }

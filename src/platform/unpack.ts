@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { messageOf } from '../describe.ts';
 
 /** A regular file of an archive. */
 export interface ArchiveFile {
@@ -185,7 +186,7 @@ export function unpackOnce(
       if (isWhole(target, required)) return target;
       problems.push(`${target}: not all of ${required.join(', ')} were in the archive`);
     } catch (error) {
-      problems.push(`${parent}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`${parent}: ${messageOf(error)}`);
     }
   }
   throw new Error(problems.join('; '));

@@ -5,7 +5,7 @@
 
 import { countBytes, quote } from '../describe.ts';
 import { bitsOf, type Dtype, dtypeNames, isDtype } from './dtypes.ts';
-import { failInvalid, HeaderCursor } from './header-cursor.ts';
+import { failInvalid, JsonCursor } from './json-cursor.ts';
 
 /** What the header says of one tensor. */
 export interface TensorInfo {
@@ -43,7 +43,7 @@ export function parseHeader(
   dataOffset: number,
   fileLength: number,
 ): SafetensorsHeader {
-  const cursor = new HeaderCursor(text, textOffset);
+  const cursor = new JsonCursor(text, textOffset);
   const tensors = new Map<string, TensorInfo>();
   const metadata: Record<string, string> = Object.create(null);
   cursor.object('the header', (name) => {
@@ -55,7 +55,7 @@ export function parseHeader(
   return { tensors, metadata: Object.freeze(metadata) };
 }
 
-function readMetadata(cursor: HeaderCursor, metadata: Record<string, string>): void {
+function readMetadata(cursor: JsonCursor, metadata: Record<string, string>): void {
   // As much as none, to the reference implementation too.
   if (cursor.nothing()) return;
   cursor.object(METADATA_KEY, (key) => {
@@ -63,7 +63,7 @@ function readMetadata(cursor: HeaderCursor, metadata: Record<string, string>): v
   });
 }
 
-function readTensor(cursor: HeaderCursor, name: string, dataOffset: number, dataLength: number): TensorInfo {
+function readTensor(cursor: JsonCursor, name: string, dataOffset: number, dataLength: number): TensorInfo {
   const what = `tensor ${quote(name)}`;
   let dtype: Dtype | undefined;
   let shape: number[] | undefined;
@@ -100,7 +100,7 @@ function readTensor(cursor: HeaderCursor, name: string, dataOffset: number, data
   return { dtype, shape: Object.freeze(shape), size, byteOffset: dataOffset + begin, byteLength };
 }
 
-function readDtype(cursor: HeaderCursor, what: string): Dtype {
+function readDtype(cursor: JsonCursor, what: string): Dtype {
   const name = cursor.string(`the dtype of ${what}`);
   if (!isDtype(name)) {
     failInvalid(`${what}: expected a dtype of the format (${dtypeNames()}), found ${quote(name)}.`);
@@ -108,7 +108,7 @@ function readDtype(cursor: HeaderCursor, what: string): Dtype {
   return name;
 }
 
-function readNumbers(cursor: HeaderCursor, what: string, most = Number.POSITIVE_INFINITY): number[] {
+function readNumbers(cursor: JsonCursor, what: string, most = Number.POSITIVE_INFINITY): number[] {
   const numbers: number[] = [];
   cursor.array(what, () => {
     if (numbers.length === most) failInvalid(`${what}: expected ${most} numbers, found more.`);

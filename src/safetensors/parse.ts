@@ -16,11 +16,10 @@
 
 import { countBytes, describe, quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
-import { viewBytes } from './bytes.ts';
-import { toFloat32 } from './convert.ts';
-import { isFloatDtype } from './dtypes.ts';
+import { isFloatDtype, toFloat32 } from './dtypes.ts';
 import { parseHeader, type TensorInfo } from './header.ts';
-import { failInvalid } from './header-cursor.ts';
+import { failInvalid } from './json-cursor.ts';
+import { viewBytes } from './load.ts';
 
 /** Bytes of the header length at the start of the file. */
 export const LENGTH_BYTES = 8;

@@ -79,7 +79,7 @@ export async function makeBatch(samples: readonly TrainingSample[], options: Bat
   throw new DBNetError(
     'nothing-to-learn',
     `the samples of this batch have ${texts} ${texts === 1 ? 'text' : 'texts'}, of which no pixel is left to learn ` +
-      `from at cropSize ${cropSize}${inDraws} (${draws === 1 ? '' : 'in the last '}${fates.describe(options.labels.minimumSize)}): take a larger ` +
+      `from at cropSize ${cropSize}${inDraws} (${draws === 1 ? '' : 'in the last '}${fates.reasons(options.labels.minimumSize)}): take a larger ` +
       'cropSize, or samples with larger text',
   );
 }

@@ -74,8 +74,8 @@ export class LabelFates {
     return this.texts - [...this.#lost.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** The losses in words, the most frequent first. */
-  describe(minimumSize = labelMapDefaults.minimumSize): string {
+  /** Why texts were lost, the most frequent reason first. */
+  reasons(minimumSize = labelMapDefaults.minimumSize): string {
     const words: Record<Loss, string> = {
       outside: 'outside of the crop',
       area: 'without area',

@@ -7,6 +7,7 @@
  * time is up, or the best comes near to what the device can do.
  */
 
+import { messageOf } from '../describe.ts';
 import { encode } from '../gpu/bind.ts';
 import { assertUsable, type GpuContext } from '../gpu/device.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
@@ -381,7 +382,7 @@ class Search {
       bound?.destroy();
       signal?.throwIfAborted();
       assertUsable(context);
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.rejected.push({ name: layers.name, ...form, reason });
       return false;
     } finally {

@@ -12,6 +12,7 @@ import type { Convolution } from '../kernels/convolution.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
+import { loadModule } from '../load-module.ts';
 import { loadEntries, storeEntries, tuningKey } from './cache.ts';
 import { layerClass } from './classes.ts';
 import { findTile, findWinograd, type TuningEntries, type TuningTable, tableVersion } from './table.ts';
@@ -71,7 +72,7 @@ export class TunedChoice implements KernelChoice {
     pipelines: PipelineCache,
     options: Pick<TuneOptions, 'budgetMs' | 'openTimer' | 'onProgress' | 'signal'>,
   ): Promise<{ report: TuningReport; codes: readonly string[] }> {
-    const { tune } = await import('./tune.ts');
+    const { tune } = await loadModule(import('./tune.ts'));
     const { codes, entries, ...tuning } = await tune(this.#context, convs, {
       ...options,
       pipelines,

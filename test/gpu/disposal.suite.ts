@@ -21,14 +21,18 @@ const moments = 6;
 async function frame(engine: Engine, width: number, signal?: AbortSignal): Promise<void> {
   const size = { width, height: 32 };
   const data = Uint8Array.from({ length: width * 32 * 3 }, (_, i) => (i * 37) % 256);
-  await engine.compute(
+  const { words, release } = await engine.compute(
     { kind: 'pixels', data, ...size, channels: 3 },
     size,
     'P',
     { read: ['P', 'mask'], mask: { of: 'P', threshold: 0.5 }, background: [0, 0, 0] },
     { signal },
-    ({ words }) => words('mask').length,
   );
+  try {
+    words('mask');
+  } finally {
+    release();
+  }
 }
 
 async function openTrainingEngine(device: GPUDevice): Promise<TrainingEngine> {

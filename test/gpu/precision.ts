@@ -3,7 +3,7 @@
 import { compilesF16, type GpuContext } from '../../src/gpu/device.ts';
 import { toHalf } from '../../src/kernels/half.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { toFloat32 } from '../../src/safetensors/convert.ts';
+import { toFloat32 } from '../../src/safetensors/dtypes.ts';
 import { assert } from './assert.ts';
 import type { Reference } from './references/reference.ts';
 

@@ -1,7 +1,7 @@
-/** @file Words in the built-in bitmap font, drawn with smooth edges at any size and angle. */
+/** @file Words in the bitmap font, drawn with smooth edges at any size and angle. */
 
-import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphRows, isDot } from '../../cli/bitmap-font.ts';
 import type { Point } from '../../src/postprocess/types.ts';
+import { GLYPH_HEIGHT, GLYPH_WIDTH, glyphRows, isDot } from './bitmap-font.ts';
 
 /** How the dots of the font are drawn. */
 export interface WordStyle {

@@ -158,13 +158,17 @@ describe('no output is the same file as an input', () => {
     'train --plot': 'train --images . --labels . --steps 1 --out w --plot',
   };
 
+  /** What an option would take: `--plot` writes SVG only. */
+  const extensionFor = (line: string) => (line.endsWith('--plot') ? 'svg' : 'png');
+
   test.each(Object.entries(commands))('%s: the weights of the package', (_, line) => {
     const weights = join(built.packageFolder, 'weights', 'db-resnet18.safetensors');
     mkdirSync(join(weights, '..'), { recursive: true });
     writeFileSync(weights, 'shipped');
     const cwd = folderWith();
-    symlinkSync(weights, join(cwd, 'symbolic.png'));
-    const names = ['symbolic.png'];
+    const link = `symbolic.${extensionFor(line)}`;
+    symlinkSync(weights, join(cwd, link));
+    const names = [link];
     if (!/--(overlay|plot)$/.test(line)) names.push(weights);
     for (const name of names) {
       const { status, stderr } = run(cwd, `${line} ${name}`);
@@ -172,7 +176,7 @@ describe('no output is the same file as an input', () => {
       expect(status).toBe(2);
     }
     expect(readFileSync(weights, 'utf8')).toBe('shipped');
-    expect(readdirSync(cwd).toSorted()).toEqual(['a.png', 'gt_a.txt', 'symbolic.png']);
+    expect(readdirSync(cwd).toSorted()).toEqual(['a.png', 'gt_a.txt', link]);
   });
 
   test.each(Object.entries(commands).filter(([name]) => name !== 'tune'))(
@@ -182,9 +186,10 @@ describe('no output is the same file as an input', () => {
       const inputs = { 'a.png': picture, 'gt_a.txt': readFileSync(join(cwd, 'gt_a.txt')) };
       for (const [i, input] of Object.keys(inputs).entries()) {
         if (i === 1 && /^(detect|maps|overlay)$/.test(name)) continue;
-        linkSync(join(cwd, input), join(cwd, `hard${i}.png`));
-        symlinkSync(input, join(cwd, `symbolic${i}.png`));
-        for (const link of [`hard${i}.png`, `symbolic${i}.png`]) {
+        const [hard, symbolic] = [`hard${i}.${extensionFor(line)}`, `symbolic${i}.${extensionFor(line)}`];
+        linkSync(join(cwd, input), join(cwd, hard));
+        symlinkSync(input, join(cwd, symbolic));
+        for (const link of [hard, symbolic]) {
           const { status, stderr } = run(cwd, `${line} ${link}`);
           expect(stderr).toMatch(/would be overwritten: it is an input/);
           expect(status).toBe(2);

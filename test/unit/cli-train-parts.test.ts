@@ -260,7 +260,7 @@ test('files are named by the weights, and never by each other', () => {
     weights: join(cwd, 'w.v2.safetensors'),
     state: join(cwd, 'w.v2.state.safetensors'),
     log: join(cwd, 'w.v2.log.jsonl'),
-    plot: join(cwd, 'w.v2.loss.png'),
+    plot: join(cwd, 'w.v2.loss.svg'),
   });
   expect(trainingFiles({ out: 'w.v2', plot: false, log: 'l' }, [], cwd)).toMatchObject({
     state: join(cwd, 'w.v2.state.safetensors'),
@@ -276,17 +276,17 @@ test('files are named by the weights, and never by each other', () => {
   expect(clash({ out: 'no/w' })).toThrow(/--out: the folder .*no does not exist/);
   expect(clash({ out: '.' })).toThrow(/but it is no file/);
   expect(clash({ out: '-' })).toThrow(/--out expects a file/);
-  expect(clash({ out: 'w', plot: 'p.svg' })).toThrow(/--plot writes \.png/);
+  expect(clash({ out: 'w', plot: 'p.png' })).toThrow(/--plot writes \.svg/);
 });
 
 test('the pace leaves the compiling step out', () => {
   const pace = new Pace();
   pace.add(9000);
-  expect(pace.describe(10)).toBe('');
+  expect(pace.remark(10)).toBe('');
   pace.add(2000);
-  expect(pace.describe(10)).toBe(', 2.00 s per step, less than a minute left');
-  expect(pace.describe(300)).toBe(', 2.00 s per step, 10 min left');
-  expect(pace.describe(18_000)).toBe(', 2.00 s per step, 10.0 h left');
+  expect(pace.remark(10)).toBe(', 2.00 s per step, less than a minute left');
+  expect(pace.remark(300)).toBe(', 2.00 s per step, 10 min left');
+  expect(pace.remark(18_000)).toBe(', 2.00 s per step, 10.0 h left');
 });
 
 test('the summary compares the end with the beginning', () => {

@@ -94,7 +94,7 @@ test('trains, and writes weights, checkpoint, log and plot', async () => {
     'gt',
     'i',
     'w.log.jsonl',
-    'w.loss.png',
+    'w.loss.svg',
     'w.safetensors',
     'w.state.safetensors',
   ]);
@@ -104,7 +104,7 @@ test('trains, and writes weights, checkpoint, log and plot', async () => {
     [3, 8 / 3],
     [4, 2],
   ]);
-  expect(await sharp(join(cwd, 'w.loss.png')).metadata()).toMatchObject({ format: 'png', width: 960 });
+  expect(await sharp(join(cwd, 'w.loss.svg')).metadata()).toMatchObject({ format: 'svg', width: 960 });
   expect(stdout.text()).toBe('4 steps: loss 2.3333, in the beginning 6.0000 (means over 2 steps)\n');
   expect(stderr.text()).toMatch(/^No GPU found: computing on the CPU with Adapter One/m);
   expect(stderr.text()).toMatch(/^Weights: w\.safetensors\nCheckpoint: w\.state\.safetensors\nLog: /m);
@@ -562,7 +562,7 @@ test('a run that diverges writes the weights before that, and says so', async ()
   const other = folderOf(dataSet());
   expect(await setUp(other).run('--steps 2 --seed 1')).toBe(0);
   expect(weightIn(cwd)).toBe(weightIn(other));
-  expect(existsSync(join(cwd, 'w.loss.png'))).toBe(true);
+  expect(existsSync(join(cwd, 'w.loss.svg'))).toBe(true);
 });
 
 describe('wrong usage: status 2, nothing computed', () => {

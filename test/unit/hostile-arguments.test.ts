@@ -4,9 +4,14 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { matchImage, rates, sumCounts } from '../../src/eval/icdar.ts';
-import { parseJsonLabels } from '../../src/eval/labels.ts';
-import { parseTextLabels } from '../../src/eval/text-labels.ts';
+import {
+  findFaults,
+  matchImage,
+  parseJsonLabels,
+  parseTextLabels,
+  rates,
+  sumCounts,
+} from '../../src/eval/index.ts';
 import { DBNetError, TextDetector } from '../../src/index.ts';
 import * as labels from '../../src/labels/index.ts';
 import * as postprocess from '../../src/postprocess/index.ts';
@@ -353,8 +358,18 @@ const label = { points: box, ignore: false };
 const counts = { matched: 1, labels: 1, detections: 1 };
 
 table('evaluation', [
-  ['parseTextLabels, text', (v) => parseTextLabels([{ name: 'a', text: v as string }], 'icdar', 'o'), ["''"]],
+  ['parseTextLabels, files', (v) => parseTextLabels(v as []), ['[]']],
+  ['parseTextLabels, a file', (v) => parseTextLabels([v as { name: string; text: string }])],
+  ['parseTextLabels, name', (v) => parseTextLabels([{ name: v as string, text: '' }]), ["''", "'x'"]],
+  ['parseTextLabels, text', (v) => parseTextLabels([{ name: 'a', text: v as string }], 'icdar'), ["''"]],
+  ['parseTextLabels, format', (v) => parseTextLabels([], v as 'icdar'), ['undefined']],
+  ['parseTextLabels, option', (v) => parseTextLabels([], 'icdar', v as string), ['undefined', "''", "'x'"]],
   ['parseJsonLabels, text', (v) => parseJsonLabels(v as string, 'a.json')],
+  ['parseJsonLabels, file', (v) => parseJsonLabels('[]', v as string), ["''", "'x'"]],
+  ['findFaults, labels', (v) => findFaults(v as [], size), ['[]']],
+  ['findFaults, a label', (v) => findFaults([v as typeof label], size)],
+  ['findFaults, picture', (v) => findFaults([label], v as typeof size)],
+  ['findFaults, width', (v) => findFaults([label], { width: v as number, height: 8 })],
   ['matchImage, labels', (v) => matchImage(v as [], []), ['[]']],
   ['matchImage, a label', (v) => matchImage([v as typeof label], [])],
   ['matchImage, points of a label', (v) => matchImage([{ ...label, points: v as labels.Point[] }], [])],

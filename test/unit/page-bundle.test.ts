@@ -1,35 +1,106 @@
-/** @file Bundles for pages: the tuner stays out until it is asked for, and errors are known across bundles. */
+/** @file Bundles for pages: what they hold and do not hold, how large they are, and errors across them. */
 
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { expect, it } from 'vitest';
-import { lazyTuner, tunerEntry, tunerFile } from '../../scripts/lazy-tuner.mjs';
+import { gzipSync } from 'node:zlib';
+import { build, type Metafile } from 'esbuild';
+import { beforeAll, expect, it } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
+import { lazyModules, leaveOut } from '../../scripts/lazy-modules.mjs';
 import { DBNetError } from '../../src/errors.ts';
+import { loadModule } from '../../src/load-module.ts';
 
-async function bundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({
-    absWorkingDir: fileURLToPath(new URL('../../', import.meta.url)),
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What package.json exports, by its types' sources. */
+const entries = Object.values(manifest.exports).flatMap((target) =>
+  typeof target === 'string' ? [] : [target.types.replace(/^\.\/dist(.*)\.d\.ts$/, 'src$1.ts')],
+);
+
+interface Bundle {
+  code: string;
+  /** Paths of the modules in it, from the project's root. */
+  modules: string[];
+  gzipped: number;
+}
+
+async function bundle(entry: string): Promise<Bundle> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root,
     entryPoints: [entry],
     bundle: true,
     format: 'esm',
+    target: 'es2022',
+    minify: true,
+    legalComments: 'eof',
     write: false,
-    plugins: [lazyTuner],
+    metafile: true,
+    plugins: [leaveOut(Object.values(lazyModules))],
   });
-  return outputFiles[0].text;
+  const [output] = Object.values(metafile.outputs) as Metafile['outputs'][string][];
+  const modules = Object.entries(output.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  const [{ text: code, contents }] = outputFiles;
+  return { code, modules: modules.map(([path]) => path), gzipped: gzipSync(contents, { level: 9 }).length };
 }
 
-it('the tuner is loaded from a file of its own', async () => {
-  const detector = await bundle('src/index.ts');
-  expect(detector).toContain(`import("./${tunerFile}")`);
-  // A file that only the tuner needs.
-  expect(detector).not.toContain('src/tuning/workbench.ts');
-  const tuner = await bundle(tunerEntry);
-  expect(tuner).toContain('src/tuning/workbench.ts');
-  expect(tuner).toMatch(/export \{[^}]*\btune\b/);
+let page: Bundle;
+const lazy = new Map<string, Bundle>();
+
+beforeAll(async () => {
+  page = await bundle('src/index.ts');
+  for (const { module, file } of Object.values(lazyModules)) lazy.set(file, await bundle(module));
+});
+
+it("a page's bundle holds what inference needs, and no more", () => {
+  const foreign = [
+    /^src\/(train|labels|eval|platform)\//,
+    /^src\/kernels\/train\//,
+    /^(test|bench|cli|scripts)\//,
+  ];
+  expect(page.modules.filter((path) => foreign.some((pattern) => pattern.test(path)))).toEqual([]);
+  const folders = page.modules.map((path) => path.match(/^src\/([^/]+)\//)?.[1]).filter(Boolean);
+  expect([...new Set(folders)].sort()).toEqual([
+    'detect',
+    'gpu',
+    'graph',
+    'input',
+    'kernels',
+    'models',
+    'postprocess',
+    'safetensors',
+    'tuning',
+  ]);
+  // Of these folders what is loaded when it is needed, and the only dependency that is large.
+  expect(page.modules).not.toContain('src/tuning/workbench.ts');
+  expect(page.modules).not.toContain('src/postprocess/regions.ts');
+  expect(page.modules.filter((path) => path.includes('clipper2-ts'))).toEqual([]);
+});
+
+it('what is loaded when it is needed has a file of its own', () => {
+  for (const [file, { code }] of lazy) {
+    expect(page.code).toContain(`import("./${file}")`);
+    expect(code).toMatch(/export\s?\{/);
+  }
+  expect(lazy.get(lazyModules.tuner.file)?.modules).toContain('src/tuning/workbench.ts');
+  expect(lazy.get(lazyModules.regions.file)?.modules).toContain('src/postprocess/regions.ts');
+});
+
+it('the bundles stay within their budgets, gzipped', () => {
+  expect(page.gzipped).toBeLessThanOrEqual(62_000);
+  for (const [file, { gzipped }] of lazy) expect(gzipped, file).toBeLessThanOrEqual(25_000);
+});
+
+it('a file that is missing is an error that says so', async () => {
+  const missing = import(`data:text/javascript,${encodeURIComponent("throw new Error('404')")}`);
+  await expect(loadModule(missing)).rejects.toMatchObject({
+    code: 'load-failed',
+    message: expect.stringContaining('beside each other'),
+  });
 });
 
 it('an error of one bundle is an error of the others', async () => {
-  const code = await bundle('src/errors.ts');
+  const { code } = await bundle('src/errors.ts');
   const other = (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as {
     DBNetError: typeof DBNetError;
   };
@@ -38,4 +109,29 @@ it('an error of one bundle is an error of the others', async () => {
   expect(new DBNetError('gpu-error', 'x')).toBeInstanceOf(other.DBNetError);
   expect(new Error('x')).not.toBeInstanceOf(DBNetError);
   expect(null).not.toBeInstanceOf(DBNetError);
+});
+
+it.each(entries)('%s takes nothing from Node', async (entry) => {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    format: 'esm',
+    write: false,
+    metafile: true,
+    external: ['node:*'],
+    outdir: 'dist',
+  });
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  expect(imports.filter(({ external }) => external)).toEqual([]);
+});
+
+it('the examples know the library by its name only', async () => {
+  const files = await readdir(join(root, 'examples'), { recursive: true });
+  const sources = files.filter((file) => file.endsWith('.ts'));
+  expect(sources.length).toBeGreaterThan(0);
+  for (const file of sources) {
+    const text = await readFile(join(root, 'examples', file), 'utf8');
+    expect(text, file).not.toMatch(/(?:from |import\()'(?:\.\.\/)+(?:src|bench|test)\//);
+  }
 });

@@ -1,6 +1,5 @@
 /**
- * @file Capitals, digits and a few signs, 5 dots wide and 7 high. Fonts are no part of the package, and a machine
- * without any would draw nothing.
+ * @file Capitals, digits and a few signs, 5 dots wide and 7 high: words that are drawn the same on every machine.
  */
 
 /** Dots across and down. */
@@ -64,21 +63,3 @@ export function glyphRows(character: string): number[] {
 /** Whether a dot of a character is set; not beside the glyph. */
 export const isDot = (rows: readonly number[], column: number, row: number): boolean =>
   column >= 0 && column < GLYPH_WIDTH && ((rows[row] ?? 0) >> (GLYPH_WIDTH - 1 - column)) % 2 === 1;
-
-/** The dots of a text as an SVG path of squares of side 1; characters follow each other every 6 dots. */
-export function textPath(text: string): string {
-  let path = '';
-  for (const [i, character] of [...text].entries()) {
-    const rows = glyphRows(character);
-    for (let row = 0; row < GLYPH_HEIGHT; row++) {
-      for (let column = 0; column < GLYPH_WIDTH; column++) {
-        let end = column;
-        while (isDot(rows, end, row)) end++;
-        if (end > column)
-          path += `M${i * (GLYPH_WIDTH + 1) + column} ${row}h${end - column}v1h${column - end}z`;
-        column = end;
-      }
-    }
-  }
-  return path;
-}

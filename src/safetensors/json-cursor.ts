@@ -19,7 +19,7 @@ export function failInvalid(message: string): never {
 }
 
 /** Reads a JSON text from front to back. All methods throw `DBNetError` (`invalid-safetensors`). */
-export class HeaderCursor {
+export class JsonCursor {
   readonly #text: string;
   readonly #base: number;
   #at = 0;
