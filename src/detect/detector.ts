@@ -91,7 +91,7 @@ export class TextDetector {
     ]);
     const file = parseSafetensors(bytes);
     const recipe = readRecipe(file.metadata, input);
-    const { graph, parameterCount } = readCheckpoint(file, { k: recipe.k });
+    const { architecture, graph, parameterCount } = readCheckpoint(file, { k: recipe.k });
     const context = await openDevice({ gpu, device });
     try {
       signal?.throwIfAborted();
@@ -105,7 +105,7 @@ export class TextDetector {
         software: context.software,
         precision: chosen,
         weights: {
-          architecture: recipe.architecture,
+          architecture,
           parameters: parameterCount,
           hasThresholdHead: graph.outputs.length === 3,
           input: recipe.input,

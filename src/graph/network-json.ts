@@ -36,9 +36,17 @@ export function readNetwork(json: string): Network {
     operations: listed.map((record, i) => readOperation(record, `network.operations[${i}]`)),
     outputs: check('network.outputs', value.outputs, list(name, { from: 1, to: 3 }), code),
   };
+  checkNetwork(network);
+  return network;
+}
+
+/**
+ * Whether a network can be computed: its order, its shapes, its maps.
+ * @throws DBNetError `incompatible-weights`
+ */
+export function checkNetwork(network: Network): void {
   checkOrder(network);
   checkSizes(network);
-  return network;
 }
 
 function parse(json: string): unknown {

@@ -23,17 +23,14 @@ import type { RegionOptions } from '../postprocess/types.ts';
 import type { InputRecipe } from './types.ts';
 
 export interface Recipe {
-  architecture: string;
   input: InputRecipe;
   /** Size rule: pixels of the short side. */
   shortSide: number;
   /** What the file says about post-processing; the unclip ratio is for quads. */
   postprocess: Partial<Pick<RegionOptions, 'threshold' | 'boxThreshold' | 'unclipRatio'>>;
-  /** Steepness of the binarization, paper eq. 1. */
+  /** Steepness of the binarization, paper eq. 2. */
   k: number;
 }
-
-const architecture = 'db-resnet18';
 
 /** The authors' recipe: OpenCV's BGR pixels, minus a mean in RGB order, over 255. It is baked into their weights. */
 const authorsInput: InputRecipe = {
@@ -76,7 +73,6 @@ export function readRecipe(
   );
   const size = input.size === undefined ? {} : checkStated('input.size', input.size, object);
   return {
-    architecture: checkStated('architecture', metadata.architecture ?? architecture, oneOf(architecture)),
     input: checkRange('Option input', { ...stated, ...checkRecord('Option input', override, inputKinds) }),
     shortSide: readMembers('input.size', size, sizeKinds).value ?? 736,
     postprocess: readMembers('postprocess', readJson(metadata, 'postprocess'), postprocessKinds),

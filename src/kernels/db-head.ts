@@ -14,7 +14,7 @@ export interface DbHead {
   /** Size of the features: a quarter of the maps'. */
   height: number;
   width: number;
-  /** Features per head, and hidden channels between the transposed convolutions: a multiple of 16. */
+  /** Features per head, and hidden channels between the transposed convolutions: a multiple of 4. */
   channels: number;
   /** `P` computes the probability map alone. */
   outputs: 'P' | 'PTB';
@@ -32,8 +32,8 @@ export interface DbHead {
   k: number;
 }
 
-/** Hidden channels that a thread keeps in registers at a time. */
-const hiddenBlock = 16;
+/** Vectors of hidden channels that a thread keeps in registers at a time. */
+const hiddenVectors = (vectors: number): number => [4, 2].find((count) => vectors % count === 0) ?? 1;
 
 /** Weights of one head, batch norm folded: PyTorch's layout of `ConvTranspose2d`, `[in, out, 2, 2]`. */
 export interface DbHeadWeights {
@@ -98,7 +98,7 @@ export function dbHead(
   const stride = merged ? 2 * vectors : vectors;
   const total = height * width;
   const headWeights = 4 * channels * vectors + channels;
-  const blocks = channels / hiddenBlock;
+  const hidden = hiddenVectors(vectors);
   const words = (64 * pixels * 2) / 8;
   const map = (name: string) => ({
     name,
@@ -170,24 +170,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
       #for p in 0..${pixels}
       var logits{p} = bias[head_bias + ${vectors}u];
       #end
-      for (var block = 0u; block < ${blocks}u; block++) {
-        // The first transposed convolution: ${hiddenBlock} hidden channels from all features.
+      for (var block = 0u; block < ${vectors / hidden}u; block++) {
+        // The first transposed convolution: ${4 * hidden} hidden channels from all features.
         #for p in 0..${pixels}
-        #for v in 0..4
-        var hidden{p}_{v} = bias[head_bias + block * 4u + {v}u];
+        #for v in 0..${hidden}
+        var hidden{p}_{v} = bias[head_bias + block * ${hidden}u + {v}u];
         #end
         #end
-        var weight = head_weights + position * ${channels * vectors}u + block * 4u;
+        var weight = head_weights + position * ${channels * vectors}u + block * ${hidden}u;
         for (var c = 0u; c < ${vectors}u; c++) {
           #for r in 0..4
-          #for v in 0..4
+          #for v in 0..${hidden}
           let w{v}_{r} = weights[weight + ({r}u * ${vectors}u + {v}u)];
           #end
           #end
           #for p in 0..${pixels}
           {
             let value = feature(head, pixel{p}, c);
-            #for v in 0..4
+            #for v in 0..${hidden}
             ${multiplyAdd('hidden{p}_{v}', 'value', 'w{v}', precision)}
             #end
           }
@@ -195,8 +195,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
           weight += ${4 * vectors}u;
         }
         // Its ReLU, and what these channels add to the logits of the second.
-        let last = head_weights + ${4 * channels * vectors}u + block * ${hiddenBlock}u;
-        #for v in 0..4
+        let last = head_weights + ${4 * channels * vectors}u + block * ${4 * hidden}u;
+        #for v in 0..${hidden}
         {
           #for i in 0..4
           let u{i} = vec4<f32>(weights[last + ({v}u * 4u + {i}u)]);

@@ -6,12 +6,12 @@
 import { quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { type Graph, type Network, parameterShapes } from '../graph/graph.ts';
-import { readNetwork } from '../graph/network-json.ts';
+import { checkNetwork, readNetwork } from '../graph/network-json.ts';
 import type { Safetensors } from '../safetensors/parse.ts';
 import { families, type Shapes } from './families.ts';
 
 export interface Checkpoint {
-  /** For people: the name of the family, or of the file's own network. */
+  /** `db-resnet18`, `db-resnet50`; of a file with a network of its own what its metadata says, else `network`. */
   architecture: string;
   /** Number of parameters that the network uses; running statistics are not counted. */
   parameterCount: number;
@@ -37,9 +37,10 @@ export function readCheckpoint(file: Safetensors, { k = 50 }: { k?: number } = {
   const shapes: Shapes = new Map([...names].map(([name, stored]) => [name, file.tensors.get(stored)!.shape]));
   refuseDeformable(shapes);
   refuseMixed(stored);
-  const { architecture, network } = networkOf(file, shapes, k);
+  const { name, architecture, network } = networkOf(file, shapes, k);
   const expected = parameterShapes(network);
-  checkShapes(architecture, expected, shapes, stored);
+  checkShapes(name, expected, shapes, stored);
+  checkNetwork(network);
   return {
     architecture,
     parameterCount: countParameters(expected),
@@ -47,17 +48,26 @@ export function readCheckpoint(file: Safetensors, { k = 50 }: { k?: number } = {
   };
 }
 
-function networkOf(
-  { metadata }: Safetensors,
-  shapes: Shapes,
-  k: number,
-): { architecture: string; network: Network } {
+interface Found {
+  /** For people. */
+  name: string;
+  architecture: string;
+  network: Network;
+}
+
+function networkOf({ metadata }: Safetensors, shapes: Shapes, k: number): Found {
+  const { architecture: stated } = metadata;
   if (metadata.network !== undefined) {
-    return { architecture: metadata.architecture ?? 'network', network: readNetwork(metadata.network) };
+    const architecture = stated ?? 'network';
+    return { name: `network ${quote(architecture)}`, architecture, network: readNetwork(metadata.network) };
   }
   const family =
     families.find(({ tensors }) => tensors.every((name) => shapes.has(name))) ?? families.at(-1)!;
-  return { architecture: family.name, network: family.network(shapes, k) };
+  const { name, architecture } = family;
+  if (stated !== undefined && stated !== architecture) {
+    throw unfit(`'${architecture}' as metadata 'architecture' of a ${name}`, quote(stated));
+  }
+  return { name, architecture, network: family.network(shapes, k) };
 }
 
 function refuseDeformable(shapes: Shapes): void {
@@ -78,7 +88,7 @@ function refuseMixed(stored: readonly string[]): void {
   );
 }
 
-function checkShapes(architecture: string, expected: Shapes, found: Shapes, stored: readonly string[]): void {
+function checkShapes(name: string, expected: Shapes, found: Shapes, stored: readonly string[]): void {
   const missing = [...expected.keys()].filter((name) => !found.has(name));
   const superfluous = [...found.keys()].filter((name) => !expected.has(name) && !unused.test(name));
   const misshapen = [...expected].flatMap(([name, shape]) => {
@@ -92,7 +102,7 @@ function checkShapes(architecture: string, expected: Shapes, found: Shapes, stor
   if (complaints.length === 0) return;
   const prefix = commonPrefix(stored, expected);
   throw unfit(
-    `the ${expected.size} tensors of a ${architecture}`,
+    `the ${expected.size} tensors of a ${name}`,
     prefix === undefined
       ? complaints.map(([word, tensors]) => `${tensors.length} ${word}: ${list(tensors)}`).join('; ')
       : `${quote(prefix)} in front of all ${stored.length} names: save the model that is inside, or take it off`,

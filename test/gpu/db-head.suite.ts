@@ -39,6 +39,8 @@ const cases: readonly Case[] = [
   { height: 5, width: 33, channels: 32, ...ptb, merged: true, pixels: 1 },
   { height: 5, width: 33, channels: 16, ...ptb, merged: false, pixels: 3 },
   { height: 1, width: 1, channels: 16, ...ptb, merged: false, pixels: 4 },
+  { height: 5, width: 7, channels: 24, ...ptb, merged: true, pixels: 2 },
+  { height: 3, width: 5, channels: 4, ...ptb, merged: false, pixels: 1 },
   { height: 13, width: 7, channels: 64, ...p, merged: false, pixels: 4 },
   { height: 5, width: 33, channels: 32, ...p, merged: false, pixels: 1 },
   { height: 5, width: 7, channels: 16, ...p, merged: true, pixels: 2 },

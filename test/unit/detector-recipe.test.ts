@@ -28,7 +28,6 @@ const full = {
 describe('readRecipe', () => {
   it("is the authors' recipe where the metadata says nothing", () => {
     expect(readRecipe({})).toEqual({
-      architecture: 'db-resnet18',
       input: authors,
       shortSide: 736,
       postprocess: { threshold: undefined, boxThreshold: undefined, unclipRatio: undefined },
@@ -38,7 +37,6 @@ describe('readRecipe', () => {
 
   it('obeys the metadata, and ignores keys that it does not know', () => {
     expect(readRecipe(full)).toEqual({
-      architecture: 'db-resnet18',
       input: { channelOrder: 'rgb', mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
       shortSide: 640,
       postprocess: { threshold: 0.35, boxThreshold: 0.5, unclipRatio: 1.6 },
@@ -70,7 +68,6 @@ describe('readRecipe', () => {
   const input = (value: unknown) => ({ input: JSON.stringify(value) });
   const postprocess = (value: unknown) => ({ postprocess: JSON.stringify(value) });
   const wrong: [name: string, metadata: Record<string, string>, path: string][] = [
-    ['another architecture', { architecture: 'db-resnet50' }, 'architecture'],
     ['input that is no JSON', { input: '{channelOrder:"rgb"}' }, 'input'],
     ['input that is no object', { input: '"rgb"' }, 'input'],
     ['input that is an array', { input: '[]' }, 'input'],

@@ -3,7 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parameterShapes, probabilityAlone } from '../../src/graph/graph.ts';
+import { writeNetwork } from '../../src/graph/network-json.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
+import { dbNet } from '../../src/models/dbnet.ts';
+import { resNet18 } from '../../src/models/resnet.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
 import { fullNetwork } from '../helpers/networks.ts';
 import { errorOf } from './safetensors-helpers.ts';
@@ -49,6 +52,25 @@ describe('readCheckpoint', () => {
     expect(checkpoint.parameterCount).toBe(12_176_513);
     const { parameters, ...network } = checkpoint.graph;
     expect(network).toEqual(fullNetwork(false));
+  });
+
+  it('knows the architecture by the tensors, and refuses metadata that says another', () => {
+    const file = fileOf(expectedShapes());
+    expect(readCheckpoint(file).architecture).toBe('db-resnet18');
+    expect(readCheckpoint({ ...file, metadata: { architecture: 'db-resnet18' } }).architecture).toBe(
+      'db-resnet18',
+    );
+    const other = { ...file, metadata: { architecture: 'db-resnet50' } };
+    expect(errorOf('incompatible-weights', () => readCheckpoint(other)).message).toContain(
+      "expected 'db-resnet18' as metadata 'architecture'",
+    );
+    const own = { architecture: 'mine', network: writeNetwork(fullNetwork()) };
+    expect(readCheckpoint({ ...file, metadata: own }).architecture).toBe('mine');
+  });
+
+  it('refuses tensors that fit each other and no kernel', () => {
+    const narrow = parameterShapes(dbNet(resNet18(), { head: 18 }));
+    expect(refusal(narrow)).toContain('a multiple of 4');
   });
 
   it('takes the prefix of wrapped models, and reads through it', () => {

@@ -72,6 +72,10 @@ describe('a network as JSON', () => {
   it('is refused where shapes do not fit', () => {
     const narrow = dbNet({ ...resNet18(), channels: [64, 128, 256, 256] });
     expect(refusal(writeNetwork(narrow))).toContain('sources with the channels of the weights (256)');
+    const head = writeNetwork(dbNet(resNet18(), { head: 18 }));
+    expect(refusal(head)).toContain('heads whose channels are a multiple of 4');
+    const neck = writeNetwork(dbNet(resNet18(), { neck: 72 }));
+    expect(refusal(neck)).toContain('inputs whose channels are a multiple of 4');
     const scales = { scales: [4, 4, 2, 1] };
     const concat = fullNetwork().operations.findIndex(({ op }) => op === 'upsampleConcat');
     expect(refusal(operation(concat, scales))).toContain('a scale for each');

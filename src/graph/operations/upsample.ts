@@ -56,6 +56,7 @@ export const upsampleConcat: OperationKind<UpsampleConcatOperation> = {
       (shape, i) =>
         shape.height * scales[i] === height && shape.width * scales[i] === width && holds(shape, channels),
     );
+    expectFit(operation, channels % 4 === 0, 'inputs whose channels are a multiple of 4');
     expectFit(operation, fits, 'inputs of the same channels, and a scale for each that makes them as large');
     return [{ height, width, channels: channels * inputs.length, planes: 1 }];
   },
