@@ -3,13 +3,10 @@
  * are shared by all of them, and calls take turns on the device.
  */
 
-import { Arena } from '../gpu/arena.ts';
-import { ConstantStore } from '../gpu/constants.ts';
 import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
-import { PipelineCache } from '../gpu/pipelines.ts';
+import { EngineDevice } from '../gpu/engine-device.ts';
 import { Program } from '../gpu/program.ts';
-import { ReadbackPool } from '../gpu/readback.ts';
-import { run, SubmitSize } from '../gpu/run.ts';
+import { run } from '../gpu/run.ts';
 import { Turns } from '../gpu/turns.ts';
 import { chooseFusions, winogradSize } from '../graph/choose-kernels.ts';
 import { type Graph, probabilityAlone } from '../graph/graph.ts';
@@ -74,12 +71,8 @@ export class Engine {
   readonly #graphs: Record<Outputs, Graph>;
   readonly #recipe: Recipe;
   readonly #choice: TunedChoice;
-  readonly #pipelines: PipelineCache;
-  readonly #constants: ConstantStore;
-  readonly #arena: Arena;
-  readonly #readback: ReadbackPool;
+  readonly #device: EngineDevice;
   readonly #upload: ImageUpload;
-  readonly #submitSize: SubmitSize;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
   readonly #waiting = new WaitingImages();
@@ -94,12 +87,8 @@ export class Engine {
     this.#graphs = graphs;
     this.#recipe = recipe;
     this.#choice = choice;
-    this.#pipelines = new PipelineCache(context);
-    this.#constants = new ConstantStore(context);
-    this.#arena = new Arena(context);
-    this.#readback = new ReadbackPool(context);
+    this.#device = new EngineDevice(context);
     this.#upload = new ImageUpload(context);
-    this.#submitSize = new SubmitSize(context);
   }
 
   /**
@@ -114,16 +103,16 @@ export class Engine {
   ): Promise<Engine> {
     const graphs = { P: foldBatchNorm(probabilityAlone(graph)), PTB: foldBatchNorm(graph) };
     const engine = new Engine(context, graphs, recipe, choice);
-    await engine.#constants.upload(engine.#allConstants());
+    await engine.#device.constants.upload(engine.#allConstants());
     return engine;
   }
 
   /** Bytes of GPU memory held, by use. */
   get memory(): { weights: number; activations: number; readback: number; input: number } {
     return {
-      weights: this.#constants.bytes,
-      activations: this.#arena.bytes,
-      readback: this.#readback.bytes,
+      weights: this.#device.constants.bytes,
+      activations: this.#device.arena.bytes,
+      readback: this.#device.readback.bytes,
       input: this.#upload.bytes,
     };
   }
@@ -155,7 +144,7 @@ export class Engine {
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
       try {
-        const tuned = await this.#choice.tune(this.#convolutions(size), this.#pipelines, {
+        const tuned = await this.#choice.tune(this.#convolutions(size), this.#device.pipelines, {
           budgetMs,
           onProgress: (done, total) => {
             assertUsable(this.context);
@@ -168,12 +157,12 @@ export class Engine {
         this.#programs.clear();
         for (const program of old) program.destroy();
         // Winograd's weights and plain ones are not both needed.
-        this.#constants.keepOnly(new Set(this.#allConstants().keys()));
+        this.#device.constants.keepOnly(new Set(this.#allConstants().keys()));
         return tuned.report;
       } catch (error) {
         throw this.#translate(error);
       } finally {
-        this.#pipelines.keepOnly(new Set(codes));
+        this.#device.pipelines.keepOnly(new Set(codes));
       }
     });
   }
@@ -210,7 +199,7 @@ export class Engine {
         ).catch((error) => {
           // What could not be had must not be taken for memory by the next image.
           this.#upload.destroy();
-          this.#arena.destroy();
+          this.#device.arena.destroy();
           throw error;
         });
         return { program, steps, started };
@@ -225,12 +214,12 @@ export class Engine {
       assertUsable(this.context);
       program.setShape(backgroundUniforms(request.background));
       if (request.mask) program.setShape(maskUniforms(request.mask));
-      const staging = await this.#readback.acquire(bytes);
+      const staging = await this.#device.readback.acquire(bytes);
       try {
         submitted = performance.now();
         preprocessed = submitted - started;
         await run(this.context, steps, {
-          submitSize: this.#submitSize,
+          submitSize: this.#device.submitSize,
           finish: (encoder) => {
             for (const [name, { offset, bytes }] of layout.maps) {
               encoder.copyBufferToBuffer(program.tensor(name).buffer, 0, staging, offset, bytes);
@@ -240,14 +229,14 @@ export class Engine {
           signal,
         });
       } catch (error) {
-        this.#readback.release(staging);
+        this.#device.readback.release(staging);
         throw this.#translate(error);
       }
       return { staging, flops: program.flops };
     };
     const { staging, flops } = await this.#turns.take(submit);
     try {
-      const mapped = await this.#readback.map(staging, bytes);
+      const mapped = await this.#device.readback.map(staging, bytes);
       assertUsable(this.context);
       const mappedAt = performance.now();
       onProgress?.({ stage: 'network', done: flops, total: flops });
@@ -261,10 +250,10 @@ export class Engine {
         float32: (name) => new Float32Array(...view(name)),
         words: (name) => new Uint32Array(...view(name)),
         timings: { preprocess: preprocessed, network: mappedAt - submitted },
-        release: () => this.#readback.release(staging),
+        release: () => this.#device.readback.release(staging),
       };
     } catch (error) {
-      this.#readback.release(staging);
+      this.#device.readback.release(staging);
       throw this.#translate(error);
     }
   }
@@ -272,11 +261,8 @@ export class Engine {
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
   dispose(): void {
     this.#programs.clear();
-    this.#arena.destroy();
-    this.#constants.destroy();
-    this.#readback.destroy();
     this.#upload.destroy();
-    this.context.close();
+    this.#device.dispose();
   }
 
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
@@ -327,15 +313,8 @@ export class Engine {
   }
 
   async #build(key: string, plan: Plan, { onProgress, signal }: CallOptions): Promise<Program> {
-    const program = await Program.build(
-      plan,
-      {
-        context: this.context,
-        pipelines: this.#pipelines,
-        constants: this.#constants,
-        arena: this.#arena,
-      },
-      (done, total) => onProgress?.({ stage: 'compile', done, total }),
+    const program = await Program.build(plan, this.#device, (done, total) =>
+      onProgress?.({ stage: 'compile', done, total }),
     ).catch((error) => {
       throw this.#translate(error);
     });
@@ -345,7 +324,7 @@ export class Engine {
       const [oldest, unused] = this.#programs.entries().next().value!;
       this.#programs.delete(oldest);
       unused.destroy();
-      this.#pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
+      this.#device.pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
     }
     signal?.throwIfAborted();
     return program;

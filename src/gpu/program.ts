@@ -4,22 +4,15 @@ import { DBNetError } from '../errors.ts';
 import type { Resource } from '../graph/operation.ts';
 import type { Plan } from '../graph/plan.ts';
 import type { UniformValues } from '../kernels/kernel.ts';
-import type { Arena } from './arena.ts';
 import { bind, type Step, Uniforms } from './bind.ts';
-import type { ConstantStore } from './constants.ts';
-import { checked, type GpuContext } from './device.ts';
-import type { PipelineCache } from './pipelines.ts';
+import { checked } from './device.ts';
+import type { EngineDevice } from './engine-device.ts';
 
 /** What a caller binds to the plan's external resources. */
 export type Externals = ReadonlyMap<string, GPUBuffer | GPUTextureView | GPUBufferBinding>;
 
 /** What the programs of one device share. */
-export interface SharedResources {
-  context: GpuContext;
-  pipelines: PipelineCache;
-  constants: ConstantStore;
-  arena: Arena;
-}
+export type SharedResources = Pick<EngineDevice, 'context' | 'pipelines' | 'constants' | 'arena'>;
 
 export class Program {
   readonly plan: Plan;

@@ -4,14 +4,12 @@
  */
 
 import { DBNetError } from '../errors.ts';
-import { Arena } from '../gpu/arena.ts';
 import type { Step } from '../gpu/bind.ts';
-import { bufferUsage, ConstantStore } from '../gpu/constants.ts';
+import { bufferUsage } from '../gpu/constants.ts';
 import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
-import { PipelineCache } from '../gpu/pipelines.ts';
+import { EngineDevice } from '../gpu/engine-device.ts';
 import { type Externals, Program } from '../gpu/program.ts';
-import { ReadbackPool } from '../gpu/readback.ts';
-import { type RunOptions, run, SubmitSize } from '../gpu/run.ts';
+import { type RunOptions, run } from '../gpu/run.ts';
 import { chooseTile } from '../graph/choose-kernels.ts';
 import type { Graph } from '../graph/graph.ts';
 import { gemmOf } from '../kernels/convolution.ts';
@@ -66,11 +64,7 @@ export class TrainingEngine {
   readonly context: GpuContext;
   readonly arrays: TrainingArrays;
   readonly #options: EngineOptions;
-  readonly #pipelines: PipelineCache;
-  readonly #constants: ConstantStore;
-  readonly #arena: Arena;
-  readonly #readback: ReadbackPool;
-  readonly #submitSize: SubmitSize;
+  readonly #device: EngineDevice;
   readonly #programs = new Map<number, Built>();
   /** What ran last, while its activations are there. */
   #last: { program: Program; count: number } | undefined;
@@ -79,11 +73,7 @@ export class TrainingEngine {
     this.context = context;
     this.arrays = arrays;
     this.#options = options;
-    this.#pipelines = new PipelineCache(context);
-    this.#constants = new ConstantStore(context);
-    this.#arena = new Arena(context);
-    this.#readback = new ReadbackPool(context);
-    this.#submitSize = new SubmitSize(context);
+    this.#device = new EngineDevice(context);
   }
 
   /** @throws DBNetError `gpu-error` if the parameters and the optimizer's state do not fit. */
@@ -99,8 +89,8 @@ export class TrainingEngine {
     for (const { inputs } of this.#programs.values()) for (const { size } of inputs) input += size;
     return {
       parameters: this.arrays.bytes,
-      activations: this.#arena.bytes,
-      readback: this.#readback.bytes,
+      activations: this.#device.arena.bytes,
+      readback: this.#device.readback.bytes,
       input,
     };
   }
@@ -121,7 +111,7 @@ export class TrainingEngine {
     this.#setRates(program, step);
     const outputs = [program.tensor(trainingOutputs.loss), program.tensor(trainingOutputs.verdict)];
     const bytes = outputs.reduce((sum, output) => sum + output.bytes, 0);
-    const staging = await this.#readback.acquire(bytes);
+    const staging = await this.#device.readback.acquire(bytes);
     try {
       await checked(this.context, 'a training step', () => {
         device.queue.writeBuffer(inputs[0], 0, pixels);
@@ -138,7 +128,7 @@ export class TrainingEngine {
           signal,
         });
       });
-      const numbers = new Float32Array(await this.#readback.map(staging, bytes)).slice();
+      const numbers = new Float32Array(await this.#device.readback.map(staging, bytes)).slice();
       this.#last = { program, count };
       const judged = outputs[0].bytes / 4;
       onProgress?.('step', program.flops, program.flops);
@@ -148,7 +138,7 @@ export class TrainingEngine {
         finite: numbers[judged + verdict.finite] === 1 && Number.isFinite(numbers[parts.total]),
       };
     } finally {
-      this.#readback.release(staging);
+      this.#device.readback.release(staging);
     }
   }
 
@@ -160,7 +150,7 @@ export class TrainingEngine {
     if (!this.#last) return undefined;
     const { program, count } = this.#last;
     const { buffer, bytes } = program.tensor(trainingOutputs.logits);
-    return { logits: new Float32Array(await this.#readback.read(buffer, bytes)), count };
+    return { logits: new Float32Array(await this.#device.readback.read(buffer, bytes)), count };
   }
 
   /** Frees everything; the device too, if it was opened here. What is under way fails with `disposed`. */
@@ -170,10 +160,8 @@ export class TrainingEngine {
       this.context.memory.free(...inputs);
     }
     this.#programs.clear();
-    this.#readback.destroy();
-    this.#arena.destroy();
     this.arrays.destroy();
-    this.context.close();
+    this.#device.dispose();
   }
 
   /** Runs a step; once the update has begun, an abort no longer stops it halfway. */
@@ -182,7 +170,7 @@ export class TrainingEngine {
     updateFrom: number,
     { finish, onProgress, signal }: Omit<RunOptions, 'submitSize'>,
   ): Promise<void> {
-    const submitSize = this.#submitSize;
+    const { submitSize } = this.#device;
     await run(this.context, steps.slice(0, updateFrom), { submitSize, finish: () => {}, onProgress, signal });
     signal?.throwIfAborted();
     await run(this.context, steps.slice(updateFrom), { submitSize, finish });
@@ -238,16 +226,12 @@ export class TrainingEngine {
     }
     // Building may replace the buffers that hold its activations.
     this.#last = undefined;
-    const device = {
-      context,
-      pipelines: this.#pipelines,
-      constants: this.#constants,
-      arena: this.#arena,
-    };
     let program: Program | undefined;
     const inputs: GPUBuffer[] = [];
     try {
-      program = await Program.build(planned, device, (done, total) => onProgress?.('compile', done, total));
+      program = await Program.build(planned, this.#device, (done, total) =>
+        onProgress?.('compile', done, total),
+      );
       const pixels = count * cropSize * cropSize;
       await checked(context, 'allocating the inputs', () => {
         for (const label of [resources.pixels, resources.targets]) {
