@@ -26,8 +26,8 @@ import {
   type TrainingPlanOptions,
   trainingOutputs,
   trainingPlan,
+  trainingThreads,
 } from './plan/training-plan.ts';
-import { trainingThreads } from './plan/training-threads.ts';
 import { TrainingArrays } from './training-arrays.ts';
 
 export interface EngineOptions {

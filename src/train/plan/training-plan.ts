@@ -56,3 +56,6 @@ export function trainingPlan(network: Network, options: TrainingPlanOptions): Tr
   });
   return { ...recorder.plan(Object.values(trainingOutputs)), updateFrom };
 }
+
+/** How many threads keep an adapter busy: a software adapter has a few cores with a few lanes, a GPU wants many thousands. */
+export const trainingThreads = ({ software }: { software: boolean }): number => (software ? 512 : 32768);
