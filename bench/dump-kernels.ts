@@ -8,8 +8,9 @@ import type { Resource } from '../src/graph/operation.ts';
 import { allFusions, fuse } from '../src/graph/passes/index.ts';
 import { plan } from '../src/graph/plan.ts';
 import { type Binding, uniformWords } from '../src/kernels/kernel.ts';
+import type { Size } from '../src/size.ts';
 import { fullGraph } from '../test/helpers/networks.ts';
-import { type Size, sizeName } from './settings.ts';
+import { sizeName } from './settings.ts';
 
 /** One dispatch of a frame. */
 export interface DumpedKernel {

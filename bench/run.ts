@@ -3,6 +3,7 @@
 import { PipelineCache } from '../src/gpu/pipelines.ts';
 import { ImageUpload } from '../src/input/upload.ts';
 import type { Precision } from '../src/kernels/wgsl.ts';
+import type { Size } from '../src/size.ts';
 import { Timer } from '../src/tuning/timing.ts';
 import { type Case, convLadder, networkCases, rooflineCases } from './cases/cases.ts';
 import type { CustomKernel } from './cases/custom-kernel.ts';
@@ -14,7 +15,7 @@ import { failedMetric, type Measurement, type MeasurementContext } from './netwo
 import { defaultForm, loadNetwork, type Network, wrongLayersOf } from './network/network.ts';
 import { drawPicture } from './network/picture.ts';
 import { type KernelRow, type Report, reportFormat, schemaVersion } from './report/report.ts';
-import { type BenchSettings, effortOf, matches, type Size, sizeName } from './settings.ts';
+import { type BenchSettings, effortOf, matches, sizeName } from './settings.ts';
 
 export interface RunOptions {
   /** Called before each piece of work. */

@@ -1,12 +1,8 @@
 /** @file What a run measures and how: the same settings from the command line and from the page. */
 
 import type { Precision } from '../src/kernels/wgsl.ts';
+import type { Size } from '../src/size.ts';
 import type { TimerMethod } from '../src/tuning/timing.ts';
-
-export interface Size {
-  width: number;
-  height: number;
-}
 
 export interface BenchSettings {
   /** Small sizes, few variants, no cold runs, no ladder: everyday use. */

@@ -7,6 +7,7 @@
 import { describe, quote } from './describe.ts';
 import { DBNetError, type DBNetErrorCode } from './errors.ts';
 import { isTypedArray, kindOf, type TypedArrays } from './kind-of.ts';
+import type { Size } from './size.ts';
 
 /** What a value may be. */
 export interface Kind<T = unknown> {
@@ -187,7 +188,7 @@ export function scratchKind<T extends object>(maker: string): Kind<T> & { mark(s
 }
 
 /** A width and a height, whatever else the object holds. @throws DBNetError `invalid-argument` */
-export function checkSize(name: string, size: unknown): { width: number; height: number } {
+export function checkSize(name: string, size: unknown): Size {
   const { width, height } = check(name, size, object);
   return {
     width: check(`${name}.width`, width, side),

@@ -15,13 +15,14 @@ import { type Convolution, convolution, gemmOf } from '../../src/kernels/convolu
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
+import type { Size } from '../../src/size.ts';
 import { candidates } from '../../src/tuning/candidates.ts';
 import { sumTolerance } from '../../src/tuning/forms.ts';
 import { copyBytes, copyKernel, multiplyAddKernels } from '../../src/tuning/roofline.ts';
 import type { Tolerance } from '../../src/tuning/workbench.ts';
 import { fullGraph } from '../../test/helpers/networks.ts';
 import naive from '../examples/my-kernel.ts';
-import { type Size, sizeName } from '../settings.ts';
+import { sizeName } from '../settings.ts';
 import type { CustomKernel } from './custom-kernel.ts';
 
 export interface Case {

@@ -4,12 +4,13 @@ import { TextDetector } from '../../src/detect/detector.ts';
 import type { GpuContext } from '../../src/gpu/device.ts';
 import type { PipelineCache } from '../../src/gpu/pipelines.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
+import type { Size } from '../../src/size.ts';
 import type { Roofline } from '../../src/tuning/roofline.ts';
 import { type Summary, summarize, type Timer, type TurnOptions } from '../../src/tuning/timing.ts';
 import type { BenchDevice } from '../device.ts';
 import type { Host } from '../host/host.ts';
 import type { LayerRow, MetricRow } from '../report/report.ts';
-import { type Effort, type Size, sizeName } from '../settings.ts';
+import { type Effort, sizeName } from '../settings.ts';
 import type { Network } from './network.ts';
 
 export interface MeasurementContext {

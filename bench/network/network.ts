@@ -15,10 +15,10 @@ import type { Precision } from '../../src/kernels/wgsl.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { type BytesSource, loadBytes } from '../../src/safetensors/load.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
+import type { Size } from '../../src/size.ts';
 import type { Work } from '../../src/tuning/timing.ts';
 import { wrongLayers } from '../../test/gpu/check-graph.ts';
 import { PlanRun } from '../../test/gpu/plan-run.ts';
-import type { Size } from '../settings.ts';
 import type { MeasurementContext } from './measurement.ts';
 import { drawPicture } from './picture.ts';
 

@@ -23,17 +23,13 @@ import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
+import type { Size } from '../size.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
 import type { OnProgress, Timings, TuneOptions } from './types.ts';
 
 /** Which maps are computed and read back. P alone skips the threshold head. */
 export type Outputs = 'P' | 'PTB';
-
-interface Size {
-  width: number;
-  height: number;
-}
 
 interface CallOptions {
   onProgress?: OnProgress;
@@ -345,13 +341,13 @@ export class Engine {
 const programKey = ({ width, height }: Size, outputs: Outputs, source: Preprocess['source']): string =>
   `${width}x${height} ${outputs} ${source}`;
 
-interface Layout {
+interface ReadbackLayout {
   maps: ReadonlyMap<string, { offset: number; bytes: number }>;
   bytes: number;
 }
 
 /** Where each map stands in the readback buffer. */
-function layOut(names: readonly string[], { width, height }: Size): Layout {
+function layOut(names: readonly string[], { width, height }: Size): ReadbackLayout {
   const maps = new Map<string, { offset: number; bytes: number }>();
   let offset = 0;
   for (const name of names) {

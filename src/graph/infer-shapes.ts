@@ -1,12 +1,8 @@
 /** @file Sizes of all tensors of a network for a given size of the image. */
 
+import type { Size } from '../size.ts';
 import { kindOf, type Network, outputsOf } from './graph.ts';
 import type { TensorShape } from './operation.ts';
-
-export interface Size {
-  width: number;
-  height: number;
-}
 
 /** Shape of every tensor by name. `height` and `width` are multiples of 32. */
 export function inferShapes(network: Network, size: Size): Map<string, TensorShape> {

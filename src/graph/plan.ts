@@ -5,9 +5,10 @@
 
 import { type Preprocess, preprocess } from '../kernels/preprocess.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
+import type { Size } from '../size.ts';
 import { assignBuffers } from './assign-buffers.ts';
 import { type Graph, kindOf } from './graph.ts';
-import { inferShapes, type Size } from './infer-shapes.ts';
+import { inferShapes } from './infer-shapes.ts';
 import {
   type Constant,
   elementCount,

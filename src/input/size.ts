@@ -1,14 +1,10 @@
 /** @file The size at which the network runs. */
 
 import { between, check, checkRecord, type Kinds, kind, mismatch } from '../check.ts';
+import type { Size } from '../size.ts';
 import type { DetectionWarning, SizeOption } from './types.ts';
 
 type Bounds = Exclude<SizeOption, Size>;
-
-interface Size {
-  width: number;
-  height: number;
-}
 
 /** Sides of the network's input are multiples of this: its deepest features have stride 32. */
 const multiple = 32;

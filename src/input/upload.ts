@@ -6,15 +6,11 @@ import type { GpuContext } from '../gpu/device.ts';
 import type { Externals } from '../gpu/program.ts';
 import { externals } from '../graph/plan.ts';
 import { resizeTable } from '../kernels/preprocess.ts';
+import type { Size } from '../size.ts';
 import { type ReadyImage, unreadable } from './image.ts';
 
 /** Bits of `GPUTextureUsage`; a copy from an external image needs all three. */
 const textureUsage = 0x02 | 0x04 | 0x10;
-
-interface Size {
-  width: number;
-  height: number;
-}
 
 export class ImageUpload {
   readonly #context: GpuContext;

@@ -6,6 +6,7 @@
 
 import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
 import { isTypedArray } from '../kind-of.ts';
+import type { Size } from '../size.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
@@ -101,11 +102,6 @@ function polygonRegion(polygon: Int32Array, options: RegionOptions): Point[] | u
 
 function shortSide(rect: RotatedRect): number {
   return Math.min(rect.width, rect.height);
-}
-
-interface Size {
-  width: number;
-  height: number;
 }
 
 /** Scales points in place from one size to another and clips them to it. */

@@ -9,7 +9,7 @@ import type { Externals } from '../gpu/program.ts';
 import { ReadbackPool } from '../gpu/readback.ts';
 import type { Graph, Network } from '../graph/graph.ts';
 import type { Optimizer } from './optimizer.ts';
-import { type Layout, pack, parameterLayout, statisticsLayout, unpack } from './plan/parameter-layout.ts';
+import { type FlatLayout, pack, parameterLayout, statisticsLayout, unpack } from './plan/parameter-layout.ts';
 import {
   batchStatistics,
   beforeUpdate,
@@ -32,7 +32,7 @@ export type KeptArray = 'parameters' | 'running' | 'firstMoments' | 'secondMomen
 const weightArrays = ['parameters', 'running', 'average'] as const;
 
 export class TrainingArrays {
-  readonly layouts: { parameters: Layout; statistics: Layout };
+  readonly layouts: { parameters: FlatLayout; statistics: FlatLayout };
   readonly #context: GpuContext;
   readonly #readback: ReadbackPool;
   readonly #buffers = new Map<string, GPUBuffer>();
@@ -98,7 +98,7 @@ export class TrainingArrays {
       externals.push([resources[name as keyof typeof resources], buffer]);
     }
     for (const [name, buffer] of this.#backups) externals.push([beforeUpdate(resources[name]), buffer]);
-    const slots = (layout: Layout, name: keyof typeof resources, called: (slot: string) => string) => {
+    const slots = (layout: FlatLayout, name: keyof typeof resources, called: (slot: string) => string) => {
       for (const [slot, { offset, count }] of layout.slots) {
         const binding = { buffer: this.#buffers.get(name)!, offset: offset * 4, size: count * 4 };
         externals.push([called(slot), binding]);
@@ -135,7 +135,7 @@ export class TrainingArrays {
     this.#backups.clear();
   }
 
-  #layoutOf(name: KeptArray | 'gradients'): Layout {
+  #layoutOf(name: KeptArray | 'gradients'): FlatLayout {
     return name === 'running' ? this.layouts.statistics : this.layouts.parameters;
   }
 

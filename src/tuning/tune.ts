@@ -35,7 +35,7 @@ import { type Bound, type Placed, Workbench } from './workbench.ts';
 /** All that tuning knows of time. */
 export type TuningTimer = Pick<Timer, 'calibrate' | 'sample' | 'now' | 'destroy'>;
 
-export interface TuneOptions {
+export interface TunerOptions {
   pipelines: PipelineCache;
   /** What is taken where nothing was measured. */
   standard: KernelChoice;
@@ -112,7 +112,8 @@ const nearTheRoof = 0.8;
 const ahead = 3;
 
 /** What measuring needs, the same for all classes. */
-interface Tools extends Required<Pick<TuneOptions, 'pipelines' | 'standard' | 'standardWinograd' | 'build'>> {
+interface Tools
+  extends Required<Pick<TunerOptions, 'pipelines' | 'standard' | 'standardWinograd' | 'build'>> {
   context: GpuContext;
   bench: Workbench;
   timer: TuningTimer;
@@ -147,7 +148,7 @@ interface Trial {
 export async function tune(
   context: GpuContext,
   convs: readonly Convolution[],
-  options: TuneOptions,
+  options: TunerOptions,
 ): Promise<Tuning> {
   const { pipelines, standard, standardWinograd = () => undefined, build = convolution } = options;
   const { signal, onProgress } = options;

@@ -16,7 +16,7 @@ import { loadModule } from '../load-module.ts';
 import { loadEntries, storeEntries, tuningKey } from './cache.ts';
 import { layerClass } from './classes.ts';
 import { findTile, findWinograd, type TuningEntries, type TuningTable, tableVersion } from './table.ts';
-import type { TuneOptions, Tuning } from './tune.ts';
+import type { TunerOptions, Tuning } from './tune.ts';
 
 /** What tuning a detector gave. */
 export interface TuningReport extends Omit<Tuning, 'codes' | 'entries'> {
@@ -70,7 +70,7 @@ export class TunedChoice implements KernelChoice {
   async tune(
     convs: readonly Convolution[],
     pipelines: PipelineCache,
-    options: Pick<TuneOptions, 'budgetMs' | 'openTimer' | 'onProgress' | 'signal'>,
+    options: Pick<TunerOptions, 'budgetMs' | 'openTimer' | 'onProgress' | 'signal'>,
   ): Promise<{ report: TuningReport; codes: readonly string[] }> {
     const { tune } = await loadModule(import('./tune.ts'));
     const { codes, entries, ...tuning } = await tune(this.#context, convs, {

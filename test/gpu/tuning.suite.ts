@@ -16,7 +16,7 @@ import type { Precision } from '../../src/kernels/wgsl.ts';
 import { loadEntries, storeEntries, tuningKey } from '../../src/tuning/cache.ts';
 import { candidates } from '../../src/tuning/candidates.ts';
 import { Timer } from '../../src/tuning/timing.ts';
-import { type TuneOptions, tune } from '../../src/tuning/tune.ts';
+import { type TunerOptions, tune } from '../../src/tuning/tune.ts';
 import { TunedChoice } from '../../src/tuning/tuned-choice.ts';
 import { Workbench } from '../../src/tuning/workbench.ts';
 import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
@@ -110,7 +110,7 @@ const defaults: KernelChoice = {
 async function tuneWith(
   context: GpuContext,
   convs: readonly Convolution[],
-  options: Partial<TuneOptions> = {},
+  options: Partial<TunerOptions> = {},
   precision: Precision = 'f32',
 ) {
   return await tune(context, convs, {

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { parameterShapes } from '../../src/graph/graph.ts';
 import {
-  type Layout,
+  type FlatLayout,
   pack,
   parameterLayout,
   slotAlignment,
@@ -16,7 +16,7 @@ import { seededRandom } from '../helpers/random.ts';
 const network = fullNetwork();
 const shapes = parameterShapes(network);
 
-describe.each<[string, Layout]>([
+describe.each<[string, FlatLayout]>([
   ['parameters', parameterLayout(network)],
   ['statistics', statisticsLayout(network)],
 ])('layout of the %s', (_, layout) => {

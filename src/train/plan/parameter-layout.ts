@@ -21,7 +21,7 @@ export interface Parameter extends ParameterPlace {
   offset: number;
 }
 
-export interface Layout {
+export interface FlatLayout {
   /** By the name that kernels bind: a convolution's weight, a norm's prefix, a bias. */
   slots: ReadonlyMap<string, Slot>;
   parameters: readonly Parameter[];
@@ -32,7 +32,7 @@ export interface Layout {
 /** Buffers are bound at multiples of 256 bytes. */
 export const slotAlignment = 64;
 
-function layOut(all: readonly SlotParameters[]): Layout {
+function layOut(all: readonly SlotParameters[]): FlatLayout {
   const slots = new Map<string, Slot>();
   const placed: Parameter[] = [];
   let end = 0;
@@ -49,11 +49,11 @@ function layOut(all: readonly SlotParameters[]): Layout {
 }
 
 /** Layout of what is trained: weights, biases, and scale and shift of the norms. */
-export const parameterLayout = ({ operations }: Network): Layout =>
+export const parameterLayout = ({ operations }: Network): FlatLayout =>
   layOut(operations.flatMap((operation) => trained(operation).slots?.(operation) ?? []));
 
 /** Layout of the running mean and variance of each norm, under the norm's prefix. */
-export const statisticsLayout = ({ operations }: Network): Layout =>
+export const statisticsLayout = ({ operations }: Network): FlatLayout =>
   layOut(
     operations
       .flatMap((operation) => trained(operation).norms?.(operation) ?? [])
@@ -62,7 +62,7 @@ export const statisticsLayout = ({ operations }: Network): Layout =>
 
 /** PyTorch's tensors as one flat array. */
 export function pack(
-  { parameters, count }: Layout,
+  { parameters, count }: FlatLayout,
   source: (name: string) => ArrayLike<number>,
 ): Float32Array<ArrayBuffer> {
   const flat = new Float32Array(count);
@@ -75,7 +75,7 @@ export function pack(
 
 /** The inverse of {@link pack}. */
 export function unpack(
-  { parameters }: Layout,
+  { parameters }: FlatLayout,
   flat: Float32Array,
 ): Map<string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }> {
   return new Map(
