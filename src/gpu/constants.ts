@@ -25,8 +25,9 @@ const largestHalf = 65504;
  */
 function assertStorable(name: string, values: Float32Array, precision: Precision): void {
   const limit = precision === 'f16' ? largestHalf : Number.MAX_VALUE;
-  const index = values.findIndex((value) => !(Math.abs(value) <= limit));
-  if (index === -1) return;
+  let index = 0;
+  while (index < values.length && Math.abs(values[index]) <= limit) index++;
+  if (index === values.length) return;
   const hint =
     precision === 'f16' && Number.isFinite(values[index]) ? "use precision 'f32'" : 'the file is damaged';
   throw new DBNetError(

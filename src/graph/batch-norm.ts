@@ -41,5 +41,8 @@ export function scaleOutputs(
 ): Float64Array {
   const { scale } = normScaleShift(prefix, source);
   const perOutput = weights.length / outChannels;
-  return Float64Array.from(weights, (weight, i) => weight * scale[Math.floor(i / perOutput)]);
+  // Millions of numbers: `Float64Array.from` with a function takes ten times as long.
+  const scaled = new Float64Array(weights);
+  for (let i = 0; i < scaled.length; i++) scaled[i] *= scale[Math.floor(i / perOutput)];
+  return scaled;
 }
