@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { SingleBar } from 'cli-progress';
 import { CommanderError } from 'commander';
+import { messageOf } from '../src/describe.ts';
 import { dumpKernels } from './dump-kernels.ts';
 import { nativeHost, projectRoot } from './host/native.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
@@ -126,7 +127,7 @@ function showProgress(): { report: (done: number, total: number, label: string) 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+  process.stderr.write(`error: ${messageOf(error)}\n`);
   process.exitCode = exitStatus.failed;
 }
 // Dawn's objects keep threads alive; everything is written by now, or is when the streams have drained.

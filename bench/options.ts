@@ -1,6 +1,7 @@
 /** @file The command line of the benchmark. */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { messageOf } from '../src/describe.ts';
 import {
   type BenchSettings,
   defaultSettings,
@@ -111,7 +112,7 @@ function checked<T>(parse: (text: string) => T): (text: string) => T {
     try {
       return parse(text);
     } catch (error) {
-      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+      throw new InvalidArgumentError(messageOf(error));
     }
   };
 }

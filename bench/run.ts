@@ -1,5 +1,6 @@
 /** @file A run of the benchmark, the same in Node, Deno and a page: a host and settings in, a report out. */
 
+import { messageOf } from '../src/describe.ts';
 import { PipelineCache } from '../src/gpu/pipelines.ts';
 import { ImageUpload } from '../src/input/upload.ts';
 import type { Precision } from '../src/kernels/wgsl.ts';
@@ -280,7 +281,7 @@ async function runMeasurement(
     run.report.layers.push(...layers);
   } catch (error) {
     if (run.signal?.aborted || run.context.lost) throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     run.report.metrics.push(failedMetric(one.perSize ? turn : {}, one.name, 'ms', message));
   }
 }

@@ -1,5 +1,6 @@
 /** @file One case on the device: its variants compared, then those that are right timed, hot and cold; as rows. */
 
+import { messageOf } from '../../src/describe.ts';
 import type { GpuContext } from '../../src/gpu/device.ts';
 import type { PipelineCache } from '../../src/gpu/pipelines.ts';
 import { type Roofline, ratesOf } from '../../src/tuning/roofline.ts';
@@ -64,7 +65,7 @@ export async function runCase(entry: Case, options: CaseOptions): Promise<Kernel
         result.bound = bound;
       } catch (error) {
         if (context.lost) throw error;
-        result.problem = error instanceof Error ? error.message : String(error);
+        result.problem = messageOf(error);
       }
     }
     const right = results.filter(({ bound }) => bound);

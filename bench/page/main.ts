@@ -1,5 +1,6 @@
 /** @file The benchmark's page: a form, the tables, the plots, and `runBench()` for programs that drive the page. */
 
+import { messageOf } from '../../src/describe.ts';
 import { pageHost } from '../host/page.ts';
 import { compareReports, formatComparison } from '../report/compare.ts';
 import { readReport } from '../report/read-report.ts';
@@ -53,7 +54,7 @@ globalThis.runBench = async ({ settings, kernels = [], flags = [] }) => {
     status.textContent = errors.length > 0 ? `Done, with errors: ${errors.join('; ')}` : 'Done.';
     return report;
   } catch (error) {
-    status.textContent = error instanceof Error ? error.message : String(error);
+    status.textContent = messageOf(error);
     throw error;
   } finally {
     running = undefined;
@@ -67,7 +68,7 @@ form.addEventListener('submit', (event) => {
     // Its failure is shown in the page.
     globalThis.runBench(formSettings(new FormData(form))).catch(() => {});
   } catch (error) {
-    status.textContent = error instanceof Error ? error.message : String(error);
+    status.textContent = messageOf(error);
   }
 });
 
@@ -87,7 +88,7 @@ find<HTMLInputElement>('compare').addEventListener('change', async ({ target }) 
     before = file && readReport(await file.text(), file.name);
     if (report) show(report);
   } catch (error) {
-    status.textContent = error instanceof Error ? error.message : String(error);
+    status.textContent = messageOf(error);
   }
 });
 
@@ -114,6 +115,6 @@ function comparison(current: Report): string {
   try {
     return formatComparison(compareReports(before, current));
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

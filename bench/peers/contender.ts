@@ -2,6 +2,7 @@
 
 import type { Page } from 'puppeteer';
 import { launchBrowser, newPage, type WebGpuBrowser } from '../../scripts/browser.ts';
+import { messageOf } from '../../src/describe.ts';
 import type { FirstResult, Sample } from './page/harness.ts';
 import type { PeerServer } from './server.ts';
 
@@ -115,7 +116,7 @@ export class OpenContender {
     try {
       return await Promise.race([call, this.#broken, late]);
     } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
+      const message = messageOf(cause);
       const complaints = this.#complaints.filter((text) => !message.includes(text));
       throw new Error([message, ...complaints].join(' | '), { cause });
     } finally {

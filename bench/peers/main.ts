@@ -5,6 +5,7 @@ import { cpus, loadavg } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { messageOf } from '../../src/describe.ts';
 import { contenderSpecs } from './contender.ts';
 import { prepareFiles } from './files.ts';
 import { fileBytes, measure } from './measure.ts';
@@ -52,7 +53,7 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(formatReport(report));
     return 0;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    process.stderr.write(`${messageOf(error)}\n`);
     return 1;
   }
 }

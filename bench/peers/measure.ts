@@ -2,6 +2,7 @@
 
 import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { messageOf } from '../../src/describe.ts';
 import { takeTurns, type Work } from '../../src/tuning/timing.ts';
 import { checkMaps, checkReference, type Difference, decodeMaps } from './check.ts';
 import { type ContenderSpec, contenderSpecs, OpenContender } from './contender.ts';
@@ -162,7 +163,7 @@ class Seat {
     try {
       return await work();
     } catch (error) {
-      this.outcome.error = error instanceof Error ? error.message : String(error);
+      this.outcome.error = messageOf(error);
       this.outcome.cold = [];
       this.outcome.steady = [];
       this.#log(`error: ${this.outcome.error}`);

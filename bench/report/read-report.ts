@@ -1,5 +1,6 @@
 /** @file Reports that were written earlier. */
 
+import { messageOf } from '../../src/describe.ts';
 import { type Report, reportFormat, schemaVersion } from './report.ts';
 
 /**
@@ -11,7 +12,7 @@ export function readReport(json: string, from: string): Report {
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw new Error(`${from} is not JSON: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new Error(`${from} is not JSON: ${messageOf(cause)}`, { cause });
   }
   const { format, environment, roofline, kernels, layers, metrics } = value ?? {};
   const isWhole = environment && roofline && [kernels, layers, metrics].every(Array.isArray);
