@@ -12,6 +12,10 @@ export type DBNetErrorCode =
   | 'invalid-image'
   /** The bytes are not a valid safetensors file. */
   | 'invalid-safetensors'
+  /** The bytes are not a valid ONNX file, or one whose weights stand in other files. */
+  | 'invalid-onnx'
+  /** The bytes are not a valid PyTorch checkpoint. */
+  | 'invalid-checkpoint'
   /** The file is valid, but a tensor's dtype cannot be converted to numbers here. */
   | 'unsupported-dtype'
   /**

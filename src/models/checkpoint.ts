@@ -7,7 +7,7 @@ import { quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { type Graph, type Network, parameterShapes } from '../graph/graph.ts';
 import { checkNetwork, readNetwork } from '../graph/network-json.ts';
-import type { Safetensors } from '../safetensors/parse.ts';
+import type { TensorFile } from '../tensor-file.ts';
 import { families, type Shapes } from './families.ts';
 
 export interface Checkpoint {
@@ -31,7 +31,7 @@ const unused = /^backbone\.(fc|smooth)\.|^training\.|\.num_batches_tracked$/;
  * @param k steepness of the binarization, where the network does not say it itself.
  * @throws DBNetError `incompatible-weights`.
  */
-export function readCheckpoint(file: Safetensors, { k = 50 }: { k?: number } = {}): Checkpoint {
+export function readCheckpoint(file: TensorFile, { k = 50 }: { k?: number } = {}): Checkpoint {
   const stored = [...file.tensors.keys()];
   const names = new Map(stored.map((name) => [withoutWrapper(name), name]));
   const shapes: Shapes = new Map([...names].map(([name, stored]) => [name, file.tensors.get(stored)!.shape]));
@@ -55,7 +55,7 @@ interface Found {
   network: Network;
 }
 
-function networkOf({ metadata }: Safetensors, shapes: Shapes, k: number): Found {
+function networkOf({ metadata }: TensorFile, shapes: Shapes, k: number): Found {
   const { architecture: stated } = metadata;
   if (metadata.network !== undefined) {
     const architecture = stated ?? 'network';
