@@ -320,7 +320,7 @@ function trainable(file: Safetensors): Graph {
   if (graph.outputs.length < 3) {
     throw new DBNetError(
       'missing-threshold-head',
-      "training needs both heads, but these weights have no 'decoder.thresh.*' tensors: use weights with both",
+      'training needs both heads, but these weights have that of the probability map alone: use weights with both',
     );
   }
   return graph;

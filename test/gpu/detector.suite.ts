@@ -8,7 +8,7 @@ import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
 import { refusesHostile } from '../helpers/hostile.ts';
 import { inOtherRealm } from '../helpers/other-realm.ts';
-import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
+import { assert, assertAllMaps, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import { compose } from './references/compose.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 import { watchDevice } from './watch-device.ts';
@@ -56,6 +56,7 @@ const tests: GpuTest[] = [
       const detector = await sharedDetector(context);
       const { width, height } = image;
       const maps = await detector.maps(image, { size: { width, height } });
+      assertAllMaps(maps);
       assertEqual([maps.width, maps.height], [width, height], 'size');
       assertClose(maps.P, file.float32('P'), 1e-4, 'P');
       assertClose(maps.T, file.float32('T'), 1e-4, 'T');
@@ -69,7 +70,9 @@ const tests: GpuTest[] = [
       const image: RawImage = { data: file.bytes('image').slice(), width: 160, height: 96, channels: 3 };
       const detector = await sharedDetector(context);
       const size = { width: 160, height: 96 };
-      const { P, B } = await detector.maps(image, { size });
+      const maps = await detector.maps(image, { size });
+      assertAllMaps(maps);
+      const { P, B } = maps;
       const options = { threshold: 0.3, boxThreshold: 0.4 };
       const target = { width: image.width, height: image.height };
       const byP = await detector.detect(image, { size, ...options });

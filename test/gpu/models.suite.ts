@@ -5,7 +5,7 @@
 
 import { TextDetector } from '../../src/index.ts';
 import { parseSafetensors } from '../../src/safetensors/index.ts';
-import { assertClose } from './assert.ts';
+import { assertAllMaps, assertClose } from './assert.ts';
 import type { GpuTest } from './suite.ts';
 
 /** Largest |difference| of each map; B's slope makes much of little. */
@@ -20,6 +20,7 @@ const agrees = (name: string, what: string): GpuTest => ({
       const [height, width] = expected.tensors.get(`${i}.image`)!.shape;
       const image = { data: expected.bytes(`${i}.image`), width, height, channels: 3 as const };
       const maps = await detector.maps(image, { size: { width, height } });
+      assertAllMaps(maps);
       for (const map of ['P', 'T', 'B'] as const) {
         assertClose(maps[map], expected.float32(`${i}.${map}`), tolerances[map], `${map} of image ${i}`);
       }
