@@ -89,18 +89,18 @@ class Cursor {
     return this.#at >= this.#bytes.length;
   }
 
-  /** Seven bits per byte, the lowest first; of ten bytes the last holds the sign. */
+  /** Seven bits per byte, the lowest first: 64 bits, in two halves. */
   varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let i = 0; i < 10; i++) {
+    let low = 0;
+    let high = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
       const byte = this.#bytes[this.#at++];
       if (byte === undefined) this.fail('a whole number', 'the end of the message');
-      // 2^63 and more are negative.
-      if (i === 9) value -= (byte & 1) * 2 ** 63;
-      else value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-      scale *= 128;
+      const bits = byte & 0x7f;
+      if (shift < 32) low |= bits << shift;
+      // The fifth byte has bits of both.
+      if (shift >= 28) high |= shift < 32 ? bits >> 4 : bits << (shift - 32);
+      if (byte < 0x80) return high * 2 ** 32 + (low >>> 0);
     }
     return this.fail('a whole number of at most 10 bytes', 'a longer one');
   }
