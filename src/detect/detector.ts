@@ -108,7 +108,7 @@ export class TextDetector {
         weights: {
           architecture,
           parameters: parameterCount,
-          hasThresholdHead: graph.outputs.length === 3,
+          hasThresholdHead: engine.has('PTB'),
           input: recipe.input,
           size: recipe.size,
           metadata: { ...file.metadata },

@@ -104,6 +104,11 @@ export class Engine {
     return engine;
   }
 
+  /** Whether the weights give such maps. */
+  has(outputs: Outputs): boolean {
+    return this.#graphs.has(outputs);
+  }
+
   /** Bytes of GPU memory held, by use. */
   get memory(): { weights: number; activations: number; readback: number; input: number } {
     return {

@@ -31,11 +31,11 @@ export function networkSize(
   return sizeByRule(image ?? { width: side, height: side }, rule, size);
 }
 
-/** The rule that bounds are for: a short side, where one is asked for, or where the weights have a size and no rule. */
-function ruleFor(size: AskedBounds, own: SizeRule): SizeRule {
-  const { shortSide } = size;
-  const isBound = Object.values(size).some((bound) => bound !== undefined);
-  if (shortSide === undefined && !(own.rule === 'fixed' && isBound)) return own;
+/** The rule that bounds are for: ours, where a short side is asked for, or any bound of weights with a fixed size. */
+function ruleFor(bounds: AskedBounds, own: SizeRule): SizeRule {
+  const { shortSide } = bounds;
+  const isBounded = Object.keys(bounds).length > 0;
+  if (shortSide === undefined && !(own.rule === 'fixed' && isBounded)) return own;
   return { rule: 'shortSide', value: shortSide ?? nominalSide(own), multipleOf: multiple };
 }
 
@@ -53,7 +53,8 @@ export function shrinkWarning(
 ): DetectionWarning | undefined {
   const { width, height } = contentOf(network);
   const scale = Math.min(width / image.width, height / image.height);
-  const rule = option === undefined || 'width' in option ? own : ruleFor(option, own);
+  const asked = checkSize(option);
+  const rule = 'width' in asked ? own : ruleFor(asked, own);
   const wanted = unboundedScale(image, rule);
   if (scale >= shrunkBelow * wanted) return undefined;
   const sufficientLongSide = Math.ceil((wanted * Math.max(image.width, image.height)) / multiple) * multiple;
