@@ -37,14 +37,18 @@ const PROTOCOLS = [2, 3, 4, 5];
 
 /**
  * Whether bytes begin as a ZIP archive or as a Python pickle: PyTorch's files do, others may, which `readTorch` refuses by
- * what they are. A safetensors file never does: bytes 4 to 7 of its header's length are zero.
+ * what they are. Not true of safetensors whose length begins so.
  */
 export function isTorch(bytes: Uint8Array): boolean {
   return isZip(bytes) || isPickle(bytes);
 }
 
 const isPickle = (bytes: Uint8Array) =>
-  bytes[0] === PROTO && PROTOCOLS.includes(bytes[1]) && bytes.subarray(4, 8).some((byte) => byte !== 0);
+  bytes[0] === PROTO && PROTOCOLS.includes(bytes[1]) && !isSafetensors(bytes);
+
+/** The header's length in 8 bytes, of which 4 are used, and its brace. */
+const isSafetensors = (bytes: Uint8Array) =>
+  bytes.subarray(4, 8).every((byte) => byte === 0) && bytes[8] === 0x7b;
 
 /**
  * Reads the state dict of a checkpoint: the object itself, or its `state_dict`, `model` or `model_state_dict`.
