@@ -509,7 +509,10 @@ class Unpickler {
       this.#fail(`expected a class or a function, found ${describeValue(callable)}`);
     }
     if (!isTuple(args)) this.#fail(`expected a tuple of arguments, found ${describeValue(args)}`);
-    if (callable.name === 'collections.OrderedDict' && args.length === 0) return this.#object(new Dict());
+    if (callable.name === 'collections.OrderedDict') {
+      if (args.length > 0) this.#fail('expected an OrderedDict that is filled later, found one of Python 2');
+      return this.#object(new Dict());
+    }
     this.#keep(OBJECT_SLOTS);
     return this.#interpreter.call(callable.name, args, this.#fail) ?? callable;
   }
