@@ -95,9 +95,12 @@ export interface Interpreter {
    * What a class or function makes of its arguments; undefined for one that means nothing here.
    * @param fail throws, naming the place, for arguments that are not as they have to be.
    */
-  call(name: string, args: readonly PickleValue[], fail: (problem: string) => never): PickleValue | undefined;
-  persistent(id: PickleValue, fail: (problem: string) => never): PickleValue;
+  call(name: string, args: readonly PickleValue[], fail: Fail): PickleValue | undefined;
+  persistent(id: PickleValue, fail: Fail): PickleValue;
 }
+
+/** Throws what was expected and found, with the place, and what to do. */
+export type Fail = (problem: string, advice?: string) => never;
 
 /** Calls nothing and knows no persistent ids. */
 export const plainData: Interpreter = {
@@ -145,6 +148,9 @@ export function nameOf(value: PickleValue | undefined): string | undefined {
 }
 
 const LONGEST_NAME = 1024;
+
+/** For what PyTorch reads, but this reader does not. */
+export const SAVE_ANEW = 'Load it in PyTorch and save it anew.';
 
 /**
  * The most that a pickle may hold at a time, in slots of 8 bytes. A tensor takes less than 200, so this is 5,000 tensors,
@@ -408,12 +414,10 @@ class Unpickler {
     return undefined;
   }
 
-  readonly #fail: (problem: string) => never = (problem) => {
+  readonly #fail: Fail = (problem, advice = 'It is damaged, or not of torch.save: fetch it again.') => {
     const code = this.#bytes[this.#opcodeAt];
     const name = OPCODE_NAMES.get(code) ?? `0x${(code ?? 0).toString(16).padStart(2, '0')}`;
-    return failInvalid(
-      `${problem} (opcode ${name} at ${this.#place(this.#opcodeAt)}). It is damaged, or not of torch.save: fetch it again.`,
-    );
+    return failInvalid(`${problem} (opcode ${name} at ${this.#place(this.#opcodeAt)}). ${advice}`);
   };
 
   /** Accounts for what is kept. What is dropped later still counts: it was there. */
@@ -510,7 +514,8 @@ class Unpickler {
     }
     if (!isTuple(args)) this.#fail(`expected a tuple of arguments, found ${describeValue(args)}`);
     if (callable.name === 'collections.OrderedDict') {
-      if (args.length > 0) this.#fail('expected an OrderedDict that is filled later, found one of Python 2');
+      if (args.length > 0)
+        this.#fail('expected an OrderedDict as Python 3 writes it, found one of Python 2', SAVE_ANEW);
       return this.#object(new Dict());
     }
     this.#keep(OBJECT_SLOTS);

@@ -28,9 +28,29 @@ each('%s: read', (_, wrap) => {
   it.each(['state_dict', 'model', 'model_state_dict'])(
     'a state dict under %s, with a loss beside it',
     (name) => {
-      expect(names(file(dict(text('loss'), tensor(), text(name), dict(A))))).toEqual(['a']);
+      const object = dict(
+        text('loss'),
+        tensor(),
+        text('ema'),
+        dict(text('b'), tensor()),
+        text(name),
+        dict(A),
+      );
+      expect(names(file(object))).toEqual(['a']);
     },
   );
+
+  it('the only state dict under another name, also if it is there twice', () => {
+    const object = dict(
+      text('net'),
+      join(dict(A), 'q\x01'),
+      text('best'),
+      'h\x01',
+      text('optimizer'),
+      dict(int(0), tensor()),
+    );
+    expect(names(file(object))).toEqual(['a']);
+  });
 
   it('an OrderedDict with a state of its own', () => {
     const ordered = join(
@@ -157,6 +177,11 @@ each('%s: refused', (kind, wrap) => {
     ['a state of a number', file('K\x01Nb'), 'expected an object, found the number 1'],
     ['a call of a text', file(text('x'), ')R'), 'expected a class or a function, found the text "x"'],
     [
+      'an OrderedDict of Python 2',
+      file(global('collections', 'OrderedDict'), tuple(']'), 'R'),
+      'expected an OrderedDict as Python 3 writes it, found one of Python 2',
+    ],
+    [
       'arguments that are no tuple',
       file(global('a', 'b'), 'NR'),
       'expected a tuple of arguments, found None',
@@ -206,21 +231,22 @@ each('%s: refused', (kind, wrap) => {
       join(tuple(text('module'), global('net', 'Net'), text('net.py'), text('...')), 'Q', ')\x81'),
       'found an object of class "net.Net": a whole model was saved',
     ],
-    ['an empty dict', '}', 'found a dict of 0.'],
+    ['an empty dict', '}', 'expected tensors by name, or a dict of them, found none. Save'],
     [
-      'other names',
-      dict(text('epoch'), int(1), text('net'), dict(A)),
+      'other things',
+      dict(text('epoch'), int(1), text('net'), dict(text('a'), int(1))),
       'found "epoch", "net". Save the model\'s state_dict()',
     ],
-    [
-      'an empty state dict',
-      dict(text('state_dict'), '}'),
-      '"state_dict": expected a dict with tensors, found a dict of 0',
-    ],
+    ['an empty state dict', dict(text('state_dict'), '}'), 'found a dict of 0 in "state_dict"'],
     [
       'a model in place of its state dict',
       dict(text('model'), join(global('net', 'Net'), ')\x81')),
-      '"model": expected a dict with tensors, found an object of class "net.Net"',
+      'found an object of class "net.Net" in "model"',
+    ],
+    [
+      'two state dicts of other names',
+      dict(text('ema'), dict(A), text('net'), dict(A), text('c'), 'N'),
+      'expected one dict of tensors, found "ema", "net". Save the one of the model alone.',
     ],
     ['a name twice', dict(A, A), 'the name "a" occurs twice'],
     ['a state dict twice', dict(text('model'), '}', text('model'), dict(A)), 'the name "model" occurs twice'],
