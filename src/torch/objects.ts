@@ -3,6 +3,7 @@
  * Source: `torch/serialization.py`, `torch/_utils.py`.
  */
 
+import { quote } from '../describe.ts';
 import type { Dtype } from '../safetensors/dtypes.ts';
 import {
   describeValue,
@@ -145,7 +146,7 @@ export class TorchObjects implements Interpreter {
     }
     if (known.type !== elementType || known.count !== count) {
       return fail(
-        `storage ${JSON.stringify(key)}: expected ${known.type.name} of ${known.count} as before, found ` +
+        `storage ${quote(key)}: expected ${known.type.name} of ${known.count} as before, found ` +
           `${elementType.name} of ${count}`,
       );
     }
