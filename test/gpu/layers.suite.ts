@@ -13,7 +13,7 @@ import { convolve } from './references/convolution.ts';
 import { maxPool as maxPoolReference, pool3x3 } from './references/max-pool.ts';
 import { concatenate, upsampleNearest } from './references/upsample.ts';
 import { runKernel } from './run-kernel.ts';
-import { stored, withoutLanes, zeroLanes } from './stored.ts';
+import { assertLanes, stored, withoutLanes, zeroLanes } from './stored.ts';
 import type { GpuTest } from './suite.ts';
 
 interface Size {
@@ -192,12 +192,6 @@ const concatenation = [
     },
   };
 });
-
-/** Throws unless the lanes that carry no data are zero. */
-function assertLanes(output: Float32Array, channels: number, what: string): void {
-  const lanes = output.filter((_, i) => i % stored(channels) >= channels);
-  assertClose(lanes, new Float32Array(lanes.length), 0, `${what}: lanes that carry no data`);
-}
 
 const tests: GpuTest[] = [pooling, ...windows, stem, addition, ...concatenation];
 
