@@ -1,11 +1,12 @@
 /** @file The fusions: each alone, and all together, give the maps of the unfused graph, in f64. */
 
 import { describe, expect, it } from 'vitest';
-import { type Graph, outputsOf } from '../../src/graph/graph.ts';
+import { type Graph, type Network, outputsOf } from '../../src/graph/graph.ts';
 import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
 import { composePointwise } from '../../src/graph/passes/compose-neck.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { allFusions, type Fusion, fuse } from '../../src/graph/passes/index.ts';
+import { conv as convOf } from '../../src/models/layers.ts';
 import { randomFloats } from '../gpu/assert.ts';
 import { interpretGraph } from '../helpers/interpret-graph.ts';
 import { ppOcrV4, ppOcrV6 } from '../helpers/mobile-networks.ts';
@@ -183,6 +184,78 @@ describe('what the fusions leave', () => {
     expect(count(fuse(wanted, ['gateInEpilogue']), 'gateFactors')).toBe(2);
   });
 
+  it('gateInEpilogue: the first layer takes up a bias as well', () => {
+    const network = ppOcrV4(12);
+    const biased = {
+      ...network,
+      operations: network.operations.map((operation) =>
+        operation.name === 'insert0.conv' ? { ...operation, bias: 'insert0.bias' } : operation,
+      ),
+    } as Network;
+    const plain = foldBatchNorm(withRandomParameters(biased, 3));
+    const gated = fuse(plain, ['gateInEpilogue']);
+    expect(conv(gated, 'insert0.conv').factors).toBe('insert0.factors');
+    const [found, expected] = [run(gated).get('insert0')!, run(plain).get('insert0')!];
+    expected.forEach((value, i) => {
+      expect(found[i]).toBeCloseTo(value, 11);
+    });
+  });
+
+  describe('convolveBeforeUpsampling: a convolution over levels', () => {
+    /** Channels of each level; `c` is half as large as the others. */
+    const widths = { a: 2, b: 3, c: 5, d: 4, e: 1, f: 2, g: 3 };
+    type Level = keyof typeof widths;
+    const overLevels = (inputs: readonly Level[], scales: readonly number[], stride = 1): Graph => {
+      const level = (name: Level) => {
+        const options = { stride: name === 'c' ? 2 : 1 };
+        return convOf(name, 'image', `${name}.weight`, [3, widths[name]], options);
+      };
+      const channels = inputs.reduce((sum, input) => sum + widths[input], 0);
+      const operations = [
+        ...[...new Set(inputs)].map(level),
+        { op: 'upsampleConcat' as const, name: 'all', output: 'all', inputs, scales },
+        convOf('out', 'all', 'out.weight', [channels, 2], { stride }),
+      ];
+      return withRandomParameters({ input: 'image', operations, outputs: ['out'] }, 5);
+    };
+
+    it.each([
+      [['a', 'b'], [1, 1], 1, 2, 0],
+      [['a', 'b'], [1, 1], 2, 2, 0],
+      [['c', 'a', 'b'], [2, 1, 1], 1, 2, 1],
+      [['b', 'c'], [1, 2], 1, 1, 1],
+    ] as const)('%j upsampled by %j, stride %d: %d sources, %d class images', (...form) => {
+      const [inputs, scales, stride, sources, classes] = form;
+      const graph = overLevels(inputs, scales, stride);
+      const split = fuse(graph, ['convolveBeforeUpsampling']);
+      expect([
+        (split.operations.at(-1) as Conv2dOperation).sources.length,
+        count(split, 'upsampledConv2d'),
+      ]).toEqual([sources, classes]);
+      expect(difference(run(split), run(graph), ['out'])).toBeLessThan(1e-11);
+    });
+
+    it.each([
+      ['the same level twice', ['a', 'a'], [1, 1], 1],
+      ['no level at full resolution', ['c'], [2], 1],
+      ['class images with a stride', ['c', 'a'], [2, 1], 2],
+      ['more levels than a kernel can bind', ['a', 'b', 'd', 'e', 'f', 'g'], [1, 1, 1, 1, 1, 1], 1],
+    ] as const)('is left alone: %s', (_, inputs, scales, stride) => {
+      const graph = overLevels(inputs, scales, stride);
+      expect(fuse(graph, ['convolveBeforeUpsampling']).operations).toEqual(graph.operations);
+    });
+  });
+
+  it('fuseStemPool: other poolings are left alone', () => {
+    const padding = { top: 1, left: 1, bottom: 1, right: 1 };
+    for (const change of [{ kernel: 2 }, { stride: 1 }, { padding: { ...padding, bottom: 0 } }]) {
+      const operations = graph.operations.map((operation) =>
+        operation.op === 'maxPool' ? { ...operation, ...change } : operation,
+      );
+      expect(count(fuse({ ...graph, operations }, ['fuseStemPool']), 'stemPool')).toBe(0);
+    }
+  });
+
   it('leave what they have no identity for', () => {
     const small = smallGraph(true);
     /** The graph with the operations of that name changed. */
@@ -201,14 +274,15 @@ describe('what the fusions leave', () => {
       changed(/downsample/, affine),
       changed(/conv2$/, affine),
       changed(/conv1$/, affine),
+      changed(/^backbone.conv1$/, affine),
     ];
     for (const [i, variant] of variants.entries()) {
       const expected = run(variant);
       for (const names of subsets) {
-        const found = difference(run(fuse(variant, names)), expected, ['P']);
+        const found = difference(run(fuse(variant, names)), expected, ['P', 'T']);
         expect(found, `${i}: ${names}`).toBeLessThan(1e-10);
       }
-      expect(difference(run(fuse(variant, [], () => 2)), expected, ['P'])).toBeLessThan(1e-10);
+      expect(difference(run(fuse(variant, [], () => 2)), expected, ['P', 'T'])).toBeLessThan(1e-10);
     }
     // Without padding it is no convolution of the size that class images and Winograd's tiles are of.
     const alone = smallGraph(false);
