@@ -1,7 +1,7 @@
 /** @file The table of operations. A new one is a file here and a line below. */
 
 import type { OperationKind } from '../operation.ts';
-import { channelGate } from './channel-gate.ts';
+import { channelGate, gateFactors } from './channel-gate.ts';
 import { conv2d } from './conv2d.ts';
 import { dbHead } from './db-head.ts';
 import { depthwiseConv2d } from './depthwise-conv2d.ts';
@@ -15,6 +15,7 @@ export const operations = {
   conv2d,
   depthwiseConv2d,
   channelGate,
+  gateFactors,
   upsampledConv2d,
   winogradInput,
   winogradProducts,
