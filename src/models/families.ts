@@ -27,58 +27,68 @@ export interface Family {
   member: (shapes: Shapes, k: number) => FamilyMember;
 }
 
-const r50 = 'backbone.layer1.0.conv3.weight';
+/** Tensors that tell a family. */
+const bottleneck = 'backbone.layer1.0.conv3.weight';
 const fpnc = 'neck.lateral_convs.0.conv.weight';
 const bboxHead = 'bbox_head.binarize.0.weight';
+const decoder = 'decoder.in5.weight';
 
-/** Families in the order in which they are tried. */
+/** Families in the order in which they are tried: the more particular first, the last stands for what is near none. */
 export const families: readonly Family[] = [
-  family("DB-ResNet-50 with MMOCR 0.x's names", [r50, fpnc, bboxHead], resNet50, mmocr0, recipes.mmocr0R50),
-  family("DB-ResNet-18 with MMOCR 0.x's names", [fpnc, bboxHead], resNet18, mmocr0, recipes.mmocrR18),
-  family("DB-ResNet-50 with MMOCR's names", [r50, fpnc], resNet50, mmocr, recipes.mmocrR50),
-  family("DB-ResNet-18 with MMOCR's names", [fpnc], resNet18, mmocr, recipes.mmocrR18),
-  family(
-    "DB-ResNet-50 with the authors' names",
-    [r50, authors.lateral(5)],
-    resNet50,
-    authors,
-    recipes.authorsR50,
-  ),
-  family("DB-ResNet-18 with the authors' names", [authors.lateral(5)], resNet18, authors, recipes.authorsR18),
+  family("MMOCR 0.x's", [bottleneck, fpnc, bboxHead], 50, mmocr0, recipes.mmocr0R50),
+  family("MMOCR 0.x's", [fpnc, bboxHead], 18, mmocr0, recipes.mmocrR18),
+  family("MMOCR's", [bottleneck, fpnc], 50, mmocr, recipes.mmocrR50),
+  family("MMOCR's", [fpnc], 18, mmocr, recipes.mmocrR18),
+  family("the authors'", [bottleneck, decoder], 50, authors, recipes.authorsR50),
+  family("the authors'", [decoder], 18, authors, recipes.authorsR18),
 ];
 
-/** Networks that are known, and of no family: by a tensor that only they have. */
-export const strangers: readonly (readonly [what: string, tensor: RegExp])[] = [
-  ['DB++ (adaptive scale fusion)', /^(decoder\.concat_attention|neck\.asf_\w+)\./],
-  ["docTR's DBNet", /^(feat_extractor\.|fpn\.in_branches\.)/],
-  ["MMOCR's DBNet with oCLIP's ResNet-50", /^backbone\.stem\./],
-  ['a PP-OCR detector', /^model\.(backbone\.encoder|neck\.(insert|input)_conv)\./],
-  ["PaddleOCR's DBNet", /^(neck\.in[2-5]_conv|head\.(binarize|thresh)\.conv)/],
-  ['a classifier, which has no neck and no heads', /^(backbone\.|module\.)?(fc|classifier|head)\.weight$/],
+/** A network of another kind: a file that has one tensor and not another. */
+export interface Stranger {
+  /** For people. */
+  name: string;
+  has: RegExp;
+  hasNot?: RegExp;
+}
+
+/** Networks that are no families, for what is said of their files. */
+export const strangers: readonly Stranger[] = [
+  { name: 'DB++ (its adaptive scale fusion)', has: /^(decoder\.concat_attention|neck\.asf_\w+)\./ },
+  { name: "MMOCR's DBNet with the ResNet-50 of oCLIP", has: /^backbone\.stem\./ },
+  { name: "docTR's DBNet", has: /^(feat_extractor|fpn\.in_branches)\./ },
+  { name: 'a PP-OCR detector', has: /^model\.(backbone\.encoder|neck\.(insert|input)_conv)\./ },
+  { name: 'a detector of PaddleOCR', has: /^(neck\.((in|p)[2-5]|ins)_conv|head\.binarize\.conv)/ },
+  {
+    name: 'a classifier, which has no neck and no heads',
+    has: /^(backbone\.|model\.)?(fc|classifier|head)\.weight$/,
+    hasNot: /^(decoder|neck|det_head|bbox_head)\./,
+  },
 ];
+
+const backbones: Record<18 | 50, BackboneOf> = { 18: resNet18, 50: resNet50 };
 
 /** A DBNet whose widths are read off its tensors, and so is whether its backbone is deformable. */
 function family(
-  name: string,
+  publisher: string,
   tensors: readonly string[],
-  backbone: BackboneOf,
+  depth: 18 | 50,
   names: Names,
   metadata: Metadata,
 ): Family {
   return {
-    name,
+    name: `DB-ResNet-${depth} with ${publisher} names`,
     tensors,
     metadata,
     member(shapes, k) {
-      const outputs = (tensor: string) => shapes.get(tensor)?.[0] || undefined;
       const stored = [...shapes.keys()];
+      const outputs = (tensor: string) => shapes.get(tensor)?.[0] || undefined;
       const deformable = names.deformable.find(({ offsets }) =>
         stored.some((tensor) => tensor.startsWith('backbone.') && tensor.includes(`${offsets('.conv2')}.`)),
       );
-      const depth = backbone === resNet50 ? 50 : 18;
+      const backbone = backbones[depth](outputs('backbone.conv1.weight'), deformable);
       return {
         architecture: `db-resnet${depth}${deformable ? '-dcn' : ''}`,
-        network: dbNet(backbone(outputs('backbone.conv1.weight'), deformable), {
+        network: dbNet(backbone, {
           names,
           neck: outputs(names.lateral(5)),
           head: outputs(`${names.probability}.0.weight`),

@@ -77,9 +77,15 @@ const nameOf = (weight: string) => weight.replace(/\.weight$/, '');
 
 const around = (side: number) => ({ top: side, left: side, bottom: side, right: side });
 
-const epilogue = ({ norm, residual, relu = true }: Pick<ConvOptions, 'norm' | 'residual' | 'relu'>) =>
-  ({
-    norm,
-    residuals: residual === undefined ? [] : [{ tensor: residual, kind: 'same' }],
-    activation: relu ? 'relu' : 'none',
-  }) as const;
+const epilogue = ({
+  norm,
+  residual,
+  relu = true,
+}: Pick<ConvOptions, 'norm' | 'residual' | 'relu'>): Pick<
+  Conv2dOperation,
+  'norm' | 'residuals' | 'activation'
+> => ({
+  norm,
+  residuals: residual === undefined ? [] : [{ tensor: residual, kind: 'same' }],
+  activation: relu ? 'relu' : 'none',
+});

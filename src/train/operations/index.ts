@@ -1,6 +1,8 @@
 /** @file The table of operations that can be trained. A new one is a file here and a line below. */
 
+import { quote } from '../../describe.ts';
 import { DBNetError } from '../../errors.ts';
+import type { Network } from '../../graph/graph.ts';
 import type { Operation } from '../../graph/operations/index.ts';
 import { conv2d } from './conv2d.ts';
 import { dbHead } from './db-head.ts';
@@ -16,13 +18,16 @@ const operations: { readonly [Op in Operation['op']]?: TrainedOperation<Operatio
   dbHead,
 };
 
-/** @throws DBNetError `incompatible-weights` for one that cannot be trained. */
-export function trained({ op }: Operation): TrainedOperation<Operation> {
-  const found: TrainedOperation<Operation> | undefined = operations[op];
-  if (found) return found;
+/** What training knows of an operation of a network that was checked. */
+export const trained = ({ op }: Operation): TrainedOperation<Operation> => operations[op]!;
+
+/** @throws DBNetError `incompatible-weights` for a network that cannot be trained. */
+export function checkTrainable(architecture: string, network: Network): void {
+  const found = network.operations.find(({ op }) => !operations[op]);
+  if (!found) return;
   throw new DBNetError(
     'incompatible-weights',
-    `expected a network of the operations ${Object.keys(operations).join(', ')}, found '${op}', which has no ` +
-      'backward pass: such weights can be used, not trained',
+    `expected a network of the operations ${Object.keys(operations).join(', ')}, found ${quote(architecture)} with ` +
+      `'${found.op}' ('${found.name}'), which has no backward pass: such weights can be used, not trained`,
   );
 }
