@@ -124,7 +124,11 @@ function deformNetwork(rest: Pick<DeformConv2dOperation, 'stride' | 'flatOffsets
           ...rest,
         },
         ...{ weight: 'deform.weight', inChannels: 18, outChannels: 22, padding, norm: 'deform.norm' },
-        ...{ residuals: [{ tensor: 'shortcut', kind: 'same' }], activation: 'relu' },
+        ...{
+          residuals: [{ tensor: 'shortcut', kind: 'same' }],
+          activation: 'relu',
+          affine: { scale: 0.75, shift: -0.125 },
+        },
       },
     ],
     outputs: ['deform'],

@@ -14,6 +14,7 @@ import {
   scaleChannels,
 } from '../../src/kernels/channel-gate.ts';
 import { packBias } from '../../src/kernels/conv2d.ts';
+import type { Affine } from '../../src/kernels/conv2d-epilogue.ts';
 import {
   type DepthwiseConv2d,
   depthwiseConv2d,
@@ -25,7 +26,7 @@ import { activate } from './references/activation.ts';
 import { gatesOf } from './references/channel-gate.ts';
 import { depthwise } from './references/depthwise.ts';
 import { runKernel } from './run-kernel.ts';
-import { stored, withoutLanes, zeroLanes } from './stored.ts';
+import { assertLanes, stored, withoutLanes, zeroLanes } from './stored.ts';
 import type { GpuTest } from './suite.ts';
 
 const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
@@ -37,17 +38,20 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
       name: `depthwise ${kernel}x${kernel}, stride ${stride}`,
       async run({ device }) {
         const context = await openDevice({ device });
-        const cases: [number, number, number, boolean, Activation][] = [
+        const cases: [number, number, number, boolean, Activation, Affine?][] = [
           [1, 1, 3, true, 'none'],
           [13, 7, 18, true, 'hardswish'],
           [6, 34, 64, false, 'relu'],
           [5, 11, 6, true, 'gelu'],
+          [13, 7, 42, true, 'hardswish', { scale: -1.25, shift: 0.5 }],
+          [5, 33, 12, false, 'none', { scale: 0.75, shift: -2 }],
         ];
         for (const precision of await precisionsOf(context)) {
-          for (const [height, width, channels, bias, activation] of cases) {
+          for (const [height, width, channels, bias, activation, affine] of cases) {
             const conv: DepthwiseConv2d = {
               ...{ label: `depthwise ${height}x${width}x${channels}`, height, width, channels, bias },
-              ...{ outHeight: Math.ceil(height / stride), outWidth: Math.ceil(width / stride), activation },
+              ...{ outHeight: Math.ceil(height / stride), outWidth: Math.ceil(width / stride) },
+              ...{ activation, affine },
               ...{ kernel, stride, padding: { top: before, left: side } },
             };
             const source = zeroLanes(
@@ -65,8 +69,7 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
             const expected = depthwise(conv, withoutLanes(source, channels), weights, biases);
             const tolerance = sumTolerance(kernel ** 2 + 1, precision);
             assertWithin(withoutLanes(output, channels), expected, tolerance, what);
-            const lanes = output.filter((_, i) => i % stored(channels) >= channels);
-            assertClose(lanes, new Float32Array(lanes.length), 0, `${what}: lanes that carry no data`);
+            assertLanes(output, channels, what);
           }
         }
       },
@@ -121,8 +124,7 @@ const gates = [
         const scaled = plain.map((value, i) => value * (expected[i % channels] + (shortcut ? 1 : 0)));
         const tolerance = precision === 'f16' ? 4e-3 : 3e-5;
         assertClose(withoutLanes(output, channels), scaled, tolerance, `${shape.label}: product`);
-        const lanes = output.filter((_, i) => i % stored(channels) >= channels);
-        assertClose(lanes, new Float32Array(lanes.length), 0, `${shape.label}: lanes that carry no data`);
+        assertLanes(output, channels, shape.label);
       }
     },
   };

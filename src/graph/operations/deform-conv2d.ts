@@ -8,11 +8,21 @@ import { boolean, oneOf, whole } from '../../check.ts';
 import { type Conv2d, conv2d as conv2dKernel, packConvWeights } from '../../kernels/conv2d.ts';
 import { columnChannels, columnWeights, deformColumns, offsetChannels } from '../../kernels/deform-conv2d.ts';
 import { foldBias, normParameters, scaleOutputs } from '../batch-norm.ts';
-import { activation, channelCount, list, name, optional, type Padding, padding, record } from '../fields.ts';
+import {
+  activation,
+  affine,
+  channelCount,
+  list,
+  name,
+  optional,
+  type Padding,
+  padding,
+  record,
+} from '../fields.ts';
 import { constants, expectFit, holds, type OperationKind, type ShapeOf, tensors } from '../operation.ts';
 import { biasConstant, type Epilogue, epilogueOf, type Residual } from './conv2d.ts';
 
-/** `activation(norm(convolution + bias) + residuals)`. */
+/** `affine(activation(norm(convolution + bias) + residuals))`. */
 export interface DeformConv2dOperation extends Epilogue {
   op: 'deformConv2d';
   input: string;
@@ -137,6 +147,7 @@ export const deformConv2d: OperationKind<DeformConv2dOperation> = {
     norm: optional(name),
     residuals: list(record<Residual>({ tensor: name, kind: oneOf('same') }), { to: 2 }),
     activation,
+    affine: optional(affine),
   },
 };
 

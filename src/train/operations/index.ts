@@ -18,16 +18,31 @@ const operations: { readonly [Op in Operation['op']]?: TrainedOperation<Operatio
   dbHead,
 };
 
-/** What training knows of an operation of a network that was checked. */
-export const trained = ({ op }: Operation): TrainedOperation<Operation> => operations[op]!;
+/** What keeps an operation from being trained, undefined where nothing does. */
+function obstacleOf(operation: Operation): string | undefined {
+  const known: TrainedOperation<Operation> | undefined = operations[operation.op];
+  return known ? known.obstacle?.(operation) : `'${operation.op}'`;
+}
 
-/** @throws DBNetError `incompatible-weights` for a network that cannot be trained. */
-export function checkTrainable(architecture: string, network: Network): void {
-  const found = network.operations.find(({ op }) => !operations[op]);
-  if (!found) return;
-  throw new DBNetError(
+const untrainable = (found: string, { name }: Operation) =>
+  new DBNetError(
     'incompatible-weights',
-    `expected a network of the operations ${Object.keys(operations).join(', ')}, found ${quote(architecture)} with ` +
-      `'${found.op}' ('${found.name}'), which has no backward pass: such weights can be used, not trained`,
+    `expected a network of the operations ${Object.keys(operations).join(', ')} as DB-ResNet has them, found ` +
+      `${found} ('${name}'), which has no backward pass: such weights can be used, not trained`,
   );
+
+/** @throws DBNetError `incompatible-weights` for one that cannot be trained. */
+export function trained(operation: Operation): TrainedOperation<Operation> {
+  const obstacle = obstacleOf(operation);
+  if (obstacle !== undefined) throw untrainable(obstacle, operation);
+  return operations[operation.op]!;
+}
+
+/** @throws DBNetError `incompatible-weights` that names the network, and what of it cannot be trained. */
+export function checkTrainable(architecture: string, network: Pick<Network, 'operations'>): void {
+  // What has no backward pass at all says more than what comes along with it.
+  const found =
+    network.operations.find(({ op }) => !operations[op]) ??
+    network.operations.find((operation) => obstacleOf(operation) !== undefined);
+  if (found) throw untrainable(`network ${quote(architecture)} with ${obstacleOf(found)}`, found);
 }
