@@ -13,9 +13,11 @@ import type { TensorFile } from '../tensor-file.ts';
 import { readArchive } from './archive.ts';
 import { failInvalid } from './fail.ts';
 import { readLegacy } from './legacy.ts';
+import { isTorch, isZip } from './sniff.ts';
 import { findStateDict } from './state-dict.ts';
 import { checkPlace, readFloats } from './tensor.ts';
-import { isZip } from './zip.ts';
+
+export { isTorch };
 
 /** What a checkpoint says of one tensor. */
 export interface TorchTensorInfo {
@@ -30,21 +32,6 @@ export interface TorchFile extends TensorFile {
   /** By name, in the order of the state dict. */
   readonly tensors: ReadonlyMap<string, TorchTensorInfo>;
 }
-
-/** Opcode PROTO, and the protocols that have it. */
-const PROTO = 0x80;
-const PROTOCOLS = [2, 3, 4, 5];
-
-/**
- * Whether bytes begin as a ZIP archive or as a Python pickle: PyTorch's files do, others may, which `readTorch` refuses by
- * what they are. A safetensors file never does: bytes 4 to 7 of its header's length are zero.
- */
-export function isTorch(bytes: Uint8Array): boolean {
-  return isZip(bytes) || isPickle(bytes);
-}
-
-const isPickle = (bytes: Uint8Array) =>
-  bytes[0] === PROTO && PROTOCOLS.includes(bytes[1]) && bytes.subarray(4, 8).some((byte) => byte !== 0);
 
 /**
  * Reads the state dict of a checkpoint: the object itself, or its `state_dict`, `model` or `model_state_dict`.

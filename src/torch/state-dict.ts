@@ -21,20 +21,21 @@ export function findStateDict(object: PickleValue): Map<string, Tensor> {
     );
   }
   if (!(object instanceof Dict)) failInvalid(`expected a dict of tensors, found ${describeValue(object)}.`);
-  const bare = tensorsOf(object);
-  if (bare.size > 0) return bare;
   const members = membersOf(object);
-  for (const name of WRAPPERS) {
+  const wrapped = WRAPPERS.filter((name) => members.has(name));
+  for (const name of wrapped) {
     const member = members.get(name);
-    if (member === undefined) continue;
-    if (!(member instanceof Dict)) {
-      failInvalid(
-        `${quote(name)}: expected a dict of tensors, found ${describeValue(member)}. Save the model's state_dict().`,
-      );
-    }
-    const tensors = tensorsOf(member);
-    if (tensors.size > 0) return tensors;
-    failInvalid(`${quote(name)}: expected tensors by name, found none in ${describeValue(member)}.`);
+    const tensors = member instanceof Dict ? tensorsOf(membersOf(member)) : undefined;
+    if (tensors?.size) return tensors;
+  }
+  // Last, because a loss beside the state dict can be a tensor too.
+  const bare = tensorsOf(members);
+  if (bare.size > 0) return bare;
+  if (wrapped.length > 0) {
+    const [name] = wrapped;
+    failInvalid(
+      `${quote(name)}: expected a dict with tensors, found ${describeValue(members.get(name)!)}. Save the model's state_dict().`,
+    );
   }
   const keys = [...members.keys()];
   const shown = keys.slice(0, MOST_KEYS).map((key) => quote(key));
@@ -45,25 +46,18 @@ export function findStateDict(object: PickleValue): Map<string, Tensor> {
   );
 }
 
-function tensorsOf(dict: Dict): Map<string, Tensor> {
-  const tensors = new Map<string, Tensor>();
-  for (const [key, value] of dict.entries()) {
-    if (!(value instanceof Tensor)) continue;
-    const name = nameOf(key);
-    if (name === undefined) failInvalid(`expected the name of a tensor, found ${describeValue(key)}.`);
-    if (tensors.has(name)) failInvalid(`the tensor ${quote(name)} occurs twice.`);
-    tensors.set(name, value);
-  }
-  return tensors;
-}
+const tensorsOf = (members: ReadonlyMap<string, PickleValue>) =>
+  new Map([...members].filter((member): member is [string, Tensor] => member[1] instanceof Tensor));
 
+/** What has a name in a dict. */
 function membersOf(dict: Dict): Map<string, PickleValue> {
   const members = new Map<string, PickleValue>();
   for (const [key, value] of dict.entries()) {
     const name = nameOf(key);
-    if (name === undefined) continue;
-    if (members.has(name)) failInvalid(`the name ${quote(name)} occurs twice at the top.`);
-    members.set(name, value);
+    if (name === undefined) {
+      if (value instanceof Tensor) failInvalid(`expected the name of a tensor, found ${describeValue(key)}.`);
+    } else if (members.has(name)) failInvalid(`the name ${quote(name)} occurs twice in a dict.`);
+    else members.set(name, value);
   }
   return members;
 }

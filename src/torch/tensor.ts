@@ -1,6 +1,7 @@
 /** @file The elements of a tensor: checked against its storage, brought into row-major order, converted to numbers. */
 
 import { type FloatDtype, toFloat32 } from '../safetensors/dtypes.ts';
+import { showShape } from '../safetensors/header.ts';
 import { failInvalid } from './fail.ts';
 import type { Tensor } from './objects.ts';
 
@@ -21,7 +22,7 @@ export function checkPlace(what: string, { storage, offset, shape, strides }: Te
   }
   if (size <= storage.count && last < storage.count) return size;
   return failInvalid(
-    `${what}: shape [${shape}], strides [${strides}], offset ${offset} reach beyond its storage ` +
+    `${what}: shape ${showShape(shape)}, strides ${showShape(strides)}, offset ${offset} reach beyond its storage ` +
       `"${storage.key}" of ${storage.count} elements. It is damaged, or repeats elements (expand): save a copy, contiguous().`,
   );
 }

@@ -46,11 +46,6 @@ const LONGEST_NAME = 512;
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Whether bytes begin as a ZIP archive does. */
-export function isZip(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && viewOf(bytes).getUint32(0, true) === LOCAL_HEADER;
-}
-
 /** Reads the central directory. @throws DBNetError `invalid-checkpoint`, naming the byte or the entry. */
 export function readZip(bytes: Uint8Array): ZipArchive {
   const view = viewOf(bytes);

@@ -1,0 +1,28 @@
+/** @file Telling PyTorch's files by their first bytes. Small, so that it can be had without the readers. */
+
+/** `PK\x03\x04`, the first entry's header. */
+const ZIP = [0x50, 0x4b, 0x03, 0x04];
+/** Opcode PROTO, and the protocols that have it. */
+const PROTO = 0x80;
+const PROTOCOLS = [2, 3, 4, 5];
+
+/**
+ * Whether bytes begin as a ZIP archive or as a Python pickle: PyTorch's files do, others may, which `readTorch` refuses by
+ * what they are. Not true of safetensors, whose length can begin as a pickle does.
+ */
+export function isTorch(bytes: Uint8Array): boolean {
+  return isZip(bytes) || isPickle(bytes);
+}
+
+export function isZip(bytes: Uint8Array): boolean {
+  return ZIP.every((byte, i) => bytes[i] === byte);
+}
+
+function isPickle(bytes: Uint8Array): boolean {
+  return bytes[0] === PROTO && PROTOCOLS.includes(bytes[1]) && !isSafetensors(bytes);
+}
+
+/** The header's length in 8 bytes, of which 4 are used, and its brace. */
+function isSafetensors(bytes: Uint8Array): boolean {
+  return bytes.subarray(4, 8).every((byte) => byte === 0) && bytes[8] === 0x7b;
+}
