@@ -41,8 +41,11 @@ const refusal = (shapes: Shapes): string =>
 describe('readCheckpoint', () => {
   it('takes the given weights, and counts their parameters', () => {
     const bytes = readFileSync(new URL('../../weights/db-resnet18.safetensors', import.meta.url));
-    const checkpoint = readCheckpoint(parseSafetensors(bytes));
+    const file = parseSafetensors(bytes);
+    const checkpoint = readCheckpoint(file);
     expect(checkpoint.parameterCount).toBe(12_340_930);
+    expect(checkpoint.metadata).toEqual(file.metadata);
+    expect(checkpoint.dropped).toEqual([]);
     expect(checkpoint.graph.parameters('backbone.conv1.weight').length).toBe(64 * 3 * 49);
     const { parameters, ...network } = checkpoint.graph;
     expect(network).toEqual(fullNetwork());
