@@ -30,6 +30,9 @@ export const channelCount = whole(1, 65_536);
 export const optional = <T>({ expected, is }: Kind<T>): Kind<T | undefined> =>
   kind(`${expected}, or nothing`, (value) => value === undefined || is(value));
 
+/** A member that only passes set. */
+export const nothing = kind<undefined>('nothing', (value) => value === undefined);
+
 export const list = <T>(item: Kind<T>, { from = 0, to = 16 } = {}): Kind<readonly T[]> =>
   kind(
     `${from} to ${to} of: ${item.expected}`,

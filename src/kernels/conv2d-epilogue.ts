@@ -1,4 +1,4 @@
-/** @file What follows the sums of a convolution: bias, residuals, activation, affine and the write. */
+/** @file What follows the sums of a convolution: bias, factors, residuals, activation, affine and the write. */
 
 import { type Activation, activations } from './activation.ts';
 import { f32, type TypedBinding, type UniformValues, vectorsOf } from './kernel.ts';
@@ -24,6 +24,8 @@ export interface Epilogue {
   outWidth: number;
   outChannels: number;
   bias: boolean;
+  /** Multiplies every channel by a factor (`channelGate`), after the bias. */
+  scaled?: boolean;
   /** Added before the activation. */
   residuals: readonly Residual[];
   activation: Activation;
@@ -41,17 +43,24 @@ export interface Planes {
   count: number;
 }
 
-/** The bindings that the epilogue reads and writes: `bias` if any, `residual0`, ..., `output`. */
+/** The bindings that the epilogue reads and writes: `bias` and `factors` if any, `residual0`, ..., `output`. */
 export function epilogueBindings(
-  { outHeight, outWidth, outChannels, bias, residuals }: Epilogue,
+  { outHeight, outWidth, outChannels, bias, scaled, residuals }: Epilogue,
   precision: Precision,
   planes = 1,
 ): TypedBinding[] {
   const type = `vec4<${precision}>`;
   const vectors = vectorsOf(outChannels);
   const bytes = planes * outHeight * outWidth * vectors * 4 * elementBytes(precision);
+  const byChannel = (name: string): TypedBinding => ({
+    name,
+    access: 'read',
+    bytes: vectors * 16,
+    type: 'vec4<f32>',
+  });
   return [
-    ...(bias ? [{ name: 'bias', access: 'read' as const, bytes: vectors * 16, type: 'vec4<f32>' }] : []),
+    ...(bias ? [byChannel('bias')] : []),
+    ...(scaled ? [byChannel('factors')] : []),
     ...residuals.map((residual, i) => ({
       name: `residual${i}`,
       access: 'read' as const,
@@ -73,7 +82,7 @@ function residualBytes(residual: Residual, outputBytes: number): number {
  * parameter before `sum`.
  */
 export function storeCode(
-  { outChannels, bias, residuals, activation, affine }: Epilogue,
+  { outChannels, bias, scaled = false, residuals, activation, affine }: Epilogue,
   precision: Precision,
   planes?: Planes,
 ): string {
@@ -81,7 +90,7 @@ export function storeCode(
   // Lanes of the last vector that carry data; the others stay zero.
   const lanes = [0, 1, 2, 3].map((lane) => lane < outChannels % 4);
   const plane = planes?.name ?? '';
-  const scaled = residuals.some(({ kind }) => kind !== 'same');
+  const resized = residuals.some(({ kind }) => kind !== 'same');
   return wgsl`${declarations}
 #if ${planes !== undefined}
 fn store(pixel: u32, channel: u32, ${plane}: u32, sum: vec4<f32>) {
@@ -95,6 +104,9 @@ fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   value += bias[channel];
   #endif
   #if ${scaled}
+  value *= factors[channel];
+  #endif
+  #if ${resized}
   let y = pixel / shape.out_width;
   let x = pixel % shape.out_width;
   #endif

@@ -19,8 +19,8 @@ export interface TileOptions {
 }
 
 /**
- * The kernel. Bindings: `source0`, ..., `weights`, `bias` if any, `residual0`, ..., `output`; elements `vec4` of
- * `precision`, the bias always f32.
+ * The kernel. Bindings: `source0`, ..., `weights`, `bias` and `factors` if any, `residual0`, ..., `output`;
+ * elements `vec4` of `precision`, bias and factors always f32.
  */
 export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Kernel {
   const { sources, planes, outHeight, outWidth, outChannels, weightRows } = loop;

@@ -57,7 +57,7 @@ export const conv2dMultiplyAdds = ({
 
 /**
  * A convolution. Bindings: `source0`, ..., `weights` ({@link packConvWeights}), `bias` if any ({@link packBias}),
- * `residual0`, ..., `output`; elements `vec4` of `precision`, the bias always f32.
+ * `factors` if any (`channelGate`), `residual0`, ..., `output`; elements `vec4` of `precision`, bias and factors always f32.
  */
 export function conv2d(conv: Conv2d, options: TileOptions): Kernel {
   const { sources, batch } = conv;

@@ -39,6 +39,7 @@ export async function checkConv2d(
     representable(randomFloats(outChannels * channels * kernel ** 2, next++), precision),
   );
   const bias = randomFloats(outChannels, next++);
+  const factors = zeroLanes(randomFloats(stored(outChannels), next++, -2, 2), outChannels);
   const residuals = conv.residuals.map((residual) =>
     random(residualPixels(conv, residual) * outStored, outChannels, next++, precision),
   );
@@ -52,6 +53,7 @@ export async function checkConv2d(
       weights: weights[i],
     })),
     bias: conv.bias ? bias : undefined,
+    factors: conv.scaled ? factors : undefined,
     residuals: conv.residuals.map((residual, i) =>
       withoutLanes(fullResidual(conv, residual, residuals[i]), outChannels),
     ),
@@ -60,10 +62,11 @@ export async function checkConv2d(
     ...Object.fromEntries(sources.map((values, i) => [`source${i}`, values])),
     weights: packConvWeights(conv, weights),
     bias: packBias(bias),
+    factors,
     ...Object.fromEntries(residuals.map((values, i) => [`residual${i}`, values])),
   };
   const products = conv.sources.reduce((sum, { kernel, channels }) => sum + kernel ** 2 * channels, 0);
-  const tolerance = sumTolerance(products + 1 + residuals.length, precision);
+  const tolerance = sumTolerance(products + 2 + residuals.length, precision);
   for (const tile of tiles) {
     const what = `${conv.label}, ${precision}, ${tileName(tile)}`;
     const { output } = await runKernel(context, convolution(conv, { tile, precision }), inputs);

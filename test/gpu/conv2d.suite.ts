@@ -171,6 +171,18 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
     ),
   },
   {
+    conv: conv('factors between bias and residuals', [{ height: 6, width: 34, channels: 12, ...point }], 42, {
+      bias: true,
+      scaled: true,
+      residuals: [{ kind: 'upsampled', scale: 2 }],
+      activation: 'relu',
+    }),
+    tiles: [direct(4, 8), workgroup(16, 44, 4, 2, 4)],
+  },
+  {
+    conv: conv('factors alone', [{ height: 13, width: 7, channels: 16, ...point }], 32, { scaled: true }),
+  },
+  {
     conv: conv('an affine alone', [{ height: 13, width: 7, channels: 16, ...window3 }], 32, {
       affine: { scale: -0.5, shift: 2 },
     }),

@@ -6,6 +6,7 @@
 import { type Graph, outputsOf } from '../../src/graph/graph.ts';
 import { inferShapes } from '../../src/graph/infer-shapes.ts';
 import type { ShapeOf, TensorShape } from '../../src/graph/operation.ts';
+import type { ChannelGateOperation } from '../../src/graph/operations/channel-gate.ts';
 import type { Epilogue, Residual } from '../../src/graph/operations/conv2d.ts';
 import type { Operation } from '../../src/graph/operations/index.ts';
 import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
@@ -72,6 +73,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       outWidth: width,
       outChannels: channels,
       bias: bias === undefined ? undefined : parameter(bias),
+      factors: operation.factors === undefined ? undefined : get(operation.factors),
       residuals: residualsOf(operation, environment),
       activation: operation.activation,
       affine: operation.affine,
@@ -116,20 +118,15 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
     });
     return [values];
   },
-  channelGate({ input, channels, reduce, expand, slope, shortcut }, { get, parameter }) {
-    const values = get(input);
-    const means = new Float64Array(channels);
-    values.forEach((value, i) => {
-      means[i % channels] += (value * channels) / values.length;
-    });
-    const layers = {
-      reduce: parameter(reduce.weight),
-      reduceBias: parameter(reduce.bias),
-      expand: parameter(expand.weight),
-      expandBias: parameter(expand.bias),
-    };
-    const gates = gatesOf(means, layers, slope);
-    return [values.map((value, i) => value * (gates[i % channels] + (shortcut ? 1 : 0)))];
+  channelGate(operation, environment) {
+    const { input, channels } = operation;
+    const factors = factorsOf(operation, channels, environment);
+    return [environment.get(input).map((value, i) => value * factors[i % channels])];
+  },
+  gateFactors(operation, environment) {
+    const factors = new Float64Array(environment.shapeOf(operation.output).channels);
+    factors.set(factorsOf(operation, operation.averaged, environment));
+    return [factors];
   },
   upsampledConv2d({ input, weight, inChannels, outChannels, scale }, { get, shapeOf, parameter }) {
     const source = shapeOf(input);
@@ -244,6 +241,27 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
     return T ? [P, T, binarize(P, T, k)] : [P];
   },
 };
+
+/** What a gate multiplies by, from the mean of its input. */
+function factorsOf(
+  gate: Omit<ChannelGateOperation, 'op'>,
+  averaged: number,
+  { get, parameter }: Environment,
+): Float64Array {
+  const { input, reduce, expand, slope, shortcut } = gate;
+  const values = get(input);
+  const means = new Float64Array(averaged);
+  values.forEach((value, i) => {
+    means[i % averaged] += (value * averaged) / values.length;
+  });
+  const layers = {
+    reduce: parameter(reduce.weight),
+    reduceBias: parameter(reduce.bias),
+    expand: parameter(expand.weight),
+    expandBias: parameter(expand.bias),
+  };
+  return gatesOf(means, layers, slope).map((value) => value + (shortcut ? 1 : 0));
+}
 
 /** What the epilogue adds, at the size of the output. */
 function residualsOf(

@@ -4,10 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { type Graph, outputsOf } from '../../src/graph/graph.ts';
 import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
 import { composePointwise } from '../../src/graph/passes/compose-neck.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { allFusions, type Fusion, fuse } from '../../src/graph/passes/index.ts';
 import { randomFloats } from '../gpu/assert.ts';
 import { interpretGraph } from '../helpers/interpret-graph.ts';
-import { fullGraph, smallGraph } from '../helpers/networks.ts';
+import { ppOcrV4, ppOcrV6 } from '../helpers/mobile-networks.ts';
+import { fullGraph, smallGraph, withRandomParameters } from '../helpers/networks.ts';
 
 const size = { width: 64, height: 32 };
 const image = Float64Array.from(randomFloats(64 * 32 * 3, 7));
@@ -33,20 +35,36 @@ function difference(
 const count = (graph: Graph, op: string) =>
   graph.operations.filter((operation) => operation.op === op).length;
 
+/** Each alone, all but each, all. */
+const subsets: Fusion[][] = [
+  ...allFusions.map((name) => [name]),
+  ...allFusions.map((name) => allFusions.filter((other) => other !== name)),
+  [...allFusions],
+];
+
 describe('fusions', () => {
   const both = smallGraph(true);
   const expected = run(both);
-  const subsets: Fusion[][] = [
-    ...allFusions.map((name) => [name]),
-    ...allFusions.map((name) => allFusions.filter((other) => other !== name)),
-    [...allFusions],
-  ];
 
   for (const names of subsets) {
     it(`keep the maps: ${names.join(', ')}`, () => {
       expect(difference(run(fuse(both, names)), expected, ['P', 'T', 'B'])).toBeLessThan(1e-11);
     });
   }
+
+  it.each([
+    ['PP-OCRv4', ppOcrV4(12)],
+    ['PP-OCRv6', ppOcrV6(6)],
+  ])('keep the map of %s', (_, network) => {
+    const graph = foldBatchNorm(withRandomParameters(network, 1));
+    const expected = run(graph);
+    for (const names of subsets) {
+      expect(difference(run(fuse(graph, names)), expected, ['P']), `${names}`).toBeLessThan(1e-11);
+    }
+    const filtered = fuse(graph, allFusions, () => 4);
+    expect(count(filtered, 'winogradProducts')).toBeGreaterThan(0);
+    expect(difference(run(filtered), expected, ['P'])).toBeLessThan(1e-11);
+  });
 
   it.each([2, 4] as const)("keep the maps with Winograd's tiles of %d, alone and with all others", (size) => {
     for (const names of [[], allFusions]) {
@@ -118,6 +136,95 @@ describe('what the fusions leave', () => {
       (operation) => operation.op === 'conv2d' && operation.sources.length === 2,
     );
     expect(two.length).toBe(3);
+  });
+
+  it('convolveBeforeUpsampling: levels at full resolution are sources, whatever the window', () => {
+    const v6 = fuse(foldBatchNorm({ ...ppOcrV6(), parameters: graph.parameters }), [
+      'convolveBeforeUpsampling',
+    ]);
+    expect(count(v6, 'upsampleConcat')).toBe(0);
+    expect(conv(v6, 'stem3').sources.map(({ tensor, kernel, stride }) => [tensor, kernel, stride])).toEqual([
+      ['pool', 3, 2],
+      ['stem2b', 3, 2],
+    ]);
+  });
+
+  it('gateInEpilogue: gates on 1x1 convolutions, where it moves less', () => {
+    const forms = [ppOcrV4(), ppOcrV6()].map((network) => {
+      const folded = foldBatchNorm({ ...network, parameters: graph.parameters });
+      return [folded, fuse(folded, ['gateInEpilogue']), fuse(folded)];
+    });
+    // Of the neck's eight: those of the three widest laterals; the fourth has 360 or 384 channels for 96.
+    for (const [plain, gated, all] of forms) {
+      expect(count(plain, 'channelGate') - count(gated, 'channelGate')).toBe(3);
+      expect(count(gated, 'gateFactors')).toBe(3);
+      expect(gated.operations.length).toBe(plain.operations.length);
+      expect(conv(gated, 'insert0.conv').factors).toBe('insert0.factors');
+      // And then the additions go into the same epilogues.
+      expect(count(all, 'upsampleAdd')).toBe(0);
+      expect(conv(all, 'insert0.conv')).toMatchObject({ output: 'P0', residuals: [{ tensor: 'P1' }] });
+    }
+    const [[plain]] = forms;
+    const changes: Partial<Conv2dOperation>[] = [
+      { activation: 'relu' },
+      { affine: { scale: 1, shift: 1 } },
+      { norm: 'norm' },
+      { residuals: [{ tensor: 'layer1', kind: 'same' }] },
+      { sources: [{ ...conv(plain, 'insert0.conv').sources[0], kernel: 3 }] },
+      { sources: [{ ...conv(plain, 'insert0.conv').sources[0], stride: 2 }] },
+    ];
+    for (const change of changes) {
+      const operations = plain.operations.map((operation) =>
+        operation.name === 'insert0.conv' ? ({ ...operation, ...change } as Conv2dOperation) : operation,
+      );
+      expect(count(fuse({ ...plain, operations }, ['gateInEpilogue']), 'gateFactors')).toBe(2);
+    }
+    const wanted = { ...plain, outputs: ['P', 'insert0.conv'] };
+    expect(count(fuse(wanted, ['gateInEpilogue']), 'gateFactors')).toBe(2);
+  });
+
+  it('leave what they have no identity for', () => {
+    const small = smallGraph(true);
+    /** The graph with the operations of that name changed. */
+    const changed = (name: RegExp, members: object) =>
+      ({
+        ...small,
+        operations: small.operations.map((operation) =>
+          name.test(operation.name) ? { ...operation, ...members } : operation,
+        ),
+      }) as Graph;
+    const affine = { affine: { scale: -2, shift: 0.5 } };
+    const variants = [
+      changed(/^decoder\.(in|out)/, affine),
+      changed(/^decoder\.(binarize|thresh)/, affine),
+      changed(/^decoder\.binarize/, affine),
+      changed(/downsample/, affine),
+      changed(/conv2$/, affine),
+      changed(/conv1$/, affine),
+    ];
+    for (const [i, variant] of variants.entries()) {
+      const expected = run(variant);
+      for (const names of subsets) {
+        const found = difference(run(fuse(variant, names)), expected, ['P']);
+        expect(found, `${i}: ${names}`).toBeLessThan(1e-10);
+      }
+      expect(difference(run(fuse(variant, [], () => 2)), expected, ['P'])).toBeLessThan(1e-10);
+    }
+    // Without padding it is no convolution of the size that class images and Winograd's tiles are of.
+    const alone = smallGraph(false);
+    const padding = { top: 0, left: 0, bottom: 0, right: 0 };
+    const unpadded = {
+      ...alone,
+      operations: alone.operations.map((operation) =>
+        operation.op === 'conv2d'
+          ? { ...operation, sources: operation.sources.map((source) => ({ ...source, padding })) }
+          : operation,
+      ),
+    };
+    for (const name of ['composeNeck', 'convolveBeforeUpsampling', 'fuseStemPool'] as const) {
+      expect(fuse(unpadded, [name]).operations).toEqual(unpadded.operations);
+    }
+    expect(fuse(unpadded, [], () => 2).operations).toEqual(unpadded.operations);
   });
 
   it('fuseStemPool: neither the stem nor the pooling, unless the stem is wanted', () => {

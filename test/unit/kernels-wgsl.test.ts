@@ -107,6 +107,13 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'conv2d-activations': conv(direct, { outChannels: 18, activation: 'gelu' }, [
     { channels: 6, kernel: 2, padding: { top: 0, left: 0 } },
   ]),
+  'conv2d-affine': conv(direct, {
+    outChannels: 18,
+    bias: true,
+    activation: 'hardswish',
+    affine: { scale: 0.5, shift: 2 },
+  }),
+  'conv2d-factors': conv(direct, { bias: true, scaled: true, residuals: [{ kind: 'upsampled', scale: 2 }] }),
   'conv2d-residuals-scaled': conv(direct, {
     residuals: [
       { kind: 'upsampled', scale: 2 },
@@ -129,7 +136,7 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'channel-sums': (precision, { height, width }) =>
     channelSums({ label: 'sums', pixels: height * width, channels: 18 }, { precision }),
   'scale-channels': (precision, { height, width }) =>
-    scaleChannels({ label: 'scale', pixels: height * width, channels: 18, shortcut: true }, { precision }),
+    scaleChannels({ label: 'scale', pixels: height * width, channels: 18 }, { precision }),
   'max-pool': (precision, size) =>
     maxPool({ label: 'pool', ...pool3x3({ ...size, channels: 64 }) }, { precision }),
   'stem-pool': (precision, size) => stemPool({ label: 'stem', ...size, outChannels: 64 }, { precision }),
@@ -150,6 +157,8 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
       { precision },
     ),
   'upsample-add': (precision, size) => upsampleAdd({ label: 'add', ...size, channels: 64 }, { precision }),
+  'upsample-concat-unaligned': (precision, size) =>
+    upsampleConcat({ label: 'concat', ...size, channels: [6, 18], scales: [2, 1] }, { precision }),
   'upsample-concat': (precision, size) =>
     upsampleConcat(
       { label: 'concat', ...size, channels: [64, 64, 64, 64], scales: [8, 4, 2, 1] },
@@ -175,7 +184,15 @@ describe('WGSL', () => {
   }
 
   it('channel-gate, in f32 whatever the precision', async () => {
-    const gate = { label: 'gate', pixels: 384, channels: 18, hidden: 5, slope: 0.2 };
+    const gate = {
+      label: 'gate',
+      pixels: 384,
+      averaged: 12,
+      hidden: 5,
+      channels: 18,
+      slope: 0.2,
+      shortcut: true,
+    };
     await expect(channelGate(gate).code).toMatchFileSnapshot('__snapshots__/channel-gate.wgsl');
     expect(channelGate({ ...gate, pixels: 10_000 }).code).toBe(channelGate(gate).code);
   });

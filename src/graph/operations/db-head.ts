@@ -6,7 +6,7 @@
 import { kind } from '../../check.ts';
 import { dbHead as dbHeadKernel, packDbHead } from '../../kernels/db-head.ts';
 import { foldBias, normParameters, normScaleShift } from '../batch-norm.ts';
-import { channelCount, list, name, optional, record } from '../fields.ts';
+import { channelCount, list, name, nothing, optional, record } from '../fields.ts';
 import {
   constants,
   type DerivedParameters,
@@ -40,8 +40,6 @@ export interface DbHeadOperation {
   /** Of P; of P and T. */
   heads: readonly Head[];
 }
-
-const nothing = kind<undefined>('nothing', (value) => value === undefined);
 
 export const dbHead: OperationKind<DbHeadOperation> = {
   inputs: ({ features }) => features,

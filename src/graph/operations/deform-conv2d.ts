@@ -23,7 +23,7 @@ import { constants, expectFit, holds, type OperationKind, type ShapeOf, tensors 
 import { biasConstant, type Epilogue, epilogueOf, type Residual } from './conv2d.ts';
 
 /** `affine(activation(norm(convolution + bias) + residuals))`. */
-export interface DeformConv2dOperation extends Epilogue {
+export interface DeformConv2dOperation extends Omit<Epilogue, 'factors'> {
   op: 'deformConv2d';
   input: string;
   /**

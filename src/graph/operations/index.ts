@@ -1,7 +1,7 @@
 /** @file The table of operations. A new one is a file here and a line below. */
 
 import type { OperationKind } from '../operation.ts';
-import { channelGate } from './channel-gate.ts';
+import { channelGate, gateFactors } from './channel-gate.ts';
 import { conv2d } from './conv2d.ts';
 import { dbHead } from './db-head.ts';
 import { deformConv2d } from './deform-conv2d.ts';
@@ -17,6 +17,7 @@ export const operations = {
   deformConv2d,
   depthwiseConv2d,
   channelGate,
+  gateFactors,
   upsampledConv2d,
   winogradInput,
   winogradProducts,

@@ -9,7 +9,7 @@
 import { dropUnused, type Graph } from '../graph.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
-import { type Derive, isLinear, isPadded, isSame3x3, producer, replaceOperations } from './rewrite.ts';
+import { type Derive, isLinear, isPoint, isSame3x3, producer, replaceOperations } from './rewrite.ts';
 
 /** One summand of an expanded level: a tensor upsampled by `scale`, seen through a 1x1 convolution or not. */
 interface Term {
@@ -40,11 +40,8 @@ function expand(graph: Graph, tensor: string, scale: number): Term[] {
   ];
 }
 
-function isPointwise(operation: Operation | undefined): operation is Conv2dOperation {
-  if (!isLinear(operation)) return false;
-  const [{ kernel, stride, padding }] = operation.sources;
-  return kernel === 1 && stride === 1 && isPadded(padding, 0);
-}
+const isPointwise = (operation: Operation | undefined): operation is Conv2dOperation =>
+  isLinear(operation) && isPoint(operation.sources[0]);
 
 const widens = ({ sources, outChannels }: Conv2dOperation): boolean => sources[0].inChannels < outChannels;
 

@@ -14,6 +14,7 @@ export function mergeHeads(graph: Graph): Graph {
   if (head?.features.length !== 2 || head.channels % 4 !== 0) return graph;
   const [first, second] = head.features.map((tensor) => producer(graph, tensor));
   if (first?.op !== 'conv2d' || second?.op !== 'conv2d' || !sameForm(first, second)) return graph;
+  if (first.factors || second.factors) return graph;
   if (!head.features.every((tensor) => isReadOnce(graph, tensor))) return graph;
   const output = `${first.output}+${second.output}`;
   return replaceOperations(graph, (operation, derive) => {

@@ -14,18 +14,25 @@ export const isReadOnce = (graph: Graph, tensor: string): boolean =>
   graph.operations.filter((operation) => inputsOf(operation).includes(tensor)).length === 1 &&
   !graph.outputs.includes(tensor);
 
-/** A convolution without bias, norm, residual, activation or affine: a linear map of its one source. */
-export function isLinear(operation: Operation | undefined): operation is Conv2dOperation {
+/** A convolution of one source with no more than a bias and a batch norm. */
+export function isAffineMap(operation: Operation | undefined): operation is Conv2dOperation {
   return (
     operation?.op === 'conv2d' &&
-    !operation.bias &&
-    !operation.norm &&
-    operation.activation === 'none' &&
-    !operation.affine &&
+    operation.sources.length === 1 &&
     operation.residuals.length === 0 &&
-    operation.sources.length === 1
+    operation.activation === 'none' &&
+    !operation.factors &&
+    !operation.affine
   );
 }
+
+/** The same without bias and norm: a linear map of its one source. */
+export const isLinear = (operation: Operation | undefined): operation is Conv2dOperation =>
+  isAffineMap(operation) && !operation.bias && !operation.norm;
+
+/** True for a window of one pixel that moves over all pixels. */
+export const isPoint = ({ kernel, stride, padding }: Window): boolean =>
+  kernel === 1 && stride === 1 && isPadded(padding, 0);
 
 /** A window and the zeros around its source: on all four sides, or above and left where the sizes say the others. */
 export type Window = Pick<ConvSource, 'kernel' | 'stride'> & { padding: Pick<Padding, 'top' | 'left'> };

@@ -20,7 +20,7 @@ export type WinogradRule = (operation: Conv2dOperation) => WinogradSize | undefi
 /** Transforms those of the convolutions that can be which the rule names a size for. */
 export const winograd = (graph: Graph, rule: WinogradRule): Graph =>
   replaceOperations(graph, (operation, derive) => {
-    if (operation.op !== 'conv2d' || !suitsWinograd(operation)) return [operation];
+    if (operation.op !== 'conv2d' || operation.factors || !suitsWinograd(operation)) return [operation];
     const size = rule(operation);
     return size === undefined ? [operation] : transformed(operation, size, graph, derive);
   });

@@ -26,6 +26,8 @@ export interface ReferenceConvolution {
   outChannels: number;
   /** `[out]` */
   bias?: ArrayLike<number>;
+  /** `[out]`, which multiply before residuals are added. */
+  factors?: ArrayLike<number>;
   /** Tensors of the output's shape. */
   residuals?: readonly ArrayLike<number>[];
   activation?: Activation;
@@ -38,6 +40,7 @@ export function convolve({
   outWidth,
   outChannels,
   bias,
+  factors,
   residuals = [],
   activation = 'none',
   affine,
@@ -54,6 +57,10 @@ export function convolve({
         };
         for (const source of sources) addWindow(source, y, x, out, add);
         if (bias) add(bias[out]);
+        if (factors) {
+          values[at] *= factors[out];
+          magnitudes[at] *= Math.abs(factors[out]);
+        }
         for (const residual of residuals) add(residual[at]);
       }
     }
