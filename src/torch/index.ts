@@ -34,7 +34,8 @@ export interface TorchFile extends TensorFile {
 }
 
 /**
- * Reads the state dict of a checkpoint: the object itself, or its `state_dict`, `model` or `model_state_dict`.
+ * Reads the state dict of a checkpoint: its `state_dict`, `model` or `model_state_dict`, the object itself, or its one
+ * member that holds tensors.
  * @param bytes The whole file.
  * @throws DBNetError `invalid-checkpoint`, naming the byte, the entry or the tensor, what was expected and found.
  */

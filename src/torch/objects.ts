@@ -3,15 +3,18 @@
  * Source: `torch/serialization.py`, `torch/_utils.py`.
  */
 
+import { quote } from '../describe.ts';
 import type { Dtype } from '../safetensors/dtypes.ts';
 import {
   describeValue,
+  type Fail,
   Global,
   type Interpreter,
   isTuple,
   nameOf,
   type PickleObject,
   type PickleValue,
+  SAVE_ANEW,
 } from './pickle.ts';
 
 /** The elements of a storage. */
@@ -85,8 +88,6 @@ export class Tensor implements PickleObject {
   }
 }
 
-type Fail = (problem: string) => never;
-
 /** The most sides that a tensor of PyTorch has. */
 const MOST_SIDES = 64;
 const LONGEST_KEY = 64;
@@ -135,9 +136,7 @@ export class TorchObjects implements Interpreter {
     }
     if (!isSize(count)) return fail(`expected a number of elements, found ${describeArgument(count)}`);
     if (view !== null) {
-      return fail(
-        'expected a whole storage, found a view of one, as PyTorch before 0.4 wrote: save it with a later one',
-      );
+      return fail('expected a whole storage, found a view of one, as PyTorch before 0.4 wrote', SAVE_ANEW);
     }
     const known = this.storages.get(key);
     if (known === undefined) {
@@ -147,7 +146,7 @@ export class TorchObjects implements Interpreter {
     }
     if (known.type !== elementType || known.count !== count) {
       return fail(
-        `storage ${JSON.stringify(key)}: expected ${known.type.name} of ${known.count} as before, found ` +
+        `storage ${quote(key)}: expected ${known.type.name} of ${known.count} as before, found ` +
           `${elementType.name} of ${count}`,
       );
     }

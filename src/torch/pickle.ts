@@ -54,7 +54,7 @@ export class Dict implements PickleObject {
   }
 }
 
-/** A list; its items are kept only where they are asked for. */
+/** A list, where lists are asked for. */
 export class List implements PickleObject {
   readonly kind = 'a list';
   readonly items: PickleValue[] = [];
@@ -86,6 +86,8 @@ const FLOAT = new Inert('a float');
 const BYTES = new Inert('bytes');
 const LONG = new Inert('a long integer');
 const SET = new Inert('a set');
+/** Stands for every list that is not kept. */
+const LIST = new List();
 
 /** What the pickle's classes, functions and persistent ids mean. */
 export interface Interpreter {
@@ -93,9 +95,12 @@ export interface Interpreter {
    * What a class or function makes of its arguments; undefined for one that means nothing here.
    * @param fail throws, naming the place, for arguments that are not as they have to be.
    */
-  call(name: string, args: readonly PickleValue[], fail: (problem: string) => never): PickleValue | undefined;
-  persistent(id: PickleValue, fail: (problem: string) => never): PickleValue;
+  call(name: string, args: readonly PickleValue[], fail: Fail): PickleValue | undefined;
+  persistent(id: PickleValue, fail: Fail): PickleValue;
 }
+
+/** Throws what was expected and found, with the place, and what to do. */
+export type Fail = (problem: string, advice?: string) => never;
 
 /** Calls nothing and knows no persistent ids. */
 export const plainData: Interpreter = {
@@ -144,13 +149,18 @@ export function nameOf(value: PickleValue | undefined): string | undefined {
 
 const LONGEST_NAME = 1024;
 
+/** For what PyTorch reads, but this reader does not. */
+export const SAVE_ANEW = 'Load it in PyTorch and save it anew.';
+
 /**
- * The most that a pickle may hold at a time, in slots of 8 bytes. A tensor takes about 100, so this is 10,000 tensors, or
- * 8 MB.
+ * The most that a pickle may hold at a time, in slots of 8 bytes. A tensor takes less than 200, so this is 5,000 tensors,
+ * or 8 MB.
  */
 const MOST_SLOTS = 1 << 20;
+/** Python's pickler writes lists and dicts in parts of 1000. */
+const MOST_IN_A_ROW = 1 << 18;
 /** What an object takes beside its items. */
-const OBJECT_SLOTS = 6;
+const OBJECT_SLOTS = 8;
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const decode = (bytes: Uint8Array) => decoder.decode(bytes);
@@ -308,8 +318,8 @@ class Unpickler {
         return BYTES;
 
       case OPCODES.MARK:
-        this.#keep(1);
         this.#marks.push(this.#stack.length);
+        this.#limit(this.#marks.length);
         break;
       case OPCODES.POP:
         if (this.#stack.length === this.#marks.at(-1)) this.#marks.pop();
@@ -346,7 +356,7 @@ class Unpickler {
         return this.#tuple(this.#popToMark());
 
       case OPCODES.EMPTY_LIST:
-        return this.#object(new List());
+        return this.#keepLists ? this.#object(new List()) : LIST;
       case OPCODES.APPEND:
         this.#append([this.#pop()]);
         break;
@@ -357,7 +367,7 @@ class Unpickler {
         return SET;
       case OPCODES.ADDITEMS:
         this.#popToMark();
-        this.#expectTop('a set', (value) => isInert(value));
+        this.#expectTop('a set', (value) => value === SET || isForeign(value));
         break;
       case OPCODES.FROZENSET:
         this.#popToMark();
@@ -404,20 +414,22 @@ class Unpickler {
     return undefined;
   }
 
-  readonly #fail: (problem: string) => never = (problem) => {
+  readonly #fail: Fail = (problem, advice = 'It is damaged, or not of torch.save: fetch it again.') => {
     const code = this.#bytes[this.#opcodeAt];
     const name = OPCODE_NAMES.get(code) ?? `0x${(code ?? 0).toString(16).padStart(2, '0')}`;
-    return failInvalid(
-      `${problem} (opcode ${name} at ${this.#place(this.#opcodeAt)}). It is damaged, or not of torch.save: fetch it again.`,
-    );
+    return failInvalid(`${problem} (opcode ${name} at ${this.#place(this.#opcodeAt)}). ${advice}`);
   };
 
   /** Accounts for what is kept. What is dropped later still counts: it was there. */
   #keep(slots: number): void {
     this.#slots += slots;
     if (this.#slots > MOST_SLOTS) {
-      this.#fail(`expected at most ${MOST_SLOTS} values, as many as 10000 tensors need, found more`);
+      this.#fail(`expected at most ${MOST_SLOTS} values, as many as 5000 tensors need, found more`);
     }
+  }
+
+  #limit(height: number): void {
+    if (height > MOST_IN_A_ROW) this.#fail(`expected at most ${MOST_IN_A_ROW} values in a row, found more`);
   }
 
   #object<T extends PickleValue>(value: T): T {
@@ -431,9 +443,8 @@ class Unpickler {
   }
 
   #push(value: PickleValue): void {
-    if (this.#stack.length >= MOST_SLOTS)
-      this.#fail(`expected at most ${MOST_SLOTS} values in a row, found more`);
     this.#stack.push(value);
+    this.#limit(this.#stack.length);
   }
 
   #top(): PickleValue {
@@ -465,7 +476,7 @@ class Unpickler {
   }
 
   #append(items: readonly PickleValue[]): void {
-    this.#expectTop('a list', (value) => value instanceof List || isInert(value));
+    this.#expectTop('a list', (value) => value instanceof List || isForeign(value));
     const list = this.#top();
     if (!this.#keepLists || !(list instanceof List)) return;
     this.#keep(items.length);
@@ -474,10 +485,10 @@ class Unpickler {
 
   #setItems(items: readonly PickleValue[]): void {
     if (items.length % 2 !== 0) this.#fail('expected a value for each key, found an odd number of them');
-    this.#expectTop('a dict', (value) => value instanceof Dict || isInert(value));
+    this.#expectTop('a dict', (value) => value instanceof Dict || isForeign(value));
     const dict = this.#top();
     if (!(dict instanceof Dict)) return;
-    this.#keep(items.length);
+    this.#keep(OBJECT_SLOTS + items.length);
     for (const item of items) dict.items.push(item);
   }
 
@@ -499,11 +510,14 @@ class Unpickler {
 
   #call(callable: PickleValue, args: PickleValue): PickleValue {
     if (!(callable instanceof Global)) {
-      if (callable instanceof Inert) return callable;
       this.#fail(`expected a class or a function, found ${describeValue(callable)}`);
     }
     if (!isTuple(args)) this.#fail(`expected a tuple of arguments, found ${describeValue(args)}`);
-    if (callable.name === 'collections.OrderedDict' && args.length === 0) return this.#object(new Dict());
+    if (callable.name === 'collections.OrderedDict') {
+      if (args.length > 0)
+        this.#fail('expected an OrderedDict as Python 3 writes it, found one of Python 2', SAVE_ANEW);
+      return this.#object(new Dict());
+    }
     this.#keep(OBJECT_SLOTS);
     return this.#interpreter.call(callable.name, args, this.#fail) ?? callable;
   }
@@ -553,4 +567,5 @@ class Unpickler {
   }
 }
 
-const isInert = (value: PickleValue) => value instanceof Inert || value instanceof Global;
+/** Of a class that is not known here, so that any of these may be done to it. */
+const isForeign = (value: PickleValue) => value instanceof Global;

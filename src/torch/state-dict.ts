@@ -3,15 +3,16 @@
 import { quote } from '../describe.ts';
 import { failInvalid } from './fail.ts';
 import { Tensor } from './objects.ts';
-import { Dict, describeValue, Global, nameOf, type PickleValue } from './pickle.ts';
+import { Dict, describeValue, Global, nameOf, type PickleValue, Text } from './pickle.ts';
 
-/** Under which names a state dict is put beside other things, MMOCR's first. */
+/** Under which names a state dict is put beside other things; one of these is preferred to others. */
 const WRAPPERS = ['state_dict', 'model', 'model_state_dict'];
 const MOST_KEYS = 8;
 
 /**
- * The tensors of the state dict: the object itself, or its part of a known name. What is no tensor in it is left out.
- * @throws DBNetError `invalid-checkpoint` if there is none, naming what there is instead.
+ * The tensors of the state dict: the object itself, or its one member that holds tensors. What is no tensor in it is left
+ * out.
+ * @throws DBNetError `invalid-checkpoint` if there is none or several, naming what there is instead.
  */
 export function findStateDict(object: PickleValue): Map<string, Tensor> {
   if (object instanceof Global) {
@@ -22,32 +23,42 @@ export function findStateDict(object: PickleValue): Map<string, Tensor> {
   }
   if (!(object instanceof Dict)) failInvalid(`expected a dict of tensors, found ${describeValue(object)}.`);
   const members = membersOf(object);
-  const wrapped = WRAPPERS.filter((name) => members.has(name));
-  for (const name of wrapped) {
-    const member = members.get(name);
-    const tensors = member instanceof Dict ? tensorsOf(membersOf(member)) : undefined;
-    if (tensors?.size) return tensors;
+  // Each dict once, under however many names it is.
+  const parts = new Set<PickleValue | undefined>([...new Set(members.values())].filter(holdsTensors));
+  const known = WRAPPERS.map((name) => members.get(name)).find((member) => parts.has(member));
+  if (known instanceof Dict) return tensorsOf(known);
+  // Not before the known names, because a loss beside a state dict can be a tensor too.
+  if (holdsTensors(object)) return tensorsOf(object);
+  if (parts.size > 1) {
+    const names = [...members.keys()].filter((name) => parts.has(members.get(name)));
+    failInvalid(`expected one dict of tensors, found ${list(names)}. Save the one of the model alone.`);
   }
-  // Last, because a loss beside the state dict can be a tensor too.
-  const bare = tensorsOf(members);
-  if (bare.size > 0) return bare;
-  if (wrapped.length > 0) {
-    const [name] = wrapped;
-    failInvalid(
-      `${quote(name)}: expected a dict with tensors, found ${describeValue(members.get(name)!)}. Save the model's state_dict().`,
-    );
-  }
-  const keys = [...members.keys()];
-  const shown = keys.slice(0, MOST_KEYS).map((key) => quote(key));
-  failInvalid(
-    `expected tensors by name, or a dict of them under ${WRAPPERS.map((name) => quote(name)).join(', ')}, found ` +
-      `${shown.length === 0 ? describeValue(object) : shown.join(', ')}${keys.length > MOST_KEYS ? ', ...' : ''}. Save the ` +
-      "model's state_dict().",
-  );
+  const [part] = parts;
+  if (part instanceof Dict) return tensorsOf(part);
+  const wrapper = WRAPPERS.find((name) => members.has(name));
+  const found =
+    wrapper === undefined
+      ? list([...members.keys()])
+      : `${describeValue(members.get(wrapper)!)} in ${quote(wrapper)}`;
+  failInvalid(`expected tensors by name, or a dict of them, found ${found}. Save the model's state_dict().`);
 }
 
-const tensorsOf = (members: ReadonlyMap<string, PickleValue>) =>
-  new Map([...members].filter((member): member is [string, Tensor] => member[1] instanceof Tensor));
+function list(names: readonly string[]): string {
+  if (names.length === 0) return 'none';
+  const shown = names.slice(0, MOST_KEYS).map((name) => quote(name));
+  return `${shown.join(', ')}${names.length > MOST_KEYS ? ', ...' : ''}`;
+}
+
+function holdsTensors(value: PickleValue): boolean {
+  if (!(value instanceof Dict)) return false;
+  for (const [key, item] of value.entries()) {
+    if (item instanceof Tensor && key instanceof Text) return true;
+  }
+  return false;
+}
+
+const tensorsOf = (dict: Dict) =>
+  new Map([...membersOf(dict)].filter((member): member is [string, Tensor] => member[1] instanceof Tensor));
 
 /** What has a name in a dict. */
 function membersOf(dict: Dict): Map<string, PickleValue> {
