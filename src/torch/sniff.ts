@@ -1,5 +1,7 @@
 /** @file Telling PyTorch's files by their first bytes. Small, so that it can be had without the readers. */
 
+import { isSafetensors } from '../safetensors/sniff.ts';
+
 /** `PK\x03\x04`, the first entry's header. */
 const ZIP = [0x50, 0x4b, 0x03, 0x04];
 /** Opcode PROTO, and the protocols that have it. */
@@ -20,9 +22,4 @@ export function isZip(bytes: Uint8Array): boolean {
 
 function isPickle(bytes: Uint8Array): boolean {
   return bytes[0] === PROTO && PROTOCOLS.includes(bytes[1]) && !isSafetensors(bytes);
-}
-
-/** The header's length in 8 bytes, of which 4 are used, and its brace. */
-function isSafetensors(bytes: Uint8Array): boolean {
-  return bytes.subarray(4, 8).every((byte) => byte === 0) && bytes[8] === 0x7b;
 }
