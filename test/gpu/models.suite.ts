@@ -36,7 +36,7 @@ const published = [
   ['narrow-authors-r18-dcn/authors_r18_dcn', "the authors' deformable DB-ResNet-18"],
   [
     'narrow-authors-r50-dcn/authors_r50_dcn.zip.pth',
-    "the authors' deformable DB-ResNet-50, of mistaken offsets",
+    "the authors' deformable DB-ResNet-50, its offsets of another size",
   ],
   ['narrow-mmocr-r18/mmocr_r18.pth', "MMOCR's DB-ResNet-18"],
 ].map(
