@@ -299,6 +299,10 @@ export function folder(
   };
 }
 
+/** Whether an operator is known for constants. */
+export const isFoldable = ({ op }: OnnxNode): boolean =>
+  ['Constant', 'Shape'].includes(op) || Object.hasOwn(reshaping, op) || Object.hasOwn(computing, op);
+
 /** What of a shape a `Shape` node gives. */
 export const sliceOfShape = (node: OnnxNode, shape: readonly number[]): readonly number[] =>
   shape.slice(number(node, 'start', 0), number(node, 'end', shape.length));

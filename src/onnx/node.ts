@@ -4,7 +4,11 @@ import type { OnnxNode, OnnxTensor } from './model.ts';
 
 /** Why a node cannot be part of a network; the node is added where it is caught. */
 export class Refusal {
-  constructor(readonly reason: string) {}
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
 }
 
 export function refuse(reason: string): never {

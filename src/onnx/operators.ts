@@ -1,7 +1,15 @@
 /** @file What each operator of ONNX that a DBNet may hold means. Opsets 9 to 20. */
 
 import type { Size } from '../size.ts';
-import { type Constant, fixedNumbers, isFloat, listOf, sliceOfShape, wholeNumbers } from './constants.ts';
+import {
+  type Constant,
+  fixedNumbers,
+  isFloat,
+  isFoldable,
+  listOf,
+  sliceOfShape,
+  wholeNumbers,
+} from './constants.ts';
 import type { OnnxNode } from './model.ts';
 import { axisOf, list, number, refuse, text } from './node.ts';
 import {
@@ -35,10 +43,13 @@ export function applyOperator(application: Application): Operand {
   const { op } = application.node;
   return Object.hasOwn(operators, op)
     ? operators[op](application)
-    : refuse('an operator that no known DBNet has');
+    : refuse(isFoldable(application.node) ? 'an input that is computed from the image' : unknownOperator);
 }
 
-/** Whether some input that is computed has a meaning for an operator. */
+/** Why an operator is refused that nothing is known of. */
+export const unknownOperator = 'an operator that is not known';
+
+/** Whether an operator may be applied to what is computed from the image. */
 export const isKnown = ({ op }: OnnxNode): boolean => Object.hasOwn(operators, op);
 
 const operators: Readonly<Record<string, (application: Application) => Operand>> = {
@@ -79,7 +90,11 @@ const operators: Readonly<Record<string, (application: Application) => Operand>>
     const [a, b] = [operandAt(inputs, 0), operandAt(inputs, 1)];
     if (isValue(b)) return sum(terms, a, affine(b, -1, 0));
     const value = valueAt(inputs, 0);
-    return affine(value, 1, map(perChannel(b, value), (number) => -number));
+    return affine(
+      value,
+      1,
+      map(perChannel(b, value), (number) => -number),
+    );
   },
   Neg: ({ inputs }) => affine(valueAt(inputs, 0), -1, 0),
   Mul({ inputs, terms }) {
@@ -95,13 +110,11 @@ const operators: Readonly<Record<string, (application: Application) => Operand>>
     const [a, b] = [operandAt(inputs, 0), operandAt(inputs, 1)];
     if (!isValue(b)) {
       const value = valueAt(inputs, 0);
-      return affine(
-        value,
-        finite(map(perChannel(b, value), (number) => 1 / number)),
-        0,
-      );
+      return affine(value, finite(map(perChannel(b, value), (number) => 1 / number)), 0);
     }
-    return isValue(a) ? refuse('a quotient of two tensors') : affine(reciprocal(terms, b), perChannel(a, b), 0);
+    return isValue(a)
+      ? refuse('a quotient of two tensors')
+      : affine(reciprocal(terms, b), perChannel(a, b), 0);
   },
   Reciprocal: ({ inputs, terms }) => reciprocal(terms, valueAt(inputs, 0)),
 
@@ -170,7 +183,9 @@ const operators: Readonly<Record<string, (application: Application) => Operand>>
     const mode = text(node, 'mode', 'constant');
     if (mode !== 'constant') refuse(`mode '${mode}'`);
     const pads = listOf(node, 'pads', inputs[1] && constantAt(inputs, 1)) ?? [];
-    const axes = inputs[3] ? fixedNumbers(constantAt(inputs, 3), 'axes') : pads.slice(pads.length / 2).map((_, i) => i);
+    const axes = inputs[3]
+      ? fixedNumbers(constantAt(inputs, 3), 'axes')
+      : pads.slice(pads.length / 2).map((_, i) => i);
     const sides: number[] = Array(8).fill(0);
     axes.forEach((axis, i) => {
       const place = axisOf(axis, 4);
@@ -241,7 +256,8 @@ const map = (numbers: PerChannel, f: (number: number) => number): PerChannel =>
 function perChannel(constant: Constant, { term }: Value): PerChannel {
   const { shape } = constant;
   const four = [...Array<number>(Math.max(0, 4 - shape.length)).fill(1), ...shape];
-  const fits = four.length === 4 && four.every((side, axis) => side === 1 || (axis === 1 && side === term.channels));
+  const fits =
+    four.length === 4 && four.every((side, axis) => side === 1 || (axis === 1 && side === term.channels));
   if (!fits || constant.isPerSize) refuse(`a constant of shape [${shape}], not one number per channel`);
   return finite(Float64Array.from(constant.values(0)));
 }
@@ -268,7 +284,8 @@ function reciprocal(terms: Terms, value: Value): Value {
 function valueAndBound(inputs: Application['inputs']): [Value, number] {
   const operands = inputs.map((_, i) => operandAt(inputs, i));
   const [a, b] = operands;
-  if (operands.length !== 2 || (isValue(a) && isValue(b))) refuse('something else than a tensor and a number');
+  if (operands.length !== 2 || (isValue(a) && isValue(b)))
+    refuse('something else than a tensor and a number');
   return isValue(a) ? [a, scalar(b as Constant, 'bound')] : [b as Value, scalar(a, 'bound')];
 }
 
@@ -293,7 +310,8 @@ function convolution({ node, inputs, terms }: Application): Value {
   const { channels, sizes } = input.term;
   const [outputs, perGroup, ...kernel] = weight.shape;
   const shape = list(node, 'kernel_shape') ?? kernel;
-  if (weight.shape.length !== 4 || String(shape) !== String(kernel)) refuse(`weights of shape [${weight.shape}]`);
+  if (weight.shape.length !== 4 || String(shape) !== String(kernel))
+    refuse(`weights of shape [${weight.shape}]`);
   const groups = number(node, 'group', 1);
   const isDepthwise = groups > 1 && groups === channels && outputs === channels;
   if (groups !== 1 && !isDepthwise) refuse(`${groups} groups of ${channels} channels`);
@@ -365,7 +383,9 @@ function windowOf(
     bottom: bottom + own.bottom,
     right: right + own.right,
   };
-  if (!Object.values(padding).every((side) => Number.isInteger(side) && side >= 0 && side <= largestPadding)) {
+  if (
+    !Object.values(padding).every((side) => Number.isInteger(side) && side >= 0 && side <= largestPadding)
+  ) {
     refuse(`pads [${Object.values(padding)}]`);
   }
   return { kernel, stride, padding };
@@ -388,7 +408,9 @@ function paddingOf(
     return { top, left, bottom, right };
   }
   if (mode !== 'SAME_UPPER' && mode !== 'SAME_LOWER') refuse(`auto_pad '${mode}'`);
-  const totals = sizes.flatMap(sides).map((side) => Math.max((Math.ceil(side / stride) - 1) * stride + kernel - side, 0));
+  const totals = sizes
+    .flatMap(sides)
+    .map((side) => Math.max((Math.ceil(side / stride) - 1) * stride + kernel - side, 0));
   if (new Set(totals).size !== 1) refuse("a padding that depends on the image's size");
   const [less, more] = [Math.floor(totals[0] / 2), Math.ceil(totals[0] / 2)];
   const [before, after] = mode === 'SAME_UPPER' ? [less, more] : [more, less];
@@ -413,17 +435,19 @@ function resize({ node, inputs, terms, opset }: Application): Value {
   if (!repeatsPixels(node, factor, opset)) refuse('a nearest upsampling that does not repeat every pixel');
   const { channels, sizes } = input.term;
   if (factor === 1) return input;
-  return terms.make(
-    { kind: 'upsample', input, factor },
-    { channels, sizes: sizes.map(({ height, width }) => ({ height: height * factor, width: width * factor })) },
-  );
+  const after = sizes.map(({ height, width }) => ({ height: height * factor, width: width * factor }));
+  if (after.flatMap(sides).some((side) => side > largestSide))
+    refuse('a tensor that is larger than any image');
+  return terms.make({ kind: 'upsample', input, factor }, { channels, sizes: after });
 }
 
 const largestFactor = 32;
+const largestSide = 65_536;
 
 function factorOf(node: OnnxNode, inputs: Application['inputs'], input: Value, opset: number): number {
   const [scalesAt, sizesAt] = node.op === 'Upsample' || opset < 11 ? [1, -1] : [2, 3];
-  const given = (i: number) => (inputs[i] && countOf(constantAt(inputs, i)) > 0 ? constantAt(inputs, i) : undefined);
+  const given = (i: number) =>
+    inputs[i] && countOf(constantAt(inputs, i)) > 0 ? constantAt(inputs, i) : undefined;
   const scales = given(scalesAt);
   const wanted = given(sizesAt);
   const axes = list(node, 'axes')?.map((axis) => axisOf(axis, 4)) ?? [0, 1, 2, 3];
@@ -443,7 +467,8 @@ function factorOf(node: OnnxNode, inputs: Application['inputs'], input: Value, o
   });
   const [factor] = factors;
   const isWhole = Number.isInteger(factor) && factor >= 1 && factor <= largestFactor;
-  if (!isWhole || factors.some((other) => other !== factor)) refuse(`scales [${factors.slice(0, 2)}], not one whole number`);
+  if (!isWhole || factors.some((other) => other !== factor))
+    refuse(`scales [${factors.slice(0, 2)}], not one whole number`);
   return factor;
 }
 

@@ -52,8 +52,12 @@ export type Meaning =
   | { kind: 'maxPool'; input: Value; window: Window }
   | { kind: 'mean'; input: Value }
   | { kind: 'activation'; input: Value; activation: Exclude<Activation, 'none'> }
-  /** `ramp`: clamped to 0..1; `normal`: the normal distribution. */
-  | { kind: 'ramp' | 'normal' | 'sigmoid' | 'exp'; input: Value }
+  /** Clamped to 0..1. */
+  | { kind: 'ramp'; input: Value }
+  /** The normal distribution. */
+  | { kind: 'normal'; input: Value }
+  | { kind: 'sigmoid'; input: Value }
+  | { kind: 'exp'; input: Value }
   /** Squeeze-and-excitation. */
   | { kind: 'gate'; input: Value; reduce: Layer; expand: Layer; slope: number; shortcut: boolean }
   | { kind: 'add'; inputs: readonly [Value, Value] }
@@ -65,6 +69,7 @@ export interface TermFacts {
   index: number;
   /** Terms on the longest way from the image. */
   depth: number;
+  isNeverNegative: boolean;
   channels: number;
   /** Height and width for each trial. */
   sizes: readonly Size[];
@@ -77,10 +82,10 @@ export type Term = TermFacts & Meaning;
 /** A term of a kind. */
 export type TermOf<Kind extends Meaning['kind']> = TermFacts & Extract<Meaning, { kind: Kind }>;
 
-export const inputsOf = (term: Term): readonly Value[] =>
-  'inputs' in term ? term.inputs : 'input' in term ? [term.input] : [];
+export const inputsOf = (meaning: Meaning): readonly Value[] =>
+  'inputs' in meaning ? meaning.inputs : 'input' in meaning ? [meaning.input] : [];
 
-export const valueOf = (term: Term): Value => ({ term, scale: 1, shift: 0 });
+export const bare = (term: Term): Value => ({ term, scale: 1, shift: 0 });
 
 /** Whether a value is its term. */
 export const isBare = ({ scale, shift }: Value): boolean => scale === 1 && shift === 0;
@@ -146,9 +151,15 @@ export class Terms {
   node: OnnxNode | undefined;
 
   make(meaning: Meaning, facts: Pick<TermFacts, 'channels' | 'sizes'>): Value {
-    const term = { ...meaning, ...facts, node: this.node, index: this.#count++, depth: 0 };
-    term.depth = 1 + Math.max(-1, ...inputsOf(term).map((input) => input.term.depth));
-    return valueOf(term);
+    const inputs = inputsOf(meaning);
+    return bare({
+      ...meaning,
+      ...facts,
+      node: this.node,
+      index: this.#count++,
+      depth: inputs.reduce((depth, { term }) => Math.max(depth, term.depth + 1), 0),
+      isNeverNegative: staysAboveZero(meaning, inputs),
+    });
   }
 
   /** A term of the size and the channels of its first input. */
@@ -169,7 +180,13 @@ export class Terms {
     if (low === -Infinity) {
       const { term, scale, shift } = value;
       const isRectified = term.kind === 'activation' && term.activation === 'relu';
-      if (isRectified && typeof scale === 'number' && typeof shift === 'number' && scale > 0 && high > shift) {
+      if (
+        isRectified &&
+        typeof scale === 'number' &&
+        typeof shift === 'number' &&
+        scale > 0 &&
+        high > shift
+      ) {
         return this.clip(affine(term.input, scale, shift), shift, high);
       }
       return affine(this.relu(affine(value, -1, high)), -1, high);
@@ -275,23 +292,14 @@ const shapeText = ({ channels, sizes }: Term): string =>
 export function isNeverNegative({ term, scale, shift }: Value): boolean {
   const isAtLeastZero = (numbers: PerChannel) =>
     typeof numbers === 'number' ? numbers >= 0 : numbers.every((number) => number >= 0);
-  if (!isAtLeastZero(scale) || !isAtLeastZero(shift)) return false;
-  switch (term.kind) {
-    case 'activation':
-      return term.activation === 'relu';
-    case 'ramp':
-    case 'normal':
-    case 'sigmoid':
-    case 'exp':
-      return true;
-    case 'gate':
-    case 'maxPool':
-    case 'upsample':
-    case 'add':
-    case 'concat':
-    case 'mean':
-      return inputsOf(term).every(isNeverNegative);
-    default:
-      return false;
-  }
+  return term.isNeverNegative && isAtLeastZero(scale) && isAtLeastZero(shift);
 }
+
+/** Of terms that are below zero nowhere if what they read is not. */
+const keepsSign: readonly Meaning['kind'][] = ['gate', 'maxPool', 'upsample', 'add', 'concat', 'mean'];
+const aboveZero: readonly Meaning['kind'][] = ['ramp', 'normal', 'sigmoid', 'exp'];
+
+const staysAboveZero = (meaning: Meaning, inputs: readonly Value[]): boolean =>
+  aboveZero.includes(meaning.kind) ||
+  (meaning.kind === 'activation' && meaning.activation === 'relu') ||
+  (keepsSign.includes(meaning.kind) && inputs.every(isNeverNegative));
