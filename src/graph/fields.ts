@@ -2,6 +2,7 @@
 
 import { type Kind, kind, oneOf, whole } from '../check.ts';
 import { type Activation, activations } from '../kernels/activation.ts';
+import type { Affine } from '../kernels/conv2d-epilogue.ts';
 
 /** The kind of each member of a record but `op`. */
 export type Fields<O> = { readonly [Key in Exclude<keyof O, 'op'>]-?: Kind<O[Key]> };
@@ -16,6 +17,12 @@ export const name = kind<string>(
 );
 
 export const activation = oneOf(...(Object.keys(activations) as Activation[]));
+
+/** A number that an f32 holds. */
+const finite = kind<number>(
+  'a finite number',
+  (value) => typeof value === 'number' && Number.isFinite(Math.fround(value)),
+);
 
 /** A number of channels. */
 export const channelCount = whole(1, 65_536);
@@ -58,3 +65,6 @@ export const padding = record<Padding>({
   bottom: sidePadding,
   right: sidePadding,
 });
+
+/** What follows an activation. */
+export const affine = record<Affine>({ scale: finite, shift: finite });

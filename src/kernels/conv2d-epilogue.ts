@@ -1,7 +1,7 @@
-/** @file What follows the sums of a convolution: bias, residuals, activation and the write. */
+/** @file What follows the sums of a convolution: bias, residuals, activation, affine and the write. */
 
 import { type Activation, activations } from './activation.ts';
-import { type TypedBinding, vectorsOf } from './kernel.ts';
+import { f32, type TypedBinding, type UniformValues, vectorsOf } from './kernel.ts';
 import { upsampleClasses } from './upsample-classes.ts';
 import { elementBytes, type Precision, wgsl } from './wgsl.ts';
 
@@ -13,6 +13,12 @@ import { elementBytes, type Precision, wgsl } from './wgsl.ts';
  */
 export type Residual = { kind: 'same' } | { kind: 'upsampled' | 'classes'; scale: number };
 
+/** `scale * value + shift`, the same for all channels. */
+export interface Affine {
+  scale: number;
+  shift: number;
+}
+
 export interface Epilogue {
   outHeight: number;
   outWidth: number;
@@ -21,7 +27,13 @@ export interface Epilogue {
   /** Added before the activation. */
   residuals: readonly Residual[];
   activation: Activation;
+  /** After the activation. Its numbers stand in the uniform, so that layers share a pipeline. */
+  affine?: Affine;
 }
+
+/** The members of the uniform that the epilogue reads besides `out_height`, `out_width` and `out_vectors`. */
+export const epilogueUniforms = ({ affine }: Pick<Epilogue, 'affine'>): UniformValues =>
+  affine ? { affine_scale: f32(affine.scale), affine_shift: f32(affine.shift) } : {};
 
 /** The planes of an output, one after the other, and what WGSL calls the number of one. */
 export interface Planes {
@@ -61,11 +73,13 @@ function residualBytes(residual: Residual, outputBytes: number): number {
  * parameter before `sum`.
  */
 export function storeCode(
-  { bias, residuals, activation }: Epilogue,
+  { outChannels, bias, residuals, activation, affine }: Epilogue,
   precision: Precision,
   planes?: Planes,
 ): string {
   const { declarations, statement } = activations[activation];
+  // Lanes of the last vector that carry data; the others stay zero.
+  const lanes = [0, 1, 2, 3].map((lane) => lane < outChannels % 4);
   const plane = planes?.name ?? '';
   const scaled = residuals.some(({ kind }) => kind !== 'same');
   return wgsl`${declarations}
@@ -86,6 +100,12 @@ fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   #endif
   ${residuals.map((residual, i) => `value += vec4<f32>(residual${i}[${residualIndex(residual)}]);`).join('\n')}
   ${statement}
+  #if ${affine !== undefined}
+  value = shape.affine_scale * value + shape.affine_shift;
+  #if ${outChannels % 4 > 0}
+  value = select(value, vec4<f32>(), vec4<bool>(${lanes.map((used) => !used).join(', ')}) & vec4<bool>(channel == shape.out_vectors - 1u));
+  #endif
+  #endif
   output[at] = vec4<${precision}>(value);
 }
 `;

@@ -1,6 +1,6 @@
 /**
  * @file Convolution over any number of sources, which are summed over, each with a window of its own. The epilogue adds
- * the bias and residuals and applies the activation. Layout NHWC, channels in whole vec4s of which those that are left
+ * the bias and residuals and applies the activation and what follows it. Layout NHWC, channels in whole vec4s of which those that are left
  * over are zero.
  */
 

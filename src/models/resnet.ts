@@ -25,7 +25,11 @@ export function resNet18(width = 64): Backbone {
 
 export const stem = (width: number): Operation[] => [
   conv('stem', 'image', 'backbone.conv1.weight', [3, width], { kernel: 7, stride: 2, norm: 'backbone.bn1' }),
-  { op: 'maxPool', name: 'pool', output: 'pool', input: 'stem' },
+  {
+    op: 'maxPool',
+    ...{ name: 'pool', output: 'pool', input: 'stem' },
+    ...{ kernel: 3, stride: 2, padding: { top: 1, left: 1, bottom: 1, right: 1 } },
+  },
 ];
 
 /** Two BasicBlocks; the first halves the size where the channels change, with a projection shortcut. */

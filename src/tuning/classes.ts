@@ -122,13 +122,17 @@ export function withFewerRows(conv: Convolution, maxFlops: number): Convolution 
     outHeight,
     sources: conv.sources.map((source) => ({
       ...source,
-      height: (source.height / conv.outHeight) * outHeight,
+      height: Math.ceil((source.height / conv.outHeight) * outHeight),
     })),
   };
 }
 
 /** True for a convolution that Winograd's filtering can compute. */
-export const canUseWinograd = (conv: Convolution): conv is Conv2d => 'sources' in conv && suitsWinograd(conv);
+export const canUseWinograd = (conv: Convolution): conv is Conv2d =>
+  'sources' in conv &&
+  suitsWinograd(conv) &&
+  conv.outHeight === conv.sources[0].height &&
+  conv.outWidth === conv.sources[0].width;
 
 /** The products between Winograd's transforms of a 3x3 convolution of stride 1. */
 export function winogradProducts(conv: Convolution, size: WinogradSize): WinogradProducts {

@@ -15,7 +15,7 @@ import { gatesOf } from '../gpu/references/channel-gate.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
 import { depthwise } from '../gpu/references/depthwise.ts';
-import { maxPool3x3 } from '../gpu/references/max-pool.ts';
+import { maxPool, pool3x3 } from '../gpu/references/max-pool.ts';
 import { sigmoid } from '../gpu/references/reference.ts';
 import { concatenate, gatherClasses, upsampleNearest } from '../gpu/references/upsample.ts';
 import { transformTiles, untransformTiles } from '../gpu/references/winograd.ts';
@@ -73,6 +73,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       bias: bias === undefined ? undefined : parameter(bias),
       residuals: residualsOf(operation, environment),
       activation: operation.activation,
+      affine: operation.affine,
     });
     return [values];
   },
@@ -149,7 +150,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
     ];
   },
   winogradOutput(operation, environment) {
-    const { input, output, size, bias, activation } = operation;
+    const { input, output, size, bias, activation, affine } = operation;
     const shape = environment.shapeOf(output);
     const biases = bias === undefined ? undefined : environment.parameter(bias);
     const residuals = residualsOf(operation, environment);
@@ -157,13 +158,15 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       untransformTiles(environment.get(input), shape, size).map((sum, i) => {
         const biased = sum + (biases?.[i % shape.channels] ?? 0);
         const value = residuals.reduce((all, residual) => all + residual[i], biased);
-        return activationOf[activation](value);
+        const activated = activationOf[activation](value);
+        return affine ? affine.scale * activated + affine.shift : activated;
       }),
     ];
   },
-  maxPool({ input }, { get, shapeOf }) {
-    const { height, width, channels } = shapeOf(input);
-    return [maxPool3x3(get(input), height, width, channels)];
+  maxPool(operation, { get, shapeOf }) {
+    const { input, output } = operation;
+    const { height: outHeight, width: outWidth } = shapeOf(output);
+    return [maxPool(get(input), { ...operation, ...shapeOf(input), outHeight, outWidth })];
   },
   stemPool({ input, weight, bias, outChannels }, { get, shapeOf, parameter }) {
     const { height, width } = shapeOf(input);
@@ -184,7 +187,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       bias: parameter(bias),
       activation: 'relu',
     });
-    return [maxPool3x3(values, outHeight, outWidth, outChannels)];
+    return [maxPool(values, pool3x3({ height: outHeight, width: outWidth, channels: outChannels }))];
   },
   upsampleAdd({ lateral, top }, { get, shapeOf }) {
     const upsampled = upsampleNearest(get(top), shapeOf(top), 2);

@@ -21,6 +21,7 @@ import { type Precision, wgsl } from '../../src/kernels/wgsl.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import { winogradProducts } from '../../src/kernels/winograd-products.ts';
+import { pool3x3 } from '../gpu/references/max-pool.ts';
 
 interface Size {
   height: number;
@@ -116,7 +117,8 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
     channelSums({ label: 'sums', pixels: height * width, channels: 18 }, { precision }),
   'scale-channels': (precision, { height, width }) =>
     scaleChannels({ label: 'scale', pixels: height * width, channels: 18, shortcut: true }, { precision }),
-  'max-pool': (precision, size) => maxPool({ label: 'pool', ...size, channels: 64 }, { precision }),
+  'max-pool': (precision, size) =>
+    maxPool({ label: 'pool', ...pool3x3({ ...size, channels: 64 }) }, { precision }),
   'stem-pool': (precision, size) => stemPool({ label: 'stem', ...size, outChannels: 64 }, { precision }),
   'winograd-input': (precision, size) =>
     winogradInput({ label: 'tiles', ...size, channels: 64, size: 4 }, { precision }),
@@ -136,7 +138,10 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
     ),
   'upsample-add': (precision, size) => upsampleAdd({ label: 'add', ...size, channels: 64 }, { precision }),
   'upsample-concat': (precision, size) =>
-    upsampleConcat({ label: 'concat', ...size, channels: 64, scales: [8, 4, 2, 1] }, { precision }),
+    upsampleConcat(
+      { label: 'concat', ...size, channels: [64, 64, 64, 64], scales: [8, 4, 2, 1] },
+      { precision },
+    ),
   'preprocess-rgb-bytes': pixels({ source: 3, channelOrder: 'rgb' }),
   'preprocess-grey-bytes': pixels({ source: 1, channelOrder: 'bgr' }),
   'preprocess-rgba-bytes': pixels({ source: 4, channelOrder: 'rgb' }),

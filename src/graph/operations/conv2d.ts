@@ -1,11 +1,21 @@
-/** @file A convolution with what follows it in a network: batch norm, residuals, activation. */
+/** @file A convolution with what follows it in a network: batch norm, residuals, activation, affine. */
 
 import { oneOf, whole } from '../../check.ts';
 import type { Activation } from '../../kernels/activation.ts';
 import { type Conv2d, conv2d as conv2dKernel, packBias, packConvWeights } from '../../kernels/conv2d.ts';
-import type { Epilogue as KernelEpilogue } from '../../kernels/conv2d-epilogue.ts';
+import type { Affine, Epilogue as KernelEpilogue } from '../../kernels/conv2d-epilogue.ts';
 import { foldBias, normParameters, scaleOutputs } from '../batch-norm.ts';
-import { activation, channelCount, list, name, optional, type Padding, padding, record } from '../fields.ts';
+import {
+  activation,
+  affine,
+  channelCount,
+  list,
+  name,
+  optional,
+  type Padding,
+  padding,
+  record,
+} from '../fields.ts';
 import {
   type Constant,
   constants,
@@ -45,9 +55,11 @@ export interface Epilogue {
   bias?: string;
   residuals: readonly Residual[];
   activation: Activation;
+  /** After the activation; the learnable affine block of PP-LCNetV3. */
+  affine?: Affine;
 }
 
-/** `activation(norm(sum of convolutions + bias) + residuals)`. */
+/** `affine(activation(norm(sum of convolutions + bias) + residuals))`. */
 export interface Conv2dOperation extends Epilogue {
   op: 'conv2d';
   /** More than one where a projection shortcut was fused. */
@@ -167,6 +179,7 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     norm: optional(name),
     residuals: list(record<Residual>({ tensor: name, kind: oneOf('same', 'upsampled') }), { to: 2 }),
     activation,
+    affine: optional(affine),
   },
 };
 
@@ -195,7 +208,7 @@ export const biasConstant = ({ name, bias }: Epilogue, source: ParameterSource):
 
 /** The epilogue at given sizes, as kernels want it. */
 export function epilogueOf(
-  { name, output, outChannels, bias, residuals, activation }: Epilogue,
+  { name, output, outChannels, bias, residuals, activation, affine }: Epilogue,
   shapeOf: ShapeOf,
 ): KernelEpilogue & { label: string } {
   const { height, width } = shapeOf(output);
@@ -209,5 +222,6 @@ export function epilogueOf(
       kind === 'same' ? { kind } : { kind, scale: width / shapeOf(tensor).width },
     ),
     activation,
+    affine,
   };
 }

@@ -59,7 +59,11 @@ export const dbHead: OperationKind<DbHeadOperation> = {
       features.every((tensor) => holds(shapeOf(tensor), stored)),
       'features for each head',
     );
-    expectFit(operation, channels % 4 === 0, 'heads whose channels are a multiple of 4');
+    expectFit(
+      operation,
+      features.length === heads.length || channels % 4 === 0,
+      'features for each head by themselves, or channels that are a multiple of 4',
+    );
     const { height, width } = shapeOf(features[0]);
     const map = { height: 4 * height, width: 4 * width, channels: 1, planes: 1, storage: 'f32' } as const;
     return [

@@ -6,39 +6,55 @@
  */
 
 import { dropUnused, type Graph } from '../graph.ts';
+import { inferShapes } from '../infer-shapes.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
 import type { UpsampleConcatOperation } from '../operations/upsample.ts';
-import { type Derive, producer, replaceOperations } from './rewrite.ts';
+import { type Derive, isSame3x3, producer, replaceOperations } from './rewrite.ts';
+
+/** Residuals of a convolution with one source that fit the buffers which every device can bind. */
+const maxResiduals = 4;
 
 export const convolveBeforeUpsampling = (graph: Graph): Graph =>
   dropUnused(
     replaceOperations(graph, (operation, derive) => {
       if (operation.op !== 'conv2d' || operation.sources.length !== 1) return [operation];
-      const [{ tensor, kernel, stride }] = operation.sources;
-      const concat = producer(graph, tensor);
-      return kernel === 3 && stride === 1 && concat?.op === 'upsampleConcat'
+      const [source] = operation.sources;
+      const concat = producer(graph, source.tensor);
+      return isSame3x3(source) && concat?.op === 'upsampleConcat' && suits(operation, concat)
         ? split(operation, concat, graph, derive)
         : [operation];
     }),
   );
 
+/** One level at full resolution, which gathers the others. */
+const suits = ({ residuals }: Conv2dOperation, { scales }: UpsampleConcatOperation): boolean =>
+  scales.filter((scale) => scale === 1).length === 1 && residuals.length + scales.length - 1 <= maxResiduals;
+
+/** Channels are the same at every size. */
+const anySize = { width: 64, height: 32 };
+
 /** One convolution per level; the last, at full resolution, gathers the class images of the others. */
 function split(
   operation: Conv2dOperation,
   { inputs, scales }: UpsampleConcatOperation,
-  { parameters }: Graph,
+  graph: Graph,
   derive: Derive,
 ): Operation[] {
   const { name, outChannels } = operation;
   const [source] = operation.sources;
-  const inChannels = source.inChannels / inputs.length;
-  const slice = (index: number) => ({
-    weight: derive(`${source.weight}[${inputs[index]}]`, () =>
-      channelSlice(parameters(source.weight), outChannels, index, inputs.length),
-    ),
-    inChannels,
-  });
+  const shapes = inferShapes(graph, anySize);
+  const channels = inputs.map((input) => shapes.get(input)!.channels);
+  const slice = (index: number) => {
+    const from = channels.slice(0, index).reduce((sum, count) => sum + count, 0);
+    const block = { from, to: from + channels[index] };
+    return {
+      weight: derive(`${source.weight}[${inputs[index]}]`, () =>
+        channelSlice(graph.parameters(source.weight), outChannels, source.inChannels, block),
+      ),
+      inChannels: channels[index],
+    };
+  };
   const classes = inputs.flatMap((input, i) => {
     if (scales[i] === 1) return [];
     const output = `${name}[${input}]`;
@@ -60,19 +76,18 @@ function split(
   ];
 }
 
-/** Of weights `[out, in, 3, 3]` the `index`-th of `count` equal blocks of input channels. */
+/** Of weights `[out, in, 3, 3]` the input channels of a block. */
 function channelSlice(
   weights: ArrayLike<number>,
   outChannels: number,
-  index: number,
-  count: number,
+  inChannels: number,
+  { from, to }: { from: number; to: number },
 ): Float64Array {
-  const row = weights.length / outChannels;
-  const block = row / count;
+  const block = 9 * (to - from);
   const sliced = new Float64Array(outChannels * block);
   for (let out = 0; out < outChannels; out++) {
-    const from = out * row + index * block;
-    for (let i = 0; i < block; i++) sliced[out * block + i] = weights[from + i];
+    const start = 9 * (out * inChannels + from);
+    for (let i = 0; i < block; i++) sliced[out * block + i] = weights[start + i];
   }
   return sliced;
 }

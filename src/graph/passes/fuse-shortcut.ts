@@ -40,6 +40,7 @@ function isProjection(operation: Operation | undefined): operation is Conv2dOper
   return (
     operation?.op === 'conv2d' &&
     operation.activation === 'none' &&
+    !operation.affine &&
     operation.residuals.length === 0 &&
     operation.sources.length === 1 &&
     operation.bias !== undefined

@@ -17,12 +17,14 @@ const operations: { readonly [Op in Operation['op']]?: TrainedOperation<Operatio
 };
 
 /** @throws DBNetError `incompatible-weights` for one that cannot be trained. */
-export function trained({ op }: Operation): TrainedOperation<Operation> {
+export function trained(operation: Operation): TrainedOperation<Operation> {
+  const { op, name } = operation;
   const found: TrainedOperation<Operation> | undefined = operations[op];
-  if (found) return found;
+  const obstacle = found ? found.obstacle?.(operation) : `'${op}'`;
+  if (found && obstacle === undefined) return found;
   throw new DBNetError(
     'incompatible-weights',
-    `expected a network of the operations ${Object.keys(operations).join(', ')}, found '${op}', which has no ` +
-      'backward pass: such weights can be used, not trained',
+    `expected a network of the operations ${Object.keys(operations).join(', ')} as DB-ResNet has them, found ` +
+      `${obstacle} ('${name}'), which has no backward pass: such weights can be used, not trained`,
   );
 }

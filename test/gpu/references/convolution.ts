@@ -1,6 +1,7 @@
 /** @file Convolution by its definition, over one or more sources. Tensors `[height, width, channels]`. */
 
 import type { Activation } from '../../../src/kernels/activation.ts';
+import type { Affine } from '../../../src/kernels/conv2d-epilogue.ts';
 import { activate } from './activation.ts';
 import type { Reference } from './reference.ts';
 
@@ -28,6 +29,7 @@ export interface ReferenceConvolution {
   /** Tensors of the output's shape. */
   residuals?: readonly ArrayLike<number>[];
   activation?: Activation;
+  affine?: Affine;
 }
 
 export function convolve({
@@ -38,6 +40,7 @@ export function convolve({
   bias,
   residuals = [],
   activation = 'none',
+  affine,
 }: ReferenceConvolution): Reference {
   const values = new Float64Array(outHeight * outWidth * outChannels);
   const magnitudes = new Float64Array(values.length);
@@ -55,7 +58,7 @@ export function convolve({
       }
     }
   }
-  return activate({ values, magnitudes }, activation);
+  return activate({ values, magnitudes }, activation, affine);
 }
 
 function addWindow(
