@@ -12,6 +12,7 @@ import type { Complaint, DbHead } from './head.ts';
 import { Refusal, refuse } from './node.ts';
 import {
   affine,
+  bare,
   inputsOf,
   isBare,
   isSame,
@@ -19,7 +20,6 @@ import {
   type Term,
   type TermOf,
   type Value,
-  bare,
 } from './terms.ts';
 
 /** A parameter by its shape, and how its numbers are computed. */
@@ -165,7 +165,7 @@ class Lowering {
       case 'concat':
         return this.#concat(term.inputs);
       default:
-        return refuse(reasons[term.kind]);
+        return refuse(reasons[term.kind] ?? 'a value that no operation computes');
     }
   }
 
@@ -394,8 +394,7 @@ function beforeUpsampling(value: Value): { value: Value; factor: number } {
 }
 
 /** Why a term cannot stand alone. */
-const reasons = {
-  activation: 'a factor per channel after an activation',
+const reasons: Readonly<Partial<Record<Term['kind'], string>>> = {
 
   up: 'a transposed convolution outside of a DB head',
   pad: 'a padding that no convolution or pooling takes up',
@@ -404,4 +403,4 @@ const reasons = {
   normal: 'an error function outside of GELU',
   sigmoid: 'a sigmoid that is not the end of a DB head',
   exp: 'an exponential function outside of a sigmoid',
-} as const;
+};
