@@ -250,7 +250,7 @@ class Lowering {
     if (term.kind === 'image') refuse('a graph that prepares its image itself');
     const { channels } = term;
     // What others read as well need not be computed again.
-    const isThere = end !== undefined && this.#isWantedAs(value);
+    const isThere = end !== undefined && this.#readersOf(value) > 1 && this.#isWantedAs(value);
     const input = this.tensorOf(isThere ? value : bare(term));
     const { scale, shift } = isThere ? bare(term) : value;
     return {
@@ -395,7 +395,6 @@ function beforeUpsampling(value: Value): { value: Value; factor: number } {
 
 /** Why a term cannot stand alone. */
 const reasons: Readonly<Partial<Record<Term['kind'], string>>> = {
-
   up: 'a transposed convolution outside of a DB head',
   pad: 'a padding that no convolution or pooling takes up',
   mean: 'a mean outside of a squeeze-and-excitation',

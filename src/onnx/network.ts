@@ -2,7 +2,7 @@
 
 import { DBNetError } from '../errors.ts';
 import type { Network } from '../graph/graph.ts';
-import { checkNetwork } from '../graph/network-json.ts';
+import { checkNetwork, maxOperations } from '../graph/network-json.ts';
 import type { Size } from '../size.ts';
 import type { TensorFile } from '../tensor-file.ts';
 import { folder, isFloat, isFoldable, stored } from './constants.ts';
@@ -36,7 +36,6 @@ export function networkOfOnnx(model: OnnxModel): OnnxNetwork {
   }
   const nodes = neededNodes(model);
   const image = imageOf(model, nodes);
-  const fixed = fixedSizeOf(image);
   const complaints: Complaint[] = [];
   const values = evaluate(model, nodes, image, complaints);
   const isWhole = complaints.length === 0 && values.length === model.outputs.length;
@@ -50,7 +49,11 @@ export function networkOfOnnx(model: OnnxModel): OnnxNetwork {
     );
   }
   const { network, parameters } = lowered;
+  if (network.operations.length > maxOperations) {
+    throw unfit(`a network of at most ${maxOperations} operations`, String(network.operations.length));
+  }
   checkNetwork(network);
+  const fixed = fixedSizeOf(image);
   return {
     network,
     tensors: parameters,
@@ -101,29 +104,25 @@ function imageOf({ inputs, initializers }: OnnxModel, nodes: readonly OnnxNode[]
 const fixedSide = (side: number | string | undefined): number | undefined =>
   typeof side === 'number' && side > 0 ? side : undefined;
 
-const multiple = 32;
-
-function fixedSidesOf({ shape }: OnnxValue): { height?: number; width?: number } {
+/** The size of the image where a file has no other. */
+function fixedSizeOf({ shape }: OnnxValue): Size | undefined {
   const [, , height, width] = shape?.map(fixedSide) ?? [];
   if ([height, width].some((side) => side !== undefined && side % multiple !== 0)) {
     throw unfit(`an image whose sides are multiples of ${multiple}`, `${width ?? '?'}x${height ?? '?'}`);
   }
-  return { height, width };
-}
-
-function fixedSizeOf(image: OnnxValue): Size | undefined {
-  const { width, height } = fixedSidesOf(image);
   return width !== undefined && height !== undefined ? { width, height } : undefined;
 }
 
+const multiple = 32;
+
 /** Two sizes tell what follows from the size. */
-const trialsOf = (image: OnnxValue): Size[] => {
-  const { width, height } = fixedSidesOf(image);
+function trialsOf({ shape }: OnnxValue): Size[] {
+  const [, , height, width] = shape?.map(fixedSide) ?? [];
   return [
     { width: width ?? 64, height: height ?? 32 },
     { width: width ?? 96, height: height ?? 160 },
   ];
-};
+}
 
 /** The values of the outputs. Of nodes that read what was refused only the operator is looked at. */
 function evaluate(

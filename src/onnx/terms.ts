@@ -169,6 +169,7 @@ export class Terms {
   }
 
   relu(input: Value): Value {
+    if (isNeverNegative(input)) return input;
     return this.like({ kind: 'activation', input, activation: 'relu' });
   }
 
