@@ -13,6 +13,7 @@ export function kindOf(value: unknown): string {
 export interface TypedArrays {
   Uint8Array: Uint8Array;
   Uint8ClampedArray: Uint8ClampedArray;
+  Uint16Array: Uint16Array;
   Uint32Array: Uint32Array;
   Int32Array: Int32Array;
   Float32Array: Float32Array;

@@ -1,4 +1,4 @@
-/** @file The safetensors writer, for 32-bit floats. */
+/** @file The safetensors writer, for floats of 32 and of 16 bits. */
 
 import { check, record } from '../check.ts';
 import { countBytes, quote } from '../describe.ts';
@@ -7,14 +7,17 @@ import { isTypedArray, kindOf } from '../kind-of.ts';
 import { showShape } from './header.ts';
 import { LENGTH_BYTES, MAX_HEADER_BYTES } from './parse.ts';
 
-/** A tensor to be written. */
-export interface TensorData {
-  dtype: 'F32';
+/** A tensor to be written, row-major; as many numbers as the product of the sides. */
+export type TensorData = {
   /** Sides, outermost first; `[]` for a scalar. */
   shape: readonly number[];
-  /** Row-major; as many numbers as the product of the sides. */
-  data: Float32Array;
-}
+} & (
+  | { dtype: 'F32'; data: Float32Array }
+  /** `data`: the bits of IEEE 754 binary16. */
+  | { dtype: 'F16'; data: Uint16Array }
+);
+
+const arrays = { F32: 'Float32Array', F16: 'Uint16Array' } as const;
 
 /** The data begins at a multiple of this, as the reference implementation writes it. */
 const ALIGNMENT = 8;
@@ -89,14 +92,14 @@ function checkTensor(name: string, tensor: TensorData): void {
   const what = `Tensor ${quote(name)}`;
   if (name === '__metadata__')
     failArgument(`${what}: the format keeps this name for its metadata; use another.`);
-  if (tensor?.dtype !== 'F32') {
-    const dtype: unknown = tensor?.dtype;
+  const dtype: unknown = tensor?.dtype;
+  if (dtype !== 'F32' && dtype !== 'F16') {
     failArgument(
-      `${what}: expected dtype F32, found ${quote(typeof dtype === 'object' ? kindOf(dtype) : String(dtype))}.`,
+      `${what}: expected dtype F32 or F16, found ${quote(typeof dtype === 'object' ? kindOf(dtype) : String(dtype))}.`,
     );
   }
-  if (!isTypedArray(tensor.data, 'Float32Array')) {
-    failArgument(`${what}: expected its data as a Float32Array, found ${kindOf(tensor.data)}.`);
+  if (!isTypedArray(tensor.data, arrays[dtype])) {
+    failArgument(`${what}: expected its data as a ${arrays[dtype]}, found ${kindOf(tensor.data)}.`);
   }
   if (
     !Array.isArray(tensor.shape) ||

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseSafetensors, type TensorData, writeSafetensors } from '../../src/safetensors/index.ts';
 import { errorOf, seededRandom } from './safetensors-helpers.ts';
 
-const tensor = (shape: number[], values: number[]): TensorData => ({
+const tensor = (shape: number[], values: number[]): TensorData & { dtype: 'F32' } => ({
   dtype: 'F32',
   shape,
   data: Float32Array.from(values),
@@ -33,7 +33,7 @@ describe('writeSafetensors', () => {
     const random = seededRandom(1);
     const whole = (below: number) => Math.floor(random() * below);
     for (let trial = 0; trial < 50; trial++) {
-      const tensors = new Map<string, TensorData>();
+      const tensors = new Map<string, ReturnType<typeof tensor>>();
       for (let i = whole(6); i > 0; i--) {
         const shape = Array.from({ length: whole(4) }, () => whole(5));
         const size = shape.reduce((a, b) => a * b, 1);
@@ -54,6 +54,14 @@ describe('writeSafetensors', () => {
         expect(file.float32(name)).toEqual(data);
       }
     }
+  });
+
+  it('writes halves, also between floats', () => {
+    const half: TensorData = { dtype: 'F16', shape: [3], data: Uint16Array.of(0x3c00, 0xc000, 0x0001) };
+    const file = parseSafetensors(writeSafetensors({ a: half, b: tensor([1], [7]) }));
+    expect(file.tensors.get('a')).toMatchObject({ dtype: 'F16', shape: [3], byteLength: 6 });
+    expect([...file.float32('a')]).toEqual([1, -2, 2 ** -24]);
+    expect([...file.float32('b')]).toEqual([7]);
   });
 
   it('keeps every bit, odd names, views and emptiness', () => {
@@ -78,11 +86,11 @@ describe('writeSafetensors', () => {
     ['a string', 'a', undefined, 'not as string'],
     [
       'another dtype',
-      { a: { ...tensor([1], [1]), dtype: 'F16' } },
+      { a: { ...tensor([1], [1]), dtype: 'F64' } },
       undefined,
-      'Tensor "a": expected dtype F32, found "F16"',
+      'Tensor "a": expected dtype F32 or F16, found "F64"',
     ],
-    ['no tensor', { a: undefined }, undefined, 'Tensor "a": expected dtype F32, found "undefined"'],
+    ['no tensor', { a: undefined }, undefined, 'Tensor "a": expected dtype F32 or F16, found "undefined"'],
     [
       'an array as data',
       { a: { ...tensor([1], [1]), data: [1] } },
