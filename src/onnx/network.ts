@@ -10,7 +10,7 @@ import { metadataOf } from './family.ts';
 import { type Complaint, dbHeadOf } from './head.ts';
 import { lower, type Parameter } from './lower.ts';
 import type { OnnxModel, OnnxNode, OnnxValue } from './model.ts';
-import { Refusal, refuse, shown } from './node.ts';
+import { Refusal, refuse, shown, unfit } from './node.ts';
 import { applyOperator, isKnown, isValue, type Operand, unknownOperator } from './operators.ts';
 import { neededNodes } from './order.ts';
 import { Terms, type Value } from './terms.ts';
@@ -24,16 +24,10 @@ export interface OnnxNetwork extends TensorFile {
 
 /**
  * The network of a graph, P alone or P, T and B. Batch norms, biases and factors are folded in f64; parameters are
- * computed when they are read. Opset 9 or later.
+ * computed when they are read.
  * @throws DBNetError `incompatible-weights` that lists the nodes that no known DBNet has, and why; or what is missing.
  */
 export function networkOfOnnx(model: OnnxModel): OnnxNetwork {
-  if (model.opset < oldestOpset) {
-    throw unfit(
-      `opset ${oldestOpset} or later`,
-      `opset ${model.opset}: convert the file with onnx.version_converter`,
-    );
-  }
   const nodes = neededNodes(model);
   const image = imageOf(model, nodes);
   const complaints: Complaint[] = [];
@@ -63,11 +57,7 @@ export function networkOfOnnx(model: OnnxModel): OnnxNetwork {
   };
 }
 
-const oldestOpset = 9;
 const mostListed = 8;
-
-const unfit = (expected: string, found: string) =>
-  new DBNetError('incompatible-weights', `ONNX file: expected ${expected}, found ${found}.`);
 
 function parameterOf(parameters: ReadonlyMap<string, Parameter>, name: string): Parameter {
   const parameter = parameters.get(name);
@@ -150,7 +140,7 @@ function evaluate(
   for (const node of nodes) {
     terms.node = node;
     try {
-      if (!standardDomains.includes(node.domain)) refuse(`an operator of the domain '${shown(node.domain)}'`);
+      if (node.domain !== '') refuse(`an operator of the domain '${shown(node.domain)}'`);
       if (!isKnown(node) && !isFoldable(node)) refuse(unknownOperator);
       if (!node.inputs.some((name) => refused.has(name))) {
         known.set(node.outputs[0], apply(node));
@@ -167,8 +157,6 @@ function evaluate(
     return isValue(value) ? [value] : [];
   });
 }
-
-const standardDomains = ['', 'ai.onnx'];
 
 /** How many numbers may be computed beyond as many as the file holds. */
 const spareNumbers = 2 ** 20;

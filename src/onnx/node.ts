@@ -1,5 +1,6 @@
-/** @file A node's attributes, and why a node is refused. */
+/** @file A node's attributes, and how nodes and graphs are refused. */
 
+import { DBNetError } from '../errors.ts';
 import type { OnnxNode, OnnxTensor } from './model.ts';
 
 /** Why a node cannot be part of a network; the node is added where it is caught. */
@@ -14,6 +15,10 @@ export class Refusal {
 export function refuse(reason: string): never {
   throw new Refusal(reason);
 }
+
+/** The error for a file whose graph is not what is expected. */
+export const unfit = (expected: string, found: string): DBNetError =>
+  new DBNetError('incompatible-weights', `ONNX file: expected ${expected}, found ${found}.`);
 
 /** A number among the attributes. */
 export function number(node: OnnxNode, name: string, otherwise: number): number {

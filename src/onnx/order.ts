@@ -1,23 +1,21 @@
 /** @file The nodes of a graph that its outputs need, each after those that it reads, in whatever order a file has them. */
 
-import { DBNetError } from '../errors.ts';
 import type { OnnxModel, OnnxNode } from './model.ts';
-import { shown } from './node.ts';
+import { shown, unfit } from './node.ts';
 
 /** More than any detector has. */
 const mostNodes = 20_000;
 
-/** @throws DBNetError `incompatible-weights` for a value that is written twice, and for nodes in a circle. */
+/** @throws DBNetError `incompatible-weights` for nodes in a circle. */
 export function neededNodes({ nodes, outputs }: OnnxModel): OnnxNode[] {
   if (nodes.length > mostNodes) throw unfit(`at most ${mostNodes} nodes`, String(nodes.length));
+  // The reader has seen to it that a value is written once.
   const writers = new Map<string, OnnxNode>();
   for (const node of nodes) {
-    for (const name of node.outputs) {
-      if (name === '') continue;
-      if (writers.has(name)) throw unfit('values that are written once', `'${shown(name)}' twice`);
-      writers.set(name, node);
-    }
+    for (const name of node.outputs) writers.set(name, node);
   }
+  // What is left out has no name.
+  writers.delete('');
   const ordered = new Set<OnnxNode>();
   const open = new Set<OnnxNode>();
   const stack = outputs.map(({ name }) => writers.get(name)).reverse();
@@ -42,6 +40,3 @@ export function neededNodes({ nodes, outputs }: OnnxModel): OnnxNode[] {
   }
   return [...ordered];
 }
-
-const unfit = (expected: string, found: string) =>
-  new DBNetError('incompatible-weights', `graph of the ONNX file: expected ${expected}, found ${found}.`);
