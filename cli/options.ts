@@ -94,17 +94,17 @@ export function addModelOptions(command: Command): Command {
     )
     .option(
       '--short-side <px>',
-      "scale the short side to this (default: the weights' own, else 736; for detect without a GPU at most 736)",
+      "scale the short side to this (default: the weights' own size, else 736; for detect without a GPU at most 736)",
       wholeNumber(32, MAX_SIDE),
     )
     .option(
       '--max-long-side <px>',
-      'but the long side to no more than this (default: 2048)',
+      "but the long side to no more than this (default: the weights' own, else 2048)",
       wholeNumber(32, MAX_SIDE),
     )
     .option(
       '--max-scale <n>',
-      'and enlarge small images no more than so many times (default: 4)',
+      'and enlarge small images no more than so many times (default: 4 for a short side, else no bound)',
       between(1, MAX_SIDE),
     )
     .optionsGroup('Regions:')

@@ -31,7 +31,7 @@ Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 term
 
 const DETECT_HELP = `
 One image: --overlay and --maps name a file or an existing folder. Several images: a folder, which is made.
-Overlays are .png, .jpg or .webp; maps are safetensors with P, T and B, shape [height, width], f32.
+Overlays are .png, .jpg or .webp; maps are safetensors with P and, if the weights have it, T and B, [height, width], f32.
 JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
 ${EXIT_STATUS_HELP}`;
 
@@ -142,7 +142,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     )
     .option('--no-overlay', 'write no picture')
     .addOption(jsonOption('regions'))
-    .option('--maps <file>', 'the maps P, T and B as safetensors')
+    .option('--maps <file>', 'the maps P, T and B as safetensors; P alone if the weights have no T')
     .addOption(quietOption());
   addModelOptions(addInputOptions(detect))
     .addHelpText('after', DETECT_HELP)

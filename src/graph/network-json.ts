@@ -10,7 +10,7 @@ import { type Operation, operations } from './operations/index.ts';
 const code = 'incompatible-weights';
 
 /** More than any network of this kind has. */
-const maxOperations = 4096;
+export const maxOperations = 4096;
 
 /** Version of the format; grows when old readers would misread it. */
 const version = 1;

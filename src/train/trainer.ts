@@ -25,6 +25,7 @@ import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
 import { makeBatch } from './batch.ts';
 import { initialize } from './initialize.ts';
 import { resolveLoss } from './loss.ts';
+import { checkTrainable } from './operations/index.ts';
 import { learningRateAt, type Optimizer, resolveOptimizer } from './optimizer.ts';
 import { cropOptions, resolveSettings, sameSettings, settingsKinds } from './settings.ts';
 import { readState, restoreArrays, stateFile, weightsFile } from './state-file.ts';
@@ -316,11 +317,12 @@ function load(
 
 /** @throws DBNetError `missing-threshold-head`, `incompatible-weights`. */
 function trainable(file: Safetensors): Graph {
-  const { graph } = readCheckpoint(file);
+  const { architecture, graph } = readCheckpoint(file);
+  checkTrainable(architecture, graph);
   if (graph.outputs.length < 3) {
     throw new DBNetError(
       'missing-threshold-head',
-      "training needs both heads, but these weights have no 'decoder.thresh.*' tensors: use weights with both",
+      'training needs both heads, but these weights have that of the probability map alone: use weights with both',
     );
   }
   return graph;

@@ -15,6 +15,7 @@ import { activationOf } from '../gpu/references/activation.ts';
 import { gatesOf } from '../gpu/references/channel-gate.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
+import { deformSamples } from '../gpu/references/deform-conv2d.ts';
 import { depthwise } from '../gpu/references/depthwise.ts';
 import { maxPool, pool3x3 } from '../gpu/references/max-pool.ts';
 import { sigmoid } from '../gpu/references/reference.ts';
@@ -93,6 +94,29 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       bias: bias !== undefined,
     };
     return [depthwise(conv, get(input), parameter(weight), bias === undefined ? [] : parameter(bias)).values];
+  },
+  deformConv2d(operation, environment) {
+    const { input, offsets, output, weight, inChannels, outChannels, bias, activation, affine } = operation;
+    const { get, shapeOf, parameter } = environment;
+    const { height, width } = shapeOf(output);
+    const samples = deformSamples(
+      { ...operation, ...shapeOf(input), outHeight: height, outWidth: width },
+      get(input),
+      { ...shapeOf(offsets), values: get(offsets) },
+    );
+    // A picture of 3x3 samples for each pixel, under a window that steps from one to the next.
+    const { values } = convolve({
+      sources: [
+        {
+          ...{ values: samples.values, height: 3 * height, width: 3 * width, channels: inChannels },
+          ...{ kernel: 3, stride: 3, padding: { top: 0, left: 0 }, weights: parameter(weight), inChannels },
+        },
+      ],
+      ...{ outHeight: height, outWidth: width, outChannels, activation, affine },
+      bias: bias === undefined ? undefined : parameter(bias),
+      residuals: residualsOf(operation, environment),
+    });
+    return [values];
   },
   channelGate(operation, environment) {
     const { input, channels } = operation;

@@ -8,6 +8,7 @@ import { channelGate, channelSums, scaleChannels } from '../../src/kernels/chann
 import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { type DbHead, dbHead } from '../../src/kernels/db-head.ts';
+import { deformColumns } from '../../src/kernels/deform-conv2d.ts';
 import { depthwiseConv2d } from '../../src/kernels/depthwise-conv2d.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
@@ -37,6 +38,16 @@ const workgroup: Tile = {
   pixels: 4,
   channels: 4,
 };
+
+const columns = (flatOffsets: boolean) => (precision: Precision, size: Size) =>
+  deformColumns(
+    {
+      ...{ label: 'deform', ...size, channels: 18, outHeight: size.height / 2, outWidth: size.width / 2 },
+      ...{ stride: 2, padding: { top: 1, left: 1 }, flatOffsets },
+      offsetPixels: (size.height * size.width) / (flatOffsets ? 1 : 4),
+    },
+    { precision },
+  );
 
 /** A convolution of 64 to 64 channels of which only what differs is stated. */
 const conv =
@@ -120,6 +131,8 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
       },
       { precision },
     ),
+  'deform-columns': columns(false),
+  'deform-columns-flat-offsets': columns(true),
   'channel-sums': (precision, { height, width }) =>
     channelSums({ label: 'sums', pixels: height * width, channels: 18 }, { precision }),
   'scale-channels': (precision, { height, width }) =>

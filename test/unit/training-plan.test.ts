@@ -2,15 +2,19 @@
 
 import { describe, expect, it } from 'vitest';
 import { chooseTile } from '../../src/graph/choose-kernels.ts';
-import type { Network } from '../../src/graph/graph.ts';
+import { type Network, parameterShapes } from '../../src/graph/graph.ts';
 import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
 import type { DbHeadOperation } from '../../src/graph/operations/db-head.ts';
 import type { Operation } from '../../src/graph/operations/index.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
+import { authors, dbNet } from '../../src/models/dbnet.ts';
+import { resNet18 } from '../../src/models/resnet.ts';
+import { writeSafetensors } from '../../src/safetensors/write.ts';
 import { resolveLoss } from '../../src/train/loss.ts';
 import { resolveOptimizer } from '../../src/train/optimizer.ts';
 import { parameterLayout, statisticsLayout } from '../../src/train/plan/parameter-layout.ts';
 import { type TrainingPlanOptions, trainingPlan } from '../../src/train/plan/training-plan.ts';
+import { Trainer } from '../../src/train/trainer.ts';
 import { fullNetwork } from '../helpers/networks.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
@@ -144,4 +148,19 @@ describe('a network that cannot be trained', () => {
     expect(message).toContain(found);
     expect(message).toContain('can be used, not trained');
   });
+});
+
+it('deformable weights are refused by name, before a device is asked for', async () => {
+  const own = dbNet(resNet18(4, authors.deformable[0]), { neck: 16, head: 4 });
+  const tensors = Object.fromEntries(
+    [...parameterShapes(own)].map(([name, shape]) => {
+      const size = shape.reduce((product, side) => product * side, 1);
+      return [name, { dtype: 'F32' as const, shape, data: new Float32Array(size) }];
+    }),
+  );
+  const refused = await Trainer.create({ weights: writeSafetensors(tensors) }).catch((error) => error);
+  expect(refused).toMatchObject({ code: 'incompatible-weights' });
+  expect(refused.message).toContain(
+    "found network \"db-resnet18-dcn\" with 'deformConv2d' ('backbone.layer2.0.conv2'), which has no backward pass",
+  );
 });

@@ -153,6 +153,7 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     },
     ...biasConstant(operation, source),
   ],
+  convolution: convolutionOf,
   lower(operation, shapeOf, choice) {
     const conv = convolutionOf(operation, shapeOf);
     const { name, sources, bias, factors, residuals, output } = operation;

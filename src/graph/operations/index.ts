@@ -4,6 +4,7 @@ import type { OperationKind } from '../operation.ts';
 import { channelGate, gateFactors } from './channel-gate.ts';
 import { conv2d } from './conv2d.ts';
 import { dbHead } from './db-head.ts';
+import { deformConv2d } from './deform-conv2d.ts';
 import { depthwiseConv2d } from './depthwise-conv2d.ts';
 import { maxPool } from './max-pool.ts';
 import { stemPool } from './stem-pool.ts';
@@ -13,6 +14,7 @@ import { winogradInput, winogradOutput, winogradProducts } from './winograd.ts';
 
 export const operations = {
   conv2d,
+  deformConv2d,
   depthwiseConv2d,
   channelGate,
   gateFactors,
