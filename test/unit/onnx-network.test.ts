@@ -704,7 +704,7 @@ it('reads halves, and what exporters write around them', () => {
     const scaled = mul(graph, wide, clip(graph, add(graph, wide, graph.number(3)), 0, 6));
     return mul(graph, graph.node('Cast', [scaled], { to: 10 }), graph.number(0.16662598));
   });
-  const rounded = readOnnx(writeOnnxFile(inHalves, 'half'));
+  const rounded = readOnnx(writeOnnx(inHalves, { data: 'half' }));
   expect([...rounded.initializers.values()].every(({ dtype }) => dtype === 'FLOAT16')).toBe(true);
   expect(operationsOf(agreeing(rounded))).toEqual(around('conv2d hardswish'));
 });
