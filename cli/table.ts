@@ -63,7 +63,8 @@ function polygonRow({ points, score }: Region, index: number): string[] {
 }
 
 /** The first `texts` columns are text, which stands on the left; the others numbers. */
-function align(head: string[], rows: string[][], texts = 0): string {
+/** A table without lines; the first `texts` columns are aligned left. */
+export function align(head: string[], rows: string[][], texts = 0): string {
   const colAligns = head.map((_, column) => (column < texts ? 'left' : 'right'));
   const table = new Table({ ...PLAIN, head, colAligns });
   table.push(...rows);

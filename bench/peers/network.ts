@@ -62,7 +62,7 @@ export interface Network {
 export function readNetwork(bytes: Uint8Array): { network: Network; recipe: InputRecipe } {
   const file = parseSafetensors(bytes);
   const recipe = readRecipe(file.metadata);
-  const { graph } = readCheckpoint(file, { k: recipe.k });
+  const { graph } = readCheckpoint(file);
   if (graph.outputs.length < 3) {
     throw new Error('the comparison needs P, T and B: expected weights with both heads, found P alone');
   }

@@ -21,12 +21,11 @@ import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../inp
 import type { ImageSource, SizeOption } from '../input/types.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { loadModule } from '../load-module.ts';
-import { readCheckpoint } from '../models/checkpoint.ts';
+import { openCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { loadBytes } from '../safetensors/load.ts';
-import { parseSafetensors } from '../safetensors/parse.ts';
 import type { PaddedSize } from '../size.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
@@ -68,8 +67,8 @@ export class TextDetector {
 
   /**
    * Loads weights and opens a device.
-   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `unsupported-dtype`, `incompatible-weights`,
-   *   `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
+   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `invalid-onnx`, `invalid-checkpoint`, `unsupported-dtype`,
+   *   `incompatible-weights`, `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
     const {
@@ -90,9 +89,8 @@ export class TextDetector {
       }),
       loadModule(import('../postprocess/index.ts')),
     ]);
-    const file = parseSafetensors(bytes);
-    const recipe = readRecipe(file.metadata, input);
-    const { architecture, graph, parameterCount } = readCheckpoint(file, { k: recipe.k });
+    const { architecture, graph, parameterCount, metadata } = await openCheckpoint(bytes);
+    const recipe = readRecipe(metadata, input);
     const context = await openDevice({ gpu, device });
     try {
       signal?.throwIfAborted();
@@ -111,7 +109,7 @@ export class TextDetector {
           hasThresholdHead: engine.has('PTB'),
           input: recipe.input,
           size: recipe.size,
-          metadata: { ...file.metadata },
+          metadata: { ...metadata },
         },
       });
       if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.size))) {

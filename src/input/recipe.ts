@@ -1,5 +1,5 @@
 /**
- * @file What a weights file says of its own use: input order, mean and std, size, thresholds, k.
+ * @file What a weights file says of its own use: input order, mean and std, size, thresholds.
  * A mix-up of these changes the accuracy silently, so they are read from the file and checked.
  */
 
@@ -30,8 +30,6 @@ export interface Recipe {
   postprocess: Partial<
     Pick<RegionOptions, 'threshold' | 'boxThreshold' | 'unclipRatio' | 'maxCandidates' | 'minSize'>
   >;
-  /** Steepness of the binarization, paper eq. 2. */
-  k: number;
 }
 
 /** The authors' recipe: OpenCV's BGR pixels, minus a mean in RGB order, over 255. It is baked into their weights. */
@@ -62,10 +60,9 @@ const sizeKinds: { [Name in SizeRule['rule']]: Kinds<Omit<Extract<SizeRule, { ru
 const rules = oneOf('shortSide', 'fit', 'limit', 'fixed');
 const { threshold, boxThreshold, unclipRatio, maxCandidates, minSize } = regionKinds;
 const postprocessKinds = { threshold, boxThreshold, unclipRatio, maxCandidates, minSize };
-const steepness = kind<number>('a number above 0, at most 1e6', (k) => between(Number.MIN_VALUE, 1e6).is(k));
 
 /**
- * The recipe of a weights file's metadata; where it says nothing, the authors'. `override` goes before both.
+ * The recipe that metadata state, those of a file or of its publisher; where they say nothing, the authors'. `override` goes before both.
  * @throws DBNetError `incompatible-weights` for metadata that cannot be followed, `invalid-argument` for `override`.
  */
 export function readRecipe(
@@ -82,7 +79,6 @@ export function readRecipe(
     input: checkRange('Option input', { ...stated, ...checkRecord('Option input', override, inputKinds) }),
     size: readSizeRule(input.size === undefined ? {} : checkStated('input.size', input.size, object)),
     postprocess: readMembers('postprocess', readJson(metadata, 'postprocess'), postprocessKinds),
-    k: metadata.k === undefined ? 50 : checkStated('k', Number(metadata.k), steepness),
   };
 }
 

@@ -3,15 +3,18 @@
  * tensors, with all parameters there and of the right shape.
  */
 
+import { between, check, kind } from '../check.ts';
 import { quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { type Graph, type Network, parameterShapes } from '../graph/graph.ts';
 import { checkNetwork, readNetwork } from '../graph/network-json.ts';
-import type { TensorFile } from '../tensor-file.ts';
 import { type Family, families, type Shapes, strangers } from './families.ts';
+import { openWeights, type WeightsFile } from './open-weights.ts';
 import type { Metadata } from './recipes.ts';
 
 export interface Checkpoint {
+  /** For people. */
+  name: string;
   /** `db-resnet18`, `db-resnet50-dcn`, ...; of a file with a network of its own what its metadata says, else `network`. */
   architecture: string;
   /** Number of parameters that the network uses; running statistics are not counted. */
@@ -31,27 +34,37 @@ const wrappers = ['model.module.', 'module.'];
 const unused = /^backbone\.(fc|smooth)\.|^training\.|\.num_batches_tracked$/;
 
 /**
+ * What is in the bytes of a weights file, of any kind.
+ * @throws DBNetError as `openWeights` and `readCheckpoint`.
+ */
+export const openCheckpoint = async (bytes: Uint8Array): Promise<Checkpoint> =>
+  readCheckpoint(await openWeights(bytes));
+
+/**
  * Checks names and shapes of all tensors; what is missing, superfluous or misshapen stands in the error, by its number
  * and the first few.
- * @param k steepness of the binarization, where the network does not say it itself.
  * @throws DBNetError `incompatible-weights`.
  */
-export function readCheckpoint(file: TensorFile, { k = 50 }: { k?: number } = {}): Checkpoint {
+export function readCheckpoint(file: WeightsFile): Checkpoint {
   const stored = [...file.tensors.keys()];
   const prefix = wrapperOf(stored);
   const names = new Map(stored.map((name) => [name.slice(prefix.length), name]));
   const shapes: Shapes = new Map([...names].map(([name, stored]) => [name, file.tensors.get(stored)!.shape]));
-  const { name, note, architecture, network, metadata } = networkOf(file, shapes, k);
+  const { name, note, architecture, network, metadata } = networkOf(file, shapes);
   const expected = parameterShapes(network);
   checkShapes({ name, note }, expected, shapes, stored);
   checkNetwork(network);
   return {
+    name,
     architecture,
     parameterCount: countParameters(expected),
     graph: { ...network, parameters: (name) => plausible(name, file.float32(names.get(name)!)) },
     // The thresholds of published weights are not those of weights that bring an input recipe of their own.
     metadata: file.metadata.input === undefined ? { ...metadata, ...file.metadata } : file.metadata,
-    dropped: [...names].filter(([name]) => !expected.has(name)).map(([, stored]) => stored),
+    dropped: [...names]
+      .filter(([name]) => !expected.has(name))
+      .map(([, stored]) => stored)
+      .concat(file.dropped ?? []),
   };
 }
 
@@ -64,13 +77,17 @@ interface Found {
   metadata: Metadata;
 }
 
-function networkOf({ metadata }: TensorFile, shapes: Shapes, k: number): Found {
+function networkOf({ metadata, network: brought }: WeightsFile, shapes: Shapes): Found {
   const { architecture: stated } = metadata;
-  if (metadata.network !== undefined) {
+  const own = brought ?? (metadata.network === undefined ? undefined : readNetwork(metadata.network));
+  if (own) {
     const architecture = stated ?? 'network';
-    const name = `network ${quote(architecture)}`;
-    return { name, architecture, network: readNetwork(metadata.network), metadata: {} };
+    return { name: `network ${quote(architecture)}`, architecture, network: own, metadata: {} };
   }
+  const k =
+    metadata.k === undefined
+      ? 50
+      : check("metadata 'k' of the weights", Number(metadata.k), steepness, 'incompatible-weights');
   refuseStrangers(shapes);
   const fitting = families.find(({ tensors }) => tensors.every((name) => shapes.has(name)));
   const family = fitting ?? nearestFamily(shapes, k);
@@ -81,6 +98,8 @@ function networkOf({ metadata }: TensorFile, shapes: Shapes, k: number): Found {
   const note = fitting ? undefined : `, the nearest of those known (${knownFamilies})`;
   return { name: family.name, note, architecture, network, metadata: family.metadata };
 }
+
+const steepness = kind<number>('a number above 0, at most 1e6', (k) => between(Number.MIN_VALUE, 1e6).is(k));
 
 const knownFamilies = families.map(({ name }) => name).join(', ');
 

@@ -6,7 +6,7 @@
 import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
 import { PipelineCache } from '../../src/gpu/pipelines.ts';
 import { chooseTile, chooseWinograd, defaultChoice } from '../../src/graph/choose-kernels.ts';
-import { type Graph, probabilityAlone } from '../../src/graph/graph.ts';
+import { type Graph, probabilityAlone, steepnessOf } from '../../src/graph/graph.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { allFusions, fuse } from '../../src/graph/passes/index.ts';
 import { readRecipe } from '../../src/input/recipe.ts';
@@ -60,7 +60,7 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
     ),
   );
   const recipe = readRecipe(weights.metadata);
-  const checkpoint = readCheckpoint(weights, { k: recipe.k });
+  const checkpoint = readCheckpoint(weights);
   const pipelines = new PipelineCache(context);
   const [height, width] = file.tensors.get('image')!.shape;
   const size = { height, width };
@@ -92,7 +92,7 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
   };
   const compareMap = (what: string, name: 'P' | 'T' | 'B', actual: Float32Array) => {
     compare(`${what}, ${name}`, actual, file.float32(name), allowed[name]);
-    const expected = expectedLogOdds(file, name, recipe.k);
+    const expected = expectedLogOdds(file, name, steepnessOf(checkpoint.graph));
     compare(`${what}, log-odds of ${name}`, actual.map(logOdds), expected, allowed.logOdds);
   };
 
