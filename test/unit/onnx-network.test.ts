@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { DBNetError } from '../../src/errors.ts';
 import { type Network, parameterShapes } from '../../src/graph/graph.ts';
 import { readNetwork, writeNetwork } from '../../src/graph/network-json.ts';
 import type { OnnxAttribute, OnnxModel, OnnxTensor } from '../../src/onnx/model.ts';
@@ -976,6 +977,74 @@ describe('what is refused', () => {
     expect(refusal(graphAround((graph, x) => relus(graph, relus(graph, x))))).toContain(
       'at most 20000 nodes',
     );
+  });
+});
+
+describe('graphs that are not quite right', () => {
+  const next = random(11);
+  const whole = (below: number) => Math.floor(next() * below);
+  const any = <T>(values: readonly T[]): T => values[whole(values.length)];
+  const numbers = [-1, 0, 1, 2, 3, 4, 0.5, 1e9, -1e9, Number.NaN];
+
+  /** Changes the order, an input, an operator, an attribute or a constant of some nodes. */
+  function mutate(model: OnnxModel): OnnxModel {
+    const nodes = model.nodes.map((node) => ({ ...node, attributes: new Map(node.attributes) }));
+    const initializers = new Map(model.initializers);
+    const names = [...nodes.flatMap(({ outputs }) => outputs), ...initializers.keys(), 'image', ''];
+    for (let i = whole(2); i >= 0; i--) {
+      const node = any(nodes);
+      const kind = whole(6);
+      if (kind === 0) node.inputs = node.inputs.with(whole(node.inputs.length), any(names));
+      else if (kind === 1) node.op = any(nodes).op;
+      else if (kind === 2) node.inputs = node.inputs.slice(0, whole(node.inputs.length));
+      else if (kind === 3) {
+        const list = Array.from({ length: whole(6) }, () => any(numbers));
+        const value = any<OnnxAttribute>([any(numbers), list, 'SAME_UPPER', onnxTensor([list.length], list)]);
+        const keys = [
+          ...node.attributes.keys(),
+          'axis',
+          'strides',
+          'pads',
+          'auto_pad',
+          'group',
+          'alpha',
+          'axes',
+        ];
+        node.attributes.set(any(keys), value);
+      } else if (kind === 4) {
+        const shape = Array.from({ length: whole(5) }, () => any([0, 1, 2, 6, 8]));
+        const count = shape.reduce((product, side) => product * side, 1);
+        initializers.set(
+          any([...initializers.keys()]),
+          onnxTensor(shape, new Float32Array(count).fill(any(numbers))),
+        );
+      } else nodes.splice(whole(nodes.length), 1);
+    }
+    return { ...model, nodes, initializers };
+  }
+
+  it('are refused in words, or are networks in order', () => {
+    const models = [mixedModel(), mixedModel({ asNodes: true })];
+    const refusals = new Set<string>();
+    let accepted = 0;
+    for (let i = 0; i < 4000; i++) {
+      const mutant = mutate(any(models));
+      let found: OnnxNetwork;
+      try {
+        found = networkOfOnnx(mutant);
+      } catch (error) {
+        expect(error).toBeInstanceOf(DBNetError);
+        refusals.add((error as DBNetError).message.replaceAll(/[\d"wv.]+/g, ''));
+        continue;
+      }
+      accepted++;
+      readNetwork(writeNetwork(found.network));
+      for (const [name, { shape }] of found.tensors) {
+        expect(found.float32(name)).toHaveLength(shape.reduce((product, side) => product * side, 1));
+      }
+    }
+    expect(accepted).toBeGreaterThan(300);
+    expect(refusals.size).toBeGreaterThan(100);
   });
 });
 
