@@ -174,7 +174,8 @@ const computing: Readonly<Record<string, Compute>> = {
     const source = strided(shape, strides);
     return make(x, shape, (i) => x.values[first + source(i)]);
   },
-  Gather([x, indices], node, make) {
+  Gather(inputs, node, make) {
+    const [x, indices] = both(inputs);
     const axis = axisOf(number(node, 'axis', 0), x.shape.length);
     const side = x.shape[axis];
     const inner = countOf(x.shape.slice(axis + 1));
@@ -190,7 +191,7 @@ const computing: Readonly<Record<string, Compute>> = {
     const [x] = inputs;
     const axis = axisOf(number(node, 'axis', 0), x.shape.length);
     const rest = ({ shape }: Tensor) => String(shape.with(axis, 0));
-    if (inputs.some((input) => input.shape.length !== x.shape.length || rest(input) !== rest(x))) {
+    if (inputs.some((input) => input?.shape.length !== x.shape.length || rest(input) !== rest(x))) {
       refuse('inputs that do not fit together');
     }
     const rows = inputs.map(({ shape }) => countOf(shape.slice(axis)));
@@ -211,13 +212,19 @@ const computing: Readonly<Record<string, Compute>> = {
   },
 };
 
+/** The two inputs of an operator. */
+function both([a, b]: readonly Tensor[]): readonly [Tensor, Tensor] {
+  return a && b ? [a, b] : refuse('an input that is missing');
+}
+
 function each(f: (value: number) => number): Compute {
   return ([x], _, make) => make(x, x.shape, (i) => f(x.values[i]));
 }
 
 /** An operator of two tensors whose sides of 1 are repeated. */
 function combined(f: (a: number, b: number) => number, ofWhole = f): Compute {
-  return ([a, b], _, make) => {
+  return (inputs, _, make) => {
+    const [a, b] = both(inputs);
     const rank = Math.max(a.shape.length, b.shape.length);
     const sides = [a, b].map(({ shape }) => [...Array<number>(rank - shape.length).fill(1), ...shape]);
     const shape = sides[0].map((side, i) => (side === 1 ? sides[1][i] : side));

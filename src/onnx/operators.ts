@@ -85,8 +85,11 @@ const operators: Readonly<Record<string, (application: Application) => Operand>>
     return affine(value, finite(scale), finite(shift));
   },
 
-  Add: ({ inputs, terms }) => inputs.map((_, i) => operandAt(inputs, i)).reduce((a, b) => sum(terms, a, b)),
-  Sum: ({ inputs, terms }) => inputs.map((_, i) => operandAt(inputs, i)).reduce((a, b) => sum(terms, a, b)),
+  Add: ({ inputs, terms }) => sum(terms, operandAt(inputs, 0), operandAt(inputs, 1)),
+  Sum: ({ inputs, terms }) =>
+    inputs
+      .slice(1)
+      .reduce<Operand>((all, _, i) => sum(terms, all, operandAt(inputs, i + 1)), operandAt(inputs, 0)),
   Sub({ inputs, terms }) {
     const [a, b] = [operandAt(inputs, 0), operandAt(inputs, 1)];
     if (isValue(b)) return sum(terms, a, affine(b, -1, 0));

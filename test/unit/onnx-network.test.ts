@@ -994,7 +994,7 @@ describe('graphs that are not quite right', () => {
     for (let i = whole(2); i >= 0; i--) {
       const node = any(nodes);
       const kind = whole(6);
-      if (kind === 0) node.inputs = node.inputs.with(whole(node.inputs.length), any(names));
+      if (kind === 0) node.inputs = node.inputs.map((name) => (whole(2) === 0 ? name : any(names)));
       else if (kind === 1) node.op = any(nodes).op;
       else if (kind === 2) node.inputs = node.inputs.slice(0, whole(node.inputs.length));
       else if (kind === 3) {
