@@ -13,7 +13,6 @@ import { checkDistinct, checkFile, displayPath } from './outputs.ts';
 import { createProgressView } from './progress.ts';
 import { replaceFile } from './replace-file.ts';
 import type { Services } from './services.ts';
-import { align } from './table.ts';
 
 /** Arguments of the command. */
 export interface ConvertArguments {
@@ -51,27 +50,37 @@ export async function runConvert(
   return EXIT.done;
 }
 
-/** What a file holds, and how it is used, as a table of two columns. */
+/** What a file holds, and how it is used. */
 function report(checkpoint: Checkpoint): string {
   const { name, architecture, parameterCount, graph, dropped, metadata } = checkpoint;
   const { input, size, postprocess } = readRecipe(metadata);
   const stated = Object.entries(postprocess).map(([key, value]) => `${key} ${value}`);
-  return align(
-    ['network', `${name} (${architecture})`],
-    [
-      ['maps', graph.outputs.join(', ')],
-      ['tensors', `${parameterShapes(graph).size}, ${(parameterCount / 1e6).toFixed(2)} M parameters`],
-      ['dropped', dropped.length === 0 ? 'none' : `${dropped.length}: ${dropped.join(', ')}`],
-      ['input', describeInput(input)],
-      ['size', describeSize(size)],
-      ['regions', stated.length === 0 ? 'the defaults' : stated.join(', ')],
-    ],
-    2,
-  );
+  const rows = {
+    network: `${name} (${architecture})`,
+    maps: graph.outputs.join(', '),
+    tensors: `${parameterShapes(graph).size}, ${(parameterCount / 1e6).toFixed(2)} M parameters`,
+    dropped: describeDropped(dropped),
+    input: describeInput(input),
+    size: describeSize(size),
+    regions: stated.length === 0 ? 'the defaults' : stated.join(', '),
+  };
+  return Object.entries(rows)
+    .map(([key, value]) => `${key.padEnd(8)} ${value}`)
+    .join('\n');
 }
 
-const describeInput = ({ channelOrder, mean, std }: InputRecipe): string =>
-  `${channelOrder.toUpperCase()}, minus ${mean.join(' ')}, over ${std.join(' ')}`;
+/** Counters of batch norms, of which every one has one, by their number only. */
+function describeDropped(dropped: readonly string[]): string {
+  const named = dropped.filter((name) => !name.endsWith('.num_batches_tracked'));
+  const counters = dropped.length - named.length;
+  const all = [...named, ...(counters > 0 ? [`${counters} num_batches_tracked`] : [])];
+  return all.join(', ') || 'nothing';
+}
+
+function describeInput({ channelOrder, mean, std }: InputRecipe): string {
+  const list = (values: readonly number[]) => values.map((value) => Number(value.toFixed(8))).join(' ');
+  return `${channelOrder.toUpperCase()}, minus ${list(mean)}, over ${list(std)}`;
+}
 
 function describeSize(rule: SizeRule): string {
   switch (rule.rule) {

@@ -63,8 +63,7 @@ function polygonRow({ points, score }: Region, index: number): string[] {
 }
 
 /** The first `texts` columns are text, which stands on the left; the others numbers. */
-/** A table without lines; the first `texts` columns are aligned left. */
-export function align(head: string[], rows: string[][], texts = 0): string {
+function align(head: string[], rows: string[][], texts = 0): string {
   const colAligns = head.map((_, column) => (column < texts ? 'left' : 'right'));
   const table = new Table({ ...PLAIN, head, colAligns });
   table.push(...rows);

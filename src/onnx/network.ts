@@ -2,7 +2,6 @@
 
 import { DBNetError } from '../errors.ts';
 import type { Network } from '../graph/graph.ts';
-import { checkNetwork, maxOperations } from '../graph/network-json.ts';
 import type { Size } from '../size.ts';
 import type { TensorFile } from '../tensor-file.ts';
 import { folder, isFloat, isFoldable, stored } from './constants.ts';
@@ -43,10 +42,6 @@ export function networkOfOnnx(model: OnnxModel): OnnxNetwork {
     );
   }
   const { network, parameters } = lowered;
-  if (network.operations.length > maxOperations) {
-    throw unfit(`a network of at most ${maxOperations} operations`, String(network.operations.length));
-  }
-  checkNetwork(network);
   const fixed = fixedSizeOf(image);
   return {
     network,

@@ -14,7 +14,6 @@ const authors = {
 
 const full = {
   architecture: 'db-resnet18',
-  k: '40',
   input: JSON.stringify({
     channelOrder: 'rgb',
     mean: [123.675, 116.28, 103.53],
@@ -32,7 +31,6 @@ describe('readRecipe', () => {
       input: authors,
       size: { rule: 'shortSide', value: 736, multipleOf: 32 },
       postprocess: { threshold: undefined, boxThreshold: undefined, unclipRatio: undefined },
-      k: 50,
     });
   });
 
@@ -41,7 +39,6 @@ describe('readRecipe', () => {
       input: { channelOrder: 'rgb', mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
       size: { rule: 'shortSide', value: 640, multipleOf: 32 },
       postprocess: { threshold: 0.35, boxThreshold: 0.5, unclipRatio: 1.6 },
-      k: 40,
     });
   });
 
@@ -146,11 +143,6 @@ describe('readRecipe', () => {
     ['a threshold that is no number', postprocess({ threshold: '0.3' }), 'postprocess.threshold'],
     ['a negative boxThreshold', postprocess({ boxThreshold: -0.1 }), 'postprocess.boxThreshold'],
     ['a negative unclipRatio', postprocess({ unclipRatio: -1 }), 'postprocess.unclipRatio'],
-    ['k that is no number', { k: 'fifty' }, 'k'],
-    ['an empty k', { k: '' }, 'k'],
-    ['k of zero', { k: '0' }, 'k'],
-    ['a negative k', { k: '-50' }, 'k'],
-    ['an infinite k', { k: 'Infinity' }, 'k'],
   ];
   for (const [name, metadata, path] of wrong) {
     it(`refuses ${name}`, () => {

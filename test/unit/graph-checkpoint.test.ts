@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Network, parameterShapes, probabilityAlone } from '../../src/graph/graph.ts';
+import { type Network, parameterShapes, probabilityAlone, steepnessOf } from '../../src/graph/graph.ts';
 import { writeNetwork } from '../../src/graph/network-json.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
 import { authors, dbNet, mmocr, mmocr0, type Names } from '../../src/models/dbnet.ts';
@@ -50,6 +50,18 @@ describe('readCheckpoint', () => {
     const { parameters, ...network } = checkpoint.graph;
     expect(network).toEqual(fullNetwork());
     expect(probabilityAlone(network)).toEqual(fullNetwork(false));
+  });
+
+  it.each(['fifty', '', '0', '-50', 'Infinity'])('refuses the steepness %o', (k) => {
+    const file = { ...fileOf(expectedShapes()), metadata: { k } };
+    expect(errorOf('incompatible-weights', () => readCheckpoint(file)).message).toMatch(
+      /'k'.*expected .+, found/,
+    );
+  });
+
+  it('takes the steepness that the metadata states', () => {
+    const { graph } = readCheckpoint({ ...fileOf(expectedShapes()), metadata: { k: '40' } });
+    expect(steepnessOf(graph)).toBe(40);
   });
 
   it('is P-only without the threshold head', () => {
