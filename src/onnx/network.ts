@@ -34,7 +34,11 @@ export function networkOfOnnx(model: OnnxModel): OnnxNetwork {
   const isWhole = complaints.length === 0 && values.length === model.outputs.length;
   const head = isWhole ? dbHeadOf(values) : undefined;
   const lowered = head && lower(head, complaints);
-  if (complaints.length > 0) throw unfit('the graph of a DBNet', listOf(complaints));
+  if (complaints.length > 0) {
+    const hasHead = nodes.some(({ op }) => op === 'ConvTranspose');
+    const missing = hasHead ? '' : ', and no transposed convolution, with which a DB head ends';
+    throw unfit('the graph of a DBNet', `${listOf(complaints)}${missing}`);
+  }
   if (!lowered) {
     throw unfit(
       'a graph that ends in a DB head: two transposed convolutions 2x2 of stride 2, ReLU between them, and a sigmoid',
