@@ -32,6 +32,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'zoo',
+          include: ['test/zoo/**/*.test.ts'],
+          pool: 'forks',
+          ...lifetimes,
+        },
+      },
+      {
+        test: {
           name: 'f16',
           include: ['test/f16/**/*.test.ts'],
           pool: 'forks',

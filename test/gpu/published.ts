@@ -8,11 +8,14 @@ import { openCheckpoint } from '../../src/models/checkpoint.ts';
 import { convertCheckpoint } from '../../src/models/convert.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import { decodePng } from '../helpers/png.ts';
-import { assert, assertEqual, maxDifference } from './assert.ts';
+import { assert, assertEqual, assertRejects, maxDifference } from './assert.ts';
 import type { GpuTest } from './suite.ts';
 
 /** Largest |difference| of each map; B's slope makes much of little. */
 const tolerances = { P: 1e-4, T: 1e-4, B: 1e-2 };
+
+/** Files of networks that are known and do not load yet. */
+const later = /^(dbpp|dbnetpp|db_resnet|PP-OCR.*\.safetensors$)/;
 
 type MapName = keyof typeof tolerances;
 
@@ -29,6 +32,14 @@ export const published = (name: string, folder: string): GpuTest => ({
     const expected = parseSafetensors(await read('expected.safetensors'));
     const images = [await decodePng(await read('image0.png')), await decodePng(await read('image1.png'))];
     const bytes = await read(file);
+    if (later.test(file)) {
+      await assertRejects(
+        () => TextDetector.create({ weights: bytes, device }),
+        'incompatible-weights',
+        file,
+      );
+      return;
+    }
     const forms = { published: bytes, converted: convertCheckpoint(await openCheckpoint(bytes)) };
     for (const [form, weights] of Object.entries(forms)) {
       const detector = await TextDetector.create({ weights, device });

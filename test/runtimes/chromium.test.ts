@@ -1,60 +1,6 @@
 /** @file The GPU suites in a Chromium page. */
 
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { launchBrowser } from '../../scripts/browser.ts';
-import { serve } from '../../scripts/static-server.ts';
-import { newLivePage, open } from './live-page.ts';
-import { registerGpuTests, remoteError, type SuiteRunner } from './register.ts';
+import { startChromium } from './chromium.ts';
+import { registerGpuTests } from './register.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-
-async function bundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({
-    absWorkingDir: root,
-    entryPoints: [entry],
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    write: false,
-    logLevel: 'silent',
-  });
-  return outputFiles[0].text;
-}
-
-async function start(): Promise<SuiteRunner> {
-  const script = await bundle('test/runtimes/page-runner.ts');
-  const { browser, output } = await launchBrowser();
-  const server = await serve(root, {
-    '/': '<!doctype html><title>GPU tests</title><script type="module" src="/page.js"></script>',
-    '/page.js': script,
-  });
-  const printed: string[] = [];
-  const page = await newLivePage(browser);
-  page.on('console', (message) => printed.push(message.text()));
-  page.on('pageerror', (error) => printed.push(String(error)));
-  const broken = new Promise<never>((_, reject) => {
-    page.once('error', reject);
-    browser.once('disconnected', () => reject(new Error('the browser ended')));
-  });
-  broken.catch(() => {}); // Only a test that runs cares.
-  await open(page, server.origin, '"runGpuTest" in globalThis');
-
-  return {
-    async run(suite, test) {
-      const call = `runGpuTest(${JSON.stringify(suite)}, ${JSON.stringify(test)})`;
-      const failure = page.evaluate(call) as Promise<{ message: string; stack?: string } | undefined>;
-      failure.catch(() => {}); // It also fails when the browser is closed in the middle of it.
-      const error = await Promise.race([failure, broken]);
-      return error === undefined ? undefined : remoteError(error);
-    },
-    async close() {
-      // It may be past answering.
-      browser.process()?.kill('SIGKILL');
-      await Promise.all([browser.close(), server.close()]);
-      return [...printed, output()].join('\n').slice(-8000);
-    },
-  };
-}
-
-registerGpuTests('chromium', start);
+registerGpuTests('chromium', () => startChromium());

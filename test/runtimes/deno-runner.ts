@@ -3,15 +3,12 @@
  * `RESULT` and `{ error? }`. A line `LIFE` is a sign of life; whatever else stands on stdout was printed by a test.
  */
 
-import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { acquireGpu } from '../../src/platform/gpu.ts';
 import { type GpuClasses, reportLife } from '../helpers/report-life.ts';
-import { fixturePath, runGpuTest } from './run-test.ts';
-
-const root = new URL('../../', import.meta.url);
-const fixture = async (name: string) => new Uint8Array(await readFile(new URL(fixturePath(name), root)));
+import { readFixture } from './read-fixture.ts';
+import { runGpuTest } from './run-test.ts';
 
 const answer = (error?: unknown) => {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
@@ -26,7 +23,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { suite, test } = JSON.parse(line) as { suite: string; test: string };
   try {
     const { gpu } = await acquireGpu();
-    await runGpuTest(suite, test, { gpu, runtime: 'deno', fixture });
+    await runGpuTest(suite, test, { gpu, runtime: 'deno', fixture: readFixture });
     answer();
   } catch (error) {
     answer(error);

@@ -2,7 +2,7 @@
 
 import { afterAll, describe, it } from 'vitest';
 import { suites } from '../gpu/index.ts';
-import type { Runtime } from '../gpu/suite.ts';
+import type { GpuTest, Runtime } from '../gpu/suite.ts';
 import { whileAlive } from '../helpers/heartbeat.ts';
 
 /** A started runtime. */
@@ -21,11 +21,15 @@ export function remoteError({ message, stack }: { message: string; stack?: strin
 }
 
 /**
- * One vitest test for each GPU test. The runtime is started by the first of them; when it cannot be started,
+ * One vitest test for each GPU test of some suites. The runtime is started by the first of them; when it cannot be started,
  * every one fails with the reason. When it crashes or shows no sign of life, the test that ran fails with its output, and the
  * next test starts it anew.
  */
-export function registerGpuTests(runtime: Runtime, start: () => Promise<SuiteRunner>): void {
+export function registerGpuTests(
+  runtime: Runtime,
+  start: () => Promise<SuiteRunner>,
+  named: readonly { name: string; tests: readonly Pick<GpuTest, 'name'>[] }[] = suites,
+): void {
   let runner: Promise<SuiteRunner> | undefined;
 
   async function runTest(suite: string, test: string): Promise<void> {
@@ -44,7 +48,7 @@ export function registerGpuTests(runtime: Runtime, start: () => Promise<SuiteRun
   }
 
   describe(runtime, () => {
-    for (const { name, tests } of suites) {
+    for (const { name, tests } of named) {
       describe(name, () => {
         for (const test of tests) it(test.name, () => runTest(name, test.name));
       });

@@ -1,6 +1,7 @@
 /** @file Runs one GPU test on a device of its own. Shared by all runtimes, so free of `node:` imports. */
 
 import { suites } from '../gpu/index.ts';
+import { published } from '../gpu/published.ts';
 import type { GpuTest, GpuTestContext } from '../gpu/suite.ts';
 
 const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16'];
@@ -10,7 +11,15 @@ export function fixturePath(name: string): string {
   return name.includes('/') ? name : `test/fixtures/${name}`;
 }
 
+/** The suite whose tests are folders of a zoo of checkpoints: `npm run test:zoo`. */
+export const zoo = 'zoo';
+
+/** The path within the zoo of a fixture's name, if it is there. */
+export const zooFile = (name: string): string | undefined =>
+  name.startsWith(`${zoo}/`) ? name.slice(zoo.length + 1) : undefined;
+
 function findTest(suite: string, name: string): GpuTest {
+  if (suite === zoo) return published(name, `${zoo}/${name}`);
   const test = suites.find((candidate) => candidate.name === suite)?.tests.find((t) => t.name === name);
   if (test === undefined) throw new Error(`there is no test "${suite} > ${name}"`);
   return test;
