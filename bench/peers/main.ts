@@ -6,6 +6,9 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../../src/describe.ts';
+import type { Size } from '../../src/size.ts';
+import { checked } from '../options.ts';
+import { parseSamples, parseSizes } from '../settings.ts';
 import { contenderSpecs } from './contender.ts';
 import { prepareFiles } from './files.ts';
 import { fileBytes, measure } from './measure.ts';
@@ -16,7 +19,7 @@ const root = new URL('../../', import.meta.url);
 const tolerance = 1e-3;
 
 interface Options {
-  size: { width: number; height: number };
+  size: Size;
   image: string;
   weights: string;
   budget: number;
@@ -33,7 +36,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .description(
       'Compares dbnet-webgpu with ONNX Runtime Web in Chromium: same run, adapter, ONNX file and input.',
     )
-    .option('--size <WxH>', 'size of the network, multiples of 32', parseSize, { width: 320, height: 320 })
+    .option(
+      '--size <WxH>',
+      'size of the network, multiples of 32',
+      checked((text) => parseSizes(text)[0]),
+      { width: 320, height: 320 },
+    )
     .option('--image <file>', 'picture with text', path('examples/sign.jpg'))
     .option(
       '--weights <file>',
@@ -42,8 +50,16 @@ export async function main(args: readonly string[]): Promise<number> {
     )
     .option('--budget <seconds>', 'for cold starts, and again for steady samples', positive, 60)
     .option('--timeout <seconds>', 'for one call of a contender', positive, 600)
-    .option('--least <n>', 'least steady samples (default: 2 on a software adapter, else 20)', count)
-    .option('--most <n>', 'most steady samples (default: 10 on a software adapter, else 100)', count)
+    .option(
+      '--least <n>',
+      'least steady samples (default: 2 on a software adapter, else 20)',
+      checked(parseSamples),
+    )
+    .option(
+      '--most <n>',
+      'most steady samples (default: 10 on a software adapter, else 100)',
+      checked(parseSamples),
+    )
     .addOption(
       new Option('--only <ids...>', 'contenders besides ours').choices(
         contenderSpecs.slice(1).map(({ id }) => id),
@@ -116,22 +132,8 @@ function path(name: string): string {
   return fileURLToPath(new URL(name, root));
 }
 
-function parseSize(text: string): { width: number; height: number } {
-  const [, width, height] = /^(\d+)x(\d+)$/.exec(text)?.map(Number) ?? [];
-  if (!(width >= 32 && height >= 32) || width % 32 !== 0 || height % 32 !== 0) {
-    throw new InvalidArgumentError('Expected WIDTHxHEIGHT, both multiples of 32, such as 320x320.');
-  }
-  return { width, height };
-}
-
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a positive number.');
-  return value;
-}
-
-function count(text: string): number {
-  const value = positive(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('Expected a whole number.');
   return value;
 }
