@@ -1,22 +1,18 @@
 /** @file Whether a contender computes the same as ours. A wrong one is not timed. */
 
+import { maxDifference } from '../../test/gpu/assert.ts';
+
 /**
  * Compares a map with the reference.
  * @returns the greatest absolute difference.
  * @throws Error that says how it is wrong, beyond `tolerance`.
  */
 export function checkMap(found: Float32Array, expected: Float32Array, tolerance: number): number {
-  if (found.length !== expected.length) {
-    throw new Error(`wrong P: expected ${expected.length} numbers, found ${found.length}`);
-  }
-  let difference = 0;
-  for (const [i, value] of found.entries()) {
-    const distance = Math.abs(value - expected[i]);
-    if (Number.isNaN(distance)) throw new Error(`wrong P: found ${value} at index ${i}`);
-    difference = Math.max(difference, distance);
-  }
+  const { difference, index } = maxDifference(found, expected);
   if (difference <= tolerance) return difference;
-  throw new Error(`wrong P: differs from ours by up to ${difference.toExponential(2)}, allowed ${tolerance}`);
+  throw new Error(
+    `wrong P: ${found[index]} at index ${index}, ours ${expected[index]}: off by ${difference.toPrecision(3)}, allowed ${tolerance}`,
+  );
 }
 
 /** The least range of P that shows that something was computed: equal constants would agree as well. */
