@@ -16,7 +16,6 @@ import { openCheckpoint } from '../../src/models/checkpoint.ts';
 import { type BytesSource, loadBytes } from '../../src/safetensors/load.ts';
 import type { Size } from '../../src/size.ts';
 import type { Work } from '../../src/tuning/timing.ts';
-import { maxDifference } from '../../test/gpu/assert.ts';
 import { wrongLayers } from '../../test/gpu/check-graph.ts';
 import { PlanRun } from '../../test/gpu/plan-run.ts';
 import type { MeasurementContext } from './measurement.ts';
@@ -146,9 +145,15 @@ function mapProblem(
   tolerance: number,
 ): string | undefined {
   if (!expected) return `there is nothing to compare map ${name} with`;
-  const { difference, index } = maxDifference(found, expected);
-  if (difference <= tolerance) return undefined;
-  return `map ${name} is off by ${difference.toPrecision(3)} at ${index} (found ${found[index]}), more than ${tolerance}`;
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs(found[i] - expected[i]);
+    if (Number.isNaN(difference)) return `map ${name} has NaN at ${i}: not written?`;
+    worst = Math.max(worst, difference);
+  }
+  return worst > tolerance
+    ? `map ${name} is off by ${worst.toPrecision(3)}, more than ${tolerance}`
+    : undefined;
 }
 
 /** The mask must be what its own P says. */
