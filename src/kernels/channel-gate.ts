@@ -7,7 +7,7 @@
  * vec4s of which those that are left over are zero.
  */
 
-import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
+import { declare, f32, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface ChannelSums {
@@ -86,6 +86,12 @@ export interface ChannelGate {
   shortcut: boolean;
 }
 
+/** Most channels that a gate can average, or have between its layers: both stand in workgroup memory. */
+export const maxGateChannels = 2048;
+
+/** Room for so many channels, the same for most gates of a network, so that they share a pipeline. */
+const room = (channels: number): number => Math.max(256, 2 ** Math.ceil(Math.log2(channels)));
+
 /**
  * `factors` = hard sigmoid(W2 relu(W1 mean + b1) + b2), plus 1 with a shortcut; 0 in lanes that are left over.
  * Bindings: `sums` (of {@link channelSums}), `weights`, `bias` (both of {@link packGate}), `factors`; all f32.
@@ -94,7 +100,10 @@ export function channelGate(gate: ChannelGate): Kernel {
   const { label, pixels, averaged, hidden, channels, slope, shortcut } = gate;
   const slices = gateSlices(pixels);
   const stored = 4 * vectorsOf(channels);
-  const shape = { pixels, slices };
+  const shape = {
+    ...{ pixels, slices, averaged, hidden, channels },
+    ...{ slope: f32(slope), shortcut: f32(shortcut ? 1 : 0) },
+  };
   const typed: TypedBinding[] = [
     { name: 'sums', access: 'read', bytes: slices * 4 * vectorsOf(averaged) * 4, type: 'f32' },
     { name: 'weights', access: 'read', bytes: (averaged + channels) * hidden * 4, type: 'f32' },
@@ -103,33 +112,36 @@ export function channelGate(gate: ChannelGate): Kernel {
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${declarations}
-var<workgroup> means: array<f32, ${averaged}>;
-var<workgroup> hidden: array<f32, ${hidden}>;
+var<workgroup> means: array<f32, ${room(averaged)}>;
+var<workgroup> units: array<f32, ${room(hidden)}>;
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(local_invocation_index) thread: u32) {
-  for (var channel = thread; channel < ${averaged}u; channel += ${threads}u) {
+  // As stored.
+  let columns = (shape.averaged + 3u) / 4u * 4u;
+  for (var channel = thread; channel < shape.averaged; channel += ${threads}u) {
     var sum = 0.0;
-    for (var slice = 0u; slice < shape.slices; slice++) { sum += sums[slice * ${4 * vectorsOf(averaged)}u + channel]; }
+    for (var slice = 0u; slice < shape.slices; slice++) { sum += sums[slice * columns + channel]; }
     means[channel] = sum / f32(shape.pixels);
   }
   workgroupBarrier();
-  for (var unit = thread; unit < ${hidden}u; unit += ${threads}u) {
+  for (var unit = thread; unit < shape.hidden; unit += ${threads}u) {
     var sum = bias[unit];
-    for (var channel = 0u; channel < ${averaged}u; channel++) {
-      sum += weights[channel * ${hidden}u + unit] * means[channel];
+    for (var channel = 0u; channel < shape.averaged; channel++) {
+      sum += weights[channel * shape.hidden + unit] * means[channel];
     }
-    hidden[unit] = max(sum, 0.0);
+    units[unit] = max(sum, 0.0);
   }
   workgroupBarrier();
-  for (var channel = thread; channel < ${stored}u; channel += ${threads}u) {
+  let stored = (shape.channels + 3u) / 4u * 4u;
+  for (var channel = thread; channel < stored; channel += ${threads}u) {
     var factor = 0.0;
-    if (channel < ${channels}u) {
-      var sum = bias[${hidden}u + channel];
-      for (var unit = 0u; unit < ${hidden}u; unit++) {
-        sum += weights[${averaged * hidden}u + unit * ${channels}u + channel] * hidden[unit];
+    if (channel < shape.channels) {
+      var sum = bias[shape.hidden + channel];
+      for (var unit = 0u; unit < shape.hidden; unit++) {
+        sum += weights[shape.averaged * shape.hidden + unit * shape.channels + channel] * units[unit];
       }
-      factor = ${shortcut ? '1.0 + ' : ''}clamp(${slope} * sum + 0.5, 0.0, 1.0);
+      factor = shape.shortcut + clamp(shape.slope * sum + 0.5, 0.0, 1.0);
     }
     factors[channel] = factor;
   }

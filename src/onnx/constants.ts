@@ -5,7 +5,7 @@
  */
 
 import type { OnnxNode, OnnxTensor } from './model.ts';
-import { axisOf, list, number, refuse, tensor } from './node.ts';
+import { axisOf, list, mostListed, number, refuse, tensor } from './node.ts';
 
 export type Numbers = Float32Array | Float64Array;
 
@@ -53,6 +53,8 @@ export const wholeNumbers = (trials: readonly (readonly number[])[]): Constant =
 
 /** The numbers of a constant that is the same for all sizes. */
 export function fixedNumbers(constant: Constant, name: string): readonly number[] {
+  const count = countOf(constant.shape);
+  if (count > mostListed) refuse(`${name} of ${count} numbers`);
   if (constant.isPerSize) refuse(`${name} that depends on the image's size`);
   return [...constant.values(0)];
 }
@@ -72,10 +74,11 @@ function constantOf(node: OnnxNode): Constant {
   if (value) return stored(value);
   for (const kind of ['int', 'float']) {
     const single = node.attributes.get(`value_${kind}`);
-    const row = typeof single === 'number' ? [single] : list(node, `value_${kind}s`);
-    if (!row) continue;
+    const several = node.attributes.get(`value_${kind}s`);
+    const row = typeof single === 'number' ? [single] : several;
+    if (!Array.isArray(row)) continue;
     const shape = typeof single === 'number' ? [] : [row.length];
-    return computed([{ shape, isWhole: kind === 'int', values: Float64Array.from(row) }]);
+    return computed([{ shape, isWhole: kind === 'int', values: Float64Array.from(row, Number) }]);
   }
   return refuse('a value that is no tensor of numbers');
 }
@@ -151,7 +154,7 @@ const computing: Readonly<Record<string, Compute>> = {
   },
   Slice([x, ...bounds], node, make) {
     const [starts, ends, axes, steps] = ['starts', 'ends', 'axes', 'steps'].map((name, i) =>
-      bounds[i] ? [...bounds[i].values] : list(node, name),
+      bounds[i] ? [...bounds[i].values.subarray(0, mostListed)] : list(node, name),
     );
     const shape = [...x.shape];
     const strides = stridesOf(x.shape);
@@ -171,7 +174,8 @@ const computing: Readonly<Record<string, Compute>> = {
     const source = strided(shape, strides);
     return make(x, shape, (i) => x.values[first + source(i)]);
   },
-  Gather([x, indices], node, make) {
+  Gather(inputs, node, make) {
+    const [x, indices] = both(inputs);
     const axis = axisOf(number(node, 'axis', 0), x.shape.length);
     const side = x.shape[axis];
     const inner = countOf(x.shape.slice(axis + 1));
@@ -187,7 +191,7 @@ const computing: Readonly<Record<string, Compute>> = {
     const [x] = inputs;
     const axis = axisOf(number(node, 'axis', 0), x.shape.length);
     const rest = ({ shape }: Tensor) => String(shape.with(axis, 0));
-    if (inputs.some((input) => input.shape.length !== x.shape.length || rest(input) !== rest(x))) {
+    if (inputs.some((input) => input?.shape.length !== x.shape.length || rest(input) !== rest(x))) {
       refuse('inputs that do not fit together');
     }
     const rows = inputs.map(({ shape }) => countOf(shape.slice(axis)));
@@ -208,13 +212,19 @@ const computing: Readonly<Record<string, Compute>> = {
   },
 };
 
+/** The two inputs of an operator. */
+function both([a, b]: readonly Tensor[]): readonly [Tensor, Tensor] {
+  return a && b ? [a, b] : refuse('an input that is missing');
+}
+
 function each(f: (value: number) => number): Compute {
   return ([x], _, make) => make(x, x.shape, (i) => f(x.values[i]));
 }
 
 /** An operator of two tensors whose sides of 1 are repeated. */
 function combined(f: (a: number, b: number) => number, ofWhole = f): Compute {
-  return ([a, b], _, make) => {
+  return (inputs, _, make) => {
+    const [a, b] = both(inputs);
     const rank = Math.max(a.shape.length, b.shape.length);
     const sides = [a, b].map(({ shape }) => [...Array<number>(rank - shape.length).fill(1), ...shape]);
     const shape = sides[0].map((side, i) => (side === 1 ? sides[1][i] : side));
@@ -255,8 +265,8 @@ const floatTypes: readonly number[] = [1, 10, 11, 16];
 /** Whether numbers of a type of ONNX have fractions. */
 export const isFloat = (dtype: number): boolean => floatTypes.includes(dtype);
 
-/** Most dimensions of a tensor that is computed. */
-const mostSides = 8;
+/** How many numbers are read for each that may be made. */
+const readsPerNumber = 4;
 
 /**
  * Computes nodes whose inputs are constants.
@@ -266,11 +276,10 @@ export function folder(
   budget: number,
 ): (node: OnnxNode, inputs: readonly (Constant | undefined)[]) => Constant | undefined {
   let left = budget;
+  let reads = readsPerNumber * budget;
   const make: Make = ({ isWhole, values: { BYTES_PER_ELEMENT: bytes } }, shape, at) => {
     const count = countOf(shape);
-    if (shape.length > mostSides || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {
-      refuse(`a result of shape [${shape.slice(0, mostSides)}]`);
-    }
+    expectShape(shape);
     left -= count;
     if (!(left >= 0)) refuse('constants that are larger than what the file holds');
     const values = bytes === 4 && !isWhole ? new Float32Array(count) : new Float64Array(count);
@@ -284,12 +293,15 @@ export function folder(
     if (node.op === 'Cast' && !first.isWhole && isFloat(number(node, 'to', 0))) return first;
     if (Object.hasOwn(reshaping, node.op)) {
       const shape = reshaping[node.op](first.shape, node, second);
+      expectShape(shape);
       if (countOf(shape) !== countOf(first.shape)) refuse(`[${first.shape}] as [${shape}]`);
       return { ...first, shape };
     }
     if (node.op === 'Shape') return wholeNumbers([sliceOfShape(node, first.shape)]);
     if (!Object.hasOwn(computing, node.op)) return undefined;
     const trials = inputs.some((input) => input?.isPerSize) ? [0, 1] : [0];
+    for (const input of inputs) reads -= trials.length * countOf(input?.shape ?? []);
+    if (reads < 0) refuse('more work on constants than what the file holds is worth');
     return computed(
       trials.map((trial) => {
         const tensors = inputs.map((input) => input && { ...input, values: input.values(trial) });
@@ -297,6 +309,11 @@ export function folder(
       }),
     );
   };
+}
+
+function expectShape(shape: readonly number[]): void {
+  const fits = shape.length <= mostListed && shape.every((side) => Number.isSafeInteger(side) && side >= 0);
+  if (!fits) refuse(`a result of shape [${shape.slice(0, mostListed)}]`);
 }
 
 /** Whether an operator is known for constants. */

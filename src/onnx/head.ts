@@ -39,7 +39,8 @@ export function dbHeadOf(values: readonly Value[]): DbHead | undefined {
   if (maps.some((map) => map === undefined)) return undefined;
   const found = maps.find((map) => map !== undefined && 'k' in map) as Binarization | undefined;
   const heads = maps.filter((map): map is Head => map !== undefined && 'features' in map);
-  const ofAll = found ? [found.probability, found.threshold] : heads;
+  const different = heads.filter((head, i) => heads.findIndex(isSameHead(head)) === i);
+  const ofAll = found ? [found.probability, found.threshold] : different;
   const isComplete =
     ofAll.length >= 1 && ofAll.length <= 2 && heads.every((head) => ofAll.some(isSameHead(head)));
   const channels = ofAll.map(({ features }) => features.term.channels);

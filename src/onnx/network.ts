@@ -34,7 +34,11 @@ export function networkOfOnnx(model: OnnxModel): OnnxNetwork {
   const isWhole = complaints.length === 0 && values.length === model.outputs.length;
   const head = isWhole ? dbHeadOf(values) : undefined;
   const lowered = head && lower(head, complaints);
-  if (complaints.length > 0) throw unfit('the graph of a DBNet', listOf(complaints));
+  if (complaints.length > 0) {
+    const hasHead = nodes.some(({ op }) => op === 'ConvTranspose');
+    const missing = hasHead ? '' : ', and no transposed convolution, with which a DB head ends';
+    throw unfit('the graph of a DBNet', `${listOf(complaints)}${missing}`);
+  }
   if (!lowered) {
     throw unfit(
       'a graph that ends in a DB head: two transposed convolutions 2x2 of stride 2, ReLU between them, and a sigmoid',
@@ -52,14 +56,18 @@ export function networkOfOnnx(model: OnnxModel): OnnxNetwork {
   };
 }
 
+/** How many nodes or names stand in a message. */
 const mostListed = 8;
+
+/** Channels of all values of a graph together: ten times as many as any detector has. */
+const mostChannels = 2 ** 22;
 
 function parameterOf(parameters: ReadonlyMap<string, Parameter>, name: string): Parameter {
   const parameter = parameters.get(name);
   if (parameter) return parameter;
   throw new DBNetError(
     'invalid-argument',
-    `ONNX file: expected the name of a parameter, found '${shown(name)}'.`,
+    `ONNX file: expected the name of a parameter, found ${shown(name)}.`,
   );
 }
 
@@ -70,14 +78,14 @@ function imageOf({ inputs, initializers }: OnnxModel, nodes: readonly OnnxNode[]
   const [image] = needed;
   const expected = 'one input, an image [N, 3, H, W] of floats';
   if (needed.length !== 1) {
-    const names = needed.map(({ name }) => `'${shown(name)}'`).slice(0, mostListed);
+    const names = needed.map(({ name }) => shown(name)).slice(0, mostListed);
     throw unfit(
       expected,
       needed.length === 0 ? 'none that is used' : `${needed.length} (${names.join(', ')})`,
     );
   }
   const { shape = [undefined, undefined, undefined, undefined], dtype } = image;
-  const found = `'${shown(image.name)}' of shape [${shape.slice(0, mostListed).map((side) => side ?? '?')}]`;
+  const found = `${shown(image.name)} of shape [${shape.slice(0, 4).map((side) => (typeof side === 'number' ? side : '?'))}]`;
   if (!isFloat(dtype)) throw unfit(expected, `${found} and type ${dtype} of TensorProto`);
   const [batch, channels] = shape.map(fixedSide);
   if (shape.length !== 4 || (channels ?? 3) !== 3) throw unfit(expected, found);
@@ -123,7 +131,7 @@ function evaluate(
   const fold = folder(heldNumbers(model) + spareNumbers);
   const apply = (node: OnnxNode): Operand => {
     const inputs = node.inputs.map((name) =>
-      name === '' ? undefined : (known.get(name) ?? refuse(`an input '${shown(name)}' that nothing writes`)),
+      name === '' ? undefined : (known.get(name) ?? refuse(`an input ${shown(name)} that nothing writes`)),
     );
     const constants = inputs.flatMap((input) => (isValue(input) ? [] : [input]));
     const isConstant = constants.length === inputs.length;
@@ -131,14 +139,18 @@ function evaluate(
       (isConstant && fold(node, constants)) || applyOperator({ node, inputs, terms, opset: model.opset })
     );
   };
+  let channels = 0;
   const refused = new Set<string>();
   for (const node of nodes) {
     terms.node = node;
     try {
-      if (node.domain !== '') refuse(`an operator of the domain '${shown(node.domain)}'`);
+      if (node.domain !== '') refuse(`an operator of the domain ${shown(node.domain)}`);
       if (!isKnown(node) && !isFoldable(node)) refuse(unknownOperator);
       if (!node.inputs.some((name) => refused.has(name))) {
-        known.set(node.outputs[0], apply(node));
+        const result = apply(node);
+        if (isValue(result)) channels += result.term.channels;
+        if (channels > mostChannels) throw unfit(`at most ${mostChannels} channels`, 'more');
+        known.set(node.outputs[0], result);
         continue;
       }
     } catch (thrown) {
@@ -171,7 +183,9 @@ function heldNumbers({ nodes, initializers }: OnnxModel): number {
 function listOf(complaints: readonly Complaint[]): string {
   const listed = complaints.slice(0, mostListed).map(({ node, reason }) => {
     const name = node && (node.name || node.outputs[0] || '');
-    return node ? `${shown(node.op)} '${shown(name ?? '')}' (${reason})` : reason;
+    return node
+      ? `${/^\w{1,40}$/.test(node.op) ? node.op : shown(node.op)} ${shown(name ?? '')} (${reason})`
+      : reason;
   });
   const rest = complaints.length - listed.length;
   const nodes = complaints.length === 1 ? '1 node' : `${complaints.length} nodes`;

@@ -1,5 +1,6 @@
 /** @file A node's attributes, and how nodes and graphs are refused. */
 
+import { quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import type { OnnxNode, OnnxTensor } from './model.ts';
 
@@ -31,11 +32,17 @@ export function text(node: OnnxNode, name: string, otherwise: string): string {
   return typeof value === 'string' ? value : refuse(`${name} that is no string`);
 }
 
+/** The longest list that says what an operator does: something for each side of a tensor, before and after. */
+export const mostListed = 16;
+
 export function list(node: OnnxNode, name: string): readonly number[] | undefined {
   const value = node.attributes.get(name);
   if (value === undefined) return undefined;
-  const isList = Array.isArray(value) && value.every((item) => typeof item === 'number');
-  return isList ? (value as readonly number[]) : refuse(`${name} that is no list of numbers`);
+  const isList =
+    Array.isArray(value) && value.length <= mostListed && value.every((item) => typeof item === 'number');
+  return isList
+    ? (value as readonly number[])
+    : refuse(`${name} that is no list of up to ${mostListed} numbers`);
 }
 
 export function tensor(node: OnnxNode, name: string): OnnxTensor | undefined {
@@ -50,8 +57,5 @@ export function axisOf(axis: number, rank: number): number {
   return Number.isInteger(place) && place >= 0 && place < rank ? place : refuse(`axis ${axis} of ${rank}`);
 }
 
-const mostShown = 40;
-
 /** A name of the file for a message. */
-export const shown = (name: string): string =>
-  name.length > mostShown ? `${name.slice(0, mostShown)}...` : name;
+export const shown = (name: string): string => quote(name, 40);

@@ -3,6 +3,7 @@
 import type { Size } from '../size.ts';
 import {
   type Constant,
+  countOf,
   fixedNumbers,
   isFloat,
   isFoldable,
@@ -84,8 +85,11 @@ const operators: Readonly<Record<string, (application: Application) => Operand>>
     return affine(value, finite(scale), finite(shift));
   },
 
-  Add: ({ inputs, terms }) => inputs.map((_, i) => operandAt(inputs, i)).reduce((a, b) => sum(terms, a, b)),
-  Sum: ({ inputs, terms }) => inputs.map((_, i) => operandAt(inputs, i)).reduce((a, b) => sum(terms, a, b)),
+  Add: ({ inputs, terms }) => sum(terms, operandAt(inputs, 0), operandAt(inputs, 1)),
+  Sum: ({ inputs, terms }) =>
+    inputs
+      .slice(1)
+      .reduce<Operand>((all, _, i) => sum(terms, all, operandAt(inputs, i + 1)), operandAt(inputs, 0)),
   Sub({ inputs, terms }) {
     const [a, b] = [operandAt(inputs, 0), operandAt(inputs, 1)];
     if (isValue(b)) return sum(terms, a, affine(b, -1, 0));
@@ -446,11 +450,17 @@ const largestSide = 65_536;
 
 function factorOf(node: OnnxNode, inputs: Application['inputs'], input: Value, opset: number): number {
   const [scalesAt, sizesAt] = node.op === 'Upsample' || opset < 11 ? [1, -1] : [2, 3];
-  const given = (i: number) =>
-    inputs[i] && countOf(constantAt(inputs, i)) > 0 ? constantAt(inputs, i) : undefined;
-  const scales = given(scalesAt);
-  const wanted = given(sizesAt);
   const axes = list(node, 'axes')?.map((axis) => axisOf(axis, 4)) ?? [0, 1, 2, 3];
+  const given = (i: number, name: string) => {
+    // What is left out may be an empty tensor.
+    if (!inputs[i] || countOf(constantAt(inputs, i).shape) === 0) return undefined;
+    const constant = constantAt(inputs, i);
+    return countOf(constant.shape) === axes.length
+      ? constant
+      : refuse(`${name} of shape [${constant.shape}]`);
+  };
+  const scales = given(scalesAt, 'scales');
+  const wanted = given(sizesAt, 'sizes');
   const factors = input.term.sizes.flatMap(({ height, width }, trial) => {
     const before = [1, input.term.channels, height, width];
     const stated = scales
@@ -471,8 +481,6 @@ function factorOf(node: OnnxNode, inputs: Application['inputs'], input: Value, o
     refuse(`scales [${factors.slice(0, 2)}], not one whole number`);
   return factor;
 }
-
-const countOf = ({ shape }: Constant): number => shape.reduce((product, side) => product * side, 1);
 
 /** From a place in the result to one in the input, by `coordinate_transformation_mode`. */
 const transformations: Readonly<Record<string, (i: number, factor: number) => number>> = {

@@ -32,7 +32,7 @@ export function neededNodes({ nodes, outputs }: OnnxModel): OnnxNode[] {
       for (const name of node.inputs.toReversed()) {
         const writer = writers.get(name);
         if (writer && open.has(writer)) {
-          throw unfit('nodes in an order', `a circle through ${writer.op} '${shown(name)}'`);
+          throw unfit('nodes in an order', `a circle through ${writer.op} ${shown(name)}`);
         }
         stack.push(writer);
       }

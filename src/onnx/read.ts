@@ -43,6 +43,8 @@ class Reader {
       else if (field.number === 7) {
         if (graph) this.#fail(place, field, 'one graph', 'a second');
         graph = this.#message(field, place);
+      } else if (field.number === 25) {
+        this.#checkFunction(this.#message(field, place));
       } else if (field.number === 8) {
         const { domain, version } = this.#opset(this.#message(field, place));
         if (domain === '' || domain === 'ai.onnx') opset = version;
@@ -71,9 +73,21 @@ class Reader {
     const found = { domain: '', version: 0 };
     this.#each(bytes, place, (field) => {
       if (field.number === 1) found.domain = this.#text(field, place);
-      else if (field.number === 2) found.version = field.value;
+      else if (field.number === 2) found.version = this.#int(field, place);
     });
     return found;
+  }
+
+  /** Operators of others are refused where a node is one; ONNX's own mean what ONNX says. */
+  #checkFunction(bytes: Uint8Array): void {
+    const place = this.#place('function');
+    let domain = '';
+    this.#each(bytes, place, (field) => {
+      if (field.number === 10) domain = this.#text(field, place);
+    });
+    if (domain === '' || domain === 'ai.onnx') {
+      failAt(place, bytes, 'a domain of its own', "ONNX's, whose operators it would change");
+    }
   }
 
   #graph(bytes: Uint8Array): Omit<OnnxModel, 'opset' | 'producer'> {
@@ -90,6 +104,7 @@ class Reader {
         case 5: {
           const at = this.#place(`graph.initializer[${initializers.size}]`);
           const { name, ...tensor } = this.#tensor(this.#message(field, place), at);
+          if (name === '') this.#fail(at, field, 'a name', 'none');
           if (initializers.has(name)) this.#fail(at, field, 'a name of its own', `'${name}' again`);
           initializers.set(name, tensor);
           break;
@@ -153,6 +168,7 @@ class Reader {
           break;
         case 5: {
           const [key, value] = this.#attribute(this.#message(field, place), `${what}.attribute`);
+          if (attributes.has(key)) this.#fail(place, field, 'each attribute once', `'${key}' again`);
           if (value !== undefined) attributes.set(key, value);
           break;
         }
@@ -161,6 +177,7 @@ class Reader {
           break;
       }
     });
+    if (op === '') failAt(place, bytes, 'an operator', 'none');
     return { op, domain: domain === 'ai.onnx' ? '' : domain, name, inputs, outputs, attributes };
   }
 
@@ -177,7 +194,8 @@ class Reader {
     const floats: number[] = [];
     const ints: number[] = [];
     const strings: string[] = [];
-    let last: number | undefined;
+    /** Fields of values that are there. */
+    const given = new Set<number>();
     this.#each(bytes, place, (field) => {
       switch (field.number) {
         case 1:
@@ -187,7 +205,7 @@ class Reader {
           float = this.#float(field, place);
           break;
         case 3:
-          int = field.value;
+          int = this.#int(field, place);
           break;
         case 4:
           string = this.#bytes(field, place);
@@ -208,12 +226,12 @@ class Reader {
           strings.push(this.#bytes(field, place));
           break;
         case 20:
-          type = field.value;
+          type = this.#int(field, place);
           return;
         default:
           return;
       }
-      last = field.number;
+      given.add(field.number);
     });
     // AttributeProto.AttributeType by field number; where the type is not stated, the field that is there.
     const values: Record<number, OnnxAttribute | undefined> = {
@@ -226,7 +244,13 @@ class Reader {
       9: strings,
     };
     const fieldOfType = [undefined, 2, 3, 4, 5, undefined, 7, 8, 9];
-    const field = type ? fieldOfType[type] : last;
+    const [only] = given;
+    const field = type ? fieldOfType[type] : only;
+    const others = [...given].filter((number) => number !== field);
+    if (given.size > 1 || (field !== undefined && others.length > 0)) {
+      failAt(place, bytes, 'one value, of the stated type', `others for '${name}'`);
+    }
+    if (field === 5 && !tensor) failAt(place, bytes, `a tensor for '${name}'`, 'none');
     return [name, field === undefined ? undefined : values[field]];
   }
 
@@ -266,7 +290,7 @@ class Reader {
     this.#each(bytes, place, (type) => {
       if (type.number !== 1) return;
       this.#each(this.#message(type, place), place, (field) => {
-        if (field.number === 1) found.dtype = field.value;
+        if (field.number === 1) found.dtype = this.#int(field, place);
         else if (field.number === 2) found.shape = this.#shape(this.#message(field, place), place);
       });
     });
@@ -280,7 +304,7 @@ class Reader {
       if (field.number !== 1) return;
       let side: number | string | undefined;
       this.#each(this.#message(field, place), place, (dimension) => {
-        if (dimension.number === 1) side = dimension.value;
+        if (dimension.number === 1) side = this.#int(dimension, place);
         else if (dimension.number === 2) side = this.#text(dimension, place);
       });
       shape.push(side);
@@ -297,6 +321,12 @@ class Reader {
 
   #count(place: Place, bytes: Uint8Array): void {
     if (++this.#parts > mostParts) failAt(place, bytes, `a file of up to ${mostParts} parts`, 'more');
+  }
+
+  #int(field: Field, place: Place): number {
+    if (field.wire !== wire.varint)
+      this.#fail(place, field, `a whole number as field ${field.number}`, `wire type ${field.wire}`);
+    return field.value;
   }
 
   #message(field: Field, place: Place): Uint8Array {

@@ -98,12 +98,14 @@ export function readTensor(
         });
         break;
       case fields.type:
+        if (field.wire !== wire.varint) failAt(place, bytes, 'a type', `wire type ${field.wire}`);
         typeNumber = field.value;
         break;
       case fields.name:
         name = text(field.bytes);
         break;
       case fields.raw:
+        if (field.wire !== wire.bytes) failAt(place, bytes, 'bytes', `wire type ${field.wire}`);
         raw = field.bytes;
         break;
       case fields.external:
@@ -131,7 +133,9 @@ export function readTensor(
     return failAt(named, bytes, `a type of number (${known})`, `type ${typeNumber} of TensorProto`);
   }
   const size = shape.reduce((product, side) => product * side, 1);
-  const held = raw ? raw.length / type.bytes : countTyped(bytes, type, named, size);
+  const typed = countTyped(bytes, type, named, size);
+  if (raw && typed > 0) failAt(named, raw, 'its numbers once', 'raw data and others');
+  const held = raw ? raw.length / type.bytes : typed;
   if (held !== size) failAt(named, raw ?? bytes, `the ${size} numbers of its shape [${shape}]`, String(held));
   return {
     name,

@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { DBNetError } from '../../src/errors.ts';
 import { type Network, parameterShapes } from '../../src/graph/graph.ts';
 import { readNetwork, writeNetwork } from '../../src/graph/network-json.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
@@ -283,6 +284,14 @@ describe('squeeze-and-excitation', () => {
     });
   }
 
+  it('added to another tensor than its own', () => {
+    const body: Body = (graph, x) => {
+      const gated = mul(graph, x, hardSigmoid(0.2)(graph, x));
+      return add(graph, gated, graph.conv(x, [8, 8], { kernel: 1 }));
+    };
+    expect(operationsOf(agreeing(graphAround(body)))).toEqual(around('channelGate', 'conv2d none'));
+  });
+
   it('whose mean is of opset 18', () => {
     const body: Body = (graph, x) => {
       const mean = graph.node('ReduceMean', [x, graph.ints(2, 3)]);
@@ -365,7 +374,7 @@ describe('padding', () => {
 
   it('of a maximum with zeros is refused where something is below zero', () => {
     const model = graphAround(pools['MaxPool of zeros around ReLU'], { stem: (_, x) => x });
-    expect(refusal(model)).toContain("MaxPool 'v");
+    expect(refusal(model)).toContain('MaxPool "v');
   });
 });
 
@@ -442,6 +451,21 @@ describe('upsampling', () => {
     });
   }
 
+  it('in two steps is in one', () => {
+    const graph = new OnnxGraph();
+    const c2 = graph.conv(graph.conv('image', [3, 8], { strides: [2, 2] }), [8, 8], { strides: [2, 2] });
+    const c4 = graph.conv(graph.conv(c2, [8, 8], { strides: [2, 2] }), [8, 8], { strides: [2, 2] });
+    const twice = () => graph.tensor([4], scales(2));
+    const up = graph.node(
+      'Resize',
+      [graph.node('Resize', [c4, '', twice()], asymmetric), '', twice()],
+      asymmetric,
+    );
+    const features = graph.conv(graph.node('Concat', [up, c2], { axis: 1 }), [16, 6]);
+    const { network } = agreeing(graph.model(graph.head(graph.node('Relu', [features]), 6)));
+    expect(network.operations.find(({ op }) => op === 'upsampleConcat')).toMatchObject({ scales: [4, 1] });
+  });
+
   it('of a fixed size, and of a factor that is no operation of its own', () => {
     const graph = new OnnxGraph();
     const c2 = graph.conv(graph.conv('image', [3, 8], { strides: [2, 2] }), [8, 8], { strides: [2, 2] });
@@ -513,6 +537,26 @@ describe('what a convolution takes up', () => {
     );
     checkSpellings(
       {
+        'and a norm after the sum': (graph, x) =>
+          graph.node('Relu', [graph.norm(add(graph, x, conv(graph, x)), 8)]),
+      },
+      around('depthwiseConv2d none', 'conv2d relu'),
+    );
+    checkSpellings(
+      {
+        'of an inverted block, whose end has no activation': (graph, x) => {
+          const wide = graph.node('HardSwish', [
+            graph.norm(graph.conv(x, [8, 12], { kernel: 1, bias: false }), 12),
+          ]);
+          const deep = graph.node('Relu', [graph.conv(wide, [12, 12], { kernel: 5, group: 12 })]);
+          return add(graph, x, graph.conv(deep, [12, 8], { kernel: 1 }));
+        },
+      },
+      around('conv2d hardswish', 'depthwiseConv2d relu', 'conv2d none'),
+      { opset: 14 },
+    );
+    checkSpellings(
+      {
         'of a projection': (graph, x) =>
           graph.node('Relu', [
             add(
@@ -580,6 +624,12 @@ describe('the end of the graph', () => {
       expect(network.outputs).toEqual(['P', 'T', 'B']);
       expect(network.operations.at(-1)).toMatchObject({ k: outputs.length === 2 ? 50 : 8 });
     }
+    const negative = add(graph, graph.node('Neg', [T]), P);
+    agreeing(graph.model([P, T, graph.node('Sigmoid', [mul(graph, graph.number(8), negative)])]));
+    const lopsided = graph.node('Sub', [P, mul(graph, T, graph.number(0.5))]);
+    expect(refusal(graph.model([P, T, graph.node('Sigmoid', [lopsided])]))).toContain('in a DB head');
+    // The same map under two names.
+    expect(networkOfOnnx(graph.model([P, graph.node('Identity', [P])])).network.outputs).toEqual(['P']);
     // P is what B has with a plus.
     expect(networkOfOnnx(graph.model([T, P, B])).network).toEqual(
       networkOfOnnx(graph.model([P, T, B])).network,
@@ -648,6 +698,17 @@ describe('what does not matter', () => {
     }
   });
 
+  it('what is left out has no name, and comes from nowhere', () => {
+    const nameless = model.nodes.map((node) =>
+      node.op === 'Sigmoid' ? { ...node, outputs: [...node.outputs, ''] } : node,
+    );
+    const optional = nameless.map((node) =>
+      node.op === 'Relu' ? { ...node, op: 'Clip', inputs: [...node.inputs, 'zero', ''] } : node,
+    );
+    const initializers = new Map([...model.initializers, ['zero', onnxTensor([], [0])]]);
+    expect(contentOf(networkOfOnnx({ ...model, nodes: optional, initializers }))).toEqual(expected);
+  });
+
   it('what nobody reads: it is dropped, and named', () => {
     const dead: OnnxModel = {
       ...model,
@@ -674,8 +735,11 @@ describe('what does not matter', () => {
       strides: [2, 2],
     });
     const halves = node('Concat', [weight([2, 8, 3, 3]), weight([4, 8, 3, 3])], { axis: 0 });
-    const sliced = node('Slice', [weight([12, 2]), graph.ints(0), graph.ints(6), graph.ints(0)]);
-    const bias = node('Gather', [sliced, graph.tensor([], [1], 'INT64')], { axis: 1 });
+    // Rows 11, 9, ... 1; both columns in the other order, of which the second.
+    const bounds = [-1, -9e15, 0, -2].map((bound) => graph.ints(bound));
+    const sliced = node('Slice', [weight([12, 2]), ...bounds]);
+    const swapped = node('Gather', [sliced, graph.ints(1, 0)], { axis: 1 });
+    const bias = node('Gather', [swapped, graph.tensor([], [1], 'INT64')], { axis: 1 });
     const model = graph.model(
       graph.head(
         graph.node('Relu', [
@@ -693,8 +757,9 @@ describe('what does not matter', () => {
     // [kernel, kernel, in, out] to [out, in, kernel, kernel]
     expect(found.float32('conv1.weight')[1]).toBe(numbers(stored[0])[24]);
     expect(found.float32('conv2.weight')[2 * 72]).toBe(2 * numbers(stored[2])[0]);
+    const rows = stored.find((name) => String(model.initializers.get(name)!.shape) === '12,2')!;
     expect([...found.float32('conv2.bias')]).toEqual(
-      [0, 1, 2, 3, 4, 5].map((i) => numbers(stored[3])[2 * i + 1]),
+      [11, 9, 7, 5, 3, 1].map((row) => numbers(rows)[2 * row]),
     );
   });
 });
@@ -718,11 +783,11 @@ describe('what is refused', () => {
   const bodies: Record<string, { body: Body; says: string; opset?: number }> = {
     'an unknown operator': {
       body: (g, x) => g.node('LSTM', [x]),
-      says: "1 node that no known DBNet has: LSTM 'v",
+      says: '1 node that no known DBNet has: LSTM "v',
     },
     'one of another domain': {
       body: (g, x) => g.node('Relu', [x], {}, 'com.microsoft'),
-      says: "of the domain 'com.microsoft'",
+      says: 'of the domain "com.microsoft"',
     },
     'GELU by tanh': {
       body: (g, x) => g.node('Gelu', [x], { approximate: 'tanh' }),
@@ -750,6 +815,18 @@ describe('what is refused', () => {
           coordinate_transformation_mode: 'align_corners',
         }),
       says: 'does not repeat every pixel',
+    },
+    'nearest that is half a pixel off': {
+      body: (g, x) => g.node('Resize', [x, '', g.tensor([4], [1, 1, 2, 2])], { nearest_mode: 'floor' }),
+      says: 'does not repeat every pixel',
+    },
+    'a hard swish with something added': {
+      body: (g, x) => mul(g, x, add(g, g.node('HardSigmoid', [x], { alpha: 1 / 6 }), g.number(0.3))),
+      says: 'a product that is no hard swish',
+    },
+    'a quotient that is nearly a sigmoid': {
+      body: (g, x) => g.node('Reciprocal', [add(g, g.number(1), mul(g, g.number(2), g.node('Exp', [x])))]),
+      says: 'a quotient that is no sigmoid',
     },
     'a product of tensors': {
       body: (g, x) => g.node('Mul', [x, x]),
@@ -789,7 +866,7 @@ describe('what is refused', () => {
     'factors that are not finite': { body: (g, x) => mul(g, x, g.number(Number.NaN)), says: 'not finite' },
     'an input that is not there': {
       body: (g, x) => add(g, x, 'nowhere'),
-      says: "an input 'nowhere' that nothing writes",
+      says: 'an input "nowhere" that nothing writes',
     },
     'constants from nowhere': {
       body: (g, x) => add(g, x, g.node('ConstantOfShape', [g.ints(1, 8, 30000, 30000)])),
@@ -832,7 +909,7 @@ describe('what is refused', () => {
     expect(refusal(graph.model([]))).toContain('none that is used');
     const classes = graph.node('Gemm', [graph.node('Flatten', [graph.node('GlobalAveragePool', [x])])]);
     expect(refusal(graph.model(graph.node('Softmax', [classes])))).toMatch(
-      /3 nodes .* Flatten .* Gemm .* Softmax/,
+      /3 nodes .* Flatten .* Gemm .* Softmax .* and no transposed convolution/,
     );
     const P = graph.head(graph.node('Relu', [graph.conv(x, [8, 6], { strides: [2, 2] })]), 6);
     expect(refusal(graph.model([P, x]))).toContain('a graph that ends in a DB head');
@@ -843,7 +920,7 @@ describe('what is refused', () => {
     const [image] = model.inputs;
     const withInput = (change: object) => refusal({ ...model, inputs: [{ ...image, ...change }] });
     expect(withInput({ dtype: 2 })).toContain('type 2 of TensorProto');
-    expect(withInput({ shape: [1, 1, 32, 32] })).toContain("found 'image' of shape [1,1,32,32]");
+    expect(withInput({ shape: [1, 1, 32, 32] })).toContain('found "image" of shape [1,1,32,32]');
     expect(withInput({ shape: [1, 3, 32] })).toContain('[N, 3, H, W]');
     expect(withInput({ shape: [4, 3, 32, 32] })).toContain('a batch of 1');
     expect(withInput({ shape: [1, 3, 48, 32] })).toContain('multiples of 32, found 32x48');
@@ -851,7 +928,7 @@ describe('what is refused', () => {
     const sum = add(graph, 'image', 'other');
     const two = graph.model(sum);
     expect(refusal({ ...two, inputs: [...two.inputs, { name: 'other', shape: [1], dtype: 1 }] })).toContain(
-      "found 2 ('image', 'other')",
+      'found 2 ("image", "other")',
     );
     expect(
       networkOfOnnx({ ...model, inputs: [{ ...image, shape: undefined, dtype: 10 }] }).network,
@@ -902,6 +979,74 @@ describe('what is refused', () => {
     expect(refusal(graphAround((graph, x) => relus(graph, relus(graph, x))))).toContain(
       'at most 20000 nodes',
     );
+  });
+});
+
+describe('graphs that are not quite right', () => {
+  const next = random(11);
+  const whole = (below: number) => Math.floor(next() * below);
+  const any = <T>(values: readonly T[]): T => values[whole(values.length)];
+  const numbers = [-1, 0, 1, 2, 3, 4, 0.5, 1e9, -1e9, Number.NaN];
+
+  /** Changes the order, an input, an operator, an attribute or a constant of some nodes. */
+  function mutate(model: OnnxModel): OnnxModel {
+    const nodes = model.nodes.map((node) => ({ ...node, attributes: new Map(node.attributes) }));
+    const initializers = new Map(model.initializers);
+    const names = [...nodes.flatMap(({ outputs }) => outputs), ...initializers.keys(), 'image', ''];
+    for (let i = whole(2); i >= 0; i--) {
+      const node = any(nodes);
+      const kind = whole(6);
+      if (kind === 0) node.inputs = node.inputs.map((name) => (whole(2) === 0 ? name : any(names)));
+      else if (kind === 1) node.op = any(nodes).op;
+      else if (kind === 2) node.inputs = node.inputs.slice(0, whole(node.inputs.length));
+      else if (kind === 3) {
+        const list = Array.from({ length: whole(6) }, () => any(numbers));
+        const value = any<OnnxAttribute>([any(numbers), list, 'SAME_UPPER', onnxTensor([list.length], list)]);
+        const keys = [
+          ...node.attributes.keys(),
+          'axis',
+          'strides',
+          'pads',
+          'auto_pad',
+          'group',
+          'alpha',
+          'axes',
+        ];
+        node.attributes.set(any(keys), value);
+      } else if (kind === 4) {
+        const shape = Array.from({ length: whole(5) }, () => any([0, 1, 2, 6, 8]));
+        const count = shape.reduce((product, side) => product * side, 1);
+        initializers.set(
+          any([...initializers.keys()]),
+          onnxTensor(shape, new Float32Array(count).fill(any(numbers))),
+        );
+      } else nodes.splice(whole(nodes.length), 1);
+    }
+    return { ...model, nodes, initializers };
+  }
+
+  it('are refused in words, or are networks in order', () => {
+    const models = [mixedModel(), mixedModel({ asNodes: true })];
+    const refusals = new Set<string>();
+    let accepted = 0;
+    for (let i = 0; i < 4000; i++) {
+      const mutant = mutate(any(models));
+      let found: OnnxNetwork;
+      try {
+        found = networkOfOnnx(mutant);
+      } catch (error) {
+        expect(error).toBeInstanceOf(DBNetError);
+        refusals.add((error as DBNetError).message.replaceAll(/[\d"wv.]+/g, ''));
+        continue;
+      }
+      accepted++;
+      readNetwork(writeNetwork(found.network));
+      for (const [name, { shape }] of found.tensors) {
+        expect(found.float32(name)).toHaveLength(shape.reduce((product, side) => product * side, 1));
+      }
+    }
+    expect(accepted).toBeGreaterThan(300);
+    expect(refusals.size).toBeGreaterThan(100);
   });
 });
 

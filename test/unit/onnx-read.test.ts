@@ -152,11 +152,20 @@ describe('readOnnx', () => {
   });
 });
 
+/** A node that writes a tensor. */
+const named = (output: string): Message => new Message().bytes(4, 'A').bytes(2, output);
+
 /** A model with a graph. */
 const file = (graph: Message, opset = 13): Uint8Array =>
   new Message().int(1, 8).bytes(7, graph).bytes(8, new Message().int(2, opset)).finish();
 
 const withInitializer = (tensor: Message): Uint8Array => file(new Message().bytes(5, tensor));
+
+const withAttribute = (...attributes: Message[]): Uint8Array => {
+  const node = new Message().bytes(4, 'A').bytes(2, 'a');
+  for (const attribute of attributes) node.bytes(5, attribute);
+  return file(new Message().bytes(1, node));
+};
 
 describe('refusals', () => {
   const one = () => new Message().packed(1, [2]).int(2, 1).bytes(8, 'x');
@@ -237,6 +246,54 @@ describe('refusals', () => {
       /up to 16 sides/,
     ],
     [
+      'raw and typed data',
+      withInitializer(one().bytes(9, new Uint8Array(8)).float(4, 1)),
+      /its numbers once/,
+    ],
+    ['raw data as a number', withInitializer(one().int(9, 1)), /bytes, found wire type 0/],
+    ['a type that is a float', withInitializer(new Message().float(2, 1)), /a type, found wire type 5/],
+    [
+      'a version that is a float',
+      new Message().bytes(8, new Message().float(2, 1)).finish(),
+      /a whole number as field 2/,
+    ],
+    [
+      'an initializer without a name',
+      withInitializer(new Message().packed(1, [0]).int(2, 1)),
+      /a name, found none/,
+    ],
+    [
+      'a node without an operator',
+      file(new Message().bytes(1, new Message().bytes(2, 'a'))),
+      /an operator, found none/,
+    ],
+    [
+      'a float of another type',
+      withAttribute(new Message().bytes(1, 'k').float(2, 1).int(20, 2)),
+      /one value, of the stated type/,
+    ],
+    [
+      'two values',
+      withAttribute(new Message().bytes(1, 'k').float(2, 1).int(3, 1)),
+      /one value, of the stated type/,
+    ],
+    [
+      'an integer that is a float',
+      withAttribute(new Message().bytes(1, 'k').float(3, 1)),
+      /a whole number as field 3/,
+    ],
+    ['no tensor', withAttribute(new Message().bytes(1, 'k').int(20, 4)), /a tensor for 'k', found none/],
+    [
+      'an attribute twice',
+      withAttribute(new Message().bytes(1, 'k').int(3, 1), new Message().bytes(1, 'k').int(3, 2)),
+      /each attribute once, found 'k' again/,
+    ],
+    [
+      'a function in the place of an operator',
+      new Message().bytes(7, new Message()).bytes(25, new Message().bytes(1, 'Relu')).finish(),
+      /a domain of its own/,
+    ],
+    [
       'a sparse initializer',
       file(new Message().bytes(15, new Message())),
       /dense initializers, found a sparse one/,
@@ -252,7 +309,7 @@ describe('refusals', () => {
     ],
     [
       'an output that is written twice',
-      file(new Message().bytes(1, new Message().bytes(2, 'a')).bytes(1, new Message().bytes(2, 'a'))),
+      file(new Message().bytes(1, named('a')).bytes(1, named('a'))),
       /graph\.node\[1\].*outputs that nothing else writes, found 'a'/,
     ],
   ])('%s', (_, bytes, expected) => {
@@ -267,9 +324,9 @@ describe('refusals', () => {
   });
 
   it('a file of very many parts, before it takes memory', () => {
-    const node = new Message().bytes(2, '').finish();
+    const node = new Message().bytes(4, 'A').bytes(2, '').finish();
     const graph = new Message();
-    for (let i = 0; i < 260_000; i++) graph.bytes(1, node);
+    for (let i = 0; i < 180_000; i++) graph.bytes(1, node);
     expect(invalid(file(graph))).toContain('a file of up to 500000 parts');
   });
 });

@@ -8,6 +8,7 @@ import {
   channelGate as channelGateKernel,
   channelSums,
   gateSlices,
+  maxGateChannels,
   packGate,
   scaleChannels,
 } from '../../kernels/channel-gate.ts';
@@ -58,9 +59,11 @@ export const channelGate: OperationKind<ChannelGateOperation> = {
   inputs: ({ input }) => [input],
   outputs: ({ name, output }) => [output, `${name}.sums`, `${name}.factors`],
   shapes(operation, shapeOf) {
-    const { input, channels } = operation;
+    const { input, channels, hidden } = operation;
     const shape = shapeOf(input);
     expectFit(operation, holds(shape, channels), `a tensor of ${channels} channels`);
+    const most = `at most ${maxGateChannels} channels, between the layers as well`;
+    expectFit(operation, Math.max(channels, hidden) <= maxGateChannels, most);
     return [shape, sumsOf(shape), factorsOf(channels)];
   },
   parameters: ({ channels, hidden, reduce, expand }) => [

@@ -6,6 +6,7 @@
  * convolution begins.
  */
 
+import { maxGateChannels } from '../../kernels/channel-gate.ts';
 import type { Graph } from '../graph.ts';
 import type { ChannelGateOperation } from '../operations/channel-gate.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
@@ -25,11 +26,11 @@ export function gateInEpilogue(graph: Graph): Graph {
 }
 
 /**
- * True where less is moved. Before: the input is read, the output written, read for the mean and for the product, and
+ * True where less is moved, and the mean is one that a gate can take. Before: the input is read, the output written, read for the mean and for the product, and
  * written again. After: the input is read twice, the output written.
  */
 const saves = ({ sources: [{ inChannels }], outChannels }: Conv2dOperation): boolean =>
-  inChannels < 3 * outChannels;
+  inChannels < 3 * outChannels && inChannels <= maxGateChannels;
 
 function fuse(
   conv: Conv2dOperation,
