@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import sharp from 'sharp';
 import { lazyModules, leaveOut } from '../../scripts/lazy-modules.mjs';
@@ -124,4 +125,30 @@ async function readVersions(): Promise<Versions> {
     return [name, version];
   };
   return Object.fromEntries(await Promise.all([root, join(here, 'node_modules/onnxruntime-web')].map(read)));
+}
+
+/** Size of a file as it is, and as gzip -9 makes it, bytes. */
+export interface Bytes {
+  raw: number;
+  gzip: number;
+}
+
+export interface FileBytes extends Bytes {
+  file: string;
+}
+
+/** Sizes of those `paths` that lie below `prefix`. */
+export function fileBytes(
+  { files }: Prepared,
+  paths: readonly string[],
+  prefix: string,
+): Promise<FileBytes[]> {
+  const below = paths.filter((path) => path.startsWith(prefix)).toSorted();
+  return Promise.all(
+    below.map(async (path) => {
+      const file = files.get(path)!;
+      const body = typeof file === 'object' && 'path' in file ? await readFile(file.path) : Buffer.from(file);
+      return { file: basename(path), raw: body.length, gzip: gzipSync(body, { level: 9 }).length };
+    }),
+  );
 }

@@ -10,8 +10,8 @@ import type { Size } from '../../src/size.ts';
 import { checked } from '../options.ts';
 import { parseSamples, parseSizes } from '../settings.ts';
 import { contenderSpecs } from './contender.ts';
-import { prepareFiles } from './files.ts';
-import { fileBytes, measure } from './measure.ts';
+import { fileBytes, prepareFiles } from './files.ts';
+import { measure } from './measure.ts';
 import { addRatios, formatReport, makeRow, type Report } from './report.ts';
 import { startServer } from './server.ts';
 
@@ -81,7 +81,8 @@ export async function main(args: readonly string[]): Promise<number> {
 async function compare(options: Options): Promise<Report> {
   const { size, image, weights, budget, timeout, least, most, only } = options;
   const loadBefore = loadavg()[0];
-  const { files, versions, digests } = await prepareFiles(weights, image, size);
+  const prepared = await prepareFiles(weights, image, size);
+  const { files, versions, digests } = prepared;
   const server = await startServer(files);
   try {
     const measured = await measure(server, {
@@ -97,8 +98,8 @@ async function compare(options: Options): Promise<Report> {
     const rows = await Promise.all(
       measured.outcomes.map(async (outcome) =>
         makeRow(outcome, versions[outcome.spec.package], {
-          code: await fileBytes(server, outcome.fetched, '/code/'),
-          weights: await fileBytes(server, outcome.fetched, '/weights/'),
+          code: await fileBytes(prepared, outcome.fetched, '/code/'),
+          weights: await fileBytes(prepared, outcome.fetched, '/weights/'),
         }),
       ),
     );

@@ -1,7 +1,5 @@
 /** @file The comparison: cold starts in turn, each result checked, then steady samples in turn. */
 
-import { basename } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { messageOf } from '../../src/describe.ts';
 import { takeTurns, type Work } from '../../src/tuning/timing.ts';
 import { checkMap, checkReference } from './check.ts';
@@ -205,28 +203,3 @@ class Seat {
 const decodeMap = (text: string) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;
-
-/** Size of a file as it is, and as gzip -9 makes it, bytes. */
-export interface Bytes {
-  raw: number;
-  gzip: number;
-}
-
-export interface FileBytes extends Bytes {
-  file: string;
-}
-
-/** Sizes of the fetched files below `prefix`. */
-export async function fileBytes(
-  server: PeerServer,
-  fetched: readonly string[],
-  prefix: string,
-): Promise<FileBytes[]> {
-  const paths = fetched.filter((path) => path.startsWith(prefix)).toSorted();
-  return Promise.all(
-    paths.map(async (path) => {
-      const body = await server.read(path);
-      return { file: basename(path), raw: body.length, gzip: gzipSync(body, { level: 9 }).length };
-    }),
-  );
-}

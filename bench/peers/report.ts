@@ -2,7 +2,8 @@
 
 import { type Summary, summarize } from '../../src/tuning/timing.ts';
 import { alignColumns, shorten } from '../report/text.ts';
-import type { Bytes, FileBytes, Outcome } from './measure.ts';
+import type { Bytes, FileBytes } from './files.ts';
+import type { Outcome } from './measure.ts';
 import type { ColdStart, Sample } from './page/harness.ts';
 
 /** Files of one kind, with their sum. */
