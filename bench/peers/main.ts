@@ -36,12 +36,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .description(
       'Compares dbnet-webgpu with ONNX Runtime Web in Chromium: same run, adapter, ONNX file and input.',
     )
-    .option(
-      '--size <WxH>',
-      'size of the network, multiples of 32',
-      checked((text) => parseSizes(text)[0]),
-      { width: 320, height: 320 },
-    )
+    .option('--size <WxH>', 'size of the network, multiples of 32', checked(parseSize), {
+      width: 320,
+      height: 320,
+    })
     .option('--image <file>', 'picture with text', path('examples/sign.jpg'))
     .option(
       '--weights <file>',
@@ -131,6 +129,12 @@ async function compare(options: Options): Promise<Report> {
 
 function path(name: string): string {
   return fileURLToPath(new URL(name, root));
+}
+
+function parseSize(text: string): Size {
+  const [size, ...more] = parseSizes(text);
+  if (more.length > 0) throw new Error(`expected one size, found '${text}'`);
+  return size;
 }
 
 function positive(text: string): number {
