@@ -107,7 +107,7 @@ export function parseOptions(
 const collect = (file: string, files: string[] = []) => [...files, file];
 
 /** A parser's error as wrong usage. */
-function checked<T>(parse: (text: string) => T): (text: string) => T {
+export function checked<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
     try {
       return parse(text);

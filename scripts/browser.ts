@@ -111,6 +111,16 @@ export async function newPage(browser: Browser): Promise<Page> {
   return page;
 }
 
+/** Rejects when the page crashes or its browser ends, in which case calls into the page are never answered. */
+export function whenBroken(page: Page): Promise<never> {
+  const broken = new Promise<never>((_, reject) => {
+    page.once('error', reject);
+    page.browser().once('disconnected', () => reject(new Error('the browser ended')));
+  });
+  broken.catch(() => {}); // Only a call that is under way cares.
+  return broken;
+}
+
 /** The adapter that a page gets, or undefined. */
 async function probe(browser: Browser): Promise<{ software: boolean } | undefined> {
   const server = await serve(undefined, { '/': '<!doctype html><title>probe</title>' });

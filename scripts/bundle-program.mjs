@@ -24,7 +24,7 @@ export async function importProgram(entry, outfile) {
         // Sources find files relative to themselves, not to the bundle.
         name: 'own-address',
         setup(plugin) {
-          plugin.onLoad({ filter: /\.ts$/ }, async (file) => ({
+          plugin.onLoad({ filter: /\.(ts|mjs)$/ }, async (file) => ({
             contents: (await readFile(file.path, 'utf8')).replaceAll(
               'import.meta.url',
               JSON.stringify(pathToFileURL(file.path).href),

@@ -18,8 +18,9 @@ export const gpuTime: Measurement = {
   quick: true,
   perSize: true,
   async run(context) {
-    const metrics = [...(await measure(context, 'PTB'))];
-    if (!context.quick) metrics.push(...(await measure(context, 'P')));
+    const { graph } = await context.network();
+    const metrics = graph.outputs.length > 1 ? await measure(context, 'PTB') : [];
+    if (!context.quick || metrics.length === 0) metrics.push(...(await measure(context, 'P')));
     return { metrics };
   },
 };

@@ -1,6 +1,6 @@
 /** @file Runs the benchmark in a Chromium that is started for it, and gives the page's report. */
 
-import { launchBrowser, newPage } from '../../scripts/browser.ts';
+import { launchBrowser, newPage, whenBroken } from '../../scripts/browser.ts';
 import type { Report } from '../report/report.ts';
 import type { RunOptions } from '../run.ts';
 import type { BenchSettings } from '../settings.ts';
@@ -27,11 +27,7 @@ export async function runInBrowser(
     const { browser, flags } = await launchBrowser(benchFlags);
     try {
       const page = await newPage(browser);
-      const broken = new Promise<never>((_, reject) => {
-        page.once('error', reject);
-        browser.once('disconnected', () => reject(new Error('the browser ended')));
-      });
-      broken.catch(() => {});
+      const broken = whenBroken(page);
       if (onProgress) await page.exposeFunction('onBenchProgress', onProgress);
       await page.goto(server.page);
       await page.waitForFunction('"runBench" in globalThis');

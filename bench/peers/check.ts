@@ -1,61 +1,34 @@
 /** @file Whether a contender computes the same as ours. A wrong one is not timed. */
 
-import type { Maps } from './page/harness.ts';
-
-/** Greatest absolute difference, per map. */
-export type Difference = Record<keyof Maps, number>;
-
-/** Maps as a page sends them. */
-export function decodeMaps(maps: Record<keyof Maps, string>): Maps {
-  const decode = (text: string) => {
-    const bytes = Uint8Array.from(Buffer.from(text, 'base64'));
-    return new Float32Array(bytes.buffer);
-  };
-  return { P: decode(maps.P), T: decode(maps.T), B: decode(maps.B) };
-}
+import { maxDifference } from '../../test/gpu/assert.ts';
 
 /**
- * Compares P, T and B with the reference. Only P and T are held to the tolerance: B = sigmoid(k (P - T)) amplifies their
- * rounding by up to k / 4, and adds none of its own.
- * @throws Error that says which map is wrong, and how.
+ * Compares a map with the reference.
+ * @returns the greatest absolute difference.
+ * @throws Error that says how it is wrong, beyond `tolerance`.
  */
-export function checkMaps(maps: Maps, reference: Maps, tolerance: number): Difference {
-  const difference = { P: 0, T: 0, B: 0 };
-  for (const name of ['P', 'T', 'B'] as const) {
-    const expected = reference[name];
-    const found = maps[name];
-    if (found.length !== expected.length) {
-      throw new Error(`wrong ${name}: expected ${expected.length} numbers, found ${found.length}`);
-    }
-    for (let i = 0; i < expected.length; i++) {
-      const distance = Math.abs(found[i] - expected[i]);
-      if (Number.isNaN(distance)) throw new Error(`wrong ${name}: found ${found[i]} at index ${i}`);
-      difference[name] = Math.max(difference[name], distance);
-    }
-    if (name !== 'B' && difference[name] > tolerance) {
-      throw new Error(
-        `wrong ${name}: differs from ours by up to ${difference[name].toExponential(2)}, allowed ${tolerance}`,
-      );
-    }
-  }
-  return difference;
+export function checkMap(found: Float32Array, expected: Float32Array, tolerance: number): number {
+  const { difference, index } = maxDifference(found, expected);
+  if (difference <= tolerance) return difference;
+  throw new Error(
+    `wrong P: ${found[index]} at index ${index}, ours ${expected[index]}: off by ${difference.toPrecision(3)}, allowed ${tolerance}`,
+  );
 }
 
 /** The least range of P that shows that something was computed: equal constants would agree as well. */
 const leastRange = 0.1;
 
-/** Refuses a reference that proves nothing. @throws Error if P is all but constant, or not finite. */
-export function checkReference({ P }: Maps): void {
+/** Refuses a reference that proves nothing. @throws Error if it is all but constant, or not finite. */
+export function checkReference(map: Float32Array): void {
   let low = Infinity;
   let high = -Infinity;
-  for (const value of P) {
+  for (const value of map) {
     if (!Number.isFinite(value)) throw new Error(`our P holds ${value}`);
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  if (!(high - low >= leastRange)) {
-    throw new Error(
-      `our P is all but constant (${low} to ${high}): choose an image with text, or a larger size`,
-    );
-  }
+  if (high - low >= leastRange) return;
+  throw new Error(
+    `our P is all but constant (${low} to ${high}): choose an image with text, or a larger size`,
+  );
 }

@@ -1,7 +1,7 @@
 /** @file One contender: a page in a browser of its own, started afresh for each cold start. */
 
 import type { Page } from 'puppeteer';
-import { launchBrowser, newPage, type WebGpuBrowser } from '../../scripts/browser.ts';
+import { launchBrowser, newPage, type WebGpuBrowser, whenBroken } from '../../scripts/browser.ts';
 import { messageOf } from '../../src/describe.ts';
 import type { FirstResult, Sample } from './page/harness.ts';
 import type { PeerServer } from './server.ts';
@@ -17,7 +17,7 @@ export interface ContenderSpec {
   page: string;
 }
 
-/** The first is the reference; the second does the same up to regions, with P alone. */
+/** The first is the reference; the second goes on to regions. */
 export const contenderSpecs: readonly ContenderSpec[] = [
   { id: 'ours', name: 'dbnet-webgpu maps()', package: 'dbnet-webgpu', page: '/page/ours.html?call=maps' },
   {
@@ -38,12 +38,6 @@ export const contenderSpecs: readonly ContenderSpec[] = [
     package: 'onnxruntime-web',
     page: '/page/onnxruntime.html?provider=wasm',
   },
-  {
-    id: 'tfjs-webgpu',
-    name: 'TensorFlow.js, WebGPU',
-    package: '@tensorflow/tfjs-core',
-    page: '/page/tfjs.html',
-  },
 ];
 
 /** How many of the page's last complaints stand in an error. */
@@ -61,11 +55,7 @@ export class OpenContender {
     this.browser = browser;
     this.#page = page;
     this.#timeout = timeout;
-    this.#broken = new Promise((_, reject) => {
-      page.once('error', reject);
-      browser.browser.once('disconnected', () => reject(new Error('the browser ended')));
-    });
-    this.#broken.catch(() => {}); // Only a call that is under way cares.
+    this.#broken = whenBroken(page);
     page.on('console', (message) => {
       if (message.type() === 'error') this.#complain(message.text());
     });

@@ -1,20 +1,32 @@
-/** @file Everything that the pages fetch: pages, the contenders' code, weights in each format, and the input. */
+/** @file Everything that the pages fetch: pages, the contenders' code, the weights and the input. */
 
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 import sharp from 'sharp';
 import { lazyModules, leaveOut } from '../../scripts/lazy-modules.mjs';
 import type { ServedFile } from '../../scripts/static-server.ts';
-import { readNetwork } from './network.ts';
-import { writeOnnx } from './onnx.ts';
+import { readRecipe } from '../../src/input/recipe.ts';
+import { openCheckpoint } from '../../src/models/checkpoint.ts';
+import { isOnnx } from '../../src/onnx/sniff.ts';
 import type { Setup } from './page/harness.ts';
-import { writeTfjsModel } from './tfjs-model.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
+
+const pages = ['ours', 'onnxruntime'];
+
+const lazy = Object.values(lazyModules);
+/** The library and what it loads when it is needed, as in dist/. */
+const ourCode = Object.fromEntries(
+  [{ module: 'src/index.ts', file: 'dbnet-webgpu.min.js' }, ...lazy].map(({ module, file }) => [
+    file.replace(/\.js$/, ''),
+    join(root, module),
+  ]),
+);
 
 /** Versions of what is compared, by package. */
 export type Versions = Record<string, string>;
@@ -29,7 +41,7 @@ export interface Prepared {
 
 /**
  * Prepares all files. The image is brought to the network's size here, so that every contender gets the same pixels.
- * @param weights path of a safetensors file.
+ * @param weights path of an ONNX file.
  * @param image path of a picture.
  */
 export async function prepareFiles(
@@ -38,36 +50,40 @@ export async function prepareFiles(
   size: { width: number; height: number },
 ): Promise<Prepared> {
   const bytes = new Uint8Array(await readFile(weights));
-  const { network, recipe } = readNetwork(bytes);
-  const { model, weights: tfjsWeights } = writeTfjsModel(network);
+  if (!isOnnx(bytes))
+    throw new Error(`expected an ONNX file, which all can read, found ${basename(weights)}`);
+  const { metadata } = await openCheckpoint(bytes);
   const pixels = await sharp(image)
     .resize({ ...size, fit: 'fill' })
     .toColourspace('srgb')
     .ensureAlpha()
     .raw()
     .toBuffer();
-  const setup: Setup = { ...size, input: recipe };
-
-  const ort = join(here, 'node_modules/onnxruntime-web/dist');
-  const ortFiles = (await readdir(ort)).filter((name) => /\.(mjs|wasm)$/.test(name));
+  const ort = moduleFiles('onnxruntime-web');
+  const setup: Setup = {
+    ...size,
+    input: readRecipe(metadata).input,
+    weights: `/weights/${basename(weights)}`,
+    onnxruntime: { webgpu: ort.url('webgpu'), wasm: ort.url('wasm') },
+  };
+  const ortFiles = (await readdir(ort.folder)).filter((name) => /\.(mjs|wasm)$/.test(name));
   const files = new Map<string, ServedFile>([
     ['/setup.json', JSON.stringify(setup)],
     ['/pixels.rgba', pixels],
-    ...['ours', 'onnxruntime', 'tfjs'].map((name): [string, ServedFile] => [
+    ...pages.map((name): [string, ServedFile] => [
       `/page/${name}.html`,
       `<!doctype html><title>${name}</title><script type="module" src="/page/${name}.js"></script>`,
     ]),
-    ...(await bundlePages()),
-    ['/code/dbnet-webgpu/dbnet-webgpu.js', await bundleCode(join(root, 'src/index.ts'))],
-    ['/code/tfjs/tfjs.js', await bundleCode(join(here, 'tfjs-entry.mjs'))],
+    ...(await bundle(
+      '/page',
+      Object.fromEntries(pages.map((name) => [name, join(here, `page/${name}.ts`)])),
+    )),
+    ...(await bundle('/code/dbnet-webgpu', ourCode)),
     ...ortFiles.map((name): [string, ServedFile] => [
       `/code/onnxruntime-web/${name}`,
-      { path: join(ort, name) },
+      { path: join(ort.folder, name) },
     ]),
-    ['/weights/db-resnet18.safetensors', bytes],
-    ['/weights/db-resnet18.onnx', writeOnnx(network, size)],
-    ['/weights/db-resnet18.tfjs.json', JSON.stringify(model)],
-    ['/weights/db-resnet18.tfjs.bin', tfjsWeights],
+    [setup.weights, bytes],
   ]);
   const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
   return {
@@ -77,34 +93,30 @@ export async function prepareFiles(
   };
 }
 
-const browserBuild = {
-  bundle: true,
-  minify: true,
-  format: 'esm',
-  target: 'es2022',
-  platform: 'browser',
-  write: false,
-  logLevel: 'warning',
-} satisfies BuildOptions;
-
-/** A contender's code as an application would ship it: one minified file. */
-async function bundleCode(entry: string): Promise<Uint8Array> {
-  const { outputFiles } = await build({
-    ...browserBuild,
-    entryPoints: [entry],
-    plugins: [leaveOut([lazyModules.tuner])],
-  });
-  return outputFiles[0].contents;
+/** The files of a package that a page loads by `import 'NAME/ENTRY'`, where bundlers find them. */
+function moduleFiles(name: string) {
+  const find = (entry: string) => fileURLToPath(import.meta.resolve(`${name}/${entry}`));
+  return {
+    folder: dirname(find('webgpu')),
+    url: (entry: string) => `/code/${name}/${basename(find(entry))}`,
+  };
 }
 
-async function bundlePages(): Promise<[string, ServedFile][]> {
+/** Minified modules as an application would ship them, by the path that they are served at. */
+async function bundle(folder: string, entryPoints: Record<string, string>): Promise<[string, ServedFile][]> {
   const { outputFiles } = await build({
-    ...browserBuild,
-    entryPoints: ['ours', 'onnxruntime', 'tfjs'].map((name) => join(here, `page/${name}.ts`)),
-    outdir: '/page',
-    outbase: join(here, 'page'),
+    entryPoints,
+    outdir: folder,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    write: false,
+    logLevel: 'warning',
+    plugins: [leaveOut(lazy)],
   });
-  return outputFiles.map(({ path, contents }) => [`/page/${path.split(/[\\/]/).at(-1)}`, contents]);
+  return outputFiles.map(({ path, contents }) => [`${folder}/${basename(path)}`, contents]);
 }
 
 async function readVersions(): Promise<Versions> {
@@ -112,8 +124,31 @@ async function readVersions(): Promise<Versions> {
     const { name, version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
     return [name, version];
   };
-  const peers = ['onnxruntime-web', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'];
-  return Object.fromEntries(
-    await Promise.all([root, ...peers.map((name) => join(here, 'node_modules', name))].map(read)),
+  return Object.fromEntries(await Promise.all([root, join(here, 'node_modules/onnxruntime-web')].map(read)));
+}
+
+/** Size of a file as it is, and as gzip -9 makes it, bytes. */
+export interface Bytes {
+  raw: number;
+  gzip: number;
+}
+
+export interface FileBytes extends Bytes {
+  file: string;
+}
+
+/** Sizes of those `paths` that lie below `prefix`. */
+export function fileBytes(
+  { files }: Prepared,
+  paths: readonly string[],
+  prefix: string,
+): Promise<FileBytes[]> {
+  const below = paths.filter((path) => path.startsWith(prefix)).toSorted();
+  return Promise.all(
+    below.map(async (path) => {
+      const file = files.get(path)!;
+      const body = typeof file === 'object' && 'path' in file ? await readFile(file.path) : Buffer.from(file);
+      return { file: basename(path), raw: body.length, gzip: gzipSync(body, { level: 9 }).length };
+    }),
   );
 }

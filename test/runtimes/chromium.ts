@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { launchBrowser } from '../../scripts/browser.ts';
+import { launchBrowser, whenBroken } from '../../scripts/browser.ts';
 import { type ServedFile, serve } from '../../scripts/static-server.ts';
 import { newLivePage, open } from './live-page.ts';
 import { remoteError, type SuiteRunner } from './register.ts';
@@ -35,11 +35,7 @@ export async function startChromium(files: Readonly<Record<string, ServedFile>> 
   const page = await newLivePage(browser);
   page.on('console', (message) => printed.push(message.text()));
   page.on('pageerror', (error) => printed.push(String(error)));
-  const broken = new Promise<never>((_, reject) => {
-    page.once('error', reject);
-    browser.once('disconnected', () => reject(new Error('the browser ended')));
-  });
-  broken.catch(() => {}); // Only a test that runs cares.
+  const broken = whenBroken(page);
   await open(page, server.origin, '"runGpuTest" in globalThis');
 
   return {

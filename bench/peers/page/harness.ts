@@ -3,23 +3,19 @@
  * for one contender, so nothing that one loads helps or hinders another.
  */
 
+import type { InputRecipe } from '../../../src/index.ts';
+
 /** Served as `/setup.json`. */
 export interface Setup {
   /** Of the network, pixels. */
   width: number;
   height: number;
   /** What pixels become: (pixel - mean) / std, in the stated order. */
-  input: {
-    channelOrder: 'rgb' | 'bgr';
-    mean: readonly [number, number, number];
-    std: readonly [number, number, number];
-  };
-}
-
-export interface Maps {
-  P: Float32Array;
-  T: Float32Array;
-  B: Float32Array;
+  input: InputRecipe;
+  /** Where the ONNX file is. */
+  weights: string;
+  /** The modules of ONNX Runtime Web. */
+  onnxruntime: { webgpu: string; wasm: string };
 }
 
 /** What a contender runs on, as it states itself. */
@@ -32,13 +28,13 @@ export interface ContenderInfo {
 /** A contender. The calls come in this order, `prepare` and `run` again and again. */
 export interface Contender {
   /** Fetches and evaluates the code. */
-  load(): Promise<void>;
+  load(setup: Setup): Promise<void>;
   /** Weights, device, session. */
   create(setup: Setup): Promise<ContenderInfo>;
   /** From RGBA pixels of the network's size to what `run` takes, where the contender leaves that to its user. */
   prepare(pixels: Uint8Array, setup: Setup): void;
-  /** Maps in the memory of the CPU; undefined from one that gives regions instead. */
-  run(pixels: Uint8Array, setup: Setup): Promise<Maps | undefined>;
+  /** P in the memory of the CPU; undefined from one that gives regions instead. */
+  run(pixels: Uint8Array, setup: Setup): Promise<Float32Array | undefined>;
 }
 
 /** Milliseconds. */
@@ -55,11 +51,11 @@ export interface ColdStart {
   total: number;
 }
 
-/** A first result, for Node: maps as base64 of f32, little-endian. */
+/** A first result, for Node: P as base64 of f32, little-endian. */
 export interface FirstResult {
   cold: ColdStart;
   info: ContenderInfo;
-  maps?: Record<keyof Maps, string>;
+  map?: string;
 }
 
 /** Makes a contender callable from Node: `peer.cold()`, once, then `peer.sample()`. */
@@ -71,17 +67,17 @@ export function expose(contender: Contender): void {
       setup = await (await fetch('/setup.json')).json();
       pixels = new Uint8Array(await (await fetch('/pixels.rgba')).arrayBuffer());
       const start = performance.now();
-      await contender.load();
+      await contender.load(setup);
       const loaded = performance.now();
       const info = await contender.create(setup);
       const created = performance.now();
       contender.prepare(pixels, setup);
-      const maps = await contender.run(pixels, setup);
+      const map = await contender.run(pixels, setup);
       const end = performance.now();
       return {
         cold: { load: loaded - start, create: created - loaded, first: end - created, total: end - start },
         info,
-        maps: maps && { P: await base64(maps.P), T: await base64(maps.T), B: await base64(maps.B) },
+        map: map && (await base64(map)),
       };
     },
     async sample(): Promise<Sample> {
@@ -112,21 +108,15 @@ export function describeAdapter(info: Partial<GPUAdapterInfo>): string {
     .join(' ');
 }
 
-/**
- * Normalised pixels for the peers, as a page of theirs would write it.
- * @returns `[3, height, width]` for NCHW, `[height, width, 3]` for NHWC.
- */
-export function normalize(pixels: Uint8Array, { input }: Setup, layout: 'NCHW' | 'NHWC'): Float32Array {
+/** Normalised pixels for ONNX Runtime, `[3, height, width]`, as a page of its own would write them. */
+export function normalize(pixels: Uint8Array, { input }: Setup): Float32Array {
   const count = pixels.length / 4;
   const values = new Float32Array(count * 3);
-  const [pixelStride, channelStride] = layout === 'NCHW' ? [1, count] : [3, 1];
   for (let c = 0; c < 3; c++) {
     const source = input.channelOrder === 'rgb' ? c : 2 - c;
     const scale = 1 / input.std[c];
     const shift = -input.mean[c] / input.std[c];
-    for (let i = 0; i < count; i++) {
-      values[i * pixelStride + c * channelStride] = pixels[i * 4 + source] * scale + shift;
-    }
+    for (let i = 0; i < count; i++) values[c * count + i] = pixels[i * 4 + source] * scale + shift;
   }
   return values;
 }

@@ -4,10 +4,11 @@ import { describeAdapter, expose, normalize } from './harness.ts';
 
 interface OrtTensor {
   data: Float32Array;
-  dispose(): void;
 }
 
 interface Session {
+  inputNames: readonly string[];
+  outputNames: readonly string[];
   run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
 }
 
@@ -15,7 +16,7 @@ interface Session {
 interface Ort {
   env: {
     logLevel: string;
-    wasm: { numThreads: number; wasmPaths: string };
+    wasm: { numThreads: number };
     webgpu: { powerPreference: string; device: Promise<GPUDevice> };
   };
   InferenceSession: { create(url: string, options: Record<string, unknown>): Promise<Session> };
@@ -23,7 +24,6 @@ interface Ort {
 }
 
 const provider = new URLSearchParams(location.search).get('provider') === 'wasm' ? 'wasm' : 'webgpu';
-const code: string = `/code/onnxruntime-web/ort.${provider}.min.mjs`;
 /** Threads need a cross-origin isolated page. */
 const threads = crossOriginIsolated ? navigator.hardwareConcurrency : 1;
 let ort: Ort;
@@ -31,15 +31,14 @@ let session: Session;
 let input: Float32Array;
 
 expose({
-  async load() {
-    ort = await import(code);
+  async load({ onnxruntime }) {
+    ort = await import(onnxruntime[provider]);
   },
-  async create() {
+  async create({ weights }) {
     ort.env.logLevel = 'error';
-    ort.env.wasm.wasmPaths = new URL('/code/onnxruntime-web/', location.href).href;
     ort.env.wasm.numThreads = threads;
     if (provider === 'webgpu') ort.env.webgpu.powerPreference = 'high-performance';
-    session = await ort.InferenceSession.create('/weights/db-resnet18.onnx', {
+    session = await ort.InferenceSession.create(weights, {
       executionProviders: [provider],
       graphOptimizationLevel: 'all',
     });
@@ -47,11 +46,11 @@ expose({
     return { adapter: describeAdapter((await ort.env.webgpu.device).adapterInfo) };
   },
   prepare(pixels, setup) {
-    input = normalize(pixels, setup, 'NCHW');
+    input = normalize(pixels, setup);
   },
   async run(_pixels, { width, height }) {
     const image = new ort.Tensor('float32', input, [1, 3, height, width]);
-    const { P, T, B } = await session.run({ image });
-    return { P: P.data, T: T.data, B: B.data };
+    const outputs = await session.run({ [session.inputNames[0]]: image });
+    return outputs[session.outputNames[0]].data;
   },
 });

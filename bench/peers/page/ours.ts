@@ -1,10 +1,10 @@
-/** @file The page of dbnet-webgpu: `?call=maps` (P, T and B) or `?call=detect` (regions of text). */
+/** @file The page of dbnet-webgpu: `?call=maps` (P) or `?call=detect` (regions of text). */
 
 import type { TextDetector } from '../../../src/index.ts';
 import { describeAdapter, expose, type Setup } from './harness.ts';
 
 const call = new URLSearchParams(location.search).get('call');
-const code: string = '/code/dbnet-webgpu/dbnet-webgpu.js';
+const code: string = '/code/dbnet-webgpu/dbnet-webgpu.min.js';
 let library: { TextDetector: typeof TextDetector };
 let detector: TextDetector;
 
@@ -14,18 +14,15 @@ expose({
   async load() {
     library = await import(code);
   },
-  async create() {
-    detector = await library.TextDetector.create({ weights: '/weights/db-resnet18.safetensors' });
+  async create({ weights }) {
+    detector = await library.TextDetector.create({ weights });
+    if (detector.info.weights.hasThresholdHead) throw new Error('expected weights with P alone, found T too');
     return { adapter: describeAdapter(detector.info.adapter) };
   },
   prepare() {},
   async run(pixels, setup) {
     const size = { width: setup.width, height: setup.height };
-    if (call === 'maps') {
-      const maps = await detector.maps(image(pixels, setup), { size });
-      if (!maps.T) throw new Error('expected weights with both heads, found P alone');
-      return maps;
-    }
+    if (call === 'maps') return (await detector.maps(image(pixels, setup), { size })).P;
     await detector.detect(image(pixels, setup), { size });
     return undefined;
   },

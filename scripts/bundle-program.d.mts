@@ -1,0 +1,1 @@
+export function importProgram(entry: string, outfile: string): Promise<Record<string, unknown>>;
