@@ -44,14 +44,16 @@ export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Pr
     findPlace(source, index, planes?.name, { squares, rounds: squareRounds, threads, depth, type }),
   );
   const load = wgsl`
-    ${bySource(
-      (_, index) => wgsl`
+    ${sources
+      .map(
+        (_, index) => wgsl`
     #for l in 0..${squareRounds}
     #for i in 0..4
-    if (inside{l}_{i}) { next{l}_{i} = source${index}[base{l}_{i} + c]; }
+    if (inside{l}_{i}${sources.length > 1 ? ` & (source == ${index}u)` : ''}) { next{l}_{i} = source${index}[base{l}_{i} + c]; }
     #end
     #end`,
-    )}
+      )
+      .join('\n')}
     #for l in 0..${weightRounds}
     next_weight{l} = weights[weight + weight_at{l}];
     #end`;
