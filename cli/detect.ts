@@ -3,7 +3,7 @@
 import { extname, resolve } from 'node:path';
 import type { Detection, DetectOptions, Maps } from '../src/detect/types.ts';
 import { flatten, white } from '../src/input/background.ts';
-import type { RawImage } from '../src/input/types.ts';
+import type { RawImage, SizeRule } from '../src/input/types.ts';
 import { writeSafetensors } from '../src/safetensors/index.ts';
 import { describeError, EXIT, isFatal } from './failure.ts';
 import { type JsonLines, withJsonLines } from './json-lines.ts';
@@ -51,8 +51,7 @@ export async function runDetect(
   const create = toCreateOptions(args, cwd);
   const plan = planOutputs(images, args, cwd, typeof create.weights === 'string' ? [create.weights] : []);
   const view = createProgressView(stderr, now, args.quiet ?? false);
-  const needsThreshold =
-    args.maps !== undefined ? '--maps' : args.binarize === 'B' ? '--binarize B' : undefined;
+  const needsThreshold = args.binarize === 'B' ? '--binarize B' : undefined;
   const detector = await openDetector(create, services, view, needsThreshold);
   try {
     makeFolders(plan);
@@ -70,21 +69,46 @@ export async function runDetect(
   }
 }
 
-/** The short side on a software adapter, where the weights' own may take minutes. */
+/** The sides on a software adapter, where the weights' own may take minutes. */
 const softwareShortSide = 736;
+const softwareLongSide = 1344;
 
 /** Options with a smaller size for a software adapter, unless one is given; one line says so. */
 function withSoftwareSize(options: DetectOptions, { info }: Detector, view: ProgressView): DetectOptions {
   const { size } = options;
-  const { shortSide } = info.weights;
-  const isGiven = size && ('width' in size || size.shortSide !== undefined);
-  if (!info.software || isGiven || shortSide <= softwareShortSide) return options;
-  const times = (shortSide / softwareShortSide) ** 2;
-  view.note(
-    `Without a GPU the short side is scaled to ${softwareShortSide}; --short-side ${shortSide}, the weights' own, finds ` +
-      `more and takes ${times.toFixed(1)} times as long.`,
-  );
-  return { ...options, size: { ...size, shortSide: softwareShortSide } };
+  if (!info.software || (size && 'width' in size)) return options;
+  const { shortSide, longSide } = ownSides(info.weights.size);
+  if (shortSide > softwareShortSide && size?.shortSide === undefined) {
+    const times = (shortSide / softwareShortSide) ** 2;
+    view.note(
+      `Without a GPU the short side is scaled to ${softwareShortSide}; --short-side ${shortSide}, the weights' own, finds ` +
+        `more and takes ${times.toFixed(1)} times as long.`,
+    );
+    return { ...options, size: { ...size, shortSide: softwareShortSide } };
+  }
+  if (longSide > softwareLongSide && size?.shortSide === undefined && size?.maxLongSide === undefined) {
+    const times = (longSide / softwareLongSide) ** 2;
+    view.note(
+      `Without a GPU the long side is scaled to ${softwareLongSide} at most; --max-long-side ${longSide}, the weights' own, ` +
+        `finds more in large pictures and takes up to ${times.toFixed(1)} times as long.`,
+    );
+    return { ...options, size: { ...size, maxLongSide: softwareLongSide } };
+  }
+  return options;
+}
+
+/** The sides that decide how long weights take, pixels; 0 where they say nothing of one. */
+function ownSides(rule: SizeRule): { shortSide: number; longSide: number } {
+  switch (rule.rule) {
+    case 'shortSide':
+      return { shortSide: rule.value, longSide: 0 };
+    case 'fit':
+      return { shortSide: rule.shortSide, longSide: 0 };
+    case 'limit':
+      return { shortSide: 0, longSide: rule.side === 'long' ? rule.value : rule.longest };
+    case 'fixed':
+      return { shortSide: 0, longSide: 0 };
+  }
 }
 
 /** @returns How many images failed. */
@@ -164,8 +188,16 @@ function describeImage(image: string, detection: Detection, shape: 'quad' | 'pol
   return `${image}: ${detectionSummary(detection)}\n${table === '' ? '' : `${table}\n`}`;
 }
 
-/** The maps as a safetensors file: `P`, `T` and `B`, each `[height, width]`, f32. */
-function encodeMaps({ P, T, B, width, height }: Maps, image: string): Uint8Array {
-  const tensor = (data: Float32Array) => ({ dtype: 'F32' as const, shape: [height, width], data });
-  return writeSafetensors({ P: tensor(P), T: tensor(T), B: tensor(B) }, { image });
+/**
+ * The maps as a safetensors file: `P`, and `T` and `B` if the weights have them, each `[height, width]`, f32. Metadata:
+ * `image`, and where the image does not fill the maps `content`, as JSON.
+ */
+function encodeMaps({ P, T, B, width, height, content }: Maps, image: string): Uint8Array {
+  const tensors = Object.entries({ P, T, B }).flatMap(([name, data]) =>
+    data ? [[name, { dtype: 'F32' as const, shape: [height, width], data }] as const] : [],
+  );
+  return writeSafetensors(Object.fromEntries(tensors), {
+    image,
+    ...(content && { content: JSON.stringify(content) }),
+  });
 }

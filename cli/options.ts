@@ -94,17 +94,17 @@ export function addModelOptions(command: Command): Command {
     )
     .option(
       '--short-side <px>',
-      "scale the short side to this (default: the weights' own, else 736; for detect without a GPU at most 736)",
+      "scale the short side to this (default: the weights' own size, else 736; for detect without a GPU at most 736)",
       wholeNumber(32, MAX_SIDE),
     )
     .option(
       '--max-long-side <px>',
-      'but the long side to no more than this (default: 2048)',
+      "but the long side to no more than this (default: the weights' own, else 2048)",
       wholeNumber(32, MAX_SIDE),
     )
     .option(
       '--max-scale <n>',
-      'and enlarge small images no more than so many times (default: 4)',
+      'and enlarge small images no more than so many times (default: 4 for a short side, else no bound)',
       between(1, MAX_SIDE),
     )
     .optionsGroup('Regions:')
@@ -146,7 +146,10 @@ export function addModelOptions(command: Command): Command {
 export function addNetworkOptions(command: Command): Command {
   return command
     .optionsGroup('Model:')
-    .option('--weights <file>', 'weights, safetensors (default: those of the package)')
+    .option(
+      '--weights <file>',
+      'weights: safetensors, ONNX or PyTorch, told by content (default: those of the package)',
+    )
     .addOption(
       new Option(
         '--precision <type>',
@@ -199,10 +202,8 @@ export function toCreateOptions(
   cwd: string,
 ): Pick<CreateOptions, 'weights' | 'input' | 'precision' | 'tune'> {
   const given = args.weights;
-  const weights =
-    given === undefined ? defaultWeights() : /^https?:\/\//.test(given) ? given : resolve(cwd, given);
   return {
-    weights,
+    weights: given === undefined ? defaultWeights() : weightsSource(given, cwd),
     ...(args.input && { input: { channelOrder: args.input } }),
     ...(args.precision && { precision: args.precision }),
     ...(args.tune && { tune: args.tune }),
@@ -222,6 +223,10 @@ export function toDetectOptions(args: ModelArguments & InputArguments): DetectOp
   const size = toSize(args);
   return size === undefined ? options : { ...options, size };
 }
+
+/** A URL as it is, a path from the current folder. */
+export const weightsSource = (given: string, cwd: string): string =>
+  /^https?:\/\//.test(given) ? given : resolve(cwd, given);
 
 function toSize({ size, ...args }: ModelArguments): SizeOption | undefined {
   if (size !== undefined) return size;

@@ -110,7 +110,8 @@ function uniqueNames(images: readonly string[]): string[] {
   });
 }
 
-function checkFile(path: string, option: string): void {
+/** @throws UsageError if a folder stands in a file's place, or its folder is missing. */
+export function checkFile(path: string, option: string): void {
   if (existsSync(path) && statSync(path).isDirectory()) {
     throw new UsageError(`${option} expects a file; ${path} is a folder.`);
   }

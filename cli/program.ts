@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { LABEL_FORMATS } from '../src/eval/text-labels.ts';
+import { type ConvertArguments, runConvert } from './convert.ts';
 import { type DetectArguments, runDetect } from './detect.ts';
 import { type EvalArguments, runEval } from './eval.ts';
 import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
@@ -31,7 +32,7 @@ Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 term
 
 const DETECT_HELP = `
 One image: --overlay and --maps name a file or an existing folder. Several images: a folder, which is made.
-Overlays are .png, .jpg or .webp; maps are safetensors with P, T and B, shape [height, width], f32.
+Overlays are .png, .jpg or .webp; maps are safetensors with P and, if the weights have it, T and B, [height, width], f32.
 JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
 ${EXIT_STATUS_HELP}`;
 
@@ -52,6 +53,12 @@ const TUNE_HELP = `
 Measures which tiles make the network's layers the fastest on this adapter and keeps them in the cache folder;
 detect, eval and the library then use them. Every candidate's output is checked before its time counts.
 JSON: one line {adapter, software, precision, classes: [{name, layers, tile, ms, gflops, standard}], ...}.
+${EXIT_STATUS_HELP}`;
+
+const CONVERT_HELP = `
+Reads safetensors, ONNX and PyTorch checkpoints, told by their content, and writes safetensors whose metadata hold the
+network, the input recipe, the size rule and the thresholds: such a file loads without a reader for the other format.
+Prints the network, its tensors, what was dropped, and how images are read.
 ${EXIT_STATUS_HELP}`;
 
 const TRAIN_HELP = `
@@ -142,7 +149,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     )
     .option('--no-overlay', 'write no picture')
     .addOption(jsonOption('regions'))
-    .option('--maps <file>', 'the maps P, T and B as safetensors')
+    .option('--maps <file>', 'the maps P, T and B as safetensors; P alone if the weights have no T')
     .addOption(quietOption());
   addModelOptions(addInputOptions(detect))
     .addHelpText('after', DETECT_HELP)
@@ -185,6 +192,19 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
   addNetworkOptions(tune)
     .addHelpText('after', TUNE_HELP)
     .action(async () => end(await runTune(tune.opts<TuneArguments>(), services)));
+
+  const convert = program
+    .command('convert')
+    .description('weights of any format as safetensors that bring their network along')
+    .argument('<weights>', 'safetensors, ONNX or PyTorch file, or its URL')
+    .argument('<file>', 'where the safetensors go')
+    .optionsGroup('Output:')
+    .option('--half', 'numbers of 16 bits: half as large')
+    .addOption(quietOption())
+    .addHelpText('after', CONVERT_HELP)
+    .action(async (source: string, target: string) =>
+      end(await runConvert(source, target, convert.opts<ConvertArguments>(), services)),
+    );
 
   const labels = program
     .command('label-maps')

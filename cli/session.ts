@@ -29,7 +29,7 @@ export async function openDetector(
     detector.dispose();
     throw new DBNetError(
       'missing-threshold-head',
-      `${needsThreshold} needs the threshold map, but these weights have no decoder.thresh.* tensors: ` +
+      `${needsThreshold} needs the threshold map, but these weights give the probability map alone: ` +
         'use weights with both heads, or leave the option out.',
     );
   }

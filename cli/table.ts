@@ -77,7 +77,9 @@ export function detectionSummary(detection: Detection): string {
   const cut = truncated
     ? ' (truncated: more contours than --max-candidates, the smallest were left out)'
     : '';
-  const sizes = `${width} x ${height} pixels, network at ${network.width} x ${network.height}`;
+  const { content } = network;
+  const padded = content ? `, ${content.width} x ${content.height} of it the image` : '';
+  const sizes = `${width} x ${height} pixels, network at ${network.width} x ${network.height}${padded}`;
   return `${count} in ${sizes}${cut}, ${timingLine(timings)}`;
 }
 

@@ -5,5 +5,5 @@ interface LazyModule {
   file: string;
 }
 
-export const lazyModules: { tuner: LazyModule; regions: LazyModule };
+export const lazyModules: Record<'tuner' | 'regions' | 'readers', LazyModule>;
 export const leaveOut: (modules: readonly LazyModule[]) => Plugin;

@@ -19,7 +19,7 @@ export type DBNetErrorCode =
   /** The file is valid, but a tensor's dtype cannot be converted to numbers here. */
   | 'unsupported-dtype'
   /**
-   * The tensors are not those of a network that is known (missing, superfluous, misshapen, deformable), or the state of a training
+   * The tensors are not those of a network that is known (missing, superfluous, misshapen), or the state of a training
    * run is none, or not as it was saved.
    */
   | 'incompatible-weights'

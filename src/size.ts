@@ -5,3 +5,12 @@ export interface Size {
   width: number;
   height: number;
 }
+
+/** A size of which something may fill only a part. */
+export interface PaddedSize extends Size {
+  /** The part that is filled, at the top left; without it all. */
+  content?: Size;
+}
+
+/** The part of a size that is filled. */
+export const contentOf = ({ width, height, content }: PaddedSize): Size => content ?? { width, height };

@@ -218,7 +218,9 @@ function conv2dName({
   outHeight,
   residuals,
   bias,
+  scaled,
   activation,
+  affine,
 }: Conv2d): string {
   const window = ({ kernel, stride }: ConvSource) => `${kernel}x${kernel}${stride === 1 ? '' : `/${stride}`}`;
   const inputs = sources.map((source) => `${window(source)} ${source.channels}`).join(' + ');
@@ -229,7 +231,9 @@ function conv2dName({
     `${outWidth}x${outHeight}`,
     ...residuals.map(added),
     ...(bias ? ['bias'] : []),
+    ...(scaled ? ['factors'] : []),
     ...(activation === 'none' ? [] : [activation]),
+    ...(affine ? ['affine'] : []),
   ].join(' ');
 }
 

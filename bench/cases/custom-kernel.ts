@@ -12,7 +12,7 @@ export interface CustomKernel {
    * The kernel for a convolution, or undefined where it cannot do that one.
    *
    * Bindings are found by name: `source0`, ... (`[height, width, channels]`), `weights` (packed as `conv2d` wants
-   * them: of each source, `[kernel, kernel, in, out]`), `bias` (f32), `residual0`, ..., and `output`
+   * them: of each source, `[kernel, kernel, in, out]`), `bias` and `factors` (f32), `residual0`, ..., and `output`
    * (`[height, width, channels]`, access `read_write`); channels padded to a multiple of 4, elements of `precision`
    * where nothing else is said.
    */

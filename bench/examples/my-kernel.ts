@@ -20,6 +20,8 @@ const myKernel: CustomKernel = {
     // Not for fused convolutions: those have several sources, or residuals of other sizes.
     if (conv.sources.length > 1 || conv.residuals.length > 1) return undefined;
     if (residual && residual.kind !== 'same') return undefined;
+    // Nor for what mobile networks put around the activation.
+    if (conv.scaled || conv.affine) return undefined;
     // Nor for outputs that are stored with channels of padding, or other activations.
     if (conv.outChannels % 4 > 0 || (conv.activation !== 'relu' && conv.activation !== 'none'))
       return undefined;

@@ -12,9 +12,8 @@ import type { GraphPlan } from '../../src/graph/plan.ts';
 import { type Recipe, readRecipe } from '../../src/input/recipe.ts';
 import { maskUniforms } from '../../src/kernels/db-head.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
-import { readCheckpoint } from '../../src/models/checkpoint.ts';
+import { openCheckpoint } from '../../src/models/checkpoint.ts';
 import { type BytesSource, loadBytes } from '../../src/safetensors/load.ts';
-import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import type { Size } from '../../src/size.ts';
 import type { Work } from '../../src/tuning/timing.ts';
 import { wrongLayers } from '../../test/gpu/check-graph.ts';
@@ -43,9 +42,8 @@ export interface NetworkForm {
 }
 
 export async function loadNetwork(weights: BytesSource): Promise<Network> {
-  const file = parseSafetensors(await loadBytes(weights));
-  const recipe = readRecipe(file.metadata);
-  return { graph: readCheckpoint(file, { k: recipe.k }).graph, recipe };
+  const { graph, metadata } = await openCheckpoint(await loadBytes(weights));
+  return { graph, recipe: readRecipe(metadata) };
 }
 
 /** What the library takes where nothing was measured. */

@@ -6,6 +6,7 @@
 
 import { bufferUsage } from '../../src/gpu/constants.ts';
 import { checked } from '../../src/gpu/device.ts';
+import { steepnessOf } from '../../src/graph/graph.ts';
 import type { LabelPolygon } from '../../src/labels/types.ts';
 import { batchTargets } from '../../src/train/batch.ts';
 import { resolveLoss } from '../../src/train/loss.ts';
@@ -104,7 +105,7 @@ async function compileStep(
     ...size,
     batchNorm,
     input: recipe.input,
-    loss: resolveLoss('authors', recipe.k),
+    loss: resolveLoss('authors', steepnessOf(graph)),
     optimizer,
     counts: { parameters: parameters.count, statistics: statistics.count },
     choice: { tile: defaultForm(context, 'f32').choice.tile, threads: trainingThreads(context) },

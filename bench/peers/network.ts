@@ -6,7 +6,9 @@
 import type { Graph } from '../../src/graph/graph.ts';
 import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
 import type { DbHeadOperation } from '../../src/graph/operations/db-head.ts';
+import type { MaxPoolOperation } from '../../src/graph/operations/max-pool.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
+import { isPadded } from '../../src/graph/passes/rewrite.ts';
 import { readRecipe } from '../../src/input/recipe.ts';
 import type { InputRecipe } from '../../src/input/types.ts';
 import { readCheckpoint } from '../../src/models/checkpoint.ts';
@@ -60,7 +62,7 @@ export interface Network {
 export function readNetwork(bytes: Uint8Array): { network: Network; recipe: InputRecipe } {
   const file = parseSafetensors(bytes);
   const recipe = readRecipe(file.metadata);
-  const { graph } = readCheckpoint(file, { k: recipe.k });
+  const { graph } = readCheckpoint(file);
   if (graph.outputs.length < 3) {
     throw new Error('the comparison needs P, T and B: expected weights with both heads, found P alone');
   }
@@ -94,6 +96,7 @@ export function lowerGraph({ input, outputs, operations, parameters: valuesOf }:
       operation.residuals.length <= 1 &&
       (residual === undefined || residual.kind === 'same') &&
       (activation === 'none' || activation === 'relu') &&
+      !operation.affine &&
       Object.values(padding).every((side) => side === padding.top);
     if (!isPlain) throw unfit(name);
     const output = residual ? `${operation.output}.sum` : operation.output;
@@ -112,6 +115,11 @@ export function lowerGraph({ input, outputs, operations, parameters: valuesOf }:
     if (residual) {
       steps.push({ op: 'add', inputs: [output, residual.tensor], output: operation.output, relu });
     }
+  };
+
+  const lowerPool = ({ name, input, output, kernel, stride, padding }: MaxPoolOperation) => {
+    if (kernel !== 3 || stride !== 2 || !isPadded(padding, 1)) throw unfit(name);
+    steps.push({ op: 'maxPool', input, output });
   };
 
   const lowerHead = ({ name: head, outputs, mask, features, heads, channels, k }: DbHeadOperation) => {
@@ -150,7 +158,7 @@ export function lowerGraph({ input, outputs, operations, parameters: valuesOf }:
         lowerConv(operation);
         break;
       case 'maxPool':
-        steps.push({ op: 'maxPool', input: operation.input, output: operation.output });
+        lowerPool(operation);
         break;
       case 'upsampleAdd':
         steps.push({

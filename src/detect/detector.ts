@@ -21,12 +21,12 @@ import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../inp
 import type { ImageSource, SizeOption } from '../input/types.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { loadModule } from '../load-module.ts';
-import { readCheckpoint } from '../models/checkpoint.ts';
+import { openCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { loadBytes } from '../safetensors/load.ts';
-import { parseSafetensors } from '../safetensors/parse.ts';
+import type { PaddedSize } from '../size.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import type {
@@ -67,8 +67,8 @@ export class TextDetector {
 
   /**
    * Loads weights and opens a device.
-   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `unsupported-dtype`, `incompatible-weights`,
-   *   `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
+   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `invalid-onnx`, `invalid-checkpoint`, `unsupported-dtype`,
+   *   `incompatible-weights`, `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
     const {
@@ -89,9 +89,8 @@ export class TextDetector {
       }),
       loadModule(import('../postprocess/index.ts')),
     ]);
-    const file = parseSafetensors(bytes);
-    const recipe = readRecipe(file.metadata, input);
-    const { architecture, graph, parameterCount } = readCheckpoint(file, { k: recipe.k });
+    const { architecture, graph, parameterCount, metadata } = await openCheckpoint(bytes);
+    const recipe = readRecipe(metadata, input);
     const context = await openDevice({ gpu, device });
     try {
       signal?.throwIfAborted();
@@ -107,13 +106,13 @@ export class TextDetector {
         weights: {
           architecture,
           parameters: parameterCount,
-          hasThresholdHead: graph.outputs.length === 3,
+          hasThresholdHead: engine.has('PTB'),
           input: recipe.input,
-          shortSide: recipe.shortSide,
-          metadata: { ...file.metadata },
+          size: recipe.size,
+          metadata: { ...metadata },
         },
       });
-      if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.shortSide))) {
+      if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.size))) {
         await detector.tune(undefined, { onProgress, signal });
       }
       return detector;
@@ -183,7 +182,7 @@ export class TextDetector {
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-    const warning = shrinkWarning(target, network, size, this.#recipe.shortSide);
+    const warning = shrinkWarning(target, network, size, this.#recipe.size);
     return {
       ...found,
       width,
@@ -200,25 +199,27 @@ export class TextDetector {
   }
 
   /**
-   * The maps P, T and B of an image, at network resolution.
-   * @throws DBNetError as `detect()`; `missing-threshold-head` where the weights hold P alone.
+   * The maps of an image, at network resolution: P, T and B, or P alone where the weights have no threshold head.
+   * @throws DBNetError as `detect()`.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
     const { size, background = white, onProgress, signal } = checkOptions(options, mapsKinds);
     checkSizeOption(size);
-    this.#needThresholdHead('maps()');
     signal?.throwIfAborted();
     const prepared = this.#prepare(image, size);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
+    const { hasThresholdHead } = this.info.weights;
     const { float32, release } = await this.#engine.compute(
       ready,
       network,
-      'PTB',
-      { read: ['P', 'T', 'B'], background },
+      hasThresholdHead ? 'PTB' : 'P',
+      { read: hasThresholdHead ? ['P', 'T', 'B'] : ['P'], background },
       { onProgress, signal },
     );
     try {
-      return { P: float32('P').slice(), T: float32('T').slice(), B: float32('B').slice(), ...network };
+      const copy = (name: 'P' | 'T' | 'B') => float32(name).slice();
+      const probability = { P: copy('P'), ...network };
+      return hasThresholdHead ? { ...probability, T: copy('T'), B: copy('B') } : probability;
     } finally {
       release();
     }
@@ -228,8 +229,9 @@ export class TextDetector {
    * Compiles all shaders for a size, so that the first frame of that size is as fast as the others.
    * A bound on the sides says nothing without an image: give `{ width, height }`, or the size of an image to come.
    * @param options.image width and height of the images, where `size` is a bound (default: square).
-   * @param options.outputs `PTB` for `maps()` and `binarize: 'B'`; default `P`.
-   * @throws DBNetError `invalid-argument`, `limit-exceeded`, `gpu-error`, `disposed`, `device-lost`.
+   * @param options.outputs `PTB` for `maps()` and `binarize: 'B'` of weights with both heads; default `P`.
+   * @throws DBNetError `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for `PTB`), `gpu-error`, `disposed`,
+   *   `device-lost`.
    */
   async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
     const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
@@ -237,7 +239,7 @@ export class TextDetector {
     const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
     check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
-    const network = networkSize(image, size, this.#recipe.shortSide);
+    const network = networkSize(image, size, this.#recipe.size);
     await this.#engine.warmup(network, outputs, channels, {});
   }
 
@@ -252,7 +254,7 @@ export class TextDetector {
    */
   async tune(size?: SizeOption, options: TuneOptions = {}): Promise<TuningReport> {
     const { budgetMs, onProgress, signal } = checkOptions(options, tuneKinds);
-    const network = networkSize(undefined, size, this.#recipe.shortSide);
+    const network = networkSize(undefined, size, this.#recipe.size);
     signal?.throwIfAborted();
     return await this.#engine.tune(network, { budgetMs, onProgress, signal });
   }
@@ -267,7 +269,7 @@ export class TextDetector {
     const { maxTextureDimension2D } = this.#engine.context.device.limits;
     const withSize = (ready: ReadyImage): Prepared => {
       try {
-        return { ready, network: networkSize(ready, size, this.#recipe.shortSide) };
+        return { ready, network: networkSize(ready, size, this.#recipe.size) };
       } catch (error) {
         ready.close?.();
         throw error;
@@ -308,8 +310,8 @@ export class TextDetector {
     if (!this.info.weights.hasThresholdHead) {
       throw new DBNetError(
         'missing-threshold-head',
-        `${what} needs the threshold map, but these weights have no 'decoder.thresh.*' tensors: use detect() with ` +
-          "binarize: 'P', or weights with both heads",
+        `${what} needs the threshold map, but these weights give the probability map alone: use 'P', or weights with both ` +
+          'heads',
       );
     }
   }
@@ -320,7 +322,7 @@ type Postprocess = typeof import('../postprocess/index.ts');
 
 interface Prepared {
   ready: ReadyImage;
-  network: { width: number; height: number };
+  network: PaddedSize;
 }
 
 /** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */

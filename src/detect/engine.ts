@@ -23,7 +23,7 @@ import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
-import type { Size } from '../size.ts';
+import type { PaddedSize, Size } from '../size.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
 import type { OnProgress, Timings, TuneOptions } from './types.ts';
@@ -63,8 +63,8 @@ const maxPrograms = 16;
 
 export class Engine {
   readonly context: GpuContext;
-  /** Without any fusion. */
-  readonly #graphs: Record<Outputs, Graph>;
+  /** Without any fusion; P alone where there is no threshold head. */
+  readonly #graphs: ReadonlyMap<Outputs, Graph>;
   readonly #recipe: Recipe;
   readonly #choice: TunedChoice;
   readonly #device: EngineDevice;
@@ -75,7 +75,7 @@ export class Engine {
 
   private constructor(
     context: GpuContext,
-    graphs: Record<Outputs, Graph>,
+    graphs: ReadonlyMap<Outputs, Graph>,
     recipe: Recipe,
     choice: TunedChoice,
   ) {
@@ -97,10 +97,16 @@ export class Engine {
     recipe: Recipe,
     choice: TunedChoice,
   ): Promise<Engine> {
-    const graphs = { P: foldBatchNorm(probabilityAlone(graph)), PTB: foldBatchNorm(graph) };
+    const graphs = new Map<Outputs, Graph>([['P', foldBatchNorm(probabilityAlone(graph))]]);
+    if (graph.outputs.length > 1) graphs.set('PTB', foldBatchNorm(graph));
     const engine = new Engine(context, graphs, recipe, choice);
     await engine.#device.constants.upload(engine.#allConstants());
     return engine;
+  }
+
+  /** Whether the weights give such maps. */
+  has(outputs: Outputs): boolean {
+    return this.#graphs.has(outputs);
   }
 
   /** Bytes of GPU memory held, by use. */
@@ -170,7 +176,7 @@ export class Engine {
    */
   async compute(
     image: ReadyImage,
-    size: Size,
+    size: PaddedSize,
     outputs: Outputs,
     request: MapRequest,
     options: CallOptions,
@@ -264,25 +270,22 @@ export class Engine {
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
   #convolutions(size: Size): Convolution[] {
     const plain = () => undefined;
-    const forms = [
-      this.#graph('P', plain),
-      this.#graph('PTB', plain),
-      this.#graph('P', winogradSize),
-      this.#graph('PTB', winogradSize),
-    ];
+    const forms = [plain, winogradSize].flatMap((rule) =>
+      [...this.#graphs.keys()].map((outputs) => this.#graph(outputs, rule)),
+    );
     return convolutions(forms, size, this.#choice.precision);
   }
 
   /** The fused graph. */
   #graph(outputs: Outputs, rule: WinogradRule = (operation) => this.#choice.winograd(operation)): Graph {
-    return fuse(this.#graphs[outputs], chooseFusions(this.context), rule);
+    return fuse(this.#graphs.get(outputs)!, chooseFusions(this.context), rule);
   }
 
-  /** The weights in the forms in which kernels read them, for P alone and for all maps. */
+  /** The weights in the forms in which kernels read them, for P alone and, if there are more, for all maps. */
   #allConstants(): ReadonlyMap<string, Constant> {
     const { precision } = this.#choice;
     return new Map(
-      (['P', 'PTB'] as const).flatMap((outputs) => [...constantsOf(this.#graph(outputs), precision)]),
+      [...this.#graphs.keys()].flatMap((outputs) => [...constantsOf(this.#graph(outputs), precision)]),
     );
   }
 

@@ -1,6 +1,6 @@
 /** @file The nouns of the public face: what goes into a detector and what comes out. */
 
-import type { DetectionWarning, InputRecipe, Rgb, SizeOption } from '../input/types.ts';
+import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '../input/types.ts';
 import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tuned-choice.ts';
@@ -45,8 +45,11 @@ export interface Detection {
   /** Size of the source image, pixels. */
   width: number;
   height: number;
-  /** Size at which the network ran, pixels. */
-  network: { width: number; height: number };
+  /**
+   * Size at which the network ran, pixels; with `content`, only that part at the top left was the image, and the rest was
+   * padded with the mean colour ({@link SizeRule} `fit`).
+   */
+  network: { width: number; height: number; content?: { width: number; height: number } };
   /** True if the mask had more contours than `maxCandidates`, so that the smallest were left out. */
   truncated: boolean;
   /** Why text may have been missed, and what to do. Usually empty. */
@@ -71,16 +74,28 @@ export interface TuneOptions {
   signal?: AbortSignal;
 }
 
-/** The maps at network resolution, row-major `[height, width]`. */
-export interface Maps {
+/**
+ * The maps at network resolution, row-major `[height, width]`. Weights without a threshold head give P alone: `if (maps.T)`
+ * tells, to TypeScript as well.
+ */
+export type Maps = ProbabilityAlone | AllMaps;
+
+interface ProbabilityAlone {
   /** Probability map, 0 to 1. */
   P: Float32Array;
+  T?: undefined;
+  B?: undefined;
+  width: number;
+  height: number;
+  /** The part of the maps, at the top left, that the image fills, where it does not fill all: see `Detection.network`. */
+  content?: { width: number; height: number };
+}
+
+interface AllMaps extends Omit<ProbabilityAlone, 'T' | 'B'> {
   /** Threshold map, 0 to 1. */
   T: Float32Array;
   /** Approximate binary map 1 / (1 + exp(-k (P - T))), paper eq. 2. */
   B: Float32Array;
-  width: number;
-  height: number;
 }
 
 /** What a detector runs on. */
@@ -93,10 +108,11 @@ export interface DetectorInfo {
   weights: {
     architecture: string;
     parameters: number;
+    /** Whether there is more than P: T, and B with it. */
     hasThresholdHead: boolean;
     input: InputRecipe;
-    /** Pixels of the short side at which the network runs unless `size` says otherwise. */
-    shortSide: number;
+    /** At which size the network runs unless the option `size` says otherwise. */
+    size: SizeRule;
     /** All `__metadata__` of the weights file. */
     metadata: Record<string, string>;
   };
@@ -121,7 +137,7 @@ export interface CreateOptions {
   /**
    * How convolutions are computed: tiles, and where by Winograd's filtering. `cached` (default): as `tune()` found it
    * best on this device in this or an earlier session, else the library's defaults; nothing is measured. `full`: the
-   * same, but where nothing is stored for the default size (a square of the weights' short side), `create()` measures
+   * same, but where nothing is stored for the default size (a square of the side that the weights' rule names), `create()` measures
    * first: about 2 s on a GPU, 60 s on a software adapter. `off`: the defaults.
    */
   tune?: 'off' | 'cached' | 'full';

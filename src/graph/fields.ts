@@ -2,6 +2,7 @@
 
 import { type Kind, kind, oneOf, whole } from '../check.ts';
 import { type Activation, activations } from '../kernels/activation.ts';
+import type { Affine } from '../kernels/conv2d-epilogue.ts';
 
 /** The kind of each member of a record but `op`. */
 export type Fields<O> = { readonly [Key in Exclude<keyof O, 'op'>]-?: Kind<O[Key]> };
@@ -17,11 +18,20 @@ export const name = kind<string>(
 
 export const activation = oneOf(...(Object.keys(activations) as Activation[]));
 
+/** A number that an f32 holds. */
+const finite = kind<number>(
+  'a finite number',
+  (value) => typeof value === 'number' && Number.isFinite(Math.fround(value)),
+);
+
 /** A number of channels. */
 export const channelCount = whole(1, 65_536);
 
 export const optional = <T>({ expected, is }: Kind<T>): Kind<T | undefined> =>
   kind(`${expected}, or nothing`, (value) => value === undefined || is(value));
+
+/** A member that only passes set. */
+export const nothing = kind<undefined>('nothing', (value) => value === undefined);
 
 export const list = <T>(item: Kind<T>, { from = 0, to = 16 } = {}): Kind<readonly T[]> =>
   kind(
@@ -58,3 +68,6 @@ export const padding = record<Padding>({
   bottom: sidePadding,
   right: sidePadding,
 });
+
+/** What follows an activation. */
+export const affine = record<Affine>({ scale: finite, shift: finite });

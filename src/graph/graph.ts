@@ -32,6 +32,13 @@ export const parameterShapes = ({
 }: Pick<Network, 'operations'>): Map<string, readonly number[]> =>
   new Map(operations.flatMap((operation) => kindOf(operation).parameters?.(operation) ?? []));
 
+/** Steepness of a network's binarization, paper eq. 2. */
+export function steepnessOf({ operations }: Network): number {
+  const head = operations.find((operation) => operation.op === 'dbHead');
+  if (!head) throw new Error('the network has no DB head');
+  return head.k;
+}
+
 /** The graph with other operations, and with more parameters. */
 export const rewritten = (
   graph: Graph,

@@ -28,9 +28,7 @@ export function readNetwork(json: string): Network {
   const value = check('network', parse(json), object, code);
   if (value.version !== version) throw invalid('network.version', String(version), value.version, code);
   const listed = check('network.operations', value.operations, array, code);
-  if (listed.length > maxOperations) {
-    throw mismatch('network.operations', `at most ${maxOperations}`, String(listed.length), code);
-  }
+  checkCount(listed);
   const network: Network = {
     input: check('network.input', value.input, name, code),
     operations: listed.map((record, i) => readOperation(record, `network.operations[${i}]`)),
@@ -45,6 +43,7 @@ export function readNetwork(json: string): Network {
  * @throws DBNetError `incompatible-weights`
  */
 export function checkNetwork(network: Network): void {
+  checkCount(network.operations);
   checkOrder(network);
   checkSizes(network);
 }
@@ -77,6 +76,12 @@ function readOperation(value: unknown, path: string): Operation {
     check(`${path}.${key}`, members[key], expected, code),
   ]);
   return { op, ...Object.fromEntries(entries) } as Operation;
+}
+
+function checkCount({ length }: readonly unknown[]): void {
+  if (length > maxOperations) {
+    throw mismatch('network.operations', `at most ${maxOperations}`, String(length), code);
+  }
 }
 
 /** Each tensor is written once and read after that; names of operations are unique. */

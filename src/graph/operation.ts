@@ -86,6 +86,8 @@ export interface OperationKind<O extends OperationRecord> {
   foldBatchNorm?(operation: O, source: ParameterSource): { operation: O; derived: DerivedParameters };
   /** What its kernel needs of its parameters; independent of sizes. */
   constants?(operation: O, source: ParameterSource, precision: Precision): readonly Constant[];
+  /** The convolution in it that the tuner finds the fastest tile for: of its kernels the one that asks {@link KernelChoice.tile}. */
+  convolution?(operation: O, shapeOf: ShapeOf): Convolution;
   lower(operation: O, shapeOf: ShapeOf, choice: KernelChoice): readonly PlanStep[];
   /** What its members may be in a file, where anything may stand. Absent: only passes make such operations. */
   fields?: Fields<O>;

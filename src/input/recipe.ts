@@ -1,5 +1,5 @@
 /**
- * @file What a weights file says of its own use: input order, mean and std, size, thresholds, k.
+ * @file What a weights file says of its own use: input order, mean and std, size, thresholds.
  * A mix-up of these changes the accuracy silently, so they are read from the file and checked.
  */
 
@@ -20,16 +20,16 @@ import { quote } from '../describe.ts';
 import { DBNetError, type DBNetErrorCode } from '../errors.ts';
 import { regionKinds } from '../postprocess/options.ts';
 import type { RegionOptions } from '../postprocess/types.ts';
-import type { InputRecipe } from './types.ts';
+import { side } from './size.ts';
+import type { InputRecipe, SizeRule } from './types.ts';
 
 export interface Recipe {
   input: InputRecipe;
-  /** Size rule: pixels of the short side. */
-  shortSide: number;
+  size: SizeRule;
   /** What the file says about post-processing; the unclip ratio is for quads. */
-  postprocess: Partial<Pick<RegionOptions, 'threshold' | 'boxThreshold' | 'unclipRatio'>>;
-  /** Steepness of the binarization, paper eq. 2. */
-  k: number;
+  postprocess: Partial<
+    Pick<RegionOptions, 'threshold' | 'boxThreshold' | 'unclipRatio' | 'maxCandidates' | 'minSize'>
+  >;
 }
 
 /** The authors' recipe: OpenCV's BGR pixels, minus a mean in RGB order, over 255. It is baked into their weights. */
@@ -48,17 +48,21 @@ const inputKinds: Kinds<InputRecipe> = {
     kind('', (value) => finite.is(value) && value > 0),
   ),
 };
-const sizeKinds = {
-  rule: oneOf('shortSide'),
-  value: between(32, 65535),
-  multipleOf: oneOf(32),
+const pixels = between(32, 65535);
+const multipleOf = oneOf(32);
+/** What stands beside `rule`. */
+const sizeKinds: { [Name in SizeRule['rule']]: Kinds<Omit<Extract<SizeRule, { rule: Name }>, 'rule'>> } = {
+  shortSide: { value: pixels, multipleOf },
+  fit: { shortSide: pixels, longSide: pixels, multipleOf },
+  limit: { side: oneOf('long', 'short'), value: pixels, longest: pixels, multipleOf },
+  fixed: { width: side, height: side },
 };
-const { threshold, boxThreshold, unclipRatio } = regionKinds;
-const postprocessKinds = { threshold, boxThreshold, unclipRatio };
-const steepness = kind<number>('a number above 0, at most 1e6', (k) => between(Number.MIN_VALUE, 1e6).is(k));
+const rules = oneOf('shortSide', 'fit', 'limit', 'fixed');
+const { threshold, boxThreshold, unclipRatio, maxCandidates, minSize } = regionKinds;
+const postprocessKinds = { threshold, boxThreshold, unclipRatio, maxCandidates, minSize };
 
 /**
- * The recipe of a weights file's metadata; where it says nothing, the authors'. `override` goes before both.
+ * The recipe that metadata state, those of a file or of its publisher; where they say nothing, the authors'. `override` goes before both.
  * @throws DBNetError `incompatible-weights` for metadata that cannot be followed, `invalid-argument` for `override`.
  */
 export function readRecipe(
@@ -71,13 +75,27 @@ export function readRecipe(
     { ...authorsInput, ...readMembers('input', input, inputKinds) },
     'incompatible-weights',
   );
-  const size = input.size === undefined ? {} : checkStated('input.size', input.size, object);
   return {
     input: checkRange('Option input', { ...stated, ...checkRecord('Option input', override, inputKinds) }),
-    shortSide: readMembers('input.size', size, sizeKinds).value ?? 736,
+    size: readSizeRule(input.size === undefined ? {} : checkStated('input.size', input.size, object)),
     postprocess: readMembers('postprocess', readJson(metadata, 'postprocess'), postprocessKinds),
-    k: metadata.k === undefined ? 50 : checkStated('k', Number(metadata.k), steepness),
   };
+}
+
+/** A size rule: a short side of 736 where nothing is said; other rules have to state all of their pixels. */
+function readSizeRule(stated: Record<string, unknown>): SizeRule {
+  const rule = checkStated('input.size.rule', stated.rule === undefined ? 'shortSide' : stated.rule, rules);
+  const size: Record<string, unknown> = {
+    multipleOf: 32,
+    ...(rule === 'shortSide' && { value: 736 }),
+    ...stated,
+  };
+  const kinds: Record<string, Kind> = sizeKinds[rule];
+  const members = Object.entries(kinds).map(([key, kind]) => [
+    key,
+    checkStated(`input.size.${key}`, size[key], kind),
+  ]);
+  return { rule, ...Object.fromEntries(members) };
 }
 
 /** @throws DBNetError `incompatible-weights` */

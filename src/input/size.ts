@@ -1,19 +1,11 @@
-/** @file The size at which the network runs. */
+/** @file The size at which the network runs: the weights' rule, or what a caller asks for. */
 
 import { between, check, checkRecord, type Kinds, kind, mismatch } from '../check.ts';
-import type { Size } from '../size.ts';
-import type { DetectionWarning, SizeOption } from './types.ts';
+import { contentOf, type PaddedSize, type Size } from '../size.ts';
+import { multiple, nominalSide, sizeByRule, unboundedScale } from './size-rule.ts';
+import type { DetectionWarning, SizeOption, SizeRule } from './types.ts';
 
-type Bounds = Exclude<SizeOption, Size>;
-
-/** Sides of the network's input are multiples of this: its deepest features have stride 32. */
-const multiple = 32;
-
-/** The default bound on the long side, pixels. */
-const defaultMaxLongSide = 2048;
-
-/** How many times as large as it is an image is made at most, by default. */
-const defaultMaxScale = 4;
+type AskedBounds = Exclude<SizeOption, Size>;
 
 /** Text is said to be shrunk where it gets less than this part of the scale that it should have. */
 const shrunkBelow = 0.5;
@@ -23,52 +15,53 @@ const maxSide = 65504;
 
 /**
  * The network's size for an image, as {@link SizeOption} says.
- * @param image undefined where none is known: a square of the short side.
+ * @param image undefined where none is known: a square of the rule's own side.
+ * @param own the rule of the weights.
  * @throws DBNetError `invalid-argument`.
  */
 export function networkSize(
   image: Size | undefined,
   option: SizeOption | undefined,
-  defaultShortSide: number,
-): Size {
+  own: SizeRule,
+): PaddedSize {
   const size = checkSize(option);
   if ('width' in size) return { width: size.width, height: size.height };
-  const { shortSide = defaultShortSide, maxLongSide = defaultMaxLongSide } = size;
-  const { width, height } = image ?? { width: shortSide, height: shortSide };
-  const wanted = wantedScale({ width, height }, size, defaultShortSide);
-  const scale = Math.min(wanted, maxLongSide / Math.max(width, height));
-  const most = Math.floor(maxLongSide / multiple) * multiple;
-  const round = (side: number) =>
-    Math.min(most, Math.max(multiple, Math.round((side * scale) / multiple) * multiple));
-  return { width: round(width), height: round(height) };
+  const rule = ruleFor(size, own);
+  const side = nominalSide(rule);
+  return sizeByRule(image ?? { width: side, height: side }, rule, size);
 }
 
-/** The scale of an image where nothing bounds its long side. */
-function wantedScale({ width, height }: Size, size: SizeOption, defaultShortSide: number): number {
-  const { shortSide = defaultShortSide, maxScale = defaultMaxScale } = 'width' in size ? {} : size;
-  return Math.min(shortSide / Math.min(width, height), maxScale);
+/** The rule that bounds are for: ours, where a short side is asked for, or any bound of weights with a fixed size. */
+function ruleFor(bounds: AskedBounds, own: SizeRule): SizeRule {
+  const { shortSide } = bounds;
+  const isBounded = Object.keys(bounds).length > 0;
+  if (shortSide === undefined && !(own.rule === 'fixed' && isBounded)) return own;
+  return { rule: 'shortSide', value: shortSide ?? nominalSide(own), multipleOf: multiple };
 }
 
 /**
  * That an image was made so small for the network that small text may be lost; undefined where it was not. What it should
- * have is what `shortSide` asks for without the bound on the long side (for a fixed size the weights' own `shortSide`),
- * or its own size where that is less.
- * @param option as it was given to {@link networkSize}.
+ * have is what the rule would give it without the bound on the long side (for a size that was asked for, the weights' own
+ * rule), or its own size where that is less.
+ * @param network as {@link networkSize} gives it for the option.
  */
 export function shrinkWarning(
   image: Size,
-  network: Size,
+  network: PaddedSize,
   option: SizeOption | undefined,
-  defaultShortSide: number,
+  own: SizeRule,
 ): DetectionWarning | undefined {
-  const scale = Math.min(network.width / image.width, network.height / image.height);
-  const wanted = Math.min(1, wantedScale(image, option ?? {}, defaultShortSide));
+  const { width, height } = contentOf(network);
+  const scale = Math.min(width / image.width, height / image.height);
+  const asked = checkSize(option);
+  const rule = 'width' in asked ? own : ruleFor(asked, own);
+  const wanted = unboundedScale(image, rule);
   if (scale >= shrunkBelow * wanted) return undefined;
   const sufficientLongSide = Math.ceil((wanted * Math.max(image.width, image.height)) / multiple) * multiple;
   return {
     code: 'text-shrunk',
     message:
-      `an image of ${image.width}x${image.height} ran at ${network.width}x${network.height}, ${scale.toPrecision(2)} times ` +
+      `an image of ${image.width}x${image.height} ran at ${width}x${height}, ${scale.toPrecision(2)} times ` +
       `its size where ${wanted.toPrecision(2)} is wanted, so that small text is lost: use size: { maxLongSide: ` +
       `${sufficientLongSide} }, or cut the image into parts`,
     scale,
@@ -76,12 +69,13 @@ export function shrinkWarning(
   };
 }
 
-const side = kind<number>(
+/** A side of a size that is taken as it is. */
+export const side = kind<number>(
   `a multiple of ${multiple} from ${multiple} to ${maxSide}`,
   (value) => between(multiple, maxSide).is(value) && value % multiple === 0,
 );
 const bound = between(multiple, maxSide);
-const sizeKinds: Kinds<{ [Name in keyof Bounds | keyof Size]: number }> = {
+const sizeKinds: Kinds<{ [Name in keyof AskedBounds | keyof Size]: number }> = {
   width: side,
   height: side,
   shortSide: bound,

@@ -22,14 +22,42 @@ export type ImageSource =
   | Blob;
 
 /**
- * The size at which the network runs, in pixels.
+ * How weights want the size of an image to become that of the network, pixels; `rule` tells the kinds apart. Sides of the
+ * network are multiples of 32, and images are resized as OpenCV does it (bilinear).
+ */
+export type SizeRule =
+  /**
+   * The image is scaled to a short side of `value`, within `maxLongSide` and `maxScale` of {@link SizeOption}; each side becomes
+   * the nearest multiple of 32. The authors' way, and that of the shipped weights.
+   */
+  | { rule: 'shortSide'; value: number; multipleOf: 32 }
+  /**
+   * The image is scaled by min(longSide / long, shortSide / short), to whole pixels; what is missing to multiples of 32, right
+   * and bottom, is padded with the mean colour. MMOCR's way.
+   */
+  | { rule: 'fit'; shortSide: number; longSide: number; multipleOf: 32 }
+  /**
+   * The image is scaled only where its long side is longer, or its short side shorter, than `value`, or its long side then
+   * longer than `longest`; each side becomes a multiple of 32 on its own. PP-OCR's way.
+   */
+  | { rule: 'limit'; side: 'long' | 'short'; value: number; longest: number; multipleOf: 32 }
+  /** All images are stretched to one size. OpenCV's way. */
+  | { rule: 'fixed'; width: number; height: number };
+
+/**
+ * The size at which the network runs, in pixels; what is left out is as the weights' own {@link SizeRule} says.
  *
- * Bounds: the image is scaled by s = min(shortSide / short, maxLongSide / long, maxScale); each side becomes the nearest
+ * `shortSide`: the image is scaled by s = min(shortSide / short, maxLongSide / long, maxScale); each side becomes the nearest
  * multiple of 32, round(side * s / 32) * 32, but at least 32 and at most the largest multiple within `maxLongSide`.
- * Defaults: `shortSide` the weights' own, else 736; `maxLongSide` 2048; `maxScale` 4, beyond which small pictures take time
- * and no more is found (`docs/architecture.md`).
+ * Defaults: `shortSide` where the weights state one, else 736; `maxLongSide` 2048; `maxScale` 4, beyond which small pictures
+ * take time and no more is found (`docs/architecture.md`). Weights with another rule are run by this one where `shortSide`
+ * is given.
  *
- * Fixed: `width` and `height`, multiples of 32.
+ * Without `shortSide`, weights with another rule are run by theirs: `maxLongSide` takes the place of its own bound on the
+ * long side (`longSide`, `longest`, `value` of a long side), and `maxScale`, if given, bounds the scale as well. Of weights
+ * with a fixed size both ask for a short side, the shorter of the two.
+ *
+ * Fixed: `width` and `height`, multiples of 32; the image is stretched.
  */
 export type SizeOption =
   | { shortSide?: number; maxLongSide?: number; maxScale?: number }

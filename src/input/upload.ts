@@ -6,7 +6,7 @@ import type { GpuContext } from '../gpu/device.ts';
 import type { Externals } from '../gpu/program.ts';
 import { externals } from '../graph/plan.ts';
 import { resizeTable } from '../kernels/preprocess.ts';
-import type { Size } from '../size.ts';
+import type { PaddedSize, Size } from '../size.ts';
 import { type ReadyImage, unreadable } from './image.ts';
 
 /** Bits of `GPUTextureUsage`; a copy from an external image needs all three. */
@@ -35,11 +35,11 @@ export class ImageUpload {
   }
 
   /**
-   * Uploads an image that will be resized to `target`.
+   * Uploads an image that will be resized to the content of `target`.
    * @throws DBNetError `limit-exceeded` if the pixels are more than one buffer can hold; `invalid-image` where the
    *   platform cannot copy this kind of image.
    */
-  upload(image: ReadyImage, target: Size): Externals {
+  upload(image: ReadyImage, target: PaddedSize): Externals {
     const source = image.kind === 'pixels' ? this.#uploadPixels(image) : this.#uploadTexture(image);
     return new Map<string, GPUBuffer | GPUTextureView>([
       [externals.source, source],
@@ -117,9 +117,9 @@ export class ImageUpload {
     return view;
   }
 
-  #uploadTable(source: Size, target: Size): GPUBuffer {
+  #uploadTable(source: Size, target: PaddedSize): GPUBuffer {
     const { device, memory } = this.#context;
-    const key = [source.width, source.height, target.width, target.height].join();
+    const key = JSON.stringify([source.width, source.height, target]);
     const size = 8 * (1 + target.width + target.height);
     if (!this.#table || this.#table.size < size) {
       memory.free(this.#table);

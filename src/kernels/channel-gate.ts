@@ -1,12 +1,13 @@
 /**
  * @file The squeeze-and-excitation gate (Hu et al., "Squeeze-and-Excitation Networks", eq. 2 to 4; with a hard sigmoid as
  * in MobileNetV3): the mean of every channel over all pixels goes through two small layers and scales the channel.
- * Three kernels: `channelSums` (the mean, in slices), `channelGate` (slices, both layers), `scaleChannels` (the product).
+ * Three kernels: `channelSums` (the mean, in slices), `channelGate` (slices, both layers), `scaleChannels` (the product);
+ * instead of the last, the epilogue of a convolution may take the factors (`conv2d-epilogue.ts`).
  * The tensor is read twice and written once; sums are f32 and come in a fixed order. Layout NHWC, channels in whole
  * vec4s of which those that are left over are zero.
  */
 
-import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
+import { declare, f32, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface ChannelSums {
@@ -69,58 +70,80 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   };
 }
 
-export interface ChannelGate extends ChannelSums {
+export interface ChannelGate {
+  label: string;
+  /** Pixels of the tensor that was averaged. */
+  pixels: number;
+  /** Its channels. */
+  averaged: number;
   /** Channels between the two layers. */
   hidden: number;
+  /** Channels that get a factor. */
+  channels: number;
   /** The gate is `clamp(slope x + 0.5, 0, 1)`: 0.2 in PaddlePaddle, 1/6 in MobileNetV3. */
   slope: number;
+  /** True where the tensor itself is added to the product (as in PP-OCR's neck): the factor is 1 more than the gate. */
+  shortcut: boolean;
 }
 
+/** Most channels that a gate can average, or have between its layers: both stand in workgroup memory. */
+export const maxGateChannels = 2048;
+
+/** Room for so many channels, the same for most gates of a network, so that they share a pipeline. */
+const room = (channels: number): number => Math.max(256, 2 ** Math.ceil(Math.log2(channels)));
+
 /**
- * `gates` = hard sigmoid(W2 relu(W1 mean + b1) + b2), one per channel, 0 in lanes that are left over.
- * Bindings: `sums` (of {@link channelSums}), `weights`, `bias` (both of {@link packGate}), `gates`; all f32.
+ * `factors` = hard sigmoid(W2 relu(W1 mean + b1) + b2), plus 1 with a shortcut; 0 in lanes that are left over.
+ * Bindings: `sums` (of {@link channelSums}), `weights`, `bias` (both of {@link packGate}), `factors`; all f32.
  */
-export function channelGate({ label, pixels, channels, hidden, slope }: ChannelGate): Kernel {
+export function channelGate(gate: ChannelGate): Kernel {
+  const { label, pixels, averaged, hidden, channels, slope, shortcut } = gate;
   const slices = gateSlices(pixels);
   const stored = 4 * vectorsOf(channels);
-  const shape = { pixels, slices };
+  const shape = {
+    ...{ pixels, slices, averaged, hidden, channels },
+    ...{ slope: f32(slope), shortcut: f32(shortcut ? 1 : 0) },
+  };
   const typed: TypedBinding[] = [
-    { name: 'sums', access: 'read', bytes: slices * stored * 4, type: 'f32' },
-    { name: 'weights', access: 'read', bytes: 2 * channels * hidden * 4, type: 'f32' },
+    { name: 'sums', access: 'read', bytes: slices * 4 * vectorsOf(averaged) * 4, type: 'f32' },
+    { name: 'weights', access: 'read', bytes: (averaged + channels) * hidden * 4, type: 'f32' },
     { name: 'bias', access: 'read', bytes: (channels + hidden) * 4, type: 'f32' },
-    { name: 'gates', access: 'read_write', bytes: stored * 4, type: 'f32' },
+    { name: 'factors', access: 'read_write', bytes: stored * 4, type: 'f32' },
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${declarations}
-var<workgroup> means: array<f32, ${channels}>;
-var<workgroup> hidden: array<f32, ${hidden}>;
+var<workgroup> means: array<f32, ${room(averaged)}>;
+var<workgroup> units: array<f32, ${room(hidden)}>;
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(local_invocation_index) thread: u32) {
-  for (var channel = thread; channel < ${channels}u; channel += ${threads}u) {
+  // As stored.
+  let columns = (shape.averaged + 3u) / 4u * 4u;
+  for (var channel = thread; channel < shape.averaged; channel += ${threads}u) {
     var sum = 0.0;
-    for (var slice = 0u; slice < shape.slices; slice++) { sum += sums[slice * ${stored}u + channel]; }
+    for (var slice = 0u; slice < shape.slices; slice++) { sum += sums[slice * columns + channel]; }
     means[channel] = sum / f32(shape.pixels);
   }
   workgroupBarrier();
-  for (var unit = thread; unit < ${hidden}u; unit += ${threads}u) {
+  for (var unit = thread; unit < shape.hidden; unit += ${threads}u) {
     var sum = bias[unit];
-    for (var channel = 0u; channel < ${channels}u; channel++) {
-      sum += weights[channel * ${hidden}u + unit] * means[channel];
+    for (var channel = 0u; channel < shape.averaged; channel++) {
+      sum += weights[channel * shape.hidden + unit] * means[channel];
     }
-    hidden[unit] = max(sum, 0.0);
+    units[unit] = max(sum, 0.0);
   }
   workgroupBarrier();
-  for (var channel = thread; channel < ${stored}u; channel += ${threads}u) {
-    var gate = 0.0;
-    if (channel < ${channels}u) {
-      var sum = bias[${hidden}u + channel];
-      for (var unit = 0u; unit < ${hidden}u; unit++) {
-        sum += weights[${channels * hidden}u + unit * ${channels}u + channel] * hidden[unit];
+  let stored = (shape.channels + 3u) / 4u * 4u;
+  for (var channel = thread; channel < stored; channel += ${threads}u) {
+    var factor = 0.0;
+    if (channel < shape.channels) {
+      var sum = bias[shape.hidden + channel];
+      for (var unit = 0u; unit < shape.hidden; unit++) {
+        sum += weights[shape.averaged * shape.hidden + unit * shape.channels + channel] * units[unit];
       }
-      gate = clamp(${slope} * sum + 0.5, 0.0, 1.0);
+      factor = shape.shortcut + clamp(shape.slope * sum + 0.5, 0.0, 1.0);
     }
-    gates[channel] = gate;
+    factors[channel] = factor;
   }
 }
 `;
@@ -130,12 +153,12 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     bindings,
     shape,
     dispatch: [1, 1, 1],
-    flops: slices * channels + 4 * channels * hidden,
+    flops: slices * averaged + 2 * (averaged + channels) * hidden,
     bytes: traffic(typed),
   };
 }
 
-/** Weights and biases of the two layers in PyTorch's layout: `[hidden, channels]`, `[channels, hidden]`. */
+/** Weights and biases of the two layers in PyTorch's layout: `[hidden, averaged]`, `[channels, hidden]`. */
 export interface GateWeights {
   reduce: ArrayLike<number>;
   reduceBias: ArrayLike<number>;
@@ -143,16 +166,18 @@ export interface GateWeights {
   expandBias: ArrayLike<number>;
 }
 
-/** What {@link channelGate} binds: `weights` `[channels, hidden]`, then `[hidden, channels]`; `bias` of both. */
+/** What {@link channelGate} binds: `weights` `[averaged, hidden]`, then `[hidden, channels]`; `bias` of both. */
 export function packGate(
-  { channels, hidden }: Pick<ChannelGate, 'channels' | 'hidden'>,
+  { averaged, hidden, channels }: Pick<ChannelGate, 'averaged' | 'hidden' | 'channels'>,
   { reduce, reduceBias, expand, expandBias }: GateWeights,
 ): { weights: Float32Array<ArrayBuffer>; bias: Float32Array<ArrayBuffer> } {
-  const weights = new Float32Array(2 * channels * hidden);
-  for (let channel = 0; channel < channels; channel++) {
-    for (let unit = 0; unit < hidden; unit++) {
-      weights[channel * hidden + unit] = reduce[unit * channels + channel];
-      weights[channels * hidden + unit * channels + channel] = expand[channel * hidden + unit];
+  const weights = new Float32Array((averaged + channels) * hidden);
+  for (let unit = 0; unit < hidden; unit++) {
+    for (let channel = 0; channel < averaged; channel++) {
+      weights[channel * hidden + unit] = reduce[unit * averaged + channel];
+    }
+    for (let channel = 0; channel < channels; channel++) {
+      weights[averaged * hidden + unit * channels + channel] = expand[channel * hidden + unit];
     }
   }
   const bias = new Float32Array(hidden + channels);
@@ -161,12 +186,9 @@ export function packGate(
   return { weights, bias };
 }
 
-/**
- * `output = source * gates`, plus `source` itself where `shortcut` (as in PP-OCR's neck).
- * Bindings: `source`, `gates` (f32, of {@link channelGate}), `output`.
- */
+/** `output = source * factors`. Bindings: `source`, `factors` (f32, of {@link channelGate}), `output`. */
 export function scaleChannels(
-  { label, pixels, channels, shortcut }: ChannelSums & { shortcut: boolean },
+  { label, pixels, channels }: ChannelSums,
   { precision }: { precision: Precision },
 ): Kernel {
   const type = `vec4<${precision}>`;
@@ -175,7 +197,7 @@ export function scaleChannels(
   const shape = { items: pixels * vectors, vectors };
   const typed: TypedBinding[] = [
     { name: 'source', access: 'read', bytes, type },
-    { name: 'gates', access: 'read', bytes: vectors * 16, type: 'vec4<f32>' },
+    { name: 'factors', access: 'read', bytes: vectors * 16, type: 'vec4<f32>' },
     { name: 'output', access: 'read_write', bytes, type },
   ];
   const { bindings, declarations } = declare(typed, shape);
@@ -184,13 +206,7 @@ export function scaleChannels(
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let item = id.y * groups.x * ${threads}u + id.x;
   if (item >= shape.items) { return; }
-  let value = vec4<f32>(source[item]);
-  let gate = gates[item % shape.vectors];
-  #if ${shortcut}
-  output[item] = ${type}(value * gate + value);
-  #else
-  output[item] = ${type}(value * gate);
-  #endif
+  output[item] = ${type}(vec4<f32>(source[item]) * factors[item % shape.vectors]);
 }
 `;
   return {
@@ -199,7 +215,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     bindings,
     shape,
     dispatch: [...workgroupGrid(Math.ceil((pixels * vectors) / threads)), 1],
-    flops: pixels * channels * (shortcut ? 2 : 1),
+    flops: pixels * channels,
     bytes: traffic(typed),
   };
 }

@@ -11,7 +11,7 @@ import { type LoopSource, multiplyAdd, place, storeCall, type TileLoop } from '.
 import { type Precision, wgsl } from './wgsl.ts';
 
 export function directCode(loop: TileLoop, tile: DirectTile, precision: Precision): string {
-  const { planes, sources, outChannels, bias, residuals } = loop;
+  const { planes, sources, outChannels, bias, scaled = false, residuals, affine } = loop;
   const vectors = tile.channels / 4;
   const sums = tile.pixels * vectors;
   const partial = vectorsOf(outChannels) % vectors !== 0;
@@ -40,7 +40,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 
   ${sources.map((source, s) => sourceLoop(source, s, loop, tile, precision)).join('')}
 
-  #if ${bias || residuals.length > 0}
+  #if ${bias || scaled || residuals.length > 0 || affine !== undefined}
   // A loop, since the epilogue is long and would be compiled as often as there are sums.
   var sums = array<vec4<f32>, ${sums}>(
     #for p in 0..${tile.pixels}

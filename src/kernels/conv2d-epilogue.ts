@@ -1,7 +1,7 @@
-/** @file What follows the sums of a convolution: bias, residuals, activation and the write. */
+/** @file What follows the sums of a convolution: bias, factors, residuals, activation, affine and the write. */
 
 import { type Activation, activations } from './activation.ts';
-import { type TypedBinding, vectorsOf } from './kernel.ts';
+import { f32, type TypedBinding, type UniformValues, vectorsOf } from './kernel.ts';
 import { upsampleClasses } from './upsample-classes.ts';
 import { elementBytes, type Precision, wgsl } from './wgsl.ts';
 
@@ -13,15 +13,29 @@ import { elementBytes, type Precision, wgsl } from './wgsl.ts';
  */
 export type Residual = { kind: 'same' } | { kind: 'upsampled' | 'classes'; scale: number };
 
+/** `scale * value + shift`, the same for all channels. */
+export interface Affine {
+  scale: number;
+  shift: number;
+}
+
 export interface Epilogue {
   outHeight: number;
   outWidth: number;
   outChannels: number;
   bias: boolean;
+  /** Multiplies every channel by a factor (`channelGate`), after the bias. */
+  scaled?: boolean;
   /** Added before the activation. */
   residuals: readonly Residual[];
   activation: Activation;
+  /** After the activation. Its numbers stand in the uniform, so that layers share a pipeline. */
+  affine?: Affine;
 }
+
+/** The members of the uniform that the epilogue reads besides `out_height`, `out_width` and `out_vectors`. */
+export const epilogueUniforms = ({ affine }: Pick<Epilogue, 'affine'>): UniformValues =>
+  affine ? { affine_scale: f32(affine.scale), affine_shift: f32(affine.shift) } : {};
 
 /** The planes of an output, one after the other, and what WGSL calls the number of one. */
 export interface Planes {
@@ -29,17 +43,24 @@ export interface Planes {
   count: number;
 }
 
-/** The bindings that the epilogue reads and writes: `bias` if any, `residual0`, ..., `output`. */
+/** The bindings that the epilogue reads and writes: `bias` and `factors` if any, `residual0`, ..., `output`. */
 export function epilogueBindings(
-  { outHeight, outWidth, outChannels, bias, residuals }: Epilogue,
+  { outHeight, outWidth, outChannels, bias, scaled, residuals }: Epilogue,
   precision: Precision,
   planes = 1,
 ): TypedBinding[] {
   const type = `vec4<${precision}>`;
   const vectors = vectorsOf(outChannels);
   const bytes = planes * outHeight * outWidth * vectors * 4 * elementBytes(precision);
+  const byChannel = (name: string): TypedBinding => ({
+    name,
+    access: 'read',
+    bytes: vectors * 16,
+    type: 'vec4<f32>',
+  });
   return [
-    ...(bias ? [{ name: 'bias', access: 'read' as const, bytes: vectors * 16, type: 'vec4<f32>' }] : []),
+    ...(bias ? [byChannel('bias')] : []),
+    ...(scaled ? [byChannel('factors')] : []),
     ...residuals.map((residual, i) => ({
       name: `residual${i}`,
       access: 'read' as const,
@@ -61,13 +82,15 @@ function residualBytes(residual: Residual, outputBytes: number): number {
  * parameter before `sum`.
  */
 export function storeCode(
-  { bias, residuals, activation }: Epilogue,
+  { outChannels, bias, scaled = false, residuals, activation, affine }: Epilogue,
   precision: Precision,
   planes?: Planes,
 ): string {
   const { declarations, statement } = activations[activation];
+  // Lanes of the last vector that carry data; the others stay zero.
+  const lanes = [0, 1, 2, 3].map((lane) => lane < outChannels % 4);
   const plane = planes?.name ?? '';
-  const scaled = residuals.some(({ kind }) => kind !== 'same');
+  const resized = residuals.some(({ kind }) => kind !== 'same');
   return wgsl`${declarations}
 #if ${planes !== undefined}
 fn store(pixel: u32, channel: u32, ${plane}: u32, sum: vec4<f32>) {
@@ -81,11 +104,20 @@ fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   value += bias[channel];
   #endif
   #if ${scaled}
+  value *= factors[channel];
+  #endif
+  #if ${resized}
   let y = pixel / shape.out_width;
   let x = pixel % shape.out_width;
   #endif
   ${residuals.map((residual, i) => `value += vec4<f32>(residual${i}[${residualIndex(residual)}]);`).join('\n')}
   ${statement}
+  #if ${affine !== undefined}
+  value = shape.affine_scale * value + shape.affine_shift;
+  #if ${outChannels % 4 > 0}
+  value = select(value, vec4<f32>(), vec4<bool>(${lanes.map((used) => !used).join(', ')}) & vec4<bool>(channel == shape.out_vectors - 1u));
+  #endif
+  #endif
   output[at] = vec4<${precision}>(value);
 }
 `;

@@ -6,7 +6,7 @@
  */
 
 import { directCode } from './conv2d-direct.ts';
-import { epilogueBindings, storeCode } from './conv2d-epilogue.ts';
+import { epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { workgroupCode } from './conv2d-workgroup.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
 import { type Tile, tileName } from './tile.ts';
@@ -19,8 +19,8 @@ export interface TileOptions {
 }
 
 /**
- * The kernel. Bindings: `source0`, ..., `weights`, `bias` if any, `residual0`, ..., `output`; elements `vec4` of
- * `precision`, the bias always f32.
+ * The kernel. Bindings: `source0`, ..., `weights`, `bias` and `factors` if any, `residual0`, ..., `output`;
+ * elements `vec4` of `precision`, bias and factors always f32.
  */
 export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Kernel {
   const { sources, planes, outHeight, outWidth, outChannels, weightRows } = loop;
@@ -39,16 +39,17 @@ export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Ke
     read('weights', bytesOf(weightRows * 4 * vectorsOf(outChannels))),
     ...epilogueBindings(loop, precision, count),
   ];
-  const shape: Record<string, number> = {
+  const sizes: Record<string, number> = {
     out_height: outHeight,
     out_width: outWidth,
     out_vectors: vectorsOf(outChannels),
   };
   for (const [i, { height, width, channels }] of sources.entries()) {
-    shape[`height${i}`] = height;
-    shape[`width${i}`] = width;
-    shape[`vectors${i}`] = vectorsOf(channels);
+    sizes[`height${i}`] = height;
+    sizes[`width${i}`] = width;
+    sizes[`vectors${i}`] = vectorsOf(channels);
   }
+  const shape = { ...sizes, ...epilogueUniforms(loop) };
   const { bindings, declarations } = declare(typed, shape);
   const body =
     tile.kind === 'direct' ? directCode(loop, tile, precision) : workgroupCode(loop, tile, precision);

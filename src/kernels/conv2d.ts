@@ -1,6 +1,6 @@
 /**
  * @file Convolution over any number of sources, which are summed over, each with a window of its own. The epilogue adds
- * the bias and residuals and applies the activation. Layout NHWC, channels in whole vec4s of which those that are left
+ * the bias and residuals and applies the activation and what follows it. Layout NHWC, channels in whole vec4s of which those that are left
  * over are zero.
  */
 
@@ -57,7 +57,7 @@ export const conv2dMultiplyAdds = ({
 
 /**
  * A convolution. Bindings: `source0`, ..., `weights` ({@link packConvWeights}), `bias` if any ({@link packBias}),
- * `residual0`, ..., `output`; elements `vec4` of `precision`, the bias always f32.
+ * `factors` if any (`channelGate`), `residual0`, ..., `output`; elements `vec4` of `precision`, bias and factors always f32.
  */
 export function conv2d(conv: Conv2d, options: TileOptions): Kernel {
   const { sources, batch } = conv;

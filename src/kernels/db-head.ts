@@ -5,7 +5,15 @@
  * and then the differentiable binarization B = 1 / (1 + exp(-k (P - T))), paper eq. 2. Batch norm is folded in.
  */
 
-import { declare, f32, type Kernel, type TypedBinding, traffic, type UniformValues } from './kernel.ts';
+import {
+  declare,
+  f32,
+  type Kernel,
+  type TypedBinding,
+  traffic,
+  type UniformValues,
+  vectorsOf,
+} from './kernel.ts';
 import { multiplyAdd } from './tile-loop.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
@@ -14,12 +22,12 @@ export interface DbHead {
   /** Size of the features: a quarter of the maps'. */
   height: number;
   width: number;
-  /** Features per head, and hidden channels between the transposed convolutions: a multiple of 4. */
+  /** Features per head, and hidden channels between the transposed convolutions. */
   channels: number;
   /** `P` computes the probability map alone. */
   outputs: 'P' | 'PTB';
   /**
-   * True where the features of both heads stand in one tensor, P's first.
+   * True where the features of both heads stand in one tensor, P's first: a multiple of 4 for each, so that both begin with a vec4.
    * False where each head has a tensor of its own.
    */
   merged: boolean;
@@ -48,7 +56,8 @@ export interface DbHeadWeights {
 }
 
 /**
- * What the kernel binds as `weights` and `bias`.
+ * What the kernel binds as `weights` and `bias`; features and hidden channels padded with zeros to whole vec4s, so that what
+ * is left over stays zero through the ReLU and adds nothing.
  * `weights`, per head: `[position 4][feature][hidden]`, then `[hidden][position 4]`.
  * `bias`, per head: `[hidden]`, then the last bias four times.
  */
@@ -56,21 +65,25 @@ export function packDbHead(
   heads: readonly DbHeadWeights[],
   channels: number,
 ): { weights: Float32Array<ArrayBuffer>; bias: Float32Array<ArrayBuffer> } {
-  const weights = new Float32Array(heads.length * (4 * channels * channels + 4 * channels));
-  const bias = new Float32Array(heads.length * (channels + 4));
+  const stored = 4 * vectorsOf(channels);
+  const weights = new Float32Array(heads.length * (4 * stored * stored + 4 * stored));
+  const bias = new Float32Array(heads.length * (stored + 4));
   let at = 0;
   let biasAt = 0;
   for (const { up1, bias1, up2, bias2 } of heads) {
     for (let position = 0; position < 4; position++) {
       for (let feature = 0; feature < channels; feature++) {
         for (let hidden = 0; hidden < channels; hidden++) {
-          weights[at++] = up1[(feature * channels + hidden) * 4 + position];
+          weights[at + feature * stored + hidden] = up1[(feature * channels + hidden) * 4 + position];
         }
       }
+      at += stored * stored;
     }
-    for (let i = 0; i < channels * 4; i++) weights[at++] = up2[i];
-    for (let i = 0; i < channels; i++) bias[biasAt++] = bias1[i];
-    for (let i = 0; i < 4; i++) bias[biasAt++] = bias2[0];
+    for (let i = 0; i < channels * 4; i++) weights[at + i] = up2[i];
+    at += 4 * stored;
+    for (let i = 0; i < channels; i++) bias[biasAt + i] = bias1[i];
+    bias.fill(bias2[0], biasAt + stored, biasAt + stored + 4);
+    biasAt += stored + 4;
   }
   return { weights, bias };
 }
@@ -94,10 +107,11 @@ export function dbHead(
   const heads = outputs === 'P' ? 1 : 2;
   const element = elementBytes(precision);
   const type = `vec4<${precision}>`;
-  const vectors = channels / 4;
+  const vectors = vectorsOf(channels);
+  const stored = 4 * vectors;
   const stride = merged ? 2 * vectors : vectors;
   const total = height * width;
-  const headWeights = 4 * channels * vectors + channels;
+  const headWeights = 4 * stored * vectors + stored;
   const hidden = hiddenVectors(vectors);
   const words = (64 * pixels * 2) / 8;
   const map = (name: string) => ({
@@ -115,7 +129,7 @@ export function dbHead(
       type,
     })),
     { name: 'weights', access: 'read' as const, bytes: heads * headWeights * 4 * element, type },
-    { name: 'bias', access: 'read' as const, bytes: heads * (channels + 4) * 4, type: 'vec4<f32>' },
+    { name: 'bias', access: 'read' as const, bytes: heads * (stored + 4) * 4, type: 'vec4<f32>' },
     map('probability'),
     ...(heads === 2 ? [map('threshold'), map('binary')] : []),
     ...(mask ? [{ name: 'mask', access: 'read_write' as const, bytes: total * 2, type: 'u32' }] : []),
@@ -177,7 +191,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
         var hidden{p}_{v} = bias[head_bias + block * ${hidden}u + {v}u];
         #end
         #end
-        var weight = head_weights + position * ${channels * vectors}u + block * ${hidden}u;
+        var weight = head_weights + position * ${stored * vectors}u + block * ${hidden}u;
         for (var c = 0u; c < ${vectors}u; c++) {
           #for r in 0..4
           #for v in 0..${hidden}
@@ -195,7 +209,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
           weight += ${4 * vectors}u;
         }
         // Its ReLU, and what these channels add to the logits of the second.
-        let last = head_weights + ${4 * channels * vectors}u + block * ${4 * hidden}u;
+        let last = head_weights + ${4 * stored * vectors}u + block * ${4 * hidden}u;
         #for v in 0..${hidden}
         {
           #for i in 0..4

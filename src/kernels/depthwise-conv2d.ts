@@ -3,11 +3,12 @@
  * those that are left over are zero.
  */
 
-import { type Epilogue, epilogueBindings, storeCode } from './conv2d-epilogue.ts';
+import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
-export interface DepthwiseConv2d extends Pick<Epilogue, 'outHeight' | 'outWidth' | 'bias' | 'activation'> {
+export interface DepthwiseConv2d
+  extends Pick<Epilogue, 'outHeight' | 'outWidth' | 'bias' | 'activation' | 'affine'> {
   label: string;
   /** Size of the source. */
   height: number;
@@ -35,7 +36,14 @@ export function depthwiseConv2d(conv: DepthwiseConv2d, { precision }: { precisio
   const vectors = vectorsOf(channels);
   const bytes = (values: number) => values * 4 * vectors * elementBytes(precision);
   const columns = (pixels - 1) * stride + kernel;
-  const shape = { height, width, out_height: outHeight, out_width: outWidth, out_vectors: vectors };
+  const shape = {
+    height,
+    width,
+    out_height: outHeight,
+    out_width: outWidth,
+    out_vectors: vectors,
+    ...epilogueUniforms(conv),
+  };
   const typed: TypedBinding[] = [
     { name: 'source', access: 'read', bytes: bytes(height * width), type },
     { name: 'weights', access: 'read', bytes: bytes(kernel * kernel), type },

@@ -15,10 +15,16 @@ export {
   scaleChannels,
 } from './channel-gate.ts';
 export { type Conv2d, type ConvSource, conv2d, packBias, packConvWeights } from './conv2d.ts';
-export type { Residual } from './conv2d-epilogue.ts';
+export type { Affine, Residual } from './conv2d-epilogue.ts';
 export { fitsWorkgroupTile } from './conv2d-workgroup.ts';
 export { type Convolution, convolution, gemmOf, multiplyAdds } from './convolution.ts';
 export { type DbHead, type DbHeadWeights, dbHead, maskUniforms, packDbHead } from './db-head.ts';
+export {
+  columnChannels,
+  columnWeights,
+  type DeformColumns,
+  deformColumns,
+} from './deform-conv2d.ts';
 export { type DepthwiseConv2d, depthwiseConv2d, packDepthwiseWeights } from './depthwise-conv2d.ts';
 export { type Binding, type F32, f32, type Kernel, type UniformValues, uniformWords } from './kernel.ts';
 export { type MaxPool, maxPool } from './max-pool.ts';

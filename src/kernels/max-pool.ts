@@ -1,29 +1,35 @@
-/** @file Max-pooling 3x3, stride 2, padding 1, as after the stem of ResNet. NHWC. */
+/** @file Max-pooling. NHWC. */
 
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
 export interface MaxPool {
   label: string;
-  /** Size of the input; both even. */
+  /** Size of the source. */
   height: number;
   width: number;
   channels: number;
+  outHeight: number;
+  outWidth: number;
+  /** Side of the square window. */
+  kernel: number;
+  stride: number;
+  /** How far windows reach beyond the source above and left, less than a window; how far below and right, the output's size says. */
+  padding: { top: number; left: number };
   /** Images, one after the other. Default: 1. */
   batch?: number;
 }
 
-/** `output[y, x] = max(source[2y-1 .. 2y+1, 2x-1 .. 2x+1])`; what lies outside does not take part. */
-export function maxPool(
-  { label, height, width, channels, batch = 1 }: MaxPool,
-  { precision }: { precision: Precision },
-): Kernel {
+/**
+ * `output[y, x]` = the largest `source[y stride + i - top, x stride + j - left]`, i and j below `kernel`; what lies outside
+ * takes no part. Every window holds something of the source.
+ */
+export function maxPool(pool: MaxPool, { precision }: { precision: Precision }): Kernel {
+  const { label, height, width, channels, outHeight, outWidth, kernel, stride, padding, batch = 1 } = pool;
   const type = `vec4<${precision}>`;
-  const outHeight = height / 2;
-  const outWidth = width / 2;
   const vectors = vectorsOf(channels);
   const element = elementBytes(precision);
-  const shape = { height, width };
+  const shape = { height, width, out_height: outHeight, out_width: outWidth };
   const typed: TypedBinding[] = [
     { name: 'source', access: 'read', bytes: batch * height * width * 4 * vectors * element, type },
     {
@@ -37,25 +43,26 @@ export function maxPool(
   const code = wgsl`${header(precision)}${declarations}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let out_width = shape.width / 2u;
-  if (id.x >= out_width * ${vectors}u) { return; }
+  if (id.x >= shape.out_width * ${vectors}u) { return; }
   let x = id.x / ${vectors}u;
   let y = id.y;
   let channel = id.x % ${vectors}u;
   let image = id.z * shape.height;
-  // The centre is always inside, so it can stand for neighbours that are not.
-  var largest = source[((image + y * 2u) * shape.width + x * 2u) * ${vectors}u + channel];
-  for (var window_y = 0u; window_y < 3u; window_y++) {
-    for (var window_x = 0u; window_x < 3u; window_x++) {
-      // -1 wraps around and fails the comparison.
-      let source_y = y * 2u + window_y - 1u;
-      let source_x = x * 2u + window_x - 1u;
+  // The first that is inside can stand for those that are not.
+  let first_y = max(y * ${stride}u, ${padding.top}u) - ${padding.top}u;
+  let first_x = max(x * ${stride}u, ${padding.left}u) - ${padding.left}u;
+  var largest = source[((image + first_y) * shape.width + first_x) * ${vectors}u + channel];
+  for (var window_y = 0u; window_y < ${kernel}u; window_y++) {
+    for (var window_x = 0u; window_x < ${kernel}u; window_x++) {
+      // Above and left of the source the subtraction wraps around and fails the comparison.
+      let source_y = y * ${stride}u + window_y - ${padding.top}u;
+      let source_x = x * ${stride}u + window_x - ${padding.left}u;
       if (source_y < shape.height && source_x < shape.width) {
         largest = max(largest, source[((image + source_y) * shape.width + source_x) * ${vectors}u + channel]);
       }
     }
   }
-  output[((image / 2u + y) * out_width + x) * ${vectors}u + channel] = largest;
+  output[((id.z * shape.out_height + y) * shape.out_width + x) * ${vectors}u + channel] = largest;
 }
 `;
   return {
@@ -64,7 +71,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     bindings,
     shape,
     dispatch: [Math.ceil((outWidth * vectors) / 64), outHeight, batch],
-    flops: batch * outHeight * outWidth * channels * 8,
+    flops: batch * outHeight * outWidth * channels * (kernel * kernel - 1),
     bytes: traffic(typed),
   };
 }

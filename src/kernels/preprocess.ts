@@ -4,6 +4,8 @@
  * result rounded to 8 bits), computed in integers, so that it gives the same pixels.
  */
 
+import { roundHalfEven } from '../round.ts';
+import { contentOf, type PaddedSize, type Size } from '../size.ts';
 import { declare, type Kernel, type TypedBinding, traffic, type UniformValues } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
@@ -26,21 +28,23 @@ export interface Preprocess {
 /** Bits of a resize weight, as OpenCV's `INTER_RESIZE_COEF_BITS`. */
 const weightBits = 11;
 
+/** In place of a weight: this column or row is padding. */
+const padding = 0xffffffff;
+
 /**
  * The table of a resize: `[source width, source height]`, then for each output column and then for each output row
- * `[first source index | second source index << 16, weight of the second]`. Weights are of 2048.
+ * `[first source index | second source index << 16, weight of the second]`. Weights are of 2048; beyond the content of the
+ * target, which the source is resized to, there is padding: `[0, 0xffffffff]`.
  * Computed in f64 on the CPU, since f32 is too coarse for wide images.
  */
-export function resizeTable(
-  source: { width: number; height: number },
-  target: { width: number; height: number },
-): Uint32Array<ArrayBuffer> {
+export function resizeTable(source: Size, target: PaddedSize): Uint32Array<ArrayBuffer> {
   const table = new Uint32Array(2 * (1 + target.width + target.height));
   table.set([source.width, source.height]);
+  const content = contentOf(target);
   let at = 2;
-  for (const [axis, from, to] of [
-    ['x', source.width, target.width],
-    ['y', source.height, target.height],
+  for (const [axis, from, to, end] of [
+    ['x', source.width, content.width, target.width],
+    ['y', source.height, content.height, target.height],
   ] as const) {
     const clamp = (index: number) => Math.min(Math.max(index, 0), from - 1);
     for (let i = 0; i < to; i++) {
@@ -52,6 +56,10 @@ export function resizeTable(
       table[at++] = clamp(first) | (clamp(first + 1) << 16);
       table[at++] = outside ? 0 : roundHalfEven((centre - first) * (1 << weightBits));
     }
+    for (let i = to; i < end; i++) {
+      table[at++] = 0;
+      table[at++] = padding;
+    }
   }
   return table;
 }
@@ -61,13 +69,8 @@ export const backgroundUniforms = ([red, green, blue]: readonly [number, number,
   background: red | (green << 8) | (blue << 16),
 });
 
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  return value - floor === 0.5 ? floor + (floor & 1) : Math.round(value);
-}
-
 /**
- * `output[y, x] = (resized[y, x] - mean) / std` in the stated channel order, the fourth channel 0.
+ * `output[y, x] = (resized[y, x] - mean) / std` in the stated channel order, the fourth channel 0. Padding is 0: the mean colour.
  * Bindings: `source`, `resize` ({@link resizeTable}), `output` (`[height, width, 4]`). Grey is used for all three channels.
  * Where the source has alpha, its pixels are first composed over `background` of the shape ({@link backgroundUniforms}; white unless
  * it is changed): round((pixel * alpha + background * (255 - alpha)) / 255). Resized first, the colours that editors leave
@@ -125,6 +128,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= shape.width) { return; }
   let column = resize[1u + id.x];
   let row = resize[1u + shape.width + id.y];
+  let at = id.y * shape.width + id.x;
+  // No weight: padding.
+  if (max(column.y, row.y) > 2048u) {
+    output[at] = vec4<${precision}>();
+    return;
+  }
   let left = column.x & 65535u;
   let right = column.x >> 16u;
   let top = row.x & 65535u;
@@ -134,7 +143,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let lower = (pixel(left, bottom) * (2048u - column.y) + pixel(right, bottom) * column.y) >> vec3<u32>(4u);
   let resized = (((upper * (2048u - row.y)) >> vec3<u32>(16u)) + ((lower * row.y) >> vec3<u32>(16u)) + 2u) >> vec3<u32>(2u);
   let ordered = vec3<f32>(resized.${channelOrder});
-  output[id.y * shape.width + id.x] = vec4<${precision}>(vec4<f32>((ordered - ${vector(mean)}) / ${vector(std)}, 0.0));
+  output[at] = vec4<${precision}>(vec4<f32>((ordered - ${vector(mean)}) / ${vector(std)}, 0.0));
 }
 `;
   return {

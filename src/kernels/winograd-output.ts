@@ -1,6 +1,6 @@
 /** @file The output transform of a Winograd convolution: Y = A^T M A, then the epilogue of the convolution. NHWC. */
 
-import { type Epilogue, epilogueBindings, storeCode } from './conv2d-epilogue.ts';
+import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 import {
@@ -28,7 +28,12 @@ export function winogradOutput(form: WinogradOutput, { precision }: { precision:
   const tiles = winogradTiles(size, { height: outHeight, width: outWidth });
   const vectors = vectorsOf(outChannels);
   const values = tiles.height * tiles.width * 4 * vectors;
-  const shape = { out_height: outHeight, out_width: outWidth, out_vectors: vectors };
+  const shape = {
+    out_height: outHeight,
+    out_width: outWidth,
+    out_vectors: vectors,
+    ...epilogueUniforms(form),
+  };
   const typed: TypedBinding[] = [
     {
       name: 'products',

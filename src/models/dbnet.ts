@@ -2,7 +2,7 @@
 
 import type { Network } from '../graph/graph.ts';
 import type { Head } from '../graph/operations/db-head.ts';
-import { conv } from './layers.ts';
+import { conv, type Deformable } from './layers.ts';
 import type { Backbone } from './resnet.ts';
 
 /** What publishers name differently, by level (2 to 5) and head. */
@@ -13,7 +13,12 @@ export interface Names {
   threshold: string;
   /** Levels in the order in which they are concatenated. */
   concatenation: readonly [number, number, number, number];
+  /** Forms in which their deformable convolutions come. */
+  deformable: readonly Deformable[];
 }
+
+/** Beside the deformable convolution. */
+const beside = (conv: string) => `${conv}_offset`;
 
 /** MhLiao/DB. */
 export const authors: Names = {
@@ -22,6 +27,8 @@ export const authors: Names = {
   probability: 'decoder.binarize',
   threshold: 'decoder.thresh',
   concatenation: [5, 4, 3, 2],
+  // Of stride 1 even where the deformable convolution has 2, https://github.com/MhLiao/DB/issues/250.
+  deformable: [{ offsets: beside, strided: false }],
 };
 
 /** open-mmlab/mmocr since 1.0. */
@@ -31,6 +38,18 @@ export const mmocr: Names = {
   probability: 'det_head.binarize',
   threshold: 'det_head.threshold',
   concatenation: [2, 3, 4, 5],
+  deformable: [
+    { offsets: (conv) => `${conv}.conv_offset`, strided: true },
+    // Before mmcv 1.0.
+    { offsets: beside, strided: true },
+  ],
+};
+
+/** open-mmlab/mmocr before 1.0. */
+export const mmocr0: Names = {
+  ...mmocr,
+  probability: 'bbox_head.binarize',
+  threshold: 'bbox_head.threshold',
 };
 
 export interface DbNetOptions {

@@ -1,7 +1,7 @@
 /** @file ResNet-18 as a backbone, under torchvision's names (K. He et al., "Deep Residual Learning", table 1). */
 
 import type { Operation } from '../graph/operations/index.ts';
-import { conv } from './layers.ts';
+import { conv, conv3x3, type Deformable } from './layers.ts';
 
 /** Operations from the tensor `image` to the tensors `C2` to `C5`, of strides 4 to 32, and their channels. */
 export interface Backbone {
@@ -9,15 +9,18 @@ export interface Backbone {
   channels: readonly [C2: number, C3: number, C4: number, C5: number];
 }
 
-/** `width`: channels of the stem; 64 in the paper. */
-export function resNet18(width = 64): Backbone {
+/** Makes a backbone. `width`: channels of the stem; `deformable`: the second convolution of each block from C3 on. */
+export type BackboneOf = (width?: number, deformable?: Deformable) => Backbone;
+
+/** As wide as in the paper unless stated. */
+export function resNet18(width = 64, deformable?: Deformable): Backbone {
   return {
     operations: [
       ...stem(width),
       ...residualLayer('C2', 'pool', 'backbone.layer1', [width, width]),
-      ...residualLayer('C3', 'C2', 'backbone.layer2', [width, 2 * width]),
-      ...residualLayer('C4', 'C3', 'backbone.layer3', [2 * width, 4 * width]),
-      ...residualLayer('C5', 'C4', 'backbone.layer4', [4 * width, 8 * width]),
+      ...residualLayer('C3', 'C2', 'backbone.layer2', [width, 2 * width], deformable),
+      ...residualLayer('C4', 'C3', 'backbone.layer3', [2 * width, 4 * width], deformable),
+      ...residualLayer('C5', 'C4', 'backbone.layer4', [4 * width, 8 * width], deformable),
     ],
     channels: [width, 2 * width, 4 * width, 8 * width],
   };
@@ -25,7 +28,11 @@ export function resNet18(width = 64): Backbone {
 
 export const stem = (width: number): Operation[] => [
   conv('stem', 'image', 'backbone.conv1.weight', [3, width], { kernel: 7, stride: 2, norm: 'backbone.bn1' }),
-  { op: 'maxPool', name: 'pool', output: 'pool', input: 'stem' },
+  {
+    op: 'maxPool',
+    ...{ name: 'pool', output: 'pool', input: 'stem' },
+    ...{ kernel: 3, stride: 2, padding: { top: 1, left: 1, bottom: 1, right: 1 } },
+  },
 ];
 
 /** Two BasicBlocks; the first halves the size where the channels change, with a projection shortcut. */
@@ -34,6 +41,7 @@ function residualLayer(
   input: string,
   prefix: string,
   [from, to]: readonly [number, number],
+  deformable?: Deformable,
 ): Operation[] {
   const block = (name: string, x: string, path: string, channels: number): Operation[] => {
     const projected = channels !== to;
@@ -42,10 +50,14 @@ function residualLayer(
     return [
       conv(hidden, x, `${path}.conv1.weight`, [channels, to], { stride, norm: `${path}.bn1` }),
       ...(projected ? [projection(path, x, [channels, to], stride)] : []),
-      conv(name, hidden, `${path}.conv2.weight`, [to, to], {
-        norm: `${path}.bn2`,
-        residual: projected ? shortcut(path) : x,
-      }),
+      ...conv3x3(
+        name,
+        hidden,
+        `${path}.conv2.weight`,
+        [to, to],
+        { norm: `${path}.bn2`, residual: projected ? shortcut(path) : x },
+        deformable,
+      ),
     ];
   };
   return [

@@ -1,32 +1,37 @@
 /**
- * @file Fills the label image of the border following: the mask with a frame of one background pixel, so that
- * no neighbour needs a bounds check.
+ * @file Fills the label image of the border following: the mask of a map's content with a frame of one background pixel,
+ * so that no neighbour needs a bounds check.
  */
+
+import { contentOf, type PaddedSize } from '../size.ts';
 
 interface LabelImage {
   /** (width + 2) x (height + 2), row-major; grown when it is too small. */
   labels: Int8Array;
 }
 
-/** From one byte per pixel; everything but 0 is foreground. */
-export function frameMask(mask: Uint8Array, width: number, height: number, image: LabelImage): void {
+/** From one byte per pixel of the map; everything but 0 is foreground. */
+export function frameMask(mask: Uint8Array, map: PaddedSize, image: LabelImage): void {
+  const { width, height } = contentOf(map);
   const labels = clearLabels(image, width, height);
-  let from = 0;
   for (let y = 0; y < height; y++) {
     const row = (y + 1) * (width + 2) + 1;
+    let from = y * map.width;
     for (let x = 0; x < width; x++) labels[row + x] = mask[from++] === 0 ? 0 : 1;
   }
 }
 
-/** From one bit per pixel: rows of `ceil(width / 32)` words, least significant bit first. */
-export function frameBits(bits: Uint32Array, width: number, height: number, image: LabelImage): void {
+/** From one bit per pixel of the map: rows of `ceil(width / 32)` words, least significant bit first. */
+export function frameBits(bits: Uint32Array, map: PaddedSize, image: LabelImage): void {
+  const { width, height } = contentOf(map);
   const labels = clearLabels(image, width, height);
+  const stride = Math.ceil(map.width / 32);
   const words = Math.ceil(width / 32);
   for (let y = 0; y < height; y++) {
     const row = (y + 1) * (width + 2) + 1;
     for (let w = 0; w < words; w++) {
       // Most words of a map are empty.
-      let word = bits[y * words + w];
+      let word = bits[y * stride + w];
       for (let x = 32 * w; word !== 0 && x < width; x++) {
         labels[row + x] = word & 1;
         word >>>= 1;
@@ -39,14 +44,14 @@ export function frameBits(bits: Uint32Array, width: number, height: number, imag
 export function frameThreshold(
   data: Float32Array,
   threshold: number,
-  width: number,
-  height: number,
+  map: PaddedSize,
   image: LabelImage,
 ): void {
+  const { width, height } = contentOf(map);
   const labels = clearLabels(image, width, height);
-  let from = 0;
   for (let y = 0; y < height; y++) {
     const row = (y + 1) * (width + 2) + 1;
+    let from = y * map.width;
     for (let x = 0; x < width; x++) labels[row + x] = data[from++] > threshold ? 1 : 0;
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { perimeter } from '../geometry/polygon.ts';
+import { contentOf, type PaddedSize } from '../size.ts';
 import { type Contours, traceContours } from './contours.ts';
 import { addFilledPolygon } from './fill.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
@@ -24,9 +25,6 @@ export interface Candidate {
 
 export interface Candidates {
   candidates: Candidate[];
-  /** Size of the map. */
-  width: number;
-  height: number;
   /** Whether contours were left out because there were more than `maxCandidates`. */
   truncated: boolean;
 }
@@ -35,11 +33,8 @@ export interface Candidates {
  * The candidates in the mask that stands in `scratch.contours` (see `binarize.ts`), in the order of its contours.
  * The pixels of candidate `i` are group `i` of `scratch.score.groups` from then on, until the scratch is used again.
  */
-export function findCandidates(
-  { width, height }: { width: number; height: number },
-  options: RegionOptions,
-  scratch: RegionScratch,
-): Candidates {
+export function findCandidates(map: PaddedSize, options: RegionOptions, scratch: RegionScratch): Candidates {
+  const { width, height } = contentOf(map);
   const contours = traceContours(width, height, scratch.contours);
   const candidates: Candidate[] = [];
   const { score } = scratch;
@@ -49,9 +44,9 @@ export function findCandidates(
     const outline = options.shape === 'quad' ? quadOf(contour, options) : polygonOf(contour);
     if (outline === undefined) continue;
     const filled = options.score === 'slow' ? contour : pointsOf(outline);
-    candidates.push({ outline, pixels: addFilledPolygon(filled, { width, height }, score.groups, score) });
+    candidates.push({ outline, pixels: addFilledPolygon(filled, map, score.groups, score) });
   }
-  return { candidates, width, height, truncated: contours.count > options.maxCandidates };
+  return { candidates, truncated: contours.count > options.maxCandidates };
 }
 
 /** The `limit` largest contours by area, in the order of the contours; of equal ones the first. */

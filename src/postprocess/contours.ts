@@ -71,7 +71,7 @@ export function findContours(
   check('height', height, whole(1));
   check('scratch', scratch, contourScratch);
   checkLength('mask', mask.length, width * height, `pixels for ${width} x ${height}`);
-  frameMask(mask, width, height, scratch);
+  frameMask(mask, { width, height }, scratch);
   return traceContours(width, height, scratch);
 }
 

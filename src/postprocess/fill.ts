@@ -4,6 +4,7 @@
  */
 
 import { addEdge, type FillScratch, finishFill, pixelBox, startFill } from '../geometry/fill-poly.ts';
+import { contentOf, type PaddedSize } from '../size.ts';
 
 /**
  * Spans of pixels in groups, one group per polygon. Span `i` begins at pixel `spans[2 * i]` (row-major index in the
@@ -27,16 +28,17 @@ export function createSpanGroups(): SpanGroups {
  * bounding box, as in the authors' code. Only the polygon's own part of each row is visited.
  *
  * @param points - x0, y0, x1, y1, ...; may lie outside the map
- * @param map - size of the map, pixels
- * @returns how many pixels of the polygon are in the map
+ * @param map - size of the map, pixels; what lies beyond its content is outside
+ * @returns how many pixels of the polygon are in the content of the map
  */
 export function addFilledPolygon(
   points: Int32Array | Float64Array,
-  map: { width: number; height: number },
+  map: PaddedSize,
   groups: SpanGroups,
   scratch: FillScratch,
 ): number {
-  const { left, top, right, bottom } = pixelBox([points], map.width, map.height);
+  const content = contentOf(map);
+  const { left, top, right, bottom } = pixelBox([points], content.width, content.height);
   startFill(scratch, right - left + 1, bottom - top + 1);
   const n = points.length;
   let x0 = Math.trunc(points[n - 2] - left);

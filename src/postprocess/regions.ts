@@ -6,7 +6,7 @@
 
 import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
 import { isTypedArray } from '../kind-of.ts';
-import type { Size } from '../size.ts';
+import { contentOf, type Size } from '../size.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
@@ -48,32 +48,33 @@ export function findRegions(
   const resolved = resolveRegionOptions(rest);
   checkMap(map);
   check('scratch', scratch, regionScratch);
-  const size = target === undefined ? map : checkSize('Option target', target);
+  const content = contentOf(map);
+  const size = target === undefined ? content : checkSize('Option target', target);
 
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
-  return finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved, size);
+  const { regions, truncated } = finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved);
+  for (const { points } of regions) scalePoints(points, content, size);
+  return { regions, truncated };
 }
 
 /** Puts the mask of the map into the label image. */
 function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): void {
-  const { data, width, height, mask } = map;
-  if (mask === undefined) frameThreshold(data, threshold, width, height, image);
-  else if (isTypedArray(mask, 'Uint32Array')) frameBits(mask, width, height, image);
-  else frameMask(mask, width, height, image);
+  const { data, mask } = map;
+  if (mask === undefined) frameThreshold(data, threshold, map, image);
+  else if (isTypedArray(mask, 'Uint32Array')) frameBits(mask, map, image);
+  else frameMask(mask, map, image);
 }
 
 /**
- * The regions that candidates become.
+ * The regions that candidates become, in pixels of the map.
  *
  * @param sums - for each candidate the sum of P over its pixels
- * @param target - size to which points are scaled and clipped
  */
 function finishRegions(
-  { candidates, truncated, ...map }: Candidates,
+  { candidates, truncated }: Candidates,
   sums: ArrayLike<number>,
   options: RegionOptions,
-  target: Size,
 ): RegionResult {
   const regions: Region[] = [];
   candidates.forEach(({ outline, pixels }, i) => {
@@ -83,7 +84,6 @@ function finishRegions(
       outline instanceof Int32Array ? polygonRegion(outline, options) : quadRegion(outline, options);
     if (points !== undefined) regions.push({ points, score });
   });
-  for (const { points } of regions) scalePoints(points, map, target);
   return { regions, truncated };
 }
 

@@ -33,7 +33,7 @@ export interface RegionOptions {
 export interface FindRegionsOptions extends Partial<RegionOptions> {
   /**
    * Size of the source image. Points are scaled to it (x and y separately) and clipped to
-   * [0, width] x [0, height]. Default: the size of the map.
+   * [0, width] x [0, height]. Default: the size of the map's content.
    */
   target?: { width: number; height: number };
 }
@@ -44,6 +44,8 @@ export interface ProbabilityMap {
   data: Float32Array;
   width: number;
   height: number;
+  /** The part of the map, at its top left, that the image fills; the rest counts as not there. Default: all of it. */
+  content?: { width: number; height: number };
   /**
    * The pixels to take regions from, if it is not `data > threshold` (B, for example, or computed on the GPU):
    * either one byte per pixel (0 or 1), or one bit per pixel, rows padded to whole words of 32 pixels, pixel

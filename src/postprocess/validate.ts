@@ -1,6 +1,6 @@
 /** @file Checks of probability maps. */
 
-import { check, checkSize, kind, mismatch, object, typedArray } from '../check.ts';
+import { check, checkSize, kind, mismatch, object, typedArray, whole } from '../check.ts';
 import { isTypedArray } from '../kind-of.ts';
 import type { ProbabilityMap } from './types.ts';
 
@@ -34,7 +34,12 @@ export function checkValues(map: Pick<ProbabilityMap, 'data' | 'width' | 'height
  */
 export function checkMap(map: ProbabilityMap): void {
   checkValues(map);
-  const { data, width, height, mask } = map;
+  const { data, width, height, mask, content } = map;
+  if (content !== undefined) {
+    const part = checkSize('map.content', content);
+    check('map.content.width', part.width, whole(1, width));
+    check('map.content.height', part.height, whole(1, height));
+  }
   if (mask !== undefined) {
     check('map.mask', mask, masks);
     const size = `for ${width} x ${height}`;

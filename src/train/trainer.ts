@@ -14,17 +14,19 @@ import {
 import { DBNetError } from '../errors.ts';
 import { type AdapterDescription, assertUsable, gpuKinds, openDevice } from '../gpu/device.ts';
 import { Turns } from '../gpu/turns.ts';
-import { type Graph, parameterShapes } from '../graph/graph.ts';
+import { type Graph, parameterShapes, steepnessOf } from '../graph/graph.ts';
 import { readRecipe } from '../input/recipe.ts';
 import { parts } from '../kernels/train/db-loss.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
+import { metadataOf } from '../models/convert.ts';
 import { dbNet } from '../models/dbnet.ts';
+import { openWeights, type WeightsFile } from '../models/open-weights.ts';
 import { resNet18 } from '../models/resnet.ts';
 import { loadBytes } from '../safetensors/load.ts';
-import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
 import { makeBatch } from './batch.ts';
 import { initialize } from './initialize.ts';
 import { resolveLoss } from './loss.ts';
+import { checkTrainable } from './operations/index.ts';
 import { learningRateAt, type Optimizer, resolveOptimizer } from './optimizer.ts';
 import { cropOptions, resolveSettings, sameSettings, settingsKinds } from './settings.ts';
 import { readState, restoreArrays, stateFile, weightsFile } from './state-file.ts';
@@ -45,8 +47,6 @@ interface StepOptions {
 
 /** What random weights say of their own use: ImageNet's mean and standard deviation, RGB. */
 const freshMetadata = {
-  architecture: 'db-resnet18',
-  k: '50',
   input: JSON.stringify({
     channelOrder: 'rgb',
     mean: [123.675, 116.28, 103.53],
@@ -109,28 +109,28 @@ export class Trainer {
     const bytes = source === undefined ? undefined : await load(source, onProgress, signal);
     const resumed = resume === undefined || bytes === undefined ? undefined : await readState(bytes);
     const state = resumed?.state;
-    const file = resumed?.file ?? (bytes && parseSafetensors(bytes));
+    const file = resumed?.file ?? (bytes && (await openWeights(bytes)));
     const settings = state
       ? sameSettings(state.settings, given)
       : resolveSettings({ batchNorm: init === 'random' ? 'batch' : 'frozen', ...given });
-    const metadata = file?.metadata ?? freshMetadata;
+    const { graph, metadata } = file ? trainable(file) : randomWeights(settings.seed);
     const recipe = readRecipe(metadata, input);
-    const graph = file ? trainable(file) : randomGraph(settings.seed);
+    const k = steepnessOf(graph);
     const context = await openDevice({ gpu, device });
     try {
       signal?.throwIfAborted();
       const engine = await TrainingEngine.create(context, {
         graph,
         input: recipe.input,
-        loss: resolveLoss(settings.loss, recipe.k),
+        loss: resolveLoss(settings.loss, k),
         optimizer: resolveOptimizer(settings.optimizer),
         batchNorm: settings.batchNorm,
         cropSize: settings.cropSize,
       });
-      if (state && file) restoreArrays(engine.arrays, file);
+      if (resumed) restoreArrays(engine.arrays, resumed.file);
       signal?.throwIfAborted();
       const stated = input === undefined ? metadata : withInput(metadata, recipe.input);
-      return new Trainer(engine, settings, { metadata: stated, k: recipe.k }, state?.step ?? 0);
+      return new Trainer(engine, settings, { metadata: stated, k }, state?.step ?? 0);
     } catch (error) {
       context.close();
       throw error;
@@ -314,22 +314,32 @@ function load(
   });
 }
 
+/** What training begins with. */
+interface Start {
+  graph: Graph;
+  /** What the weights that come of it will say of themselves. */
+  metadata: Readonly<Record<string, string>>;
+}
+
 /** @throws DBNetError `missing-threshold-head`, `incompatible-weights`. */
-function trainable(file: Safetensors): Graph {
-  const { graph } = readCheckpoint(file);
+function trainable(file: WeightsFile): Start {
+  const checkpoint = readCheckpoint(file);
+  const { architecture, graph } = checkpoint;
+  checkTrainable(architecture, graph);
   if (graph.outputs.length < 3) {
     throw new DBNetError(
       'missing-threshold-head',
-      "training needs both heads, but these weights have no 'decoder.thresh.*' tensors: use weights with both",
+      'training needs both heads, but these weights have that of the probability map alone: use weights with both',
     );
   }
-  return graph;
+  return { graph, metadata: metadataOf(checkpoint) };
 }
 
-function randomGraph(seed: number): Graph {
+function randomWeights(seed: number): Start {
   const network = dbNet(resNet18());
   const values = initialize(parameterShapes(network), seed);
-  return { ...network, parameters: (name) => values.get(name)! };
+  const graph = { ...network, parameters: (name: string) => values.get(name)! };
+  return { graph, metadata: metadataOf({ graph, architecture: 'db-resnet18', metadata: freshMetadata }) };
 }
 
 /** Metadata that states an input recipe which the caller gave instead. */

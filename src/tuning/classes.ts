@@ -3,11 +3,9 @@
  * channels and class images, and about as many pixels. What the epilogue adds costs little and does not count.
  */
 
-import type { Graph } from '../graph/graph.ts';
+import { type Graph, kindOf } from '../graph/graph.ts';
 import { inferShapes } from '../graph/infer-shapes.ts';
 import type { TensorShape } from '../graph/operation.ts';
-import { convolutionOf } from '../graph/operations/conv2d.ts';
-import { upsampledConvolutionOf } from '../graph/operations/upsampled-conv2d.ts';
 import { suitsWinograd } from '../graph/passes/winograd.ts';
 import type { Conv2d, ConvSource } from '../kernels/conv2d.ts';
 import { type Convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
@@ -76,13 +74,8 @@ export function convolutions(
 function convolutionsOf(graph: Graph, size: { width: number; height: number }): Convolution[] {
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
-  return graph.operations.flatMap((operation): Convolution[] => {
-    // The products of Winograd's filtering are measured with the convolution that they stand for.
-    if (operation.op === 'conv2d') return [convolutionOf(operation, shapeOf)];
-    return operation.op === 'upsampledConv2d'
-      ? [upsampledConvolutionOf(operation, shapeOf(operation.input))]
-      : [];
-  });
+  // The products of Winograd's filtering are none: they are measured with the convolution that they stand for.
+  return graph.operations.flatMap((operation) => kindOf(operation).convolution?.(operation, shapeOf) ?? []);
 }
 
 /** Groups convolutions by class, the most floating-point operations first. */
@@ -122,13 +115,17 @@ export function withFewerRows(conv: Convolution, maxFlops: number): Convolution 
     outHeight,
     sources: conv.sources.map((source) => ({
       ...source,
-      height: (source.height / conv.outHeight) * outHeight,
+      height: Math.ceil((source.height / conv.outHeight) * outHeight),
     })),
   };
 }
 
 /** True for a convolution that Winograd's filtering can compute. */
-export const canUseWinograd = (conv: Convolution): conv is Conv2d => 'sources' in conv && suitsWinograd(conv);
+export const canUseWinograd = (conv: Convolution): conv is Conv2d =>
+  'sources' in conv &&
+  suitsWinograd(conv) &&
+  conv.outHeight === conv.sources[0].height &&
+  conv.outWidth === conv.sources[0].width;
 
 /** The products between Winograd's transforms of a 3x3 convolution of stride 1. */
 export function winogradProducts(conv: Convolution, size: WinogradSize): WinogradProducts {

@@ -1,5 +1,6 @@
 /** @file Assertions and numbers for GPU tests, free of any test framework. */
 
+import type { Maps } from '../../src/detect/types.ts';
 import { DBNetError, type DBNetErrorCode } from '../../src/errors.ts';
 
 /** Throws with `message` unless `condition` holds. */
@@ -11,6 +12,11 @@ export function assert(condition: unknown, message: string): asserts condition {
 export function assertEqual(actual: unknown, expected: unknown, what: string): void {
   const [found, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
   assert(found === wanted, `${what}: expected ${wanted}, found ${found}`);
+}
+
+/** Maps of weights with both heads. */
+export function assertAllMaps(maps: Maps): asserts maps is Extract<Maps, { T: Float32Array }> {
+  assert(maps.T && maps.B, `expected P, T and B, found ${Object.keys(maps)}`);
 }
 
 /** The largest |actual - expected| and where it is. A NaN on one side only counts as infinite. */

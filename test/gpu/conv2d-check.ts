@@ -12,10 +12,9 @@ import type { Precision } from '../../src/kernels/wgsl.ts';
 import { randomFloats } from './assert.ts';
 import { assertWithin, representable, sumTolerance } from './precision.ts';
 import { convolve } from './references/convolution.ts';
-import { given } from './references/reference.ts';
 import { gatherClasses, upsampleNearest } from './references/upsample.ts';
 import { type KernelInput, runKernel } from './run-kernel.ts';
-import { type Layout, stored, withoutLanes, zeroLanes } from './stored.ts';
+import { assertLanes, stored, withoutLanes, zeroLanes } from './stored.ts';
 
 /** Random numbers as they can be stored; the lanes of whole vec4s that carry no data are zero. */
 const random = (length: number, channels: number, seed: number, precision: Precision) =>
@@ -30,7 +29,7 @@ export async function checkConv2d(
   seed = 1,
 ): Promise<void> {
   let next = seed;
-  const { outHeight, outWidth, outChannels } = conv;
+  const { outChannels } = conv;
   const outStored = stored(outChannels);
   // Lanes of the image that carry no data hold numbers as well: they must have no influence.
   const sources = conv.sources.map(({ height, width, channels }) =>
@@ -40,6 +39,7 @@ export async function checkConv2d(
     representable(randomFloats(outChannels * channels * kernel ** 2, next++), precision),
   );
   const bias = randomFloats(outChannels, next++);
+  const factors = zeroLanes(randomFloats(stored(outChannels), next++, -2, 2), outChannels);
   const residuals = conv.residuals.map((residual) =>
     random(residualPixels(conv, residual) * outStored, outChannels, next++, precision),
   );
@@ -53,6 +53,7 @@ export async function checkConv2d(
       weights: weights[i],
     })),
     bias: conv.bias ? bias : undefined,
+    factors: conv.scaled ? factors : undefined,
     residuals: conv.residuals.map((residual, i) =>
       withoutLanes(fullResidual(conv, residual, residuals[i]), outChannels),
     ),
@@ -61,23 +62,17 @@ export async function checkConv2d(
     ...Object.fromEntries(sources.map((values, i) => [`source${i}`, values])),
     weights: packConvWeights(conv, weights),
     bias: packBias(bias),
+    factors,
     ...Object.fromEntries(residuals.map((values, i) => [`residual${i}`, values])),
   };
   const products = conv.sources.reduce((sum, { kernel, channels }) => sum + kernel ** 2 * channels, 0);
-  const tolerance = sumTolerance(products + 1 + residuals.length, precision);
+  const tolerance = sumTolerance(products + 2 + residuals.length, precision);
   for (const tile of tiles) {
     const what = `${conv.label}, ${precision}, ${tileName(tile)}`;
     const { output } = await runKernel(context, convolution(conv, { tile, precision }), inputs);
-    assertLayout(output, { height: outHeight, width: outWidth, channels: outChannels }, what);
+    assertLanes(output, outChannels, what);
     assertWithin(withoutLanes(output, outChannels), expected, tolerance, what);
   }
-}
-
-/** Throws unless the lanes that carry no data are zero. */
-function assertLayout(output: Float32Array, { height, width, channels }: Layout, what: string): void {
-  const lanes = output.filter((_, i) => i % stored(channels) >= channels);
-  const zeros = given(new Float32Array(height * width * (stored(channels) - channels)));
-  assertWithin(lanes, zeros, 0, `${what}: lanes that carry no data`);
 }
 
 /** Runs a convolution of an upsampled source with each tile, and compares with the source really upsampled. */

@@ -8,6 +8,7 @@ import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
 import { type DirectTile, type Tile, tileName, type WorkgroupTile } from '../../src/kernels/tile.ts';
 import { checkConv2d, checkUpsampledConv2d } from './conv2d-check.ts';
 import { precisionsOf } from './precision.ts';
+import { stored } from './stored.ts';
 import type { GpuTest } from './suite.ts';
 
 const direct = (pixels: number, channels: number): DirectTile => ({ kind: 'direct', pixels, channels });
@@ -75,6 +76,26 @@ const everyTile = conv('3x3', [{ height: 5, width: 33, channels: 16, ...window3 
   activation: 'relu',
 });
 
+/** Channels of PP-OCR's detectors, odd ones among them, with all that its layers end with. */
+const mobile = [
+  { channels: 12, outChannels: 96 },
+  { channels: 18, outChannels: 96 },
+  { channels: 42, outChannels: 24 },
+  { channels: 96, outChannels: 42 },
+  { channels: 24, outChannels: 64 },
+].flatMap(({ channels, outChannels }) =>
+  [point, window3].map((window) => ({
+    conv: conv(
+      `${window.kernel}x${window.kernel}, ${channels} to ${outChannels} channels, affine`,
+      [{ height: 5, width: 13, channels, ...window }],
+      outChannels,
+      { bias: true, activation: 'hardswish', affine: { scale: -1.25, shift: 0.5 } },
+    ),
+    // One block of all channels: the last vec4 of a workgroup is not full either.
+    tiles: [direct(4, 8), direct(8, 8), direct(1, 16), workgroup(16, stored(outChannels), 4, 2, 4)],
+  })),
+);
+
 /** Image sizes 13x7, 5x33 and 1x1; where a residual is upsampled, multiples of its scale. */
 const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
   { conv: conv('1x1 on one pixel', [{ height: 1, width: 1, channels: 16, ...point }], 32) },
@@ -141,6 +162,35 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
   },
   {
     conv: conv(
+      'an affine behind residuals, without a bias',
+      [{ height: 6, width: 34, channels: 16, ...point }],
+      32,
+      {
+        residuals: [{ kind: 'same' }, { kind: 'upsampled', scale: 2 }],
+        activation: 'relu',
+        affine: { scale: 3, shift: -0.25 },
+      },
+    ),
+  },
+  {
+    conv: conv('factors between bias and residuals', [{ height: 6, width: 34, channels: 12, ...point }], 42, {
+      bias: true,
+      scaled: true,
+      residuals: [{ kind: 'upsampled', scale: 2 }],
+      activation: 'relu',
+    }),
+    tiles: [direct(4, 8), workgroup(16, 44, 4, 2, 4)],
+  },
+  {
+    conv: conv('factors alone', [{ height: 13, width: 7, channels: 16, ...point }], 32, { scaled: true }),
+  },
+  {
+    conv: conv('an affine alone', [{ height: 13, width: 7, channels: 16, ...window3 }], 32, {
+      affine: { scale: -0.5, shift: 2 },
+    }),
+  },
+  {
+    conv: conv(
       '2x2, padded below and right alone',
       [{ height: 7, width: 13, channels: 16, kernel: 2, stride: 1, padding: { top: 0, left: 0 } }],
       32,
@@ -186,7 +236,7 @@ const check = (name: string, conv: Conv2d, tiles: readonly Tile[]): GpuTest => (
 
 const tests: GpuTest[] = [
   ...menu.map((tile) => check(`tile ${tileName(tile)}`, everyTile, [tile])),
-  ...shapes.map(({ conv, tiles = pair }) => check(conv.label, conv, tiles)),
+  ...[...shapes, ...mobile].map(({ conv, tiles = pair }) => check(conv.label, conv, tiles)),
   ...upsampled,
 ];
 

@@ -16,6 +16,7 @@ import { binarize, type TailParameters, tailLogits } from './references/db-tail.
 import { type Reference, sigmoid } from './references/reference.ts';
 import { concatenate } from './references/upsample.ts';
 import { runKernel } from './run-kernel.ts';
+import { stored, withoutLanes, zeroLanes } from './stored.ts';
 import type { GpuTest } from './suite.ts';
 
 interface Case extends Pick<DbHead, 'height' | 'width' | 'channels' | 'outputs' | 'merged' | 'mask'> {
@@ -44,6 +45,9 @@ const cases: readonly Case[] = [
   { height: 13, width: 7, channels: 64, ...p, merged: false, pixels: 4 },
   { height: 5, width: 33, channels: 32, ...p, merged: false, pixels: 1 },
   { height: 5, width: 7, channels: 16, ...p, merged: true, pixels: 2 },
+  { height: 5, width: 7, channels: 18, ...p, merged: false, pixels: 2 },
+  { height: 13, width: 7, channels: 3, ...p, merged: false, pixels: 4 },
+  { height: 5, width: 7, channels: 13, ...ptb, merged: false, pixels: 2 },
 ];
 
 /** The mask needs a width that is a multiple of 8; the heights make the last workgroup a partial one. */
@@ -82,7 +86,7 @@ const maskCases: readonly Case[] = [
   {
     height: 3,
     width: 56,
-    channels: 16,
+    channels: 18,
     ...p,
     merged: false,
     pixels: 1,
@@ -149,7 +153,10 @@ async function runHead(
   const { height, width, channels, outputs, merged } = shape;
   const count = outputs === 'P' ? 1 : 2;
   const features = [21, 22].map((seed) =>
-    representable(randomFloats(height * width * channels, seed, -range, range), precision),
+    zeroLanes(
+      representable(randomFloats(height * width * stored(channels), seed, -range, range), precision),
+      channels,
+    ),
   );
   const heads = [30, 40].slice(0, count).map((seed) => randomTail(channels, seed, precision));
   const both = Float32Array.from(concatenate(features, height * width));
@@ -165,7 +172,10 @@ async function runHead(
       ...packDbHead(folded(heads, channels), channels),
     },
   );
-  return { maps, logits: heads.map((head, i) => tailLogits(features[i], width, head)) };
+  return {
+    maps,
+    logits: heads.map((head, i) => tailLogits(withoutLanes(features[i], channels), width, head)),
+  };
 }
 
 async function check(context: GpuContext, shape: Case, precision: Precision): Promise<void> {

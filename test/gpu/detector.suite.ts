@@ -2,14 +2,18 @@
 
 import { TextDetector } from '../../src/detect/detector.ts';
 import type { CreateOptions, DetectOptions } from '../../src/detect/types.ts';
-import type { RawImage } from '../../src/input/types.ts';
+import { parameterShapes } from '../../src/graph/graph.ts';
+import type { RawImage, SizeOption } from '../../src/input/types.ts';
 import { findRegions } from '../../src/postprocess/regions.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
+import type { PaddedSize } from '../../src/size.ts';
 import { refusesHostile } from '../helpers/hostile.ts';
+import { randomParameters, smallNetwork } from '../helpers/networks.ts';
 import { inOtherRealm } from '../helpers/other-realm.ts';
-import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
+import { assert, assertAllMaps, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import { compose } from './references/compose.ts';
+import { resizeBilinear } from './references/resize.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 import { watchDevice } from './watch-device.ts';
 
@@ -48,6 +52,34 @@ function noise(width: number, height: number, channels: 1 | 3 | 4, seed = 1): Ra
 
 const small = { width: 64, height: 32 };
 
+/** A network of few channels with random weights, as a file with an `input` recipe. */
+function smallWeights(thresholdHead: boolean, input: object = {}): Uint8Array {
+  // The head's shader has 16 channels at least.
+  const network = smallNetwork(thresholdHead, { width: 16 });
+  const parameters = randomParameters(network, 1);
+  const tensors = [...parameterShapes(network)].map(([name, shape]): [string, TensorData] => [
+    name,
+    { dtype: 'F32', shape, data: Float32Array.from(parameters(name)) },
+  ]);
+  return writeSafetensors(tensors, { input: JSON.stringify(input) });
+}
+
+/** A picture resized to the content of a size by OpenCV's rule, over a colour. */
+function paddedBefore(image: RawImage, { width, height, content }: PaddedSize, colour: number[]): RawImage {
+  const { channels } = image;
+  const opaque = channels === 4 ? compose(image.data, [255, 255, 255]) : image.data;
+  const shown = channels === 4 ? 3 : channels;
+  const resized = resizeBilinear(opaque, image, shown, content!);
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]);
+  for (let y = 0; y < content!.height; y++) {
+    for (let x = 0; x < content!.width; x++) {
+      for (let c = 0; c < 3; c++)
+        data[3 * (y * width + x) + c] = resized[(y * content!.width + x) * shown + (c % shown)];
+    }
+  }
+  return { data, width, height, channels: 3 };
+}
+
 const tests: GpuTest[] = [
   {
     name: 'P and T within 1e-4 of PyTorch, B within 5e-3',
@@ -56,6 +88,7 @@ const tests: GpuTest[] = [
       const detector = await sharedDetector(context);
       const { width, height } = image;
       const maps = await detector.maps(image, { size: { width, height } });
+      assertAllMaps(maps);
       assertEqual([maps.width, maps.height], [width, height], 'size');
       assertClose(maps.P, file.float32('P'), 1e-4, 'P');
       assertClose(maps.T, file.float32('T'), 1e-4, 'T');
@@ -69,7 +102,9 @@ const tests: GpuTest[] = [
       const image: RawImage = { data: file.bytes('image').slice(), width: 160, height: 96, channels: 3 };
       const detector = await sharedDetector(context);
       const size = { width: 160, height: 96 };
-      const { P, B } = await detector.maps(image, { size });
+      const maps = await detector.maps(image, { size });
+      assertAllMaps(maps);
+      const { P, B } = maps;
       const options = { threshold: 0.3, boxThreshold: 0.4 };
       const target = { width: image.width, height: image.height };
       const byP = await detector.detect(image, { size, ...options });
@@ -461,8 +496,126 @@ const tests: GpuTest[] = [
       assertEqual(detector.info.weights.parameters, 12_176_513, 'parameters');
       const image = noise(64, 32, 3);
       await detector.detect(image, { size: small });
-      await assertRejects(() => detector.maps(image, { size: small }), 'missing-threshold-head', 'maps()');
-      await assertRejects(() => detector.detect(image, { binarize: 'B' }), 'missing-threshold-head', 'B');
+      const maps = await detector.maps(image, { size: small });
+      assertEqual(Object.keys(maps), ['P', 'width', 'height'], 'maps');
+      const { P } = await (await sharedDetector(context)).maps(image, { size: small });
+      assertClose(maps.P, P, 1e-6, 'P alone and with T and B');
+      for (const [what, call] of Object.entries({
+        "binarize: 'B'": () => detector.detect(image, { binarize: 'B' }),
+        "outputs: 'PTB'": () => detector.warmup(small, { outputs: 'PTB' }),
+      })) {
+        const { message } = await assertRejects(call, 'missing-threshold-head', what);
+        assert(message.startsWith(`${what} needs the threshold map, but these weights give`), message);
+      }
+      detector.dispose();
+    },
+  },
+  {
+    name: 'weights that give P alone have one network: maps() after detect() makes nothing anew',
+    async run({ device }) {
+      const detector = await TextDetector.create({ weights: smallWeights(false), device });
+      const both = await TextDetector.create({ weights: smallWeights(true), device });
+      assert(detector.memory.weights < both.memory.weights, 'P alone has fewer weights');
+      both.dispose();
+      const image = noise(64, 32, 3);
+      await detector.detect(image, { size: small });
+      const made: string[] = [];
+      for (const method of ['createBuffer', 'createBindGroup', 'createComputePipelineAsync'] as const) {
+        const original = device[method].bind(device) as (descriptor: unknown) => never;
+        Object.defineProperty(device, method, {
+          value: (descriptor: unknown) => {
+            made.push(method);
+            return original(descriptor);
+          },
+        });
+      }
+      await detector.maps(image, { size: small });
+      assertEqual(made, [], 'made by maps()');
+      detector.dispose();
+    },
+  },
+  {
+    name: 'images run at the size that the rule of the weights says',
+    async run({ device }) {
+      const image = noise(50, 30, 3);
+      for (const [size, expected] of [
+        [
+          { rule: 'shortSide', value: 64 },
+          { width: 96, height: 64 },
+        ],
+        [
+          { rule: 'fit', shortSide: 40, longSide: 100 },
+          { width: 96, height: 64, content: { width: 67, height: 40 } },
+        ],
+        [
+          { rule: 'fit', shortSide: 64, longSide: 64 },
+          { width: 64, height: 64, content: { width: 64, height: 38 } },
+        ],
+        [
+          { rule: 'limit', side: 'long', value: 96, longest: 960 },
+          { width: 64, height: 32 },
+        ],
+        [
+          { rule: 'limit', side: 'short', value: 96, longest: 128 },
+          { width: 128, height: 64 },
+        ],
+        [
+          { rule: 'fixed', width: 32, height: 96 },
+          { width: 32, height: 96 },
+        ],
+      ] as const) {
+        const weights = smallWeights(false, { size });
+        const detector = await TextDetector.create({ weights, device });
+        assertEqual(
+          detector.info.weights.size,
+          { ...size, ...(size.rule !== 'fixed' && { multipleOf: 32 }) },
+          'info',
+        );
+        const { network } = await detector.detect(image);
+        assertEqual(network, expected, `network by ${JSON.stringify(size)}`);
+        const { P, ...rest } = await detector.maps(image);
+        assertEqual(rest, expected, 'size of the maps');
+        detector.dispose();
+      }
+    },
+  },
+  {
+    name: 'padding is the mean colour: as if the image had been resized and padded before; regions are of the image alone',
+    async run({ device }) {
+      const mean = [120, 110, 100];
+      const recipe = { channelOrder: 'rgb', mean, std: [58.395, 57.12, 57.375] };
+      const weights = smallWeights(true, { ...recipe, size: { rule: 'fit', shortSide: 40, longSide: 90 } });
+      const detector = await TextDetector.create({ weights, device });
+      // Other contents of the same network, and of the same picture, one after the other.
+      const calls: [RawImage, SizeOption][] = [
+        [noise(50, 30, 3, 1), {}],
+        [noise(50, 30, 3, 1), { maxScale: 1.1 }],
+        [noise(50, 30, 3, 1), { maxScale: 1.2 }],
+        [noise(30, 50, 1, 2), { maxScale: 1.2 }],
+      ];
+      for (const [image, size] of calls) {
+        const maps = await detector.maps(image, { size });
+        const { P, width, height, content } = maps;
+        assert(content, `${width}x${height} is padded`);
+        const before = await detector.maps(paddedBefore(image, { width, height, content }, mean), {
+          size: { width, height },
+        });
+        assertAllMaps(maps);
+        assertAllMaps(before);
+        for (const name of ['P', 'T', 'B'] as const) assertClose(maps[name], before[name], 0, name);
+        const target = { width: image.width, height: image.height };
+        const threshold = P.toSorted()[Math.floor(P.length / 2)];
+        const thresholds = { threshold, boxThreshold: 0, minSize: 0 };
+        const { regions } = findRegions({ data: P, width, height, content }, { ...thresholds, target });
+        assert(regions.length > 0, 'no regions');
+        for (const binarize of ['P', 'B'] as const) {
+          const found = await detector.detect(image, { size, ...thresholds, binarize });
+          assertEqual(found.network, { width, height, content }, 'network');
+          if (binarize === 'P') assertEqual(found.regions, regions, 'regions');
+          for (const [x, y] of found.regions.flatMap(({ points }) => points))
+            assert(x >= 0 && x <= image.width && y >= 0 && y <= image.height, `${x}, ${y} is outside`);
+        }
+      }
       detector.dispose();
     },
   },

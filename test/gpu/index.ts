@@ -2,6 +2,7 @@
 
 import conv2d from './conv2d.suite.ts';
 import dbHead from './db-head.suite.ts';
+import deform from './deform.suite.ts';
 import detector from './detector.suite.ts';
 import disposal from './disposal.suite.ts';
 import layers from './layers.suite.ts';
@@ -29,6 +30,7 @@ export const suites: GpuSuite[] = [
   { name: 'layers', tests: layers },
   { name: 'db-head', tests: dbHead },
   { name: 'mobile', tests: mobile },
+  { name: 'deform', tests: deform },
   { name: 'network', tests: network },
   { name: 'models', tests: models },
   { name: 'detector', tests: detector },

@@ -10,9 +10,10 @@ import type { Precision } from '../../src/kernels/wgsl.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { assertWithin, precisionsOf, representable, sumTolerance } from './precision.ts';
 import { convolve } from './references/convolution.ts';
-import { maxPool3x3 } from './references/max-pool.ts';
+import { maxPool as maxPoolReference, pool3x3 } from './references/max-pool.ts';
 import { concatenate, upsampleNearest } from './references/upsample.ts';
 import { runKernel } from './run-kernel.ts';
+import { assertLanes, stored, withoutLanes, zeroLanes } from './stored.ts';
 import type { GpuTest } from './suite.ts';
 
 interface Size {
@@ -50,9 +51,47 @@ const pooling = test('max-pool', sizes, async (context, size, precision, label) 
   const { height, width, channels } = size;
   // All below zero, so that a zero taken for a neighbour outside would win.
   const source = representable(randomFloats(height * width * channels, 3, -2, -1), precision);
-  const { output } = await runKernel(context, maxPool({ label, ...size }, { precision }), { source });
-  assertClose(output, maxPool3x3(source, height, width, channels), 0, label);
+  const pool = pool3x3(size);
+  const { output } = await runKernel(context, maxPool({ label, ...pool }, { precision }), { source });
+  assertClose(output, maxPoolReference(source, pool), 0, label);
 });
+
+const windows = [
+  { kernel: 2, stride: 1, before: 0, after: 1 },
+  { kernel: 3, stride: 2, before: 0, after: 1 },
+  { kernel: 2, stride: 2, before: 0, after: 0 },
+  { kernel: 5, stride: 3, before: 4, after: 4 },
+].map(({ kernel, stride, before, after }) =>
+  test(
+    `max-pool ${kernel}x${kernel}, stride ${stride}, ${before} before and ${after} after,`,
+    [
+      { height: 5, width: 5, channels: 4 },
+      { height: 13, width: 7, channels: 6 },
+      { height: 5, width: 33, channels: 18 },
+    ],
+    async (context, size, precision, label) => {
+      const { height, width, channels } = size;
+      const side = (length: number) => Math.floor((length + before + after - kernel) / stride) + 1;
+      const pool = {
+        ...size,
+        ...{ outHeight: side(height), outWidth: side(width), kernel, stride },
+        padding: { top: before, left: before },
+      };
+      // All below zero, as above.
+      const source = representable(randomFloats(height * width * stored(channels), 3, -2, -1), precision);
+      const { output } = await runKernel(context, maxPool({ label, ...pool }, { precision }), {
+        source: zeroLanes(source, channels),
+      });
+      assertClose(
+        withoutLanes(output, channels),
+        maxPoolReference(withoutLanes(source, channels), pool),
+        0,
+        label,
+      );
+      assertLanes(output, channels, label);
+    },
+  ),
+);
 
 /**
  * Sizes of the image; multiples of 4, the pooled ones 1x1, 13x7, 5x17 and 9x9: less, and more, than the kernel's 7x8. Channels
@@ -97,7 +136,8 @@ const stem = test('stem', stemSizes, async (context, size, precision, label) => 
     bias,
   });
   // The largest of nine values is off by no more than the one with the largest error may be.
-  const pool = (tensor: Float64Array) => maxPool3x3(tensor, height / 2, width / 2, outChannels);
+  const pooling = pool3x3({ height: height / 2, width: width / 2, channels: outChannels });
+  const pool = (tensor: Float64Array) => maxPoolReference(tensor, pooling);
   const expected = { values: pool(values), magnitudes: pool(magnitudes) };
   assertWithin(output, expected, sumTolerance(3 * 49 + 1, precision), label);
 });
@@ -117,28 +157,46 @@ const addition = test('upsample-add', sizes, async (context, size, precision, la
 });
 
 const concatenation = [
-  { scales: [8, 4, 2, 1], size: { height: 8, width: 24, channels: 16 } },
-  { scales: [2, 1], size: { height: 6, width: 34, channels: 12 } },
-  { scales: [1, 3, 1], size: { height: 3, width: 9, channels: 4 } },
-].map(({ scales, size }) =>
-  test(`upsample-concat x${scales.join(' x')}`, [size], async (context, _, precision, label) => {
-    const { height, width, channels } = size;
-    const sources = scales.map((scale, i) =>
-      representable(randomFloats((height * width * channels) / scale ** 2, 6 + i), precision),
-    );
-    const { output } = await runKernel(
-      context,
-      upsampleConcat({ label, ...size, scales }, { precision }),
-      Object.fromEntries(sources.map((values, i) => [`source${i}`, values])),
-    );
-    const upsampled = sources.map((values, i) => {
-      const small = { height: height / scales[i], width: width / scales[i], channels };
-      return upsampleNearest(values, small, scales[i]);
-    });
-    assertClose(output, concatenate(upsampled, height * width), 0, label);
-  }),
-);
+  { scales: [8, 4, 2, 1], height: 8, width: 24, channels: [16, 16, 16, 16] },
+  { scales: [2, 1], height: 6, width: 34, channels: [12, 12] },
+  { scales: [1, 3, 1], height: 3, width: 9, channels: [4, 4, 4] },
+  { scales: [2, 1, 4], height: 12, width: 36, channels: [8, 24, 4] },
+  { scales: [8, 4, 2, 1], height: 8, width: 24, channels: [6, 6, 6, 6] },
+  { scales: [1, 3, 1, 1], height: 3, width: 33, channels: [1, 7, 2, 3] },
+  { scales: [2, 1], height: 2, width: 2, channels: [42, 12] },
+].map(({ scales, height, width, channels }): GpuTest => {
+  const label = `upsample-concat ${scales.map((scale, i) => `${channels[i]} x${scale}`).join(', ')} to ${height}x${width}`;
+  return {
+    name: label,
+    async run({ device }) {
+      const context = await openDevice({ device });
+      for (const precision of await precisionsOf(context)) {
+        const sources = scales.map((scale, i) =>
+          zeroLanes(
+            representable(
+              randomFloats((height * width * stored(channels[i])) / scale ** 2, 6 + i),
+              precision,
+            ),
+            channels[i],
+          ),
+        );
+        const { output } = await runKernel(
+          context,
+          upsampleConcat({ label, height, width, channels, scales }, { precision }),
+          Object.fromEntries(sources.map((values, i) => [`source${i}`, values])),
+        );
+        const upsampled = sources.map((values, i) => {
+          const small = { height: height / scales[i], width: width / scales[i], channels: channels[i] };
+          return upsampleNearest(withoutLanes(values, channels[i]), small, scales[i]);
+        });
+        const all = channels.reduce((sum, count) => sum + count, 0);
+        assertClose(withoutLanes(output, all), concatenate(upsampled, height * width), 0, label);
+        assertLanes(output, all, label);
+      }
+    },
+  };
+});
 
-const tests: GpuTest[] = [pooling, stem, addition, ...concatenation];
+const tests: GpuTest[] = [pooling, ...windows, stem, addition, ...concatenation];
 
 export default tests;

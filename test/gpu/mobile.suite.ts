@@ -14,6 +14,7 @@ import {
   scaleChannels,
 } from '../../src/kernels/channel-gate.ts';
 import { packBias } from '../../src/kernels/conv2d.ts';
+import type { Affine } from '../../src/kernels/conv2d-epilogue.ts';
 import {
   type DepthwiseConv2d,
   depthwiseConv2d,
@@ -25,7 +26,7 @@ import { activate } from './references/activation.ts';
 import { gatesOf } from './references/channel-gate.ts';
 import { depthwise } from './references/depthwise.ts';
 import { runKernel } from './run-kernel.ts';
-import { stored, withoutLanes, zeroLanes } from './stored.ts';
+import { assertLanes, stored, withoutLanes, zeroLanes } from './stored.ts';
 import type { GpuTest } from './suite.ts';
 
 const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
@@ -37,17 +38,20 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
       name: `depthwise ${kernel}x${kernel}, stride ${stride}`,
       async run({ device }) {
         const context = await openDevice({ device });
-        const cases: [number, number, number, boolean, Activation][] = [
+        const cases: [number, number, number, boolean, Activation, Affine?][] = [
           [1, 1, 3, true, 'none'],
           [13, 7, 18, true, 'hardswish'],
           [6, 34, 64, false, 'relu'],
           [5, 11, 6, true, 'gelu'],
+          [13, 7, 42, true, 'hardswish', { scale: -1.25, shift: 0.5 }],
+          [5, 33, 12, false, 'none', { scale: 0.75, shift: -2 }],
         ];
         for (const precision of await precisionsOf(context)) {
-          for (const [height, width, channels, bias, activation] of cases) {
+          for (const [height, width, channels, bias, activation, affine] of cases) {
             const conv: DepthwiseConv2d = {
               ...{ label: `depthwise ${height}x${width}x${channels}`, height, width, channels, bias },
-              ...{ outHeight: Math.ceil(height / stride), outWidth: Math.ceil(width / stride), activation },
+              ...{ outHeight: Math.ceil(height / stride), outWidth: Math.ceil(width / stride) },
+              ...{ activation, affine },
               ...{ kernel, stride, padding: { top: before, left: side } },
             };
             const source = zeroLanes(
@@ -65,8 +69,7 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
             const expected = depthwise(conv, withoutLanes(source, channels), weights, biases);
             const tolerance = sumTolerance(kernel ** 2 + 1, precision);
             assertWithin(withoutLanes(output, channels), expected, tolerance, what);
-            const lanes = output.filter((_, i) => i % stored(channels) >= channels);
-            assertClose(lanes, new Float32Array(lanes.length), 0, `${what}: lanes that carry no data`);
+            assertLanes(output, channels, what);
           }
         }
       },
@@ -75,54 +78,56 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
 );
 
 const gates = [
-  { pixels: 1, channels: 3, hidden: 1, slope: 0.2, shortcut: false },
-  { pixels: 13 * 7, channels: 18, hidden: 5, slope: 1 / 6, shortcut: true },
-  { pixels: 67 * 71, channels: 96, hidden: 24, slope: 0.2, shortcut: true },
-].map(({ pixels, channels, hidden, slope, shortcut }): GpuTest => {
+  { pixels: 1, averaged: 3, channels: 3, hidden: 1, slope: 0.2, shortcut: false },
+  { pixels: 13 * 7, averaged: 18, channels: 18, hidden: 5, slope: 1 / 6, shortcut: true },
+  { pixels: 67 * 71, averaged: 96, channels: 96, hidden: 24, slope: 0.2, shortcut: true },
+  // From the mean of what is convolved to the channels.
+  { pixels: 13 * 7, averaged: 18, channels: 42, hidden: 7, slope: 0.2, shortcut: true },
+  { pixels: 5 * 33, averaged: 70, channels: 6, hidden: 24, slope: 1 / 6, shortcut: false },
+].map((form): GpuTest => {
+  const { pixels, averaged, channels, hidden, slope, shortcut } = form;
+  const label = `gate of ${pixels}x${averaged} for ${channels}, ${hidden} hidden${shortcut ? ', with shortcut' : ''}`;
   return {
-    name: `gate of ${pixels}x${channels}, ${hidden} hidden${shortcut ? ', with shortcut' : ''}`,
+    name: label,
     async run({ device }) {
       const context = await openDevice({ device });
       for (const precision of await precisionsOf(context)) {
-        const shape = { label: `gate ${pixels}x${channels}, ${precision}`, pixels, channels };
-        const source = zeroLanes(
-          representable(randomFloats(pixels * stored(channels), 61, -1, 2), precision),
-          channels,
-        );
-        const means = new Float64Array(channels);
-        const plain = withoutLanes(source, channels);
-        plain.forEach((value, i) => {
-          means[i % channels] += value / pixels;
+        const random = (count: number, seed: number) =>
+          zeroLanes(representable(randomFloats(pixels * stored(count), seed, -1, 2), precision), count);
+        const source = random(averaged, 61);
+        const means = new Float64Array(averaged);
+        withoutLanes(source, averaged).forEach((value, i) => {
+          means[i % averaged] += value / pixels;
         });
         const layers: GateWeights = {
-          reduce: randomFloats(hidden * channels, 62),
+          reduce: randomFloats(hidden * averaged, 62),
           reduceBias: randomFloats(hidden, 63),
           expand: randomFloats(channels * hidden, 64),
           expandBias: randomFloats(channels, 65, -3, 3),
         };
-        const { output: sums } = await runKernel(context, channelSums(shape, { precision }), { source });
+        const sumsKernel = channelSums({ label, pixels, channels: averaged }, { precision });
+        const { output: sums } = await runKernel(context, sumsKernel, { source });
         const slices = gateSlices(pixels);
         const added = means.map((_, channel) => {
           let sum = 0;
-          for (let slice = 0; slice < slices; slice++) sum += sums[slice * stored(channels) + channel];
+          for (let slice = 0; slice < slices; slice++) sum += sums[slice * stored(averaged) + channel];
           return sum / pixels;
         });
-        assertClose(added, means, 1e-6, `${shape.label}: means`);
-        const gate = await runKernel(context, channelGate({ ...shape, hidden, slope }), {
+        assertClose(added, means, 1e-6, `${label}, ${precision}: means`);
+        const { factors } = await runKernel(context, channelGate({ label, ...form }), {
           sums,
-          ...packGate({ channels, hidden }, layers),
+          ...packGate(form, layers),
         });
-        const expected = gatesOf(means, layers, slope);
-        assertClose(withoutLanes(gate.gates, channels), expected, 1e-5, `${shape.label}: gates`);
-        const { output } = await runKernel(context, scaleChannels({ ...shape, shortcut }, { precision }), {
-          source,
-          gates: gate.gates,
-        });
-        const scaled = plain.map((value, i) => value * (expected[i % channels] + (shortcut ? 1 : 0)));
+        const expected = gatesOf(means, layers, slope).map((gate) => gate + (shortcut ? 1 : 0));
+        assertClose(withoutLanes(factors, channels), expected, 1e-5, `${label}, ${precision}: factors`);
+        assertLanes(factors, channels, `${label}, ${precision}: factors`);
+        const gated = random(channels, 66);
+        const product = scaleChannels({ label, pixels, channels }, { precision });
+        const { output } = await runKernel(context, product, { source: gated, factors });
+        const scaled = withoutLanes(gated, channels).map((value, i) => value * expected[i % channels]);
         const tolerance = precision === 'f16' ? 4e-3 : 3e-5;
-        assertClose(withoutLanes(output, channels), scaled, tolerance, `${shape.label}: product`);
-        const lanes = output.filter((_, i) => i % stored(channels) >= channels);
-        assertClose(lanes, new Float32Array(lanes.length), 0, `${shape.label}: lanes that carry no data`);
+        assertClose(withoutLanes(output, channels), scaled, tolerance, `${label}, ${precision}: product`);
+        assertLanes(output, channels, `${label}, ${precision}`);
       }
     },
   };

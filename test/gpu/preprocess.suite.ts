@@ -11,6 +11,7 @@ import {
   resizeTable,
 } from '../../src/kernels/preprocess.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
+import { contentOf, type PaddedSize, type Size } from '../../src/size.ts';
 import { assertEqual, random } from './assert.ts';
 import { assertWithin, precisionsOf, sumTolerance } from './precision.ts';
 import { compose } from './references/compose.ts';
@@ -19,15 +20,10 @@ import { resizeBilinear } from './references/resize.ts';
 import { runKernel } from './run-kernel.ts';
 import type { GpuTest } from './suite.ts';
 
-interface Size {
-  height: number;
-  width: number;
-}
-
 interface Case {
   name: string;
   from: Size;
-  to: Size;
+  to: PaddedSize;
   source: Preprocess['source'];
   channelOrder?: Preprocess['channelOrder'];
   mean?: Preprocess['mean'];
@@ -97,6 +93,20 @@ const cases: readonly Case[] = [
     source: 'texture',
     background: [3, 130, 254],
   },
+  ...([1, 3, 4, 'texture'] as const).map((source) => ({
+    name: `padded, ${source === 'texture' ? source : `${source} channels`}`,
+    from: { height: 9, width: 13 },
+    to: { height: 32, width: 96, content: { height: 21, width: 70 } },
+    source,
+    channelOrder: 'bgr' as const,
+    std: [58.395, 57.12, 57.375] as const,
+  })),
+  {
+    name: 'padded at the right alone',
+    from: { height: 9, width: 13 },
+    to: { height: 5, width: 64, content: { height: 5, width: 1 } },
+    source: 3,
+  },
   {
     name: 'texture of one pixel',
     from: { height: 1, width: 1 },
@@ -113,7 +123,9 @@ async function check(
   const channels = source === 'texture' ? 4 : source;
   const next = random(11);
   const pixels = Uint8Array.from({ length: from.height * from.width * channels }, () => next() * 256);
-  const kernel = preprocess({ label: 'preprocess', ...to, source, channelOrder, mean, std }, { precision });
+  const { width, height } = to;
+  const form = { label: 'preprocess', width, height, source, channelOrder, mean, std };
+  const kernel = preprocess(form, { precision });
   const shape = { ...kernel.shape, ...(background && backgroundUniforms(background)) };
   const texture = source === 'texture' ? upload(context.device, pixels, from) : undefined;
   const { output } = await runKernel(
@@ -129,8 +141,9 @@ async function check(
   const hasAlpha = channels === 4;
   const opaque = hasAlpha ? compose(pixels, background ?? [255, 255, 255]) : pixels;
   const shown = hasAlpha ? 3 : channels;
-  const resized = resizeBilinear(opaque, from, shown, to);
-  const expected = normalized(resized, shown, channelOrder, mean, std);
+  const content = contentOf(to);
+  const resized = resizeBilinear(opaque, from, shown, content);
+  const expected = padded(normalized(resized, shown, channelOrder, mean, std), to);
   // A grey value more or less would be 1e-3 of the magnitude or more.
   assertWithin(output, expected, sumTolerance(0, precision), `preprocess, ${precision}`);
   assertEqual(
@@ -138,6 +151,26 @@ async function check(
     true,
     'the fourth channel is 0',
   );
+  const isPadding = (i: number) =>
+    (i >> 2) % width >= content.width || Math.floor((i >> 2) / width) >= content.height;
+  assertEqual(
+    output.every((value, i) => !isPadding(i) || value === 0),
+    true,
+    'the padding is 0',
+  );
+}
+
+/** Values of the content in a larger picture of zeros. */
+function padded(content: Reference, to: PaddedSize): Reference {
+  const { width, height } = contentOf(to);
+  const spread = (values: ArrayLike<number>) => {
+    const all = new Float64Array(4 * to.width * to.height);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < 4 * width; x++) all[4 * y * to.width + x] = values[4 * y * width + x];
+    }
+    return all;
+  };
+  return { values: spread(content.values), magnitudes: spread(content.magnitudes) };
 }
 
 /** (pixel - mean) / std, in the stated order; grey stands for all three channels. */

@@ -22,7 +22,7 @@ import {
   readBuffer,
   USAGE,
 } from './assert.ts';
-import { maxPool3x3 } from './references/max-pool.ts';
+import { maxPool as maxPoolReference, pool3x3 } from './references/max-pool.ts';
 import { upsampleNearest } from './references/upsample.ts';
 import type { GpuTest } from './suite.ts';
 import { watchDevice } from './watch-device.ts';
@@ -32,7 +32,11 @@ const graph: Graph = {
   parameters: () => new Float32Array(),
   input: 'image',
   operations: [
-    { op: 'maxPool', name: 'pool', output: 'pool', input: 'image' },
+    {
+      op: 'maxPool',
+      ...{ name: 'pool', output: 'pool', input: 'image' },
+      ...{ kernel: 3, stride: 2, padding: { top: 1, left: 1, bottom: 1, right: 1 } },
+    },
     { op: 'upsampleAdd', name: 'sum', output: 'sum', lateral: 'image', top: 'pool' },
   ],
   outputs: ['sum'],
@@ -50,7 +54,11 @@ const planOf = (side: number): Plan =>
 function expectedSum(pixels: Uint8Array, side: number): Float64Array {
   const image = Float64Array.from({ length: 4 * pixels.length }, (_, i) => (i % 4 < 3 ? pixels[i >> 2] : 0));
   const small = { height: side / 2, width: side / 2, channels: 4 };
-  const top = upsampleNearest(maxPool3x3(image, side, side, 4), small, 2);
+  const top = upsampleNearest(
+    maxPoolReference(image, pool3x3({ height: side, width: side, channels: 4 })),
+    small,
+    2,
+  );
   return image.map((value, i) => value + top[i]);
 }
 
@@ -87,7 +95,7 @@ const sumOf = async (device: GPUDevice, program: Program, side: number): Promise
   new Float32Array(await readBuffer(device, program.tensor('sum').buffer)).subarray(0, side * side * 4);
 
 const pool = (side: number): Kernel =>
-  maxPool({ label: 'pool', height: side, width: side, channels: 4 }, { precision: 'f32' });
+  maxPool({ label: 'pool', ...pool3x3({ height: side, width: side, channels: 4 }) }, { precision: 'f32' });
 const otherCode: Kernel = { ...pool(8), code: `// another\n${pool(8).code}` };
 
 const tests: GpuTest[] = [

@@ -1,6 +1,7 @@
 /** @file Tensors as they are stored, channels in whole vec4s, and as references know them. */
 
 import { vectorsOf } from '../../src/kernels/kernel.ts';
+import { assertClose } from './assert.ts';
 
 export interface Layout {
   height: number;
@@ -19,4 +20,10 @@ export const withoutLanes = (values: ArrayLike<number>, channels: number): Float
 export function zeroLanes<T extends Float32Array>(values: T, channels: number): T {
   for (let i = 0; i < values.length; i++) if (i % stored(channels) >= channels) values[i] = 0;
   return values;
+}
+
+/** Throws unless the lanes that carry no data are zero. */
+export function assertLanes(output: Float32Array, channels: number, what: string): void {
+  const lanes = output.filter((_, i) => i % stored(channels) >= channels);
+  assertClose(lanes, new Float32Array(lanes.length), 0, `${what}: lanes that carry no data`);
 }

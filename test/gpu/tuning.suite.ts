@@ -19,7 +19,7 @@ import { Timer } from '../../src/tuning/timing.ts';
 import { type TunerOptions, tune } from '../../src/tuning/tune.ts';
 import { TunedChoice } from '../../src/tuning/tuned-choice.ts';
 import { Workbench } from '../../src/tuning/workbench.ts';
-import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
+import { assert, assertAllMaps, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import { precisionsOf } from './precision.ts';
 import { withPrivateCache } from './private-cache.ts';
 import { type Script, scripted, withClock } from './scripted-timer.ts';
@@ -538,6 +538,8 @@ const tests: GpuTest[] = [
           'the program of the old tiles is still in use',
         );
         detector.dispose();
+        assertAllMaps(before);
+        assertAllMaps(after);
         for (const name of ['P', 'T', 'B'] as const) {
           assertClose(after[name], before[name], 1e-5, `${name} after tuning`);
         }
@@ -570,6 +572,7 @@ const tests: GpuTest[] = [
           labels.length = 0;
           const detector = await createDetector(context, options);
           const maps = await detector.maps(image, { size });
+          assertAllMaps(maps);
           detector.dispose();
           const stored = labels.filter((label) => label.includes('direct 2x8'));
           return { maps, stored, products: stored.filter((label) => label.includes('F(2,3)')) };
@@ -598,6 +601,7 @@ const tests: GpuTest[] = [
           await storeEntries(key, { 'f32 3x3 64 > 64, 2^7 px': entry });
           const detector = await createDetector(context);
           const maps = await detector.maps(image, { size });
+          assertAllMaps(maps);
           const { weights } = detector.memory;
           detector.dispose();
           return { maps, weights };

@@ -1,6 +1,7 @@
 /** @file The three steps of a Winograd convolution, each against matrix products in f64, and together against the sum. */
 
 import { openDevice } from '../../src/gpu/device.ts';
+import type { Affine } from '../../src/kernels/conv2d-epilogue.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import {
   type WinogradSize,
@@ -28,9 +29,14 @@ const workgroup: Tile = {
   channels: 4,
 };
 
-function test(size: WinogradSize, tile: Tile, height: number, width: number): GpuTest {
+function test(
+  size: WinogradSize,
+  tile: Tile,
+  [height, width]: readonly [number, number],
+  affine?: Affine,
+): GpuTest {
   return {
-    name: `F(${size},3) of ${width}x${height}, ${tile.kind} tiles`,
+    name: `F(${size},3) of ${width}x${height}, ${tile.kind} tiles${affine ? ', affine' : ''}`,
     async run({ device }) {
       const context = await openDevice({ device });
       const [inChannels, outChannels] = [16, 32];
@@ -67,13 +73,17 @@ function test(size: WinogradSize, tile: Tile, height: number, width: number): Gp
           bias: true,
           residuals: [{ kind: 'same' }],
           activation: 'relu',
+          affine,
           size,
         },
         { precision },
       );
       const { output: result } = await runKernel(context, output, { products, bias, residual0: residual });
       const plain = untransformTiles(products, { height, width, channels: outChannels }, size);
-      const epilogue = plain.map((sum, i) => Math.max(0, sum + bias[i % outChannels] + residual[i]));
+      const epilogue = plain.map((sum, i) => {
+        const rectified = Math.max(0, sum + bias[i % outChannels] + residual[i]);
+        return affine ? affine.scale * rectified + affine.shift : rectified;
+      });
       assertClose(result, epilogue, 1e-4, 'output transform');
       const { values } = convolve({
         sources: [
@@ -93,6 +103,7 @@ function test(size: WinogradSize, tile: Tile, height: number, width: number): Gp
         bias,
         residuals: [Float64Array.from(residual)],
         activation: 'relu',
+        affine,
       });
       assertClose(result, values, 1e-3, 'the convolution');
     },
@@ -100,11 +111,11 @@ function test(size: WinogradSize, tile: Tile, height: number, width: number): Gp
 }
 
 const tests: GpuTest[] = [
-  test(2, direct, 13, 7),
-  test(4, direct, 5, 33),
-  test(4, direct, 1, 1),
-  test(2, workgroup, 6, 9),
-  test(4, workgroup, 13, 7),
+  test(2, direct, [13, 7]),
+  test(4, direct, [5, 33], { scale: -1.25, shift: 0.5 }),
+  test(4, direct, [1, 1]),
+  test(2, workgroup, [6, 9]),
+  test(4, workgroup, [13, 7]),
 ];
 
 export default tests;

@@ -6,6 +6,7 @@
 import { type Graph, outputsOf } from '../../src/graph/graph.ts';
 import { inferShapes } from '../../src/graph/infer-shapes.ts';
 import type { ShapeOf, TensorShape } from '../../src/graph/operation.ts';
+import type { ChannelGateOperation } from '../../src/graph/operations/channel-gate.ts';
 import type { Epilogue, Residual } from '../../src/graph/operations/conv2d.ts';
 import type { Operation } from '../../src/graph/operations/index.ts';
 import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
@@ -14,8 +15,9 @@ import { activationOf } from '../gpu/references/activation.ts';
 import { gatesOf } from '../gpu/references/channel-gate.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { binarize, tailLogits } from '../gpu/references/db-tail.ts';
+import { deformSamples } from '../gpu/references/deform-conv2d.ts';
 import { depthwise } from '../gpu/references/depthwise.ts';
-import { maxPool3x3 } from '../gpu/references/max-pool.ts';
+import { maxPool, pool3x3 } from '../gpu/references/max-pool.ts';
 import { sigmoid } from '../gpu/references/reference.ts';
 import { concatenate, gatherClasses, upsampleNearest } from '../gpu/references/upsample.ts';
 import { transformTiles, untransformTiles } from '../gpu/references/winograd.ts';
@@ -71,8 +73,10 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       outWidth: width,
       outChannels: channels,
       bias: bias === undefined ? undefined : parameter(bias),
+      factors: operation.factors === undefined ? undefined : get(operation.factors),
       residuals: residualsOf(operation, environment),
       activation: operation.activation,
+      affine: operation.affine,
     });
     return [values];
   },
@@ -91,20 +95,38 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
     };
     return [depthwise(conv, get(input), parameter(weight), bias === undefined ? [] : parameter(bias)).values];
   },
-  channelGate({ input, channels, reduce, expand, slope, shortcut }, { get, parameter }) {
-    const values = get(input);
-    const means = new Float64Array(channels);
-    values.forEach((value, i) => {
-      means[i % channels] += (value * channels) / values.length;
+  deformConv2d(operation, environment) {
+    const { input, offsets, output, weight, inChannels, outChannels, bias, activation, affine } = operation;
+    const { get, shapeOf, parameter } = environment;
+    const { height, width } = shapeOf(output);
+    const samples = deformSamples(
+      { ...operation, ...shapeOf(input), outHeight: height, outWidth: width },
+      get(input),
+      { ...shapeOf(offsets), values: get(offsets) },
+    );
+    // A picture of 3x3 samples for each pixel, under a window that steps from one to the next.
+    const { values } = convolve({
+      sources: [
+        {
+          ...{ values: samples.values, height: 3 * height, width: 3 * width, channels: inChannels },
+          ...{ kernel: 3, stride: 3, padding: { top: 0, left: 0 }, weights: parameter(weight), inChannels },
+        },
+      ],
+      ...{ outHeight: height, outWidth: width, outChannels, activation, affine },
+      bias: bias === undefined ? undefined : parameter(bias),
+      residuals: residualsOf(operation, environment),
     });
-    const layers = {
-      reduce: parameter(reduce.weight),
-      reduceBias: parameter(reduce.bias),
-      expand: parameter(expand.weight),
-      expandBias: parameter(expand.bias),
-    };
-    const gates = gatesOf(means, layers, slope);
-    return [values.map((value, i) => value * (gates[i % channels] + (shortcut ? 1 : 0)))];
+    return [values];
+  },
+  channelGate(operation, environment) {
+    const { input, channels } = operation;
+    const factors = factorsOf(operation, channels, environment);
+    return [environment.get(input).map((value, i) => value * factors[i % channels])];
+  },
+  gateFactors(operation, environment) {
+    const factors = new Float64Array(environment.shapeOf(operation.output).channels);
+    factors.set(factorsOf(operation, operation.averaged, environment));
+    return [factors];
   },
   upsampledConv2d({ input, weight, inChannels, outChannels, scale }, { get, shapeOf, parameter }) {
     const source = shapeOf(input);
@@ -149,7 +171,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
     ];
   },
   winogradOutput(operation, environment) {
-    const { input, output, size, bias, activation } = operation;
+    const { input, output, size, bias, activation, affine } = operation;
     const shape = environment.shapeOf(output);
     const biases = bias === undefined ? undefined : environment.parameter(bias);
     const residuals = residualsOf(operation, environment);
@@ -157,13 +179,15 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       untransformTiles(environment.get(input), shape, size).map((sum, i) => {
         const biased = sum + (biases?.[i % shape.channels] ?? 0);
         const value = residuals.reduce((all, residual) => all + residual[i], biased);
-        return activationOf[activation](value);
+        const activated = activationOf[activation](value);
+        return affine ? affine.scale * activated + affine.shift : activated;
       }),
     ];
   },
-  maxPool({ input }, { get, shapeOf }) {
-    const { height, width, channels } = shapeOf(input);
-    return [maxPool3x3(get(input), height, width, channels)];
+  maxPool(operation, { get, shapeOf }) {
+    const { input, output } = operation;
+    const { height: outHeight, width: outWidth } = shapeOf(output);
+    return [maxPool(get(input), { ...operation, ...shapeOf(input), outHeight, outWidth })];
   },
   stemPool({ input, weight, bias, outChannels }, { get, shapeOf, parameter }) {
     const { height, width } = shapeOf(input);
@@ -184,7 +208,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
       bias: parameter(bias),
       activation: 'relu',
     });
-    return [maxPool3x3(values, outHeight, outWidth, outChannels)];
+    return [maxPool(values, pool3x3({ height: outHeight, width: outWidth, channels: outChannels }))];
   },
   upsampleAdd({ lateral, top }, { get, shapeOf }) {
     const upsampled = upsampleNearest(get(top), shapeOf(top), 2);
@@ -217,6 +241,27 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
     return T ? [P, T, binarize(P, T, k)] : [P];
   },
 };
+
+/** What a gate multiplies by, from the mean of its input. */
+function factorsOf(
+  gate: Omit<ChannelGateOperation, 'op'>,
+  averaged: number,
+  { get, parameter }: Environment,
+): Float64Array {
+  const { input, reduce, expand, slope, shortcut } = gate;
+  const values = get(input);
+  const means = new Float64Array(averaged);
+  values.forEach((value, i) => {
+    means[i % averaged] += (value * averaged) / values.length;
+  });
+  const layers = {
+    reduce: parameter(reduce.weight),
+    reduceBias: parameter(reduce.bias),
+    expand: parameter(expand.weight),
+    expandBias: parameter(expand.bias),
+  };
+  return gatesOf(means, layers, slope).map((value) => value + (shortcut ? 1 : 0));
+}
 
 /** What the epilogue adds, at the size of the output. */
 function residualsOf(

@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { runProgram } from '../../cli/program.ts';
 import { DBNetError } from '../../src/errors.ts';
+import type { SizeRule } from '../../src/input/types.ts';
 import { parseSafetensors } from '../../src/safetensors/index.ts';
 import { box, type FakeOptions, fakeServices, temporaryFolder } from './cli-fakes.ts';
 
@@ -31,6 +32,8 @@ function setUp(options: Omit<FakeOptions, 'cwd'> = {}) {
       .sort();
   return { cwd, written, ...fakes, run: (line: string) => runProgram(line.split(' '), fakes.services) };
 }
+
+const shortSide = (value: number): SizeRule => ({ rule: 'shortSide', value, multipleOf: 32 });
 
 const lines = (text: string) =>
   text
@@ -122,6 +125,26 @@ describe('one image', () => {
     }
   });
 
+  test('--maps of weights that give P alone', async () => {
+    const { run, cwd, stderr } = setUp({ hasThresholdHead: false });
+    expect(await run('detect a.png --no-overlay --maps m.safetensors')).toBe(0);
+    const file = parseSafetensors(new Uint8Array(readFileSync(join(cwd, 'm.safetensors'))));
+    expect([...file.tensors]).toMatchObject([['P', { dtype: 'F32', shape: [32, 64] }]]);
+    expect(file.metadata).toEqual({ image: 'a.png' });
+    expect(stderr.text()).toContain('Maps: m.safetensors');
+  });
+
+  test('a padded network: the part that is the image, in the line, the JSON and the maps', async () => {
+    const content = { width: 64, height: 21 };
+    const { run, cwd, stdout } = setUp({ content });
+    expect(await run('detect a.png --no-overlay --json out.json --maps m.safetensors')).toBe(0);
+    expect(stdout.text()).toContain('64 x 32 pixels, network at 64 x 32, 64 x 21 of it the image, 2.01 s');
+    const [row] = lines(readFileSync(join(cwd, 'out.json'), 'utf8'));
+    expect(row.network).toEqual({ width: 64, height: 32, content });
+    const file = parseSafetensors(new Uint8Array(readFileSync(join(cwd, 'm.safetensors'))));
+    expect(JSON.parse(file.metadata.content)).toEqual(content);
+  });
+
   test('what is transparent goes to the detector as it is, with what it is composed over', async () => {
     const { run, calls, cwd } = setUp();
     const colour = { r: 200, g: 100, b: 50, alpha: 0 };
@@ -203,8 +226,44 @@ describe('the size on a software adapter', () => {
     expect(says).not.toMatch(note);
   });
 
+  test('follows the rule of the weights', async () => {
+    const fitting = (shortSide: number, longSide: number): SizeRule => ({
+      rule: 'fit',
+      shortSide,
+      longSide,
+      multipleOf: 32,
+    });
+    const limiting = (side: 'long' | 'short', value: number): SizeRule => ({
+      rule: 'limit',
+      ...{ side, value, longest: 4000, multipleOf: 32 },
+    });
+    const fixed: SizeRule = { rule: 'fixed', width: 2048, height: 1152 };
+    const long =
+      /^Without a GPU the long side is scaled to 1344 at most; --max-long-side 4000, .* up to 8\.9 times/m;
+    const of = (size: SizeRule, line = '') => sizeOf(line, { size });
+    expect(await of(fitting(1024, 4068))).toMatchObject({
+      size: { shortSide: 736 },
+      says: expect.stringMatching(note),
+    });
+    expect(await of(limiting('short', 736))).toMatchObject({
+      size: { maxLongSide: 1344 },
+      says: expect.stringMatching(long),
+    });
+    expect((await of(limiting('short', 736), '--max-long-side 4000')).size).toEqual({ maxLongSide: 4000 });
+    expect((await of(limiting('short', 736), '--max-scale 2')).size).toEqual({
+      maxScale: 2,
+      maxLongSide: 1344,
+    });
+    expect((await of(limiting('short', 736), '--short-side 1024')).size).toEqual({ shortSide: 1024 });
+    for (const rule of [fitting(736, 1333), limiting('long', 960), fixed]) {
+      const { size, says } = await of(rule);
+      expect(size).toBeUndefined();
+      expect(says).not.toMatch(/Without a GPU/);
+    }
+  });
+
   test("is the weights' own on a GPU, and where it is no larger", async () => {
-    for (const options of [{ software: false }, { shortSide: 640 }]) {
+    for (const options of [{ software: false }, { size: shortSide(640) }]) {
       const { size, says } = await sizeOf('', options);
       expect(size).toBeUndefined();
       expect(says).not.toMatch(note);

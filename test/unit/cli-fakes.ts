@@ -15,7 +15,7 @@ import type {
   TuneOptions,
   TuningReport,
 } from '../../src/detect/types.ts';
-import type { DetectionWarning, RawImage, SizeOption } from '../../src/input/types.ts';
+import type { DetectionWarning, RawImage, SizeOption, SizeRule } from '../../src/input/types.ts';
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {
@@ -53,8 +53,10 @@ export interface FakeOptions {
   hasThresholdHead?: boolean;
   /** What `detect()` finds; may throw. */
   find?: (image: RawImage, call: number) => Region[] | Promise<Region[]>;
-  /** The weights' own short side. */
-  shortSide?: number;
+  /** The weights' own size rule. */
+  size?: SizeRule;
+  /** The part of the network's 64x32 pixels that the image fills. */
+  content?: { width: number; height: number };
   /** What `detect()` warns of. */
   warnings?: DetectionWarning[];
   /** What `tune()` gives; may throw. */
@@ -84,7 +86,8 @@ export function fakeServices({
   hasThresholdHead = true,
   find = () => [box(2, 3, 20, 8)],
   warnings = [],
-  shortSide = 1024,
+  size = { rule: 'shortSide', value: 1024, multipleOf: 32 },
+  content,
   tuning = () => ({
     classes: [],
     unmeasured: [],
@@ -111,7 +114,7 @@ export function fakeServices({
         parameters: 1,
         hasThresholdHead,
         input: { channelOrder: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] },
-        shortSide,
+        size,
         metadata: {},
       },
     },
@@ -123,13 +126,14 @@ export function fakeServices({
       options.onProgress?.({ stage: 'network', done: 4, total: 4 });
       const timings = { preprocess: 1, network: 2000, readback: 3, postprocess: 4, total: 2008 };
       const { width, height } = image;
-      const network = { width: 64, height: 32 };
+      const network = { width: 64, height: 32, ...(content && { content }) };
       return { regions, width, height, network, truncated: false, warnings, timings };
     },
     async maps(image, options = {}) {
       calls.maps.push({ image, options });
       const map = (value: number) => new Float32Array(64 * 32).fill(value);
-      return { P: map(0.25), T: map(0.5), B: map(0.75), width: 64, height: 32 };
+      const probability = { P: map(0.25), width: 64, height: 32, ...(content && { content }) };
+      return hasThresholdHead ? { ...probability, T: map(0.5), B: map(0.75) } : probability;
     },
     async tune(size, options = {}) {
       calls.tune.push({ size, options });

@@ -2,13 +2,20 @@
 
 import { describe, expect, it } from 'vitest';
 import { checkSize, networkSize, shrinkWarning } from '../../src/input/size.ts';
-import type { SizeOption } from '../../src/input/types.ts';
+import type { SizeOption, SizeRule } from '../../src/input/types.ts';
+import { contentOf, type PaddedSize, type Size } from '../../src/size.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
+const shortSideOf = (value: number): SizeRule => ({ rule: 'shortSide', value, multipleOf: 32 });
+const ours = shortSideOf(736);
+
 const sizeOf = (width: number, height: number, option?: SizeOption, shortSide = 736) => {
-  const size = networkSize({ width, height }, option, shortSide);
+  const size = networkSize({ width, height }, option, shortSideOf(shortSide));
   return `${size.width}x${size.height}`;
 };
+
+const warningOf = (width: number, height: number, rule: SizeRule, option?: SizeOption) =>
+  shrinkWarning({ width, height }, networkSize({ width, height }, option, rule), option, rule);
 
 describe('networkSize', () => {
   it('scales the short side to the default and each side to the nearest multiple of 32', () => {
@@ -45,7 +52,7 @@ describe('networkSize', () => {
     for (let maxLongSide = 32; maxLongSide <= 2100; maxLongSide++) {
       for (const [width, height] of images) {
         for (const shortSide of [736, 1024, 2000]) {
-          const size = networkSize({ width, height }, { maxLongSide, shortSide }, 736);
+          const size = networkSize({ width, height }, { maxLongSide, shortSide }, ours);
           tried++;
           if (Math.max(size.width, size.height) <= maxLongSide && size.width >= 32 && size.height >= 32)
             continue;
@@ -68,10 +75,10 @@ describe('networkSize', () => {
   });
 
   it('is a square of the short side where no image is known', () => {
-    expect(networkSize(undefined, undefined, 736)).toEqual({ width: 736, height: 736 });
-    expect(networkSize(undefined, { shortSide: 320 }, 736)).toEqual({ width: 320, height: 320 });
-    expect(networkSize(undefined, { maxLongSide: 640 }, 736)).toEqual({ width: 640, height: 640 });
-    expect(networkSize(undefined, { width: 64, height: 32 }, 736)).toEqual({ width: 64, height: 32 });
+    expect(networkSize(undefined, undefined, ours)).toEqual({ width: 736, height: 736 });
+    expect(networkSize(undefined, { shortSide: 320 }, ours)).toEqual({ width: 320, height: 320 });
+    expect(networkSize(undefined, { maxLongSide: 640 }, ours)).toEqual({ width: 640, height: 640 });
+    expect(networkSize(undefined, { width: 64, height: 32 }, ours)).toEqual({ width: 64, height: 32 });
   });
 
   it('is never below 32', () => {
@@ -106,7 +113,7 @@ describe('networkSize', () => {
 
 describe('shrinkWarning', () => {
   const warn = (width: number, height: number, option?: SizeOption, shortSide = 1024) =>
-    shrinkWarning({ width, height }, networkSize({ width, height }, option, shortSide), option, shortSide);
+    warningOf(width, height, shortSideOf(shortSide), option);
 
   it('says what the bound on the long side costs a long image, and what to do', () => {
     const warning = warn(250, 14400)!;
@@ -138,6 +145,214 @@ describe('shrinkWarning', () => {
     expect(warn(250, 14400, { width: 640, height: 640 })).toMatchObject({ sufficientLongSide: 14400 });
     expect(warn(4000, 3000, { width: 320, height: 256 })).toMatchObject({ sufficientLongSide: 1376 });
     expect(warn(1280, 720, { width: 960, height: 544 })).toBeUndefined();
+  });
+});
+
+const fitting = (shortSide: number, longSide: number): SizeRule => ({
+  rule: 'fit',
+  shortSide,
+  longSide,
+  multipleOf: 32,
+});
+const limiting = (side: 'long' | 'short', value: number, longest = 4000): SizeRule => ({
+  rule: 'limit',
+  side,
+  value,
+  longest,
+  multipleOf: 32,
+});
+const fixed: SizeRule = { rule: 'fixed', width: 1280, height: 736 };
+
+/** A size as `1312x736`, or with its content as `1308x736 in 1312x736`. */
+const told = (size: PaddedSize) => {
+  const word = ({ width, height }: Size) => `${width}x${height}`;
+  return size.content ? `${word(size.content)} in ${word(size)}` : word(size);
+};
+
+describe('the rules of other publishers', () => {
+  // Computed with Python by the code of mmcv.rescale_size and of PaddleOCR's DetResizeForTest.
+  const rules = [
+    fitting(736, 1333),
+    fitting(1024, 4068),
+    limiting('long', 960),
+    limiting('short', 736),
+    limiting('short', 64),
+  ];
+  it.each([
+    ['1280x720', '1308x736 in 1312x736', '1820x1024 in 1824x1024', '960x544', '1312x736', '1280x704'],
+    ['720x1280', '736x1308 in 736x1312', '1024x1820 in 1024x1824', '544x960', '736x1312', '704x1280'],
+    ['640x480', '981x736 in 992x736', '1365x1024 in 1376x1024', '640x480', '992x736', '640x480'],
+    ['1000x667', '1103x736 in 1120x736', '1535x1024 in 1536x1024', '960x640', '1088x736', '992x672'],
+    ['4000x3000', '981x736 in 992x736', '1365x1024 in 1376x1024', '960x704', '4000x3008', '4000x3008'],
+    ['3000x4000', '736x981 in 736x992', '1024x1365 in 1024x1376', '704x960', '3008x4000', '3008x4000'],
+    ['4032x3024', '981x736 in 992x736', '1365x1024 in 1376x1024', '960x704', '4000x3008', '4000x3008'],
+    ['250x14400', '23x1333 in 32x1344', '71x4068 in 96x4096', '32x960', '64x4000', '64x4000'],
+    ['14400x250', '1333x23 in 1344x32', '4068x71 in 4096x96', '960x32', '4000x64', '4000x64'],
+    ['1x1', '736x736 in 736x736', '1024x1024 in 1024x1024', '32x32', '736x736', '64x64'],
+    ['33x47', '736x1048 in 736x1056', '1024x1458 in 1024x1472', '32x32', '736x1056', '64x96'],
+    ['736x736', '736x736 in 736x736', '1024x1024 in 1024x1024', '736x736', '736x736', '736x736'],
+    ['737x735', '738x736 in 768x736', '1027x1024 in 1056x1024', '736x736', '736x736', '736x736'],
+    ['1333x736', '1333x736 in 1344x736', '1855x1024 in 1856x1024', '960x544', '1344x736', '1344x736'],
+    ['1334x737', '1332x736 in 1344x736', '1853x1024 in 1856x1024', '960x544', '1344x736', '1344x736'],
+    ['500x500', '736x736 in 736x736', '1024x1024 in 1024x1024', '512x512', '736x736', '512x512'],
+    ['1365x1024', '981x736 in 992x736', '1365x1024 in 1376x1024', '960x704', '1376x1024', '1376x1024'],
+    ['959x961', '736x738 in 736x768', '1024x1026 in 1024x1056', '960x960', '960x960', '960x960'],
+    ['976x48', '1333x66 in 1344x96', '4068x200 in 4096x224', '960x32', '4000x192', '1312x64'],
+    ['80x112', '736x1030 in 736x1056', '1024x1434 in 1024x1440', '64x128', '736x1024', '64x128'],
+    ['1920x1080', '1308x736 in 1312x736', '1820x1024 in 1824x1024', '960x544', '1920x1088', '1920x1088'],
+    ['65535x3', '1333x1 in 1344x32', '4068x1 in 4096x32', '960x32', '4000x32', '4000x32'],
+    ['3x65535', '1x1333 in 32x1344', '1x4068 in 32x4096', '32x960', '32x4000', '32x4000'],
+    ['2x9999', '1x1333 in 32x1344', '1x4068 in 32x4096', '32x960', '32x4000', '32x4000'],
+  ])('%s', (image, ...expected) => {
+    const [width, height] = image.split('x').map(Number);
+    const filled = (text: string) => text.replace(/^(.+) in \1$/, '$1');
+    expect(rules.map((rule) => told(networkSize({ width, height }, undefined, rule)))).toEqual(
+      expected.map(filled),
+    );
+  });
+
+  it.each([
+    [rules[0], 2801513111],
+    [rules[1], 1537635992],
+    [rules[2], 4248600608],
+    [rules[3], 789397312],
+    [limiting('long', 1000, 900), 1730207328],
+  ])('%j gives the sizes that Python gives to 218,000 images', (rule, expected) => {
+    let digest = 0;
+    const add = (value: number) => {
+      digest = (Math.imul(digest, 31) + value) >>> 0;
+    };
+    for (let width = 1; width < 4100; width += 7) {
+      for (let height = 1; height < 4100; height += 11) {
+        const size = networkSize({ width, height }, undefined, rule);
+        const content = contentOf(size);
+        if (rule.rule === 'fit') [content.width, content.height].forEach(add);
+        [size.width, size.height].forEach(add);
+      }
+    }
+    expect(digest).toBe(expected);
+  });
+
+  it('a fixed size is that of all images', () => {
+    for (const image of [undefined, { width: 1, height: 9 }, { width: 4000, height: 3000 }])
+      expect(networkSize(image, undefined, fixed)).toEqual({ width: 1280, height: 736 });
+  });
+
+  const all = [...rules, fixed];
+
+  it('give way to a size that is asked for, and to a short side, which is our rule', () => {
+    for (const rule of all) {
+      expect(networkSize({ width: 99, height: 9 }, { width: 320, height: 64 }, rule)).toEqual({
+        width: 320,
+        height: 64,
+      });
+      for (const option of [
+        { shortSide: 480 },
+        { shortSide: 480, maxLongSide: 640 },
+        { shortSide: 64, maxScale: 1 },
+      ]) {
+        const image = { width: 1000, height: 667 };
+        expect(networkSize(image, option, rule)).toEqual(networkSize(image, option, ours));
+      }
+    }
+  });
+
+  it('take a bound on the long side in place of their own, and keep it', () => {
+    const sizes = (option: SizeOption, width: number, height: number) =>
+      all.map((rule) => told(networkSize({ width, height }, option, rule)));
+    expect(sizes({ maxLongSide: 640 }, 1280, 720)).toEqual([
+      '640x360 in 640x384',
+      '640x360 in 640x384',
+      '640x352',
+      '640x352',
+      '640x352',
+      '640x352',
+    ]);
+    expect(sizes({ maxLongSide: 5000 }, 8000, 1000)).toEqual([
+      '4992x624 in 4992x640',
+      '4992x624 in 4992x640',
+      '4992x640',
+      '4992x640',
+      '4992x640',
+      '4992x640',
+    ]);
+    for (const rule of all) {
+      for (let maxLongSide = 32; maxLongSide < 1500; maxLongSide += 5) {
+        for (const [width, height] of [
+          [1280, 720],
+          [37, 3000],
+          [999, 998],
+        ]) {
+          const size = networkSize({ width, height }, { maxLongSide }, rule);
+          expect(Math.max(size.width, size.height), `${told(size)}, ${maxLongSide}`).toBeLessThanOrEqual(
+            maxLongSide,
+          );
+        }
+      }
+    }
+  });
+
+  it('enlarge small images no more than maxScale says, where it is given', () => {
+    const sizes = (option: SizeOption) =>
+      all.map((rule) => told(networkSize({ width: 100, height: 50 }, option, rule)));
+    expect(sizes({})).toEqual([
+      '1333x667 in 1344x672',
+      '2048x1024',
+      '96x64',
+      '1472x736',
+      '128x64',
+      '1280x736',
+    ]);
+    expect(sizes({ maxScale: 2 })).toEqual([
+      '200x100 in 224x128',
+      '200x100 in 224x128',
+      '96x64',
+      '192x96',
+      '128x64',
+      '192x96',
+    ]);
+  });
+
+  it('are a square of their own side where no image is known', () => {
+    expect(all.map((rule) => told(networkSize(undefined, undefined, rule)))).toEqual([
+      '736x736',
+      '1024x1024',
+      '960x960',
+      '736x736',
+      '64x64',
+      '1280x736',
+    ]);
+    expect(all.map((rule) => told(networkSize(undefined, { maxLongSide: 320 }, rule)))).toEqual([
+      '320x320',
+      '320x320',
+      '320x320',
+      '320x320',
+      '64x64',
+      '320x320',
+    ]);
+  });
+
+  it('warn of text that their bound on the long side shrinks, and what is advised helps', () => {
+    for (const rule of all) {
+      const warning = warningOf(250, 14400, rule);
+      expect(warning, told(networkSize({ width: 250, height: 14400 }, undefined, rule))).toBeDefined();
+      const { sufficientLongSide } = warning!;
+      expect(warningOf(250, 14400, rule, { maxLongSide: sufficientLongSide })).toBeUndefined();
+    }
+    const warned = (width: number, height: number) =>
+      all.map((rule) => warningOf(width, height, rule) !== undefined);
+    const none = all.map(() => false);
+    for (const [width, height] of [
+      [1280, 720],
+      [3000, 4000],
+      [60, 20],
+      [1, 1],
+      [1900, 960],
+    ])
+      expect(warned(width, height), `${width}x${height}`).toEqual(none);
+    // What of the network's size is padding is no scale.
+    expect(warningOf(250, 14400, rules[0])).toMatchObject({ scale: 23 / 250, sufficientLongSide: 14400 });
+    expect(warningOf(250, 14400, rules[0])!.message).toContain('ran at 23x1333,');
   });
 });
 

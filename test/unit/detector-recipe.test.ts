@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CreateOptions } from '../../src/detect/types.ts';
 import { readRecipe } from '../../src/input/recipe.ts';
+import type { SizeRule } from '../../src/input/types.ts';
 import { errorOf } from './safetensors-helpers.ts';
 
 const authors = {
@@ -13,7 +14,6 @@ const authors = {
 
 const full = {
   architecture: 'db-resnet18',
-  k: '40',
   input: JSON.stringify({
     channelOrder: 'rgb',
     mean: [123.675, 116.28, 103.53],
@@ -29,26 +29,50 @@ describe('readRecipe', () => {
   it("is the authors' recipe where the metadata says nothing", () => {
     expect(readRecipe({})).toEqual({
       input: authors,
-      shortSide: 736,
+      size: { rule: 'shortSide', value: 736, multipleOf: 32 },
       postprocess: { threshold: undefined, boxThreshold: undefined, unclipRatio: undefined },
-      k: 50,
     });
   });
 
   it('obeys the metadata, and ignores keys that it does not know', () => {
     expect(readRecipe(full)).toEqual({
       input: { channelOrder: 'rgb', mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] },
-      shortSide: 640,
+      size: { rule: 'shortSide', value: 640, multipleOf: 32 },
       postprocess: { threshold: 0.35, boxThreshold: 0.5, unclipRatio: 1.6 },
-      k: 40,
     });
   });
 
   it("fills what is left out of the metadata from the authors' recipe", () => {
-    const { input, shortSide } = readRecipe({ input: '{"channelOrder":"rgb","other":1}' });
+    const { input, size } = readRecipe({ input: '{"channelOrder":"rgb","other":1}' });
     expect(input).toEqual({ ...authors, channelOrder: 'rgb' });
-    expect(shortSide).toBe(736);
+    expect(size).toEqual({ rule: 'shortSide', value: 736, multipleOf: 32 });
     expect(readRecipe({ postprocess: '{"threshold":0}' }).postprocess.threshold).toBe(0);
+  });
+
+  it('reads the size rules of all publishers, without what else stands there', () => {
+    const rules: SizeRule[] = [
+      { rule: 'shortSide', value: 640, multipleOf: 32 },
+      { rule: 'fit', shortSide: 736, longSide: 1333, multipleOf: 32 },
+      { rule: 'limit', side: 'long', value: 960, longest: 4000, multipleOf: 32 },
+      { rule: 'limit', side: 'short', value: 736, longest: 4000, multipleOf: 32 },
+      { rule: 'fixed', width: 1280, height: 736 },
+    ];
+    for (const size of rules) {
+      const { multipleOf, ...rest } = { multipleOf: 32, ...size };
+      for (const stated of [size, rest, { ...size, note: 'x' }])
+        expect(readRecipe({ input: JSON.stringify({ size: stated }) }).size).toEqual(size);
+    }
+  });
+
+  it('reads all that the metadata may say of post-processing', () => {
+    const postprocess = {
+      threshold: 0.2,
+      boxThreshold: 0.45,
+      unclipRatio: 1.4,
+      maxCandidates: 3000,
+      minSize: 5,
+    };
+    expect(readRecipe({ postprocess: JSON.stringify(postprocess) }).postprocess).toEqual(postprocess);
   });
 
   it("puts the caller's input before both", () => {
@@ -88,16 +112,37 @@ describe('readRecipe', () => {
     ['another multiple', input({ size: { multipleOf: 64 } }), 'input.size.multipleOf'],
     ['a short side that is too short', input({ size: { value: 16 } }), 'input.size.value'],
     ['a short side that is no number', input({ size: { value: '736' } }), 'input.size.value'],
+    ['a rule that is null', input({ size: { rule: null } }), 'input.size.rule'],
+    ['a fit without its long side', input({ size: { rule: 'fit', shortSide: 736 } }), 'input.size.longSide'],
+    [
+      'a fit of no pixels',
+      input({ size: { rule: 'fit', shortSide: 0, longSide: 1333 } }),
+      'input.size.shortSide',
+    ],
+    [
+      'a limit of another side',
+      input({ size: { rule: 'limit', side: 'max', value: 960, longest: 4000 } }),
+      'input.size.side',
+    ],
+    [
+      'a limit without its longest side',
+      input({ size: { rule: 'limit', side: 'long', value: 960 } }),
+      'input.size.longest',
+    ],
+    [
+      'a fixed size that is no multiple of 32',
+      input({ size: { rule: 'fixed', width: 1280, height: 720 } }),
+      'input.size.height',
+    ],
+    ['a fixed size without a width', input({ size: { rule: 'fixed', height: 736 } }), 'input.size.width'],
+    ['no candidates', postprocess({ maxCandidates: 0 }), 'postprocess.maxCandidates'],
+    ['half a candidate', postprocess({ maxCandidates: 0.5 }), 'postprocess.maxCandidates'],
+    ['a negative minSize', postprocess({ minSize: -1 }), 'postprocess.minSize'],
     ['postprocess that is no JSON', { postprocess: '' }, 'postprocess'],
     ['a threshold above 1', postprocess({ threshold: 1.5 }), 'postprocess.threshold'],
     ['a threshold that is no number', postprocess({ threshold: '0.3' }), 'postprocess.threshold'],
     ['a negative boxThreshold', postprocess({ boxThreshold: -0.1 }), 'postprocess.boxThreshold'],
     ['a negative unclipRatio', postprocess({ unclipRatio: -1 }), 'postprocess.unclipRatio'],
-    ['k that is no number', { k: 'fifty' }, 'k'],
-    ['an empty k', { k: '' }, 'k'],
-    ['k of zero', { k: '0' }, 'k'],
-    ['a negative k', { k: '-50' }, 'k'],
-    ['an infinite k', { k: 'Infinity' }, 'k'],
   ];
   for (const [name, metadata, path] of wrong) {
     it(`refuses ${name}`, () => {

@@ -74,6 +74,7 @@ describe('assignBuffers', () => {
         name: output,
         output,
         input: 'abcd'[i],
+        ...{ kernel: 1, stride: 1, padding: { top: 0, left: 0, bottom: 0, right: 0 } },
       })),
       outputs: ['e'],
     };

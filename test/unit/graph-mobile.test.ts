@@ -6,9 +6,11 @@ import { inferShapes } from '../../src/graph/infer-shapes.ts';
 import type { ChannelGateOperation } from '../../src/graph/operations/channel-gate.ts';
 import type { DepthwiseConv2dOperation } from '../../src/graph/operations/depthwise-conv2d.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
+import { allFusions, type Fusion, fuse } from '../../src/graph/passes/index.ts';
 import { conv } from '../../src/models/layers.ts';
 import { randomFloats } from '../gpu/assert.ts';
 import { interpretGraph } from '../helpers/interpret-graph.ts';
+import { ppOcrV4, ppOcrV6 } from '../helpers/mobile-networks.ts';
 import { planOf, randomParameters } from '../helpers/networks.ts';
 
 const size = { width: 32, height: 64 };
@@ -103,20 +105,64 @@ describe('channelGate', () => {
     const { steps, tensors } = planOf(foldBatchNorm(graphOf(network)), size);
     expect(steps.slice(2, 5).map(({ resources }) => resources.map(({ name }) => name))).toEqual([
       ['stem', 'gate.sums'],
-      ['gate.sums', 'gate.weights', 'gate.bias', 'gate.gates'],
-      ['stem', 'gate.gates', 'gate'],
+      ['gate.sums', 'gate.weights', 'gate.bias', 'gate.factors'],
+      ['stem', 'gate.factors', 'gate'],
     ]);
     for (const { kernel, resources } of steps.slice(2, 5)) {
       resources.forEach(({ kind, name }, i) => {
         if (kind === 'tensor') expect(tensors.get(name)!.bytes, name).toBe(kernel.bindings[i].bytes);
       });
     }
-    const buffers = ['stem', 'gate.sums', 'gate.gates', 'gate'].map((name) => tensors.get(name)!.buffer);
+    const buffers = ['stem', 'gate.sums', 'gate.factors', 'gate'].map((name) => tensors.get(name)!.buffer);
     expect(new Set(buffers).size).toBe(4);
     expect(buffers.slice(0, 3)).toContain(tensors.get('depthwise')!.buffer);
   });
 
   it('is refused where the channels do not fit', () => {
     expect(() => inferShapes(networkOf({ ...gate, channels: 16 }), size)).toThrow("operation 'gate'");
+    expect(() => inferShapes(networkOf({ ...gate, hidden: 2049 }), size)).toThrow('at most 2048 channels');
+  });
+});
+
+describe("PP-OCR's detectors", () => {
+  const noNumbers = () => {
+    throw new Error('no numbers are needed');
+  };
+  const folded = (network: Network) => foldBatchNorm({ ...network, parameters: noNumbers });
+
+  it('are bound as their kernels declare, in both precisions', () => {
+    for (const network of [ppOcrV4(7), ppOcrV6(4)]) {
+      for (const graph of [folded(network), fuse(folded(network))]) {
+        for (const precision of ['f32', 'f16'] as const) {
+          const { steps, tensors } = planOf(graph, size, { precision });
+          for (const { kernel, resources } of steps) {
+            expect(resources.length, kernel.label).toBe(kernel.bindings.length - 1);
+            resources.forEach(({ kind, name }, i) => {
+              if (kind === 'tensor') {
+                expect(tensors.get(name)!.bytes, `${kernel.label}, ${name}`).toBe(kernel.bindings[i].bytes);
+              }
+            });
+            expect(resources.length, kernel.label).toBeLessThanOrEqual(8);
+          }
+        }
+      }
+    }
+  });
+
+  it('move less for the fusions that are for them, in pipelines that layers share', () => {
+    const cost = (network: Network, without: readonly Fusion[]) => {
+      const names = allFusions.filter((name) => !without.includes(name));
+      const { steps } = planOf(fuse(folded(network), names), { width: 640, height: 640 });
+      const bytes = steps.reduce((sum, { kernel }) => sum + kernel.bytes, 0);
+      return {
+        megabytes: Math.round(bytes / 1e6),
+        dispatches: steps.length,
+        pipelines: new Set(steps.map(({ kernel }) => kernel.code)).size,
+      };
+    };
+    expect(cost(ppOcrV4(), ['gateInEpilogue'])).toMatchObject({ megabytes: 299, dispatches: 80 });
+    expect(cost(ppOcrV4(), [])).toEqual({ megabytes: 236, dispatches: 74, pipelines: 19 });
+    expect(cost(ppOcrV6(), ['gateInEpilogue'])).toMatchObject({ megabytes: 518, dispatches: 105 });
+    expect(cost(ppOcrV6(), [])).toEqual({ megabytes: 462, dispatches: 99, pipelines: 22 });
   });
 });

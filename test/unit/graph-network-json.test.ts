@@ -72,16 +72,37 @@ describe('a network as JSON', () => {
   it('is refused where shapes do not fit', () => {
     const narrow = dbNet({ ...resNet18(), channels: [64, 128, 256, 256] });
     expect(refusal(writeNetwork(narrow))).toContain('sources with the channels of the weights (256)');
-    const head = writeNetwork(dbNet(resNet18(), { head: 18 }));
-    expect(refusal(head)).toContain('heads whose channels are a multiple of 4');
-    const neck = writeNetwork(dbNet(resNet18(), { neck: 72 }));
-    expect(refusal(neck)).toContain('inputs whose channels are a multiple of 4');
-    const scales = { scales: [4, 4, 2, 1] };
     const concat = fullNetwork().operations.findIndex(({ op }) => op === 'upsampleConcat');
-    expect(refusal(operation(concat, scales))).toContain('a scale for each');
+    for (const scales of [
+      [4, 4, 2, 1],
+      [8, 4, 2],
+      [8, 4, 2, 1, 1],
+    ]) {
+      expect(refusal(operation(concat, { scales }))).toContain('a scale for each');
+    }
+    const beyond = { padding: { top: 1, left: 1, bottom: 3, right: 1 } };
+    expect(refusal(operation(1, beyond))).toContain('a padding that is less than the window');
     const stem = JSON.parse(writeNetwork(fullNetwork())).operations[0];
     const sources = [{ ...stem.sources[0], stride: 1 }];
     expect(refusal(operation(0, { sources }))).toContain('the size of the image');
+  });
+
+  it('may have heads and levels whose channels are no multiple of 4, if heads do not share a tensor', () => {
+    const network = dbNet(resNet18(), { neck: 72, head: 18 });
+    expect(plain(readNetwork(writeNetwork(network)))).toEqual(plain(network));
+    const shared = JSON.parse(writeNetwork(network));
+    const [features, , head] = shared.operations.slice(-3);
+    features.outChannels = 36;
+    head.features = [features.output];
+    expect(refusal(JSON.stringify(shared))).toContain('features for each head by themselves');
+  });
+
+  it('has affines of finite numbers', () => {
+    const json = operation(0, { affine: { scale: -1.5, shift: 0.25 } });
+    expect(plain(readNetwork(json).operations[0])).toMatchObject({ affine: { scale: -1.5, shift: 0.25 } });
+    for (const affine of [{ scale: 1 }, { scale: null, shift: 0 }, { scale: 1e39, shift: 0 }, 2]) {
+      expect(refusal(operation(0, { affine }))).toContain('affine');
+    }
   });
 
   it('is refused or read, never anything else, whatever is changed in it', () => {

@@ -99,6 +99,15 @@ table('postprocess', [
   ['findRegions, data', (v) => postprocess.findRegions({ ...map, data: v as Float32Array })],
   ['findRegions, width', (v) => postprocess.findRegions({ ...map, width: v as number })],
   ['findRegions, mask', (v) => postprocess.findRegions({ ...map, mask: v as Uint8Array }), ['undefined']],
+  [
+    'findRegions, content',
+    (v) => postprocess.findRegions({ ...map, content: v as typeof map }),
+    ['undefined'],
+  ],
+  [
+    'findRegions, content.height',
+    (v) => postprocess.findRegions({ ...map, content: { width: 8, height: v as number } }),
+  ],
   ['findRegions, options', (v) => postprocess.findRegions(map, v as object), ['undefined', ...nothing]],
   [
     'findRegions, scratch',

@@ -42,16 +42,18 @@ it('the layers of a gate are turned so that neighbouring threads read neighbouri
     expand: [1, 2, 3, 4, 5, 6],
     expandBias: [1, 2, 3],
   };
-  const { weights, bias } = packGate({ channels: 3, hidden: 2 }, layers);
+  const { weights, bias } = packGate({ averaged: 3, channels: 3, hidden: 2 }, layers);
   expect([...weights]).toEqual([1, 4, 2, 5, 3, 6, 1, 3, 5, 2, 4, 6]);
   expect([...bias]).toEqual([7, 8, 1, 2, 3]);
+  const narrow = packGate({ averaged: 1, channels: 3, hidden: 2 }, { ...layers, reduce: [1, 2] });
+  expect([...narrow.weights]).toEqual([1, 2, 1, 3, 5, 2, 4, 6]);
 });
 
 it('a gate has one thread per vec4 and slice, and never more slices than pixels', () => {
   expect([1, 64, 65, 4096, 1e6].map(gateSlices)).toEqual([1, 1, 2, 64, 64]);
   const shape = { label: 'gate', pixels: 1000, channels: 18 };
   const sums = channelSums(shape, { precision: 'f32' });
-  const gate = channelGate({ ...shape, hidden: 4, slope: 0.2 });
+  const gate = channelGate({ ...shape, averaged: 18, hidden: 4, slope: 0.2, shortcut: false });
   expect(sums.bindings[1].bytes).toBe(16 * 20 * 4);
   expect(gate.bindings[0].bytes).toBe(sums.bindings[1].bytes);
 });

@@ -2,11 +2,12 @@
 
 import { describe, expect, it } from 'vitest';
 import { resizeTable } from '../../src/kernels/preprocess.ts';
+import type { PaddedSize, Size } from '../../src/size.ts';
 import { random } from '../gpu/assert.ts';
 import { resizeBilinear } from '../gpu/references/resize.ts';
 
 /** An axis of a table as [first, second, weight of the second] per position. */
-function axes(source: { width: number; height: number }, target: { width: number; height: number }) {
+function axes(source: Size, target: PaddedSize) {
   const table = resizeTable(source, target);
   expect([...table.subarray(0, 2)]).toEqual([source.width, source.height]);
   expect(table.length).toBe(2 * (1 + target.width + target.height));
@@ -61,6 +62,18 @@ describe('resizeTable', () => {
         [1, 2, 1536],
       ],
     });
+  });
+
+  it('is that of the content, then padding', () => {
+    const source = { width: 5, height: 7 };
+    const content = { width: 9, height: 4 };
+    const { x, y } = axes(source, { width: 32, height: 64, content });
+    const alone = axes(source, content);
+    expect([x.slice(0, 9), y.slice(0, 4)]).toEqual([alone.x, alone.y]);
+    for (const entry of [...x.slice(9), ...y.slice(4)]) expect(entry).toEqual([0, 0, 0xffffffff]);
+    expect([x.length, y.length]).toEqual([32, 64]);
+    // All of it is content where nothing else is said.
+    expect(resizeTable(source, { ...content, content })).toEqual(resizeTable(source, content));
   });
 
   it('stays within the image, up to the widest', () => {

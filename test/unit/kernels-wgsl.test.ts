@@ -8,6 +8,7 @@ import { channelGate, channelSums, scaleChannels } from '../../src/kernels/chann
 import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { type DbHead, dbHead } from '../../src/kernels/db-head.ts';
+import { deformColumns } from '../../src/kernels/deform-conv2d.ts';
 import { depthwiseConv2d } from '../../src/kernels/depthwise-conv2d.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
@@ -21,6 +22,7 @@ import { type Precision, wgsl } from '../../src/kernels/wgsl.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import { winogradProducts } from '../../src/kernels/winograd-products.ts';
+import { pool3x3 } from '../gpu/references/max-pool.ts';
 
 interface Size {
   height: number;
@@ -36,6 +38,16 @@ const workgroup: Tile = {
   pixels: 4,
   channels: 4,
 };
+
+const columns = (flatOffsets: boolean) => (precision: Precision, size: Size) =>
+  deformColumns(
+    {
+      ...{ label: 'deform', ...size, channels: 18, outHeight: size.height / 2, outWidth: size.width / 2 },
+      ...{ stride: 2, padding: { top: 1, left: 1 }, flatOffsets },
+      offsetPixels: (size.height * size.width) / (flatOffsets ? 1 : 4),
+    },
+    { precision },
+  );
 
 /** A convolution of 64 to 64 channels of which only what differs is stated. */
 const conv =
@@ -95,6 +107,13 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'conv2d-activations': conv(direct, { outChannels: 18, activation: 'gelu' }, [
     { channels: 6, kernel: 2, padding: { top: 0, left: 0 } },
   ]),
+  'conv2d-affine': conv(direct, {
+    outChannels: 18,
+    bias: true,
+    activation: 'hardswish',
+    affine: { scale: 0.5, shift: 2 },
+  }),
+  'conv2d-factors': conv(direct, { bias: true, scaled: true, residuals: [{ kind: 'upsampled', scale: 2 }] }),
   'conv2d-residuals-scaled': conv(direct, {
     residuals: [
       { kind: 'upsampled', scale: 2 },
@@ -112,11 +131,14 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
       },
       { precision },
     ),
+  'deform-columns': columns(false),
+  'deform-columns-flat-offsets': columns(true),
   'channel-sums': (precision, { height, width }) =>
     channelSums({ label: 'sums', pixels: height * width, channels: 18 }, { precision }),
   'scale-channels': (precision, { height, width }) =>
-    scaleChannels({ label: 'scale', pixels: height * width, channels: 18, shortcut: true }, { precision }),
-  'max-pool': (precision, size) => maxPool({ label: 'pool', ...size, channels: 64 }, { precision }),
+    scaleChannels({ label: 'scale', pixels: height * width, channels: 18 }, { precision }),
+  'max-pool': (precision, size) =>
+    maxPool({ label: 'pool', ...pool3x3({ ...size, channels: 64 }) }, { precision }),
   'stem-pool': (precision, size) => stemPool({ label: 'stem', ...size, outChannels: 64 }, { precision }),
   'winograd-input': (precision, size) =>
     winogradInput({ label: 'tiles', ...size, channels: 64, size: 4 }, { precision }),
@@ -135,8 +157,13 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
       { precision },
     ),
   'upsample-add': (precision, size) => upsampleAdd({ label: 'add', ...size, channels: 64 }, { precision }),
+  'upsample-concat-unaligned': (precision, size) =>
+    upsampleConcat({ label: 'concat', ...size, channels: [6, 18], scales: [2, 1] }, { precision }),
   'upsample-concat': (precision, size) =>
-    upsampleConcat({ label: 'concat', ...size, channels: 64, scales: [8, 4, 2, 1] }, { precision }),
+    upsampleConcat(
+      { label: 'concat', ...size, channels: [64, 64, 64, 64], scales: [8, 4, 2, 1] },
+      { precision },
+    ),
   'preprocess-rgb-bytes': pixels({ source: 3, channelOrder: 'rgb' }),
   'preprocess-grey-bytes': pixels({ source: 1, channelOrder: 'bgr' }),
   'preprocess-rgba-bytes': pixels({ source: 4, channelOrder: 'rgb' }),
@@ -157,9 +184,19 @@ describe('WGSL', () => {
   }
 
   it('channel-gate, in f32 whatever the precision', async () => {
-    const gate = { label: 'gate', pixels: 384, channels: 18, hidden: 5, slope: 0.2 };
+    const gate = {
+      label: 'gate',
+      pixels: 384,
+      averaged: 12,
+      hidden: 5,
+      channels: 18,
+      slope: 0.2,
+      shortcut: true,
+    };
     await expect(channelGate(gate).code).toMatchFileSnapshot('__snapshots__/channel-gate.wgsl');
-    expect(channelGate({ ...gate, pixels: 10_000 }).code).toBe(channelGate(gate).code);
+    // Most gates of a network share a pipeline.
+    const other = { ...gate, pixels: 10_000, averaged: 96, hidden: 24, channels: 96, slope: 0.25 };
+    expect(channelGate({ ...other, shortcut: false }).code).toBe(channelGate(gate).code);
   });
 
   it('is the same for every size of the image', () => {

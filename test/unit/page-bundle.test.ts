@@ -56,6 +56,8 @@ it("a page's bundle holds what inference needs, and no more", () => {
   const foreign = [
     /^src\/(train|labels|eval|platform)\//,
     /^src\/kernels\/train\//,
+    // Of the readers of other formats what tells such files.
+    /^src\/(onnx|torch)\/(?!sniff\.ts)/,
     /^(test|bench|cli|scripts)\//,
   ];
   expect(page.modules.filter((path) => foreign.some((pattern) => pattern.test(path)))).toEqual([]);
@@ -67,8 +69,10 @@ it("a page's bundle holds what inference needs, and no more", () => {
     'input',
     'kernels',
     'models',
+    'onnx',
     'postprocess',
     'safetensors',
+    'torch',
     'tuning',
   ]);
   // Of these folders what is loaded when it is needed, and the only dependency that is large.
@@ -84,6 +88,9 @@ it('what is loaded when it is needed has a file of its own', () => {
   }
   expect(lazy.get(lazyModules.tuner.file)?.modules).toContain('src/tuning/workbench.ts');
   expect(lazy.get(lazyModules.regions.file)?.modules).toContain('src/postprocess/regions.ts');
+  const readers = lazy.get(lazyModules.readers.file)?.modules;
+  expect(readers).toContain('src/onnx/read.ts');
+  expect(readers).toContain('src/torch/pickle.ts');
 });
 
 it('the bundles stay within their budgets, gzipped', () => {

@@ -139,7 +139,7 @@ describe('random masks', () => {
         bits[words * Math.floor(i / width) + (x >> 5)] |= value << (x % 32);
       });
       const scratch = createContourScratch();
-      frameBits(bits, width, height, scratch);
+      frameBits(bits, { width, height }, scratch);
       const contours = traceContours(width, height, scratch);
       expect(contourTexts(contours)).toEqual(contourTexts(findContours(mask, width, height)));
     }

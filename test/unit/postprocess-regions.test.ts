@@ -105,6 +105,59 @@ describe('findRegions', () => {
     expect(findRegions(map, { score: 'slow' }).regions).toHaveLength(1);
   });
 
+  describe('of a map of which the image fills a part', () => {
+    const content = { width: 70, height: 41 };
+    const next = seededRandom(5);
+    const { data } = mapOf(96, 64, [
+      block(10, 5, 40, 16),
+      block(55, 20, 90, 33),
+      block(10, 30, 45, 60),
+      block(75, 36, 92, 47),
+      block(60, 48, 92, 60),
+    ]);
+    for (let i = 0; i < data.length; i++) data[i] *= 0.6 + 0.4 * next();
+    const cut = (values: Float32Array | Uint8Array) =>
+      Array.from({ length: content.height }, (_, y) => [
+        ...values.subarray(96 * y, 96 * y + content.width),
+      ]).flat();
+    const mask = Uint8Array.from(data, (value) => (value > 0.3 ? 1 : 0));
+    const bits = new Uint32Array(3 * 64);
+    for (const [i, bit] of mask.entries()) bits[i >> 5] |= bit << (i & 31);
+    const padded: ProbabilityMap = { data, width: 96, height: 64, content };
+    const whole: ProbabilityMap = { data: Float32Array.from(cut(data)), ...content };
+
+    it.each(['quad', 'polygon'] as const)('are those of that part alone: %s', (shape) => {
+      for (const score of ['fast', 'slow'] as const) {
+        for (const target of [undefined, { width: 700, height: 123 }]) {
+          const options = { shape, score, target, boxThreshold: 0.4 };
+          const expected = findRegions(whole, options);
+          // One lies in the image, two reach into the padding, two are padding.
+          expect(expected.regions).toHaveLength(3);
+          for (const map of [padded, { ...padded, mask }, { ...padded, mask: bits }])
+            expect(findRegions(map, options)).toEqual(expected);
+          for (const [x, y] of expected.regions.flatMap(({ points }) => points)) {
+            expect(x).toBeLessThanOrEqual((target ?? content).width);
+            expect(y).toBeLessThanOrEqual((target ?? content).height);
+          }
+        }
+      }
+    });
+
+    it.each([
+      [{ width: 97, height: 41 }, 'map.content.width: expected a whole number from 1 to 96, found 97.'],
+      [{ width: 70, height: 0 }, 'map.content.height'],
+      [{ width: 70, height: 65 }, 'map.content.height: expected a whole number from 1 to 64, found 65.'],
+      [{ width: 70.5, height: 41 }, 'map.content.width'],
+      [{ width: 70 }, 'map.content.height'],
+      [null, 'map.content: expected an object'],
+      [70, 'map.content: expected an object'],
+    ])('refuse %j', (wrong, message) => {
+      const error = errorOf(() => findRegions({ ...padded, content: wrong as typeof content }));
+      expect(error.code).toBe('invalid-argument');
+      expect(error.message).toContain(message);
+    });
+  });
+
   it('applies the threshold strictly', () => {
     const map = mapOf(40, 30, [block(10, 10, 25, 20, 0.5)]);
     const options = { boxThreshold: 0 };

@@ -13,9 +13,9 @@ describe('the shipped weights', () => {
   const card = read('README.md').toString();
 
   it('state the size and the thresholds at which their score was measured', () => {
-    const { shortSide, postprocess, input } = readRecipe(file.metadata);
-    expect(shortSide).toBe(1024);
-    expect(card).toContain(`short side ${shortSide}`);
+    const { size, postprocess, input } = readRecipe(file.metadata);
+    expect(size).toEqual({ rule: 'shortSide', value: 1024, multipleOf: 32 });
+    expect(card).toContain('short side 1024');
     expect(postprocess).toEqual({ threshold: 0.35, boxThreshold: 0.5, unclipRatio: 1.5 });
     expect(card).toContain('threshold 0.35, boxThreshold 0.5, unclipRatio 1.5');
     expect(input.channelOrder).toBe('rgb');

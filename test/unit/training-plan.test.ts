@@ -2,12 +2,21 @@
 
 import { describe, expect, it } from 'vitest';
 import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import { type Network, parameterShapes } from '../../src/graph/graph.ts';
+import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
+import type { DbHeadOperation } from '../../src/graph/operations/db-head.ts';
+import type { Operation } from '../../src/graph/operations/index.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
+import { authors, dbNet } from '../../src/models/dbnet.ts';
+import { resNet18 } from '../../src/models/resnet.ts';
+import { writeSafetensors } from '../../src/safetensors/write.ts';
 import { resolveLoss } from '../../src/train/loss.ts';
 import { resolveOptimizer } from '../../src/train/optimizer.ts';
 import { parameterLayout, statisticsLayout } from '../../src/train/plan/parameter-layout.ts';
 import { type TrainingPlanOptions, trainingPlan } from '../../src/train/plan/training-plan.ts';
+import { Trainer } from '../../src/train/trainer.ts';
 import { fullNetwork } from '../helpers/networks.ts';
+import { errorOf } from './safetensors-helpers.ts';
 
 const network = fullNetwork();
 
@@ -94,4 +103,64 @@ describe('training plan', () => {
     expect(fresh.length).toBeLessThanOrEqual(1);
     expect(known.size).toBeLessThan(60);
   });
+});
+
+describe('a network that cannot be trained', () => {
+  /** The network with the first operation of a kind changed. */
+  const changed = (op: string, members: object): Network => {
+    const at = network.operations.findIndex((operation) => operation.op === op);
+    const operations = network.operations.map((operation, i) =>
+      i === at ? ({ ...operation, ...members } as Operation) : operation,
+    );
+    return { ...network, operations };
+  };
+  const [stem] = network.operations as Conv2dOperation[];
+  const [source] = stem.sources;
+  const padding = { top: 0, left: 0, bottom: 1, right: 1 };
+  const head = network.operations.at(-1) as DbHeadOperation;
+
+  it.each<[string, Network, string]>([
+    ['another pooling', changed('maxPool', { kernel: 2 }), 'max-pooling 2x2 of stride 2'],
+    ['another stride', changed('maxPool', { stride: 1 }), 'max-pooling 3x3 of stride 1'],
+    ['another padding', changed('maxPool', { padding }), 'padded by 0, 0, 1, 1'],
+    ['two sources', changed('conv2d', { sources: [source, source] }), 'a convolution of two tensors'],
+    [
+      'an even window',
+      changed('conv2d', { sources: [{ ...source, kernel: 2, padding }] }),
+      '2x2 of stride 2',
+    ],
+    ['other channels', changed('conv2d', { outChannels: 18 }), '3 to 18 channels'],
+    ['a bias', changed('conv2d', { bias: 'bias' }), 'a convolution with a bias'],
+    ['another activation', changed('conv2d', { activation: 'gelu' }), 'the activation gelu'],
+    ['no norm', changed('conv2d', { norm: undefined }), 'a ReLU without a batch norm'],
+    ['an affine', changed('conv2d', { affine: { scale: 1, shift: 0 } }), 'an affine'],
+    ['another residual', changed('conv2d', { residuals: [{ tensor: 'image', kind: 'upsampled' }] }), 'added'],
+    ['another head', changed('dbHead', { channels: 18 }), 'a head of 18 channels'],
+    ['features together', changed('dbHead', { features: head.features.slice(1) }), 'one tensor of features'],
+    [
+      'a head without norm',
+      changed('dbHead', { heads: [{ ...head.heads[0], up1: { weight: 'up1' } }, head.heads[1]] }),
+      'a head without a batch norm',
+    ],
+    ['another operation', changed('upsampleAdd', { op: 'channelGate' }), "'channelGate'"],
+  ])('is refused by what it has: %s', (_, form, found) => {
+    const { message } = errorOf('incompatible-weights', () => parameterLayout(form));
+    expect(message).toContain(found);
+    expect(message).toContain('can be used, not trained');
+  });
+});
+
+it('deformable weights are refused by name, before a device is asked for', async () => {
+  const own = dbNet(resNet18(4, authors.deformable[0]), { neck: 16, head: 4 });
+  const tensors = Object.fromEntries(
+    [...parameterShapes(own)].map(([name, shape]) => {
+      const size = shape.reduce((product, side) => product * side, 1);
+      return [name, { dtype: 'F32' as const, shape, data: new Float32Array(size) }];
+    }),
+  );
+  const refused = await Trainer.create({ weights: writeSafetensors(tensors) }).catch((error) => error);
+  expect(refused).toMatchObject({ code: 'incompatible-weights' });
+  expect(refused.message).toContain(
+    "found network \"db-resnet18-dcn\" with 'deformConv2d' ('backbone.layer2.0.conv2'), which has no backward pass",
+  );
 });

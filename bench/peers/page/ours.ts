@@ -21,7 +21,11 @@ expose({
   prepare() {},
   async run(pixels, setup) {
     const size = { width: setup.width, height: setup.height };
-    if (call === 'maps') return detector.maps(image(pixels, setup), { size });
+    if (call === 'maps') {
+      const maps = await detector.maps(image(pixels, setup), { size });
+      if (!maps.T) throw new Error('expected weights with both heads, found P alone');
+      return maps;
+    }
     await detector.detect(image(pixels, setup), { size });
     return undefined;
   },

@@ -1,11 +1,22 @@
-/** @file A convolution with what follows it in a network: batch norm, residuals, activation. */
+/** @file A convolution with what follows it in a network: batch norm, residuals, activation, affine. */
 
 import { oneOf, whole } from '../../check.ts';
 import type { Activation } from '../../kernels/activation.ts';
 import { type Conv2d, conv2d as conv2dKernel, packBias, packConvWeights } from '../../kernels/conv2d.ts';
-import type { Epilogue as KernelEpilogue } from '../../kernels/conv2d-epilogue.ts';
+import type { Affine, Epilogue as KernelEpilogue } from '../../kernels/conv2d-epilogue.ts';
 import { foldBias, normParameters, scaleOutputs } from '../batch-norm.ts';
-import { activation, channelCount, list, name, optional, type Padding, padding, record } from '../fields.ts';
+import {
+  activation,
+  affine,
+  channelCount,
+  list,
+  name,
+  nothing,
+  optional,
+  type Padding,
+  padding,
+  record,
+} from '../fields.ts';
 import {
   type Constant,
   constants,
@@ -43,11 +54,15 @@ export interface Epilogue {
   outChannels: number;
   /** Parameter `[outChannels]`. */
   bias?: string;
+  /** Tensor of factors, one per channel (`gateFactors`), which multiply before residuals are added. Only passes name one. */
+  factors?: string;
   residuals: readonly Residual[];
   activation: Activation;
+  /** After the activation; the learnable affine block of PP-LCNetV3. */
+  affine?: Affine;
 }
 
-/** `activation(norm(sum of convolutions + bias) + residuals)`. */
+/** `affine(activation(norm(sum of convolutions + bias) * factors + residuals))`. */
 export interface Conv2dOperation extends Epilogue {
   op: 'conv2d';
   /** More than one where a projection shortcut was fused. */
@@ -57,7 +72,11 @@ export interface Conv2dOperation extends Epilogue {
 }
 
 export const conv2d: OperationKind<Conv2dOperation> = {
-  inputs: ({ sources, residuals }) => [...sources, ...residuals].map(({ tensor }) => tensor),
+  inputs: ({ sources, factors, residuals }) => [
+    ...sources.map(({ tensor }) => tensor),
+    ...(factors ? [factors] : []),
+    ...residuals.map(({ tensor }) => tensor),
+  ],
   outputs: ({ output }) => [output],
   shapes(operation, shapeOf) {
     const { sources, residuals, outChannels } = operation;
@@ -134,16 +153,17 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     },
     ...biasConstant(operation, source),
   ],
+  convolution: convolutionOf,
   lower(operation, shapeOf, choice) {
     const conv = convolutionOf(operation, shapeOf);
-    const { name, sources, bias, residuals, output } = operation;
+    const { name, sources, bias, factors, residuals, output } = operation;
     return [
       {
         kernel: conv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
         resources: [
           ...tensors(...sources.map(({ tensor }) => tensor)),
           ...constants(`${name}.weights`, ...(bias ? [`${name}.bias`] : [])),
-          ...tensors(...residuals.map(({ tensor }) => tensor), output),
+          ...tensors(...(factors ? [factors] : []), ...residuals.map(({ tensor }) => tensor), output),
         ],
       },
     ];
@@ -165,8 +185,10 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     outChannels: channelCount,
     bias: optional(name),
     norm: optional(name),
+    factors: nothing,
     residuals: list(record<Residual>({ tensor: name, kind: oneOf('same', 'upsampled') }), { to: 2 }),
     activation,
+    affine: optional(affine),
   },
 };
 
@@ -195,7 +217,7 @@ export const biasConstant = ({ name, bias }: Epilogue, source: ParameterSource):
 
 /** The epilogue at given sizes, as kernels want it. */
 export function epilogueOf(
-  { name, output, outChannels, bias, residuals, activation }: Epilogue,
+  { name, output, outChannels, bias, factors, residuals, activation, affine }: Epilogue,
   shapeOf: ShapeOf,
 ): KernelEpilogue & { label: string } {
   const { height, width } = shapeOf(output);
@@ -205,9 +227,11 @@ export function epilogueOf(
     outWidth: width,
     outChannels,
     bias: bias !== undefined,
+    scaled: factors !== undefined,
     residuals: residuals.map(({ tensor, kind }) =>
       kind === 'same' ? { kind } : { kind, scale: width / shapeOf(tensor).width },
     ),
     activation,
+    affine,
   };
 }

@@ -6,7 +6,7 @@
 import { kind } from '../../check.ts';
 import { dbHead as dbHeadKernel, packDbHead } from '../../kernels/db-head.ts';
 import { foldBias, normParameters, normScaleShift } from '../batch-norm.ts';
-import { channelCount, list, name, optional, record } from '../fields.ts';
+import { channelCount, list, name, nothing, optional, record } from '../fields.ts';
 import {
   constants,
   type DerivedParameters,
@@ -41,8 +41,6 @@ export interface DbHeadOperation {
   heads: readonly Head[];
 }
 
-const nothing = kind<undefined>('nothing', (value) => value === undefined);
-
 export const dbHead: OperationKind<DbHeadOperation> = {
   inputs: ({ features }) => features,
   outputs: ({ outputs, mask }) => (mask === undefined ? outputs : [...outputs, mask]),
@@ -59,7 +57,11 @@ export const dbHead: OperationKind<DbHeadOperation> = {
       features.every((tensor) => holds(shapeOf(tensor), stored)),
       'features for each head',
     );
-    expectFit(operation, channels % 4 === 0, 'heads whose channels are a multiple of 4');
+    expectFit(
+      operation,
+      features.length === heads.length || channels % 4 === 0,
+      'features for each head by themselves, or channels that are a multiple of 4',
+    );
     const { height, width } = shapeOf(features[0]);
     const map = { height: 4 * height, width: 4 * width, channels: 1, planes: 1, storage: 'f32' } as const;
     return [

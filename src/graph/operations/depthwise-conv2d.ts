@@ -1,14 +1,15 @@
-/** @file A depthwise convolution with what follows it in a network: batch norm, activation. */
+/** @file A depthwise convolution with what follows it in a network: batch norm, activation, affine. */
 
 import { whole } from '../../check.ts';
 import type { Activation } from '../../kernels/activation.ts';
 import { packBias } from '../../kernels/conv2d.ts';
+import type { Affine } from '../../kernels/conv2d-epilogue.ts';
 import { depthwiseConv2d as depthwiseKernel, packDepthwiseWeights } from '../../kernels/depthwise-conv2d.ts';
 import { foldBias, normParameters, scaleOutputs } from '../batch-norm.ts';
-import { activation, channelCount, name, optional, type Padding, padding } from '../fields.ts';
+import { activation, affine, channelCount, name, optional, type Padding, padding } from '../fields.ts';
 import { constants, expectFit, holds, type OperationKind, tensors } from '../operation.ts';
 
-/** `activation(norm(convolution + bias))`, every channel with a window of its own. */
+/** `affine(activation(norm(convolution + bias)))`, every channel with a window of its own. */
 export interface DepthwiseConv2dOperation {
   op: 'depthwiseConv2d';
   name: string;
@@ -25,6 +26,8 @@ export interface DepthwiseConv2dOperation {
   /** Prefix of the batch norm's parameters. */
   norm?: string;
   activation: Activation;
+  /** After the activation; the learnable affine block of PP-LCNetV3. */
+  affine?: Affine;
 }
 
 export const depthwiseConv2d: OperationKind<DepthwiseConv2dOperation> = {
@@ -106,5 +109,6 @@ export const depthwiseConv2d: OperationKind<DepthwiseConv2dOperation> = {
     bias: optional(name),
     norm: optional(name),
     activation,
+    affine: optional(affine),
   },
 };

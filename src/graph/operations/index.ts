@@ -1,9 +1,10 @@
 /** @file The table of operations. A new one is a file here and a line below. */
 
 import type { OperationKind } from '../operation.ts';
-import { channelGate } from './channel-gate.ts';
+import { channelGate, gateFactors } from './channel-gate.ts';
 import { conv2d } from './conv2d.ts';
 import { dbHead } from './db-head.ts';
+import { deformConv2d } from './deform-conv2d.ts';
 import { depthwiseConv2d } from './depthwise-conv2d.ts';
 import { maxPool } from './max-pool.ts';
 import { stemPool } from './stem-pool.ts';
@@ -13,8 +14,10 @@ import { winogradInput, winogradOutput, winogradProducts } from './winograd.ts';
 
 export const operations = {
   conv2d,
+  deformConv2d,
   depthwiseConv2d,
   channelGate,
+  gateFactors,
   upsampledConv2d,
   winogradInput,
   winogradProducts,

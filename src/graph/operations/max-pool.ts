@@ -1,28 +1,56 @@
-/** @file Max-pooling 3x3 of stride 2 and padding 1, as after the stem of a ResNet. */
+/** @file Max-pooling. */
 
+import { whole } from '../../check.ts';
 import { maxPool as maxPoolKernel } from '../../kernels/max-pool.ts';
-import { name } from '../fields.ts';
-import { type OperationKind, tensors } from '../operation.ts';
+import { name, type Padding, padding } from '../fields.ts';
+import { expectFit, type OperationKind, tensors } from '../operation.ts';
 
 export interface MaxPoolOperation {
   op: 'maxPool';
   name: string;
   output: string;
   input: string;
+  /** Side of the square window. */
+  kernel: number;
+  stride: number;
+  /** How far windows reach beyond the input, less than a window; what lies outside takes no part. */
+  padding: Padding;
 }
 
 export const maxPool: OperationKind<MaxPoolOperation> = {
   inputs: ({ input }) => [input],
   outputs: ({ output }) => [output],
-  shapes({ input }, shapeOf) {
-    const { height, width, channels } = shapeOf(input);
-    return [{ height: height / 2, width: width / 2, channels, planes: 1 }];
+  shapes(operation, shapeOf) {
+    const { input, kernel, stride, padding } = operation;
+    const { height, width, channels, planes } = shapeOf(input);
+    expectFit(operation, planes === 1, 'an image');
+    expectFit(
+      operation,
+      Object.values(padding).every((side) => side < kernel),
+      'a padding that is less than the window',
+    );
+    const side = (size: number) => Math.floor((size - kernel) / stride) + 1;
+    return [
+      {
+        height: side(height + padding.top + padding.bottom),
+        width: side(width + padding.left + padding.right),
+        channels,
+        planes: 1,
+      },
+    ];
   },
-  lower: ({ name: label, input, output }, shapeOf, choice) => [
-    {
-      kernel: maxPoolKernel({ label, ...shapeOf(input) }, choice),
-      resources: tensors(input, output),
-    },
-  ],
-  fields: { name, output: name, input: name },
+  lower(operation, shapeOf, choice) {
+    const { name: label, input, output, kernel, stride, padding } = operation;
+    const { height: outHeight, width: outWidth } = shapeOf(output);
+    return [
+      {
+        kernel: maxPoolKernel(
+          { label, ...shapeOf(input), outHeight, outWidth, kernel, stride, padding },
+          choice,
+        ),
+        resources: tensors(input, output),
+      },
+    ];
+  },
+  fields: { name, output: name, input: name, kernel: whole(1, 31), stride: whole(1, 8), padding },
 };

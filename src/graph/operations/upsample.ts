@@ -34,6 +34,9 @@ export const upsampleAdd: OperationKind<UpsampleAddOperation> = {
   fields: { name, output: name, lateral: name, top: name },
 };
 
+/** With the output as many buffers as every device can bind. */
+const maxInputs = 7;
+
 export interface UpsampleConcatOperation {
   op: 'upsampleConcat';
   name: string;
@@ -50,19 +53,22 @@ export const upsampleConcat: OperationKind<UpsampleConcatOperation> = {
   shapes(operation, shapeOf) {
     const { inputs, scales } = operation;
     const shapes = inputs.map(shapeOf);
-    const { channels } = shapes[0];
     const [height, width] = [shapes[0].height * scales[0], shapes[0].width * scales[0]];
     const fits = shapes.every(
       (shape, i) =>
-        shape.height * scales[i] === height && shape.width * scales[i] === width && holds(shape, channels),
+        shape.height * scales[i] === height && shape.width * scales[i] === width && shape.planes === 1,
     );
-    expectFit(operation, channels % 4 === 0, 'inputs whose channels are a multiple of 4');
-    expectFit(operation, fits, 'inputs of the same channels, and a scale for each that makes them as large');
-    return [{ height, width, channels: channels * inputs.length, planes: 1 }];
+    expectFit(
+      operation,
+      fits && scales.length === inputs.length,
+      'a scale for each input that makes all as large',
+    );
+    const channels = shapes.reduce((sum, shape) => sum + shape.channels, 0);
+    return [{ height, width, channels, planes: 1 }];
   },
   lower({ name: label, inputs, output, scales }, shapeOf, choice) {
     const { height, width } = shapeOf(output);
-    const { channels } = shapeOf(inputs[0]);
+    const channels = inputs.map((input) => shapeOf(input).channels);
     return [
       {
         kernel: concatKernel({ label, height, width, channels, scales }, choice),
@@ -70,5 +76,10 @@ export const upsampleConcat: OperationKind<UpsampleConcatOperation> = {
       },
     ];
   },
-  fields: { name, output: name, inputs: list(name, { from: 1 }), scales: list(whole(1, 32), { from: 1 }) },
+  fields: {
+    name,
+    output: name,
+    inputs: list(name, { from: 1, to: maxInputs }),
+    scales: list(whole(1, 32), { from: 1, to: maxInputs }),
+  },
 };

@@ -9,7 +9,7 @@ import {
   type UpsampledConv2d,
   upsampledConv2d as upsampledConv2dKernel,
 } from '../../kernels/upsampled-conv2d.ts';
-import { constants, type OperationKind, type TensorShape, tensors } from '../operation.ts';
+import { constants, type OperationKind, type ShapeOf, tensors } from '../operation.ts';
 
 export interface UpsampledConv2dOperation {
   op: 'upsampledConv2d';
@@ -38,9 +38,10 @@ export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
         packUpsampledConvWeights({ channels: operation.inChannels, ...operation }, source(operation.weight)),
     },
   ],
+  convolution: convolutionOf,
   lower(operation, shapeOf, choice) {
     const { name, input, output } = operation;
-    const conv = upsampledConvolutionOf(operation, shapeOf(input));
+    const conv = convolutionOf(operation, shapeOf);
     return [
       {
         kernel: upsampledConv2dKernel(conv, { tile: choice.tile(conv), precision: choice.precision }),
@@ -51,7 +52,8 @@ export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
 };
 
 /** The convolution at the input's size, as its kernel wants it. */
-export const upsampledConvolutionOf = (
-  { name: label, inChannels: channels, outChannels, scale }: UpsampledConv2dOperation,
-  { height, width }: Pick<TensorShape, 'height' | 'width'>,
-): UpsampledConv2d => ({ label, height, width, channels, outChannels, scale });
+function convolutionOf(operation: UpsampledConv2dOperation, shapeOf: ShapeOf): UpsampledConv2d {
+  const { name: label, input, inChannels: channels, outChannels, scale } = operation;
+  const { height, width } = shapeOf(input);
+  return { label, height, width, channels, outChannels, scale };
+}

@@ -9,7 +9,7 @@
 import { dropUnused, type Graph } from '../graph.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
-import { type Derive, isLinear, producer, replaceOperations } from './rewrite.ts';
+import { type Derive, isLinear, isPoint, isSame3x3, producer, replaceOperations } from './rewrite.ts';
 
 /** One summand of an expanded level: a tensor upsampled by `scale`, seen through a 1x1 convolution or not. */
 interface Term {
@@ -22,9 +22,9 @@ export const composeNeck = (graph: Graph): Graph =>
   dropUnused(
     replaceOperations(graph, (operation, derive) => {
       if (!isLinear(operation)) return [operation];
-      const [{ tensor, kernel, stride }] = operation.sources;
-      if (kernel !== 3 || stride !== 1) return [operation];
-      const terms = expand(graph, tensor, 1);
+      const [source] = operation.sources;
+      if (!isSame3x3(source)) return [operation];
+      const terms = expand(graph, source.tensor, 1);
       return terms.length > 1 ? compose(operation, terms, graph, derive) : [operation];
     }),
   );
@@ -41,7 +41,7 @@ function expand(graph: Graph, tensor: string, scale: number): Term[] {
 }
 
 const isPointwise = (operation: Operation | undefined): operation is Conv2dOperation =>
-  isLinear(operation) && operation.sources[0].kernel === 1 && operation.sources[0].stride === 1;
+  isLinear(operation) && isPoint(operation.sources[0]);
 
 const widens = ({ sources, outChannels }: Conv2dOperation): boolean => sources[0].inChannels < outChannels;
 

@@ -6,13 +6,14 @@
 import type { Graph } from '../graph.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
-import { isReadOnce, producer, replaceOperations } from './rewrite.ts';
+import { isAffineMap, isReadOnce, producer, replaceOperations } from './rewrite.ts';
 
 export function fuseShortcut(graph: Graph): Graph {
   const { parameters } = graph;
   const shortcuts = new Set<Operation>();
   const fused = replaceOperations(graph, (operation, derive) => {
-    if (operation.op !== 'conv2d') return [operation];
+    // Factors would scale the shortcut as well.
+    if (operation.op !== 'conv2d' || operation.factors) return [operation];
     const { name, residuals, sources, bias } = operation;
     if (residuals.length !== 1 || residuals[0].kind !== 'same') return [operation];
     const shortcut = producer(graph, residuals[0].tensor);
@@ -37,11 +38,5 @@ export function fuseShortcut(graph: Graph): Graph {
 
 /** A convolution with a bias and nothing else, as a projection is after its batch norm was folded. */
 function isProjection(operation: Operation | undefined): operation is Conv2dOperation & { bias: string } {
-  return (
-    operation?.op === 'conv2d' &&
-    operation.activation === 'none' &&
-    operation.residuals.length === 0 &&
-    operation.sources.length === 1 &&
-    operation.bias !== undefined
-  );
+  return isAffineMap(operation) && operation.bias !== undefined;
 }

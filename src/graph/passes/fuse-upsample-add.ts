@@ -4,20 +4,27 @@
  */
 
 import type { Graph } from '../graph.ts';
+import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
-import { isLinear, isReadOnce, producer, replaceOperations } from './rewrite.ts';
+import { isReadOnce, producer, replaceOperations } from './rewrite.ts';
 
 export function fuseUpsampleAdd(graph: Graph): Graph {
   const laterals = new Set<Operation>();
   const fused = replaceOperations(graph, (operation) => {
     if (operation.op !== 'upsampleAdd' || !isReadOnce(graph, operation.lateral)) return [operation];
     const lateral = producer(graph, operation.lateral);
-    if (!isLinear(lateral)) return [operation];
+    if (!isEndOfSum(lateral)) return [operation];
     laterals.add(lateral);
     // In the place of the addition, where `top` is already there.
-    return [
-      { ...lateral, output: operation.output, residuals: [{ tensor: operation.top, kind: 'upsampled' }] },
-    ];
+    const top = { tensor: operation.top, kind: 'upsampled' } as const;
+    return [{ ...lateral, output: operation.output, residuals: [top] }];
   });
   return replaceOperations(fused, (operation) => (laterals.has(operation) ? [] : [operation]));
 }
+
+/** A convolution to which nothing is done after residuals would be added, and none is. */
+const isEndOfSum = (operation: Operation | undefined): operation is Conv2dOperation =>
+  operation?.op === 'conv2d' &&
+  operation.residuals.length === 0 &&
+  operation.activation === 'none' &&
+  !operation.affine;

@@ -9,6 +9,7 @@ import { convolveBeforeUpsampling } from './convolve-before-upsampling.ts';
 import { fuseShortcut } from './fuse-shortcut.ts';
 import { fuseStemPool } from './fuse-stem-pool.ts';
 import { fuseUpsampleAdd } from './fuse-upsample-add.ts';
+import { gateInEpilogue } from './gate-in-epilogue.ts';
 import { mergeHeads } from './merge-heads.ts';
 import { packMask } from './pack-mask.ts';
 import { type WinogradRule, winograd } from './winograd.ts';
@@ -18,6 +19,7 @@ const fusions = {
   mergeHeads,
   composeNeck,
   convolveBeforeUpsampling,
+  gateInEpilogue,
   fuseUpsampleAdd,
   fuseShortcut,
   fuseStemPool,

@@ -1,6 +1,7 @@
 /**
  * @file The first convolutions of both heads become one with twice the outputs.
- * Identity: [W1; W2] x = [W1 x; W2 x]; the common input is read once.
+ * Identity: [W1; W2] x = [W1 x; W2 x]; the common input is read once. Where the channels of a head are no whole vec4s,
+ * those of the second would not begin with one: such heads are left alone.
  */
 
 import type { Graph } from '../graph.ts';
@@ -10,9 +11,10 @@ import { isReadOnce, producer, replaceOperations } from './rewrite.ts';
 export function mergeHeads(graph: Graph): Graph {
   const { parameters } = graph;
   const head = graph.operations.find((operation) => operation.op === 'dbHead');
-  if (head?.features.length !== 2) return graph;
+  if (head?.features.length !== 2 || head.channels % 4 !== 0) return graph;
   const [first, second] = head.features.map((tensor) => producer(graph, tensor));
   if (first?.op !== 'conv2d' || second?.op !== 'conv2d' || !sameForm(first, second)) return graph;
+  if (first.factors || second.factors) return graph;
   if (!head.features.every((tensor) => isReadOnce(graph, tensor))) return graph;
   const output = `${first.output}+${second.output}`;
   return replaceOperations(graph, (operation, derive) => {
@@ -38,12 +40,13 @@ export function mergeHeads(graph: Graph): Graph {
 
 /** True for convolutions that differ in their parameters alone. */
 function sameForm(a: Conv2dOperation, b: Conv2dOperation): boolean {
-  const form = ({ sources, residuals, bias, norm, activation, outChannels }: Conv2dOperation) =>
+  const form = ({ sources, residuals, bias, norm, activation, affine, outChannels }: Conv2dOperation) =>
     JSON.stringify([
       sources.map(({ weight, ...source }) => source),
       residuals,
       [bias, norm].map((name) => name !== undefined),
       activation,
+      affine,
       outChannels,
     ]);
   return form(a) === form(b);

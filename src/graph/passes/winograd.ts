@@ -6,17 +6,13 @@
 
 import { type WinogradSize, winogradWeights } from '../../kernels/winograd.ts';
 import type { Graph } from '../graph.ts';
-import type { Conv2dOperation, ConvSource } from '../operations/conv2d.ts';
+import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
-import { type Derive, replaceOperations } from './rewrite.ts';
-
-type Window = Pick<ConvSource, 'kernel' | 'stride'> & { padding: { top: number; left: number } };
+import { type Derive, isSame3x3, replaceOperations, type Window } from './rewrite.ts';
 
 /** True for a convolution that can be transformed. */
-export function suitsWinograd({ sources }: { sources: readonly Window[] }): boolean {
-  const [{ kernel, stride, padding }] = sources;
-  return sources.length === 1 && kernel === 3 && stride === 1 && padding.top === 1 && padding.left === 1;
-}
+export const suitsWinograd = ({ sources }: { sources: readonly Window[] }): boolean =>
+  sources.length === 1 && isSame3x3(sources[0]);
 
 /** Which convolutions are transformed, and with which tiles; undefined: not at all. */
 export type WinogradRule = (operation: Conv2dOperation) => WinogradSize | undefined;
@@ -24,7 +20,7 @@ export type WinogradRule = (operation: Conv2dOperation) => WinogradSize | undefi
 /** Transforms those of the convolutions that can be which the rule names a size for. */
 export const winograd = (graph: Graph, rule: WinogradRule): Graph =>
   replaceOperations(graph, (operation, derive) => {
-    if (operation.op !== 'conv2d' || !suitsWinograd(operation)) return [operation];
+    if (operation.op !== 'conv2d' || operation.factors || !suitsWinograd(operation)) return [operation];
     const size = rule(operation);
     return size === undefined ? [operation] : transformed(operation, size, graph, derive);
   });
@@ -35,7 +31,7 @@ function transformed(
   { parameters }: Graph,
   derive: Derive,
 ): Operation[] {
-  const { name, output, residuals, outChannels, bias, activation } = operation;
+  const { name, output, residuals, outChannels, bias, activation, affine } = operation;
   const [{ tensor: input, weight, inChannels }] = operation.sources;
   const [tiles, products] = [`${name}.tiles`, `${name}.products`];
   // Its weights are others for each size.
@@ -63,6 +59,7 @@ function transformed(
       bias,
       residuals,
       activation,
+      affine,
     },
   ];
 }

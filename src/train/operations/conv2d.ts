@@ -1,11 +1,35 @@
 /** @file A convolution in training: with its batch norm as an operation of its own. */
 
 import type { Conv2dOperation } from '../../graph/operations/conv2d.ts';
+import { isPadded } from '../../graph/passes/rewrite.ts';
 import { recordBatchNorm } from './batch-norm.ts';
 import { recordConvolution } from './convolution.ts';
 import { normSlot, type TrainedOperation } from './operation.ts';
 
 export const conv2d: TrainedOperation<Conv2dOperation> = {
+  obstacle({ sources, outChannels, bias, norm, residuals, activation, affine }) {
+    const [{ tensor, inChannels, kernel, stride, padding }] = sources;
+    const obstacles: [boolean, string][] = [
+      [sources.length > 1, 'a convolution of two tensors'],
+      [
+        outChannels % 4 > 0 || (inChannels % 4 > 0 && tensor !== 'image'),
+        `a convolution of ${inChannels} to ${outChannels} channels`,
+      ],
+      [
+        stride > 2 || !isPadded(padding, (kernel - 1) / 2),
+        `a convolution ${kernel}x${kernel} of stride ${stride}, padded by ${Object.values(padding).join(', ')}`,
+      ],
+      [bias !== undefined, 'a convolution with a bias'],
+      [activation !== 'none' && activation !== 'relu', `the activation ${activation}`],
+      [norm === undefined && activation === 'relu', 'a ReLU without a batch norm'],
+      [affine !== undefined, 'an affine after an activation'],
+      [
+        residuals.length > (norm === undefined ? 0 : 1) || residuals.some(({ kind }) => kind !== 'same'),
+        'more added to a convolution than one tensor of its size behind its batch norm',
+      ],
+    ];
+    return obstacles.find(([found]) => found)?.[1];
+  },
   slots({ sources: [{ weight, inChannels, kernel }], outChannels, norm }) {
     const area = kernel * kernel;
     // The image has 4 channels stored.

@@ -23,6 +23,11 @@ import {
 export const logits = 'logits';
 
 export const dbHead: TrainedOperation<DbHeadOperation> = {
+  obstacle({ channels, heads, features }) {
+    if (channels % 4 > 0) return `a head of ${channels} channels`;
+    if (features.length < heads.length) return 'one tensor of features for both heads';
+    return heads.some(({ up1 }) => up1.norm === undefined) ? 'a head without a batch norm' : undefined;
+  },
   slots: ({ heads, channels }) =>
     heads.flatMap(({ up1, up2 }) => [
       ...transposedSlots(up1, channels, channels),

@@ -15,6 +15,8 @@ export interface TrainingContext {
 }
 
 export interface TrainedOperation<O extends OperationRecord> {
+  /** What keeps an operation from being trained, in words as they follow "found"; undefined where nothing does. */
+  obstacle?(operation: O): string | undefined;
   /** Parameters that are trained, those that stand together in one slot. */
   slots?(operation: O): readonly SlotParameters[];
   /** Its batch norms: prefix and channels. */

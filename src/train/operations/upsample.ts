@@ -38,23 +38,25 @@ export const upsampleAdd: TrainedOperation<UpsampleAddOperation> = {
 export const upsampleConcat: TrainedOperation<UpsampleConcatOperation> = {
   record(recorder, { output, inputs, scales }, { batch, shapeOf }) {
     const { height, width, channels: all } = shapeOf(output);
-    const { channels } = shapeOf(inputs[0]);
+    const channels = inputs.map((input) => shapeOf(input).channels);
     recorder.tensor(output, batch * height * width * all);
     recorder.step(
       concatKernel({ label: output, height: batch * height, width, channels, scales }, precision),
       [...inputs, output],
     );
     recorder.onBackward(() => {
+      let offset = 0;
       for (const [i, input] of inputs.entries()) {
         recordUpsampleGradient(recorder, input, recorder.gradient(output), {
           batch,
           height: shapeOf(input).height,
           width: shapeOf(input).width,
-          channels,
+          channels: channels[i],
           scale: scales[i],
           gradientChannels: all,
-          offset: i * channels,
+          offset,
         });
+        offset += channels[i];
       }
     });
   },

@@ -1,6 +1,7 @@
 /** @file Activations by their definitions, in f64. */
 
 import type { Activation } from '../../../src/kernels/activation.ts';
+import type { Affine } from '../../../src/kernels/conv2d-epilogue.ts';
 import type { Reference } from './reference.ts';
 
 /** The error function by its series, all of whose terms are positive in this form. */
@@ -23,12 +24,19 @@ export const activationOf: Record<Activation, (x: number) => number> = {
   gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
 };
 
-/** The activation of every value, in place. The errors made before it stay: no slope is above 1.5. */
-export function activate({ values, magnitudes }: Reference, activation: Activation): Reference {
+/** The activation of every value and what follows it, in place. The errors made before it stay: no slope is above 1.5. */
+export function activate(
+  { values, magnitudes }: Reference,
+  activation: Activation,
+  affine?: Affine,
+): Reference {
   const slope = activation === 'hardswish' || activation === 'gelu' ? 1.5 : 1;
   for (let i = 0; i < values.length; i++) {
     values[i] = activationOf[activation](values[i]);
     magnitudes[i] *= slope;
+    if (!affine) continue;
+    values[i] = affine.scale * values[i] + affine.shift;
+    magnitudes[i] = Math.abs(affine.scale) * magnitudes[i] + Math.abs(affine.shift);
   }
   return { values, magnitudes };
 }

@@ -1,6 +1,7 @@
 /** @file Convolution by its definition, over one or more sources. Tensors `[height, width, channels]`. */
 
 import type { Activation } from '../../../src/kernels/activation.ts';
+import type { Affine } from '../../../src/kernels/conv2d-epilogue.ts';
 import { activate } from './activation.ts';
 import type { Reference } from './reference.ts';
 
@@ -25,9 +26,12 @@ export interface ReferenceConvolution {
   outChannels: number;
   /** `[out]` */
   bias?: ArrayLike<number>;
+  /** `[out]`, which multiply before residuals are added. */
+  factors?: ArrayLike<number>;
   /** Tensors of the output's shape. */
   residuals?: readonly ArrayLike<number>[];
   activation?: Activation;
+  affine?: Affine;
 }
 
 export function convolve({
@@ -36,8 +40,10 @@ export function convolve({
   outWidth,
   outChannels,
   bias,
+  factors,
   residuals = [],
   activation = 'none',
+  affine,
 }: ReferenceConvolution): Reference {
   const values = new Float64Array(outHeight * outWidth * outChannels);
   const magnitudes = new Float64Array(values.length);
@@ -51,11 +57,15 @@ export function convolve({
         };
         for (const source of sources) addWindow(source, y, x, out, add);
         if (bias) add(bias[out]);
+        if (factors) {
+          values[at] *= factors[out];
+          magnitudes[at] *= Math.abs(factors[out]);
+        }
         for (const residual of residuals) add(residual[at]);
       }
     }
   }
-  return activate({ values, magnitudes }, activation);
+  return activate({ values, magnitudes }, activation, affine);
 }
 
 function addWindow(

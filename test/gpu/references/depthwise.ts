@@ -38,5 +38,6 @@ export function depthwise(
   return activate(
     { values: Float64Array.from(values), magnitudes: Float64Array.from(magnitudes) },
     activation,
+    conv.affine,
   );
 }

@@ -1,19 +1,28 @@
-/** @file Max-pooling 3x3, stride 2, padding 1, by its definition. Tensors `[height, width, channels]`. */
+/** @file Max-pooling by its definition. Tensors `[height, width, channels]`. */
 
-export function maxPool3x3(
-  values: ArrayLike<number>,
-  height: number,
-  width: number,
-  channels: number,
-): Float64Array {
-  const outHeight = Math.floor((height - 1) / 2) + 1;
-  const outWidth = Math.floor((width - 1) / 2) + 1;
+interface Pooling {
+  height: number;
+  width: number;
+  channels: number;
+  outHeight: number;
+  outWidth: number;
+  kernel: number;
+  stride: number;
+  padding: { top: number; left: number };
+}
+
+export function maxPool(values: ArrayLike<number>, pooling: Pooling): Float64Array {
+  const { height, width, channels, outHeight, outWidth, kernel, stride, padding } = pooling;
   const result = new Float64Array(outHeight * outWidth * channels).fill(Number.NEGATIVE_INFINITY);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      // A value takes part in every window that covers it: those of centres 2 * row with |2 * row - y| <= 1.
-      for (let row = Math.ceil((y - 1) / 2); row <= Math.min((y + 1) / 2, outHeight - 1); row++) {
-        for (let column = Math.ceil((x - 1) / 2); column <= Math.min((x + 1) / 2, outWidth - 1); column++) {
+      // A value takes part in every window that covers it.
+      for (let row = 0; row < outHeight; row++) {
+        const first = row * stride - padding.top;
+        if (y < first || y >= first + kernel) continue;
+        for (let column = 0; column < outWidth; column++) {
+          const left = column * stride - padding.left;
+          if (x < left || x >= left + kernel) continue;
           for (let c = 0; c < channels; c++) {
             const at = (row * outWidth + column) * channels + c;
             result[at] = Math.max(result[at], values[(y * width + x) * channels + c]);
@@ -24,3 +33,9 @@ export function maxPool3x3(
   }
   return result;
 }
+
+/** 3x3, stride 2, padding 1, as after the stem of a ResNet. */
+export const pool3x3 = ({ height, width, channels }: Pick<Pooling, 'height' | 'width' | 'channels'>) => ({
+  ...{ height, width, channels, outHeight: Math.ceil(height / 2), outWidth: Math.ceil(width / 2) },
+  ...{ kernel: 3, stride: 2, padding: { top: 1, left: 1, bottom: 1, right: 1 } },
+});

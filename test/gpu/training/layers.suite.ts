@@ -19,7 +19,7 @@ import { upsampleBackward } from '../../../src/kernels/train/upsample-backward.t
 import { assertClose, random, randomFloats } from '../assert.ts';
 import { batchNorm, statisticsOf } from '../references/batch-norm.ts';
 import { derivative, weighted } from '../references/derivative.ts';
-import { maxPool3x3 } from '../references/max-pool.ts';
+import { maxPool as maxPoolReference, pool3x3 } from '../references/max-pool.ts';
 import { upsampleNearest } from '../references/upsample.ts';
 import { runKernel } from '../run-kernel.ts';
 import type { GpuTest } from '../suite.ts';
@@ -175,12 +175,16 @@ const pooling = [
       const forward = () =>
         Float64Array.from(
           Array.from({ length: batch }, (_, image) =>
-            Array.from(maxPool3x3(x.subarray(image * size, (image + 1) * size), height, width, channels)),
+            Array.from(maxPoolReference(x.subarray(image * size, (image + 1) * size), pool3x3(shape))),
           ).flat(),
         );
-      const pooled = await runKernel(context, maxPool({ label: 'pool', ...shape }, { precision: 'f32' }), {
-        source,
-      });
+      const pooled = await runKernel(
+        context,
+        maxPool({ label: 'pool', batch, ...pool3x3(shape) }, { precision: 'f32' }),
+        {
+          source,
+        },
+      );
       assertClose(pooled.output, forward(), 0, 'max-pool of a batch');
       const gradient = randomFloats(source.length / 4, 72);
       const { output } = await runKernel(context, maxPoolBackward({ label: 'pool', ...shape }), {

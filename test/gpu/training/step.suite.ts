@@ -2,6 +2,7 @@
 
 import { openDevice } from '../../../src/gpu/device.ts';
 import { chooseTile } from '../../../src/graph/choose-kernels.ts';
+import { steepnessOf } from '../../../src/graph/graph.ts';
 import { readRecipe } from '../../../src/input/recipe.ts';
 import { gemmOf } from '../../../src/kernels/convolution.ts';
 import { parts } from '../../../src/kernels/train/db-loss.ts';
@@ -55,7 +56,7 @@ const pytorch: GpuTest = {
       // Few threads are asked for, so that some gradients are sliced and some are not.
       choice: { tile: (conv) => chooseTile(gemmOf(conv), context), threads: 512 },
       input: recipe.input,
-      loss: resolveLoss('authors', recipe.k),
+      loss: resolveLoss('authors', steepnessOf(graph)),
       optimizer,
       counts: {
         parameters: arrays.layouts.parameters.count,

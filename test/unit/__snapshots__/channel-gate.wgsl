@@ -1,36 +1,39 @@
 @group(0) @binding(0) var<storage, read> sums: array<f32>;
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gates: array<f32>;
-struct Shape { pixels: u32, slices: u32 }
+@group(0) @binding(3) var<storage, read_write> factors: array<f32>;
+struct Shape { pixels: u32, slices: u32, averaged: u32, hidden: u32, channels: u32, slope: f32, shortcut: f32 }
 @group(0) @binding(4) var<uniform> shape: Shape;
-var<workgroup> means: array<f32, 18>;
-var<workgroup> hidden: array<f32, 5>;
+var<workgroup> means: array<f32, 256>;
+var<workgroup> units: array<f32, 256>;
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) thread: u32) {
-  for (var channel = thread; channel < 18u; channel += 64u) {
+  // As stored.
+  let columns = (shape.averaged + 3u) / 4u * 4u;
+  for (var channel = thread; channel < shape.averaged; channel += 64u) {
     var sum = 0.0;
-    for (var slice = 0u; slice < shape.slices; slice++) { sum += sums[slice * 20u + channel]; }
+    for (var slice = 0u; slice < shape.slices; slice++) { sum += sums[slice * columns + channel]; }
     means[channel] = sum / f32(shape.pixels);
   }
   workgroupBarrier();
-  for (var unit = thread; unit < 5u; unit += 64u) {
+  for (var unit = thread; unit < shape.hidden; unit += 64u) {
     var sum = bias[unit];
-    for (var channel = 0u; channel < 18u; channel++) {
-      sum += weights[channel * 5u + unit] * means[channel];
+    for (var channel = 0u; channel < shape.averaged; channel++) {
+      sum += weights[channel * shape.hidden + unit] * means[channel];
     }
-    hidden[unit] = max(sum, 0.0);
+    units[unit] = max(sum, 0.0);
   }
   workgroupBarrier();
-  for (var channel = thread; channel < 20u; channel += 64u) {
-    var gate = 0.0;
-    if (channel < 18u) {
-      var sum = bias[5u + channel];
-      for (var unit = 0u; unit < 5u; unit++) {
-        sum += weights[90u + unit * 18u + channel] * hidden[unit];
+  let stored = (shape.channels + 3u) / 4u * 4u;
+  for (var channel = thread; channel < stored; channel += 64u) {
+    var factor = 0.0;
+    if (channel < shape.channels) {
+      var sum = bias[shape.hidden + channel];
+      for (var unit = 0u; unit < shape.hidden; unit++) {
+        sum += weights[shape.averaged * shape.hidden + unit * shape.channels + channel] * units[unit];
       }
-      gate = clamp(0.2 * sum + 0.5, 0.0, 1.0);
+      factor = shape.shortcut + clamp(shape.slope * sum + 0.5, 0.0, 1.0);
     }
-    gates[channel] = gate;
+    factors[channel] = factor;
   }
 }

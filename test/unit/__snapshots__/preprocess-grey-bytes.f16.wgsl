@@ -17,6 +17,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= shape.width) { return; }
   let column = resize[1u + id.x];
   let row = resize[1u + shape.width + id.y];
+  let at = id.y * shape.width + id.x;
+  // No weight: padding.
+  if (max(column.y, row.y) > 2048u) {
+    output[at] = vec4<f16>();
+    return;
+  }
   let left = column.x & 65535u;
   let right = column.x >> 16u;
   let top = row.x & 65535u;
@@ -26,5 +32,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let lower = (pixel(left, bottom) * (2048u - column.y) + pixel(right, bottom) * column.y) >> vec3<u32>(4u);
   let resized = (((upper * (2048u - row.y)) >> vec3<u32>(16u)) + ((lower * row.y) >> vec3<u32>(16u)) + 2u) >> vec3<u32>(2u);
   let ordered = vec3<f32>(resized.bgr);
-  output[id.y * shape.width + id.x] = vec4<f16>(vec4<f32>((ordered - vec3<f32>(122.5, 116.0, 104.25)) / vec3<f32>(255.0, 255.0, 255.0), 0.0));
+  output[at] = vec4<f16>(vec4<f32>((ordered - vec3<f32>(122.5, 116.0, 104.25)) / vec3<f32>(255.0, 255.0, 255.0), 0.0));
 }

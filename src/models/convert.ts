@@ -1,0 +1,51 @@
+/** @file A network with its parameters as a safetensors file of its own, which needs no reader of another format. */
+
+import { DBNetError } from '../errors.ts';
+import { parameterShapes } from '../graph/graph.ts';
+import { writeNetwork } from '../graph/network-json.ts';
+import { toHalf } from '../kernels/half.ts';
+import { type TensorData, writeSafetensors } from '../safetensors/write.ts';
+import type { Checkpoint } from './checkpoint.ts';
+
+/**
+ * What a weights file says of itself: what it came with, and its network, so that no tensor has to be recognised.
+ * Input recipe, size rule and thresholds are among the former.
+ */
+export const metadataOf = ({
+  metadata,
+  architecture,
+  graph,
+}: Pick<Checkpoint, 'metadata' | 'architecture' | 'graph'>): Record<string, string> => ({
+  ...metadata,
+  architecture,
+  network: writeNetwork(graph),
+});
+
+/**
+ * The bytes of a safetensors file with the tensors that the network reads, under their names.
+ * @param half in IEEE 754 binary16, half as large: each number is rounded to 11 bits
+ * @throws DBNetError `incompatible-weights` for numbers that are not finite, or too large for halves.
+ */
+export function convertCheckpoint(
+  checkpoint: Checkpoint,
+  { half = false }: { half?: boolean } = {},
+): Uint8Array<ArrayBuffer> {
+  const { graph } = checkpoint;
+  const tensors = [...parameterShapes(graph)].map(([name, shape]): [string, TensorData] => {
+    const data = Float32Array.from(graph.parameters(name));
+    return [name, half ? { dtype: 'F16', shape, data: halves(name, data) } : { dtype: 'F32', shape, data }];
+  });
+  return writeSafetensors(tensors, metadataOf(checkpoint));
+}
+
+/** The largest finite half. */
+const largestHalf = 65504;
+
+function halves(name: string, values: Float32Array): Uint16Array {
+  const index = values.findIndex((value) => Math.abs(value) > largestHalf);
+  if (index === -1) return toHalf(values);
+  throw new DBNetError(
+    'incompatible-weights',
+    `tensor '${name}': expected numbers up to ${largestHalf} for halves, found ${values[index]}: convert to f32`,
+  );
+}

@@ -1,0 +1,27 @@
+/** @file A weights file of any kind, told by its first bytes. Readers of other formats than ours are loaded when one is met. */
+
+import type { Network } from '../graph/graph.ts';
+import { loadModule } from '../load-module.ts';
+import { isOnnx } from '../onnx/sniff.ts';
+import { parseSafetensors } from '../safetensors/parse.ts';
+import type { TensorFile } from '../tensor-file.ts';
+import { isTorch } from '../torch/sniff.ts';
+
+/** What a file holds. ONNX files bring their network, and say what of them takes no part. */
+export interface WeightsFile extends TensorFile {
+  network?: Network;
+  dropped?: readonly string[];
+}
+
+/**
+ * Reads a safetensors file, an ONNX file or a PyTorch checkpoint.
+ * @param bytes the whole file
+ * @throws DBNetError `invalid-safetensors` for what is none of them, `invalid-onnx`, `invalid-checkpoint`;
+ *   `incompatible-weights` for an ONNX graph that is no DBNet; `load-failed`.
+ */
+export async function openWeights(bytes: Uint8Array): Promise<WeightsFile> {
+  // The reader of safetensors says what other files may be.
+  if (!isTorch(bytes) && !isOnnx(bytes)) return parseSafetensors(bytes);
+  const { readOnnx, networkOfOnnx, readTorch } = await loadModule(import('./foreign.ts'));
+  return isTorch(bytes) ? readTorch(bytes) : networkOfOnnx(readOnnx(bytes));
+}
