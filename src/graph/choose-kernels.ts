@@ -76,7 +76,7 @@ export const chooseWinograd = (
 ): WinogradSize | undefined => (software && precision === 'f32' ? winogradSize(convolution) : undefined);
 
 /** Feature pixels per thread of the DB head. */
-export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 2);
+export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 1);
 
 /**
  * The fusions that pay on an adapter. A software adapter has no memory traffic to save in the stem, and takes longer to
