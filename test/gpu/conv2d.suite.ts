@@ -92,7 +92,7 @@ const mobile = [
       { bias: true, activation: 'hardswish', affine: { scale: -1.25, shift: 0.5 } },
     ),
     // One block of all channels: the last vec4 of a workgroup is not full either.
-    tiles: [direct(4, 8), direct(8, 8), direct(1, 16), workgroup(16, stored(outChannels), 4, 2, 4)],
+    tiles: [direct(4, 8), direct(8, 8), direct(1, 16), workgroup(16, stored(outChannels), 4, 4, 4)],
   })),
 );
 
@@ -179,7 +179,7 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
       residuals: [{ kind: 'upsampled', scale: 2 }],
       activation: 'relu',
     }),
-    tiles: [direct(4, 8), workgroup(16, 44, 4, 2, 4)],
+    tiles: [direct(4, 8), workgroup(16, 44, 4, 4, 4)],
   },
   {
     conv: conv('factors alone', [{ height: 13, width: 7, channels: 16, ...point }], 32, { scaled: true }),
