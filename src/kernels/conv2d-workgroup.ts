@@ -43,6 +43,7 @@ export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Pr
   const findPlaces = bySource((source, index) =>
     findPlace(source, index, planes?.name, { squares, rounds: squareRounds, threads, depth, type }),
   );
+  // Each load has a condition of its own: after a branch around several, some compilers wait for all of them.
   const load = wgsl`
     ${sources
       .map(
