@@ -38,7 +38,8 @@ export interface DumpedKernel {
   bytes: number;
 }
 
-const gpu = { software: false };
+/** The largest of the classes, so that all tiles occur. */
+const gpu = { software: false, adapter: { vendor: 'amd' } };
 
 const input = {
   source: 'texture',

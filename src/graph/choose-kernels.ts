@@ -2,41 +2,59 @@
 
 import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
 import { gemmOf } from '../kernels/convolution.ts';
-import type { Tile, WorkgroupTile } from '../kernels/tile.ts';
+import { type DirectTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
+import { type Adapter, adapterClass, busyThreads } from './adapter-classes.ts';
 import type { KernelChoice } from './operation.ts';
 import { allFusions, type Fusion } from './passes/index.ts';
 
-/** What is known of an adapter: whether its shaders run on the CPU. */
-export interface Adapter {
-  software: boolean;
-}
+const workgroup = (
+  [blockPixels, blockChannels, blockDepth]: readonly [number, number, number],
+  [pixels, channels]: readonly [number, number],
+  slices = 1,
+): WorkgroupTile => ({
+  ...{ kind: 'workgroup', blockPixels, blockChannels, blockDepth, pixels, channels },
+  ...(slices > 1 ? { slices } : {}),
+});
 
-/** Tiles for GPUs, the largest first: more reuse, fewer workgroups. 64 threads each. */
-const gpuTiles: readonly WorkgroupTile[] = [
-  { kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 16, pixels: 8, channels: 8 },
-  { kind: 'workgroup', blockPixels: 32, blockChannels: 64, blockDepth: 16, pixels: 4, channels: 8 },
-  { kind: 'workgroup', blockPixels: 32, blockChannels: 32, blockDepth: 16, pixels: 4, channels: 4 },
+/** Tiles for GPUs, the largest first: more reuse, fewer threads. Each gives about twice as many as the one before. */
+const workgroupTiles: readonly WorkgroupTile[] = [
+  workgroup([64, 64, 16], [4, 8]),
+  workgroup([32, 64, 16], [4, 8], 2),
+  workgroup([32, 32, 16], [4, 4]),
+  workgroup([32, 32, 32], [4, 4], 2),
+  workgroup([32, 32, 32], [4, 4], 4),
+  workgroup([16, 32, 32], [4, 4], 8),
 ];
 
-/** A GPU wants at least about this many workgroups; fewer leave parts of it idle. */
-const enoughWorkgroups = 128;
+/** The same for GPUs whose workgroup memory is no faster than any other, and for the stem, whose 4 channels fill no block. */
+const directTiles: readonly DirectTile[] = [
+  { kind: 'direct', pixels: 4, channels: 8 },
+  { kind: 'direct', pixels: 4, channels: 4 },
+  { kind: 'direct', pixels: 2, channels: 4 },
+];
+
+/** Threads that a convolution has with a tile. */
+function threadsOf({ pixels, outChannels, planes }: Gemm, tile: Tile): number {
+  const [rows, columns] =
+    tile.kind === 'direct' ? [tile.pixels, tile.channels] : [tile.blockPixels, tile.blockChannels];
+  const blocks = Math.ceil(pixels / rows) * Math.ceil(outChannels / columns) * planes;
+  return tile.kind === 'direct' ? blocks : blocks * tileThreads(tile);
+}
 
 /**
- * The default tile. Software adapters get direct register tiles, GPUs the largest workgroup tile that still gives
- * enough workgroups; the stem, whose 4 channels fill no block, is direct everywhere.
+ * The default tile. Software adapters get direct register tiles; GPUs the largest tile with which there are still
+ * enough threads to keep their class busy, else the one with the most.
  */
-export function chooseTile(gemm: Gemm, { software }: Adapter): Tile {
-  if (software) return { kind: 'direct', pixels: 8, channels: 8 };
-  const fitting = gpuTiles.filter((tile) => fitsWorkgroupTile(gemm, tile));
-  const workgroups = ({ blockPixels, blockChannels }: WorkgroupTile) =>
-    Math.ceil(gemm.pixels / blockPixels) * (gemm.outChannels / blockChannels) * gemm.planes;
-  return (
-    fitting.find((tile) => workgroups(tile) >= enoughWorkgroups) ??
-    fitting.at(-1) ?? { kind: 'direct', pixels: 4, channels: 8 }
-  );
+export function chooseTile(gemm: Gemm, adapter: Adapter): Tile {
+  if (adapter.software) return { kind: 'direct', pixels: 8, channels: 8 };
+  const gpu = adapterClass(adapter);
+  const largestBusy = <T extends Tile>(tiles: readonly T[]): T | undefined =>
+    tiles.find((tile) => threadsOf(gemm, tile) >= busyThreads(gpu)) ?? tiles.at(-1);
+  const fitting = gpu.workgroupMemory ? workgroupTiles.filter((tile) => fitsWorkgroupTile(gemm, tile)) : [];
+  return largestBusy(fitting) ?? largestBusy(directTiles) ?? directTiles[0];
 }
 
 /** From so many channels on the maps are so small that Winograd's tiles of 4x4 would be mostly border. */
@@ -58,7 +76,7 @@ export const chooseWinograd = (
 ): WinogradSize | undefined => (software && precision === 'f32' ? winogradSize(convolution) : undefined);
 
 /** Feature pixels per thread of the DB head. */
-export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 2);
+export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 1);
 
 /**
  * The fusions that pay on an adapter. A software adapter has no memory traffic to save in the stem, and takes longer to

@@ -2,10 +2,14 @@
  * @file The convolution with workgroup tiles: blocks of pixels and of weights go through workgroup memory and are
  * shared by all threads of the workgroup; each thread keeps `pixels` x `channels` sums in registers.
  * Needs input channels that are a multiple of `blockDepth` and output channels that are one of `blockChannels`.
+ *
+ * Two latencies are hidden. The next block is loaded from storage into registers while this one is multiplied, and
+ * what the next products need is read from workgroup memory before these products. So that each of those reads is a
+ * whole vec4, pixels are stored transposed: four pixels of one channel side by side.
  */
 
-import { tileThreads, type WorkgroupTile } from './tile.ts';
-import { type Gemm, type LoopSource, multiplyAdd, place, storeCall, type TileLoop } from './tile-loop.ts';
+import { tileThreads, type WorkgroupTile, workgroupMemory } from './tile.ts';
+import { type Gemm, type LoopSource, place, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
 /** True where the tile fits the channels. */
@@ -14,135 +18,254 @@ export const fitsWorkgroupTile = ({ outChannels, channels }: Gemm, tile: Workgro
 
 export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Precision): string {
   const { planes, sources } = loop;
+  const { blockPixels, blockDepth, slices = 1 } = tile;
+  const type = `vec4<${precision}>`;
+  const threads = tileThreads(tile);
   const vectors = tile.channels / 4;
+  const quads = tile.pixels / 4;
+  const blockVectors = tile.blockChannels / 4;
   const columns = tile.blockChannels / tile.channels;
-  const rows = tile.blockPixels / tile.pixels;
-  return wgsl`
-// Blocks of 4 input channels one after the other, each padded by one against bank conflicts; and their weights.
-var<workgroup> block_pixels: array<vec4<${precision}>, ${(tile.blockDepth / 4) * (tile.blockPixels + 1)}>;
-var<workgroup> block_weights: array<vec4<${precision}>, ${(tile.blockDepth * tile.blockChannels) / 4}>;
+  const rows = blockPixels / tile.pixels;
+  const depth = blockDepth / 4;
+  const memory = workgroupMemory(tile);
+  const { pitch } = memory;
+  // What the threads load: squares of 4 pixels x 4 channels, and vec4s of weights.
+  const squares = (blockPixels / 4) * depth;
+  const squareRounds = Math.ceil(squares / threads);
+  const weightRounds = Math.ceil(memory.weights / threads);
 
-@compute @workgroup_size(${tileThreads(tile)})
+  /** The sources' variants of a statement; `source` says which of them the loop has come to. */
+  const bySource = (statement: (source: LoopSource, index: number) => string): string =>
+    sources.length === 1
+      ? statement(sources[0], 0)
+      : `switch source {\n${sources.map((source, s) => `${s === 0 ? 'default' : `case ${s}u`}: {\n${statement(source, s)}\n}`).join('\n')}\n}`;
+
+  const findPlaces = bySource((source, index) =>
+    findPlace(source, index, planes?.name, { squares, rounds: squareRounds, threads, depth, type }),
+  );
+  // Each load has a condition of its own: after a branch around several, some compilers wait for all of them.
+  const load = wgsl`
+    ${sources
+      .map(
+        (_, index) => wgsl`
+    #for l in 0..${squareRounds}
+    #for i in 0..4
+    if (inside{l}_{i}${sources.length > 1 ? ` & (source == ${index}u)` : ''}) { next{l}_{i} = source${index}[base{l}_{i} + c]; }
+    #end
+    #end`,
+      )
+      .join('\n')}
+    #for l in 0..${weightRounds}
+    next_weight{l} = weights[weight + weight_at{l}];
+    #end`;
+
+  // Channels that are multiplied in one step. In f16 their products are summed in f16 and the sum is added in f32.
+  const step = precision === 'f16' ? 4 : 1;
+  const steps = blockDepth / slices / step;
+  const read = (k: number): string =>
+    Array.from({ length: step }, (_, r) => {
+      const channel = k * step + r;
+      const line = (channel % 4) * depth + Math.floor(channel / 4);
+      return wgsl`
+      #for m in 0..${quads}
+      let a${k}_${r}_{m} = block_pixels[pixel_at + ${line * pitch}u + {m}u * ${rows}u];
+      #end
+      #for v in 0..${vectors}
+      let b${k}_${r}_{v} = block_weights[weights_at + ${channel * blockVectors}u + {v}u * ${columns}u];
+      #end`;
+    }).join('');
+  const multiply = (k: number): string =>
+    [...'xyzw']
+      .map((pixel, i) => {
+        const terms = Array.from({ length: step }, (_, r) => `a${k}_${r}_{m}.${pixel} * b${k}_${r}_{v}`);
+        return wgsl`
+      #for m in 0..${quads}
+      #for v in 0..${vectors}
+      sum{m}_${i}_{v} += ${precision === 'f16' ? `vec4<f32>(${terms.join(' + ')})` : terms[0]};
+      #end
+      #end`;
+      })
+      .join('');
+
+  const storePixel = (p: number): string => wgsl`
+  let pixel = first + (row + ${p >> 2}u * ${rows}u) * 4u + ${p % 4}u;
+  if (pixel < shape.out_height * shape.out_width) {
+    #for v in 0..${vectors}
+    ${storeCall(planes, 'pixel', `channel + column + {v}u * ${columns}u`, `sum${p >> 2}_${p % 4}_{v}`)}
+    #end
+  }`;
+  /** One pixel of each thread: slices take turns at adding up what the others have. */
+  const finish = (p: number): string => {
+    const sum = `sum${p >> 2}_${p % 4}_{v}`;
+    if (slices === 1) return `{\n${storePixel(p)}\n}`;
+    return wgsl`
+  {
+    let turn = (slice + ${slices - (p % slices)}u) % ${slices}u;
+    if (turn > 0u) {
+      #for v in 0..${vectors}
+      slice_sums[((turn - 1u) * ${vectors}u + {v}u) * ${rows * columns}u + place] = ${sum};
+      #end
+    }
+    workgroupBarrier();
+    if (turn == 0u) {
+      #for s in 0..${slices - 1}
+      #for v in 0..${vectors}
+      ${sum} += slice_sums[{s}u * ${vectors * rows * columns}u + {v}u * ${rows * columns}u + place];
+      #end
+      #end
+      ${storePixel(p)}
+    }
+    workgroupBarrier();
+  }`;
+  };
+
+  return wgsl`
+// A row for each input channel of the block: its pixels, four in a vec4. The channels 0, 4, 8, ... come first.
+var<workgroup> block_pixels: array<${type}, ${memory.pixels}>;
+var<workgroup> block_weights: array<${type}, ${memory.weights}>;
+#if ${slices > 1}
+var<workgroup> slice_sums: array<vec4<f32>, ${memory.sums}>;
+#endif
+
+@compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-  let first = group.x * ${tile.blockPixels}u;
-  let channel = group.y * ${tile.blockChannels / 4}u;
+  let first = group.x * ${blockPixels}u;
+  let channel = group.y * ${blockVectors}u;
   #if ${planes !== undefined}
   let ${planes?.name ?? ''} = group.z;
   #endif
-  // This thread computes pixels row, row + ${rows}, ... and vectors of channels column, column + ${columns}, ...
-  let row = thread / ${columns}u;
-  let column = thread % ${columns}u;
-  #for p in 0..${tile.pixels}
+  // This thread computes the pixels of quads row, row + ${rows}, ... and vectors of channels column, column + ${columns}, ...
+  #if ${slices > 1}
+  // from a slice of the block's input channels: there are ${slices}.
+  let slice = thread / ${rows * columns}u;
+  let place = thread % ${rows * columns}u;
+  #else
+  let slice = 0u;
+  let place = thread;
+  #endif
+  let row = place / ${columns}u;
+  let column = place % ${columns}u;
+  let pixel_at = slice * ${(depth / slices) * pitch}u + row;
+  let weights_at = slice * ${(blockDepth / slices) * blockVectors}u + column;
+  #for m in 0..${quads}
+  #for i in 0..4
   #for v in 0..${vectors}
-  var sum{p}_{v} = vec4<f32>();
+  var sum{m}_{i}_{v} = vec4<f32>();
+  #end
   #end
   #end
 
-  ${sources.map((source, s) => sourceLoop(source, s, loop, tile, precision)).join('')}
+  // What this thread loads: of four pixels the same vector of channels.
+  #for l in 0..${squareRounds}
+  let square{l} = thread + {l}u * ${threads}u;
+  #for i in 0..4
+  let pixel{l}_{i} = first + square{l} / ${depth}u * 4u + {i}u;
+  let y{l}_{i} = pixel{l}_{i} / shape.out_width;
+  let x{l}_{i} = pixel{l}_{i} % shape.out_width;
+  var inside{l}_{i}: bool;
+  var base{l}_{i}: u32;
+  var next{l}_{i}: ${type};
+  #end
+  #end
+  // And of the weights.
+  let out_vectors = shape.out_vectors;
+  #for l in 0..${weightRounds}
+  let weight_at{l} = (thread + {l}u * ${threads}u) / ${blockVectors}u * out_vectors + (thread + {l}u * ${threads}u) % ${blockVectors}u;
+  var next_weight{l}: ${type};
+  #end
 
-  #for p in 0..${tile.pixels}
-  {
-    let pixel = first + row + {p}u * ${rows}u;
-    if (pixel < shape.out_height * shape.out_width) {
-      #for v in 0..${vectors}
-      ${storeCall(planes, 'pixel', `channel + column + {v}u * ${columns}u`, 'sum{p}_{v}')}
-      #end
+  ${sources.map(({ prologue = '' }) => prologue).join('\n')}
+  // One loop through all sources, the taps of their windows and the blocks of their channels; the weights lie in this order.
+  let blocks = ${sources.map(({ taps }, s) => `${taps} * (shape.vectors${s} / ${depth}u)`).join(' + ')};
+  #if ${sources.length > 1}
+  var source = 0u;
+  #endif
+  var vectors = shape.vectors0;
+  var tap = 0u;
+  var c = 0u;
+  var weight = ${sources[0].weightStart} + channel;
+  ${findPlaces}
+  ${load}
+  for (var block = 0u; block < blocks; block++) {
+    workgroupBarrier();
+    #for l in 0..${squareRounds}
+    ${guarded(
+      squareRounds * threads > squares,
+      `square{l} < ${squares}u`,
+      [...'xyzw']
+        .map(
+          (component, i) =>
+            `block_pixels[${i * depth * pitch}u + square{l} % ${depth}u * ${pitch}u + square{l} / ${depth}u] = ${type}(next{l}_0.${component}, next{l}_1.${component}, next{l}_2.${component}, next{l}_3.${component});`,
+        )
+        .join('\n'),
+    )}
+    #end
+    #for l in 0..${weightRounds}
+    ${guarded(
+      weightRounds * threads > memory.weights,
+      `thread + {l}u * ${threads}u < ${memory.weights}u`,
+      `block_weights[thread + {l}u * ${threads}u] = next_weight{l};`,
+    )}
+    #end
+    workgroupBarrier();
+    // On to the next block. After the last there is none: what is loaded then is not used.
+    weight += ${blockDepth}u * out_vectors;
+    c += ${depth}u;
+    if (c == vectors) {
+      c = 0u;
+      tap++;
+      #if ${sources.length > 1}
+      ${sources
+        .slice(1)
+        .map(
+          (_, s) =>
+            `if (source == ${s}u && tap == ${sources[s].taps}) { source = ${s + 1}u; tap = 0u; vectors = shape.vectors${s + 1}; }`,
+        )
+        .join(' else ')}
+      #endif
+      ${findPlaces}
     }
+    ${load}
+    ${read(0)}
+    ${Array.from({ length: steps }, (_, k) => `${k + 1 < steps ? read(k + 1) : ''}\n${multiply(k)}`).join('\n')}
   }
-  #end
+  ${Array.from({ length: tile.pixels }, (_, p) => finish(p)).join('')}
 }
 `;
 }
 
-/** Adds what one source contributes to the sums. */
-function sourceLoop(
+/** Statements that find where the tap falls in a source; above or left of it the subtraction wraps around. */
+function findPlace(
   source: LoopSource,
   index: number,
-  { planes }: TileLoop,
-  tile: WorkgroupTile,
-  precision: Precision,
-): string {
-  const { stride, fractionalStride = 1, prologue = '' } = source;
-  const { taps, kernelWidth, top, left, weightStart, planar } = source;
-  const planeStart = planar ? `${planes?.name} * height * width * vectors + ` : '';
-  const threads = tileThreads(tile);
-  const vectors = tile.channels / 4;
-  const blockVectors = tile.blockChannels / 4;
-  const columns = tile.blockChannels / tile.channels;
-  const rows = tile.blockPixels / tile.pixels;
-  const depth = tile.blockDepth / 4;
-  const pixelVectors = tile.blockPixels * depth;
-  const pitch = tile.blockPixels + 1;
-  const unroll = tile.unroll ?? 1;
-  const sourceRow = place(fractionalStride, 'row{l}', 'height');
-  const sourceColumn = place(fractionalStride, 'column{l}', 'width');
-  const loadPixels = `block_pixels[(slot{l} % ${depth}u) * ${pitch}u + slot{l} / ${depth}u] = select(vec4<${precision}>(), source${index}[base{l} + c], inside{l});`;
-  const slot = `(thread + {l}u * ${threads}u)`;
-  const loadWeights = `block_weights[thread + {l}u * ${threads}u] = weights[weight + (c * 4u + ${slot} / ${blockVectors}u) * out_vectors + ${slot} % ${blockVectors}u];`;
-  return wgsl`
+  plane: string | undefined,
   {
-    ${prologue}
-    // Uniforms are read once: some compilers load them again wherever they stand.
-    let height = shape.height${index};
-    let width = shape.width${index};
-    let vectors = shape.vectors${index};
-    let out_vectors = shape.out_vectors;
-    // Which pixel and which slice of the depth this thread loads: fixed for the whole loop.
-    #for l in 0..${Math.ceil(pixelVectors / threads)}
-    let slot{l} = thread + {l}u * ${threads}u;
-    let pixel{l} = first + slot{l} / ${depth}u;
-    let y{l} = pixel{l} / shape.out_width;
-    let x{l} = pixel{l} % shape.out_width;
-    #end
-    for (var tap = 0u; tap < ${taps}; tap++) {
-      // Where the tap falls in the source; above or left of it the subtraction wraps around.
-      #for l in 0..${Math.ceil(pixelVectors / threads)}
-      let row{l} = y{l} * ${stride}u + tap / ${kernelWidth} - ${top};
-      let column{l} = x{l} * ${stride}u + tap % ${kernelWidth} - ${left};
-      let inside{l} = ${sourceRow.inside} & ${sourceColumn.inside} & (y{l} < shape.out_height);
-      let base{l} = select(0u, ${planeStart}(${sourceRow.index} * width + ${sourceColumn.index}) * vectors + slot{l} % ${depth}u, inside{l});
-      #end
-      let weight = ${weightStart} + tap * 4u * vectors * out_vectors + channel;
-      for (var c = 0u; c < vectors; c += ${depth}u) {
-        workgroupBarrier();
-        ${shared(pixelVectors, threads, loadPixels)}
-        ${shared(tile.blockDepth * blockVectors, threads, loadWeights)}
-        workgroupBarrier();
-        for (var k = 0u; k < ${depth}u; k += ${unroll}u) {
-          #for u in 0..${unroll}
-          {
-            let slice = k + {u}u;
-            #for v in 0..${vectors}
-            #for r in 0..4
-            let w{v}_{r} = block_weights[(slice * 4u + {r}u) * ${blockVectors}u + column + {v}u * ${columns}u];
-            #end
-            #end
-            #for p in 0..${tile.pixels}
-            {
-              let value = block_pixels[slice * ${pitch}u + row + {p}u * ${rows}u];
-              #for v in 0..${vectors}
-              ${multiplyAdd('sum{p}_{v}', 'value', 'w{v}', precision)}
-              #end
-            }
-            #end
-          }
-          #end
-        }
-      }
-    }
-  }`;
-}
-
-/** `statement` for each of `count` items `l`, of which a thread takes every `threads`-th. */
-function shared(count: number, threads: number, statement: string): string {
-  const rounds = Math.floor(count / threads);
+    squares,
+    rounds,
+    threads,
+    depth,
+    type,
+  }: { squares: number; rounds: number; threads: number; depth: number; type: string },
+): string {
+  const { stride, fractionalStride = 1, kernelWidth, top, left, planar } = source;
+  const row = place(fractionalStride, 'row', `shape.height${index}`);
+  const column = place(fractionalStride, 'column', `shape.width${index}`);
+  const planeStart = planar ? `${plane} * shape.height${index} * shape.width${index} * vectors + ` : '';
+  const loads = rounds * threads > squares ? ` & (square{l} < ${squares}u)` : '';
   return wgsl`
   #for l in 0..${rounds}
-  ${statement}
-  #end
-  #if ${count % threads > 0}
-  if (thread + ${rounds * threads}u < ${count}u) {
-    ${statement.replaceAll('{l}', String(rounds))}
+  #for i in 0..4
+  {
+    let row = y{l}_{i} * ${stride}u + tap / ${kernelWidth} - ${top};
+    let column = x{l}_{i} * ${stride}u + tap % ${kernelWidth} - ${left};
+    inside{l}_{i} = ${row.inside} & ${column.inside} & (y{l}_{i} < shape.out_height)${loads};
+    base{l}_{i} = ${planeStart}(${row.index} * shape.width${index} + ${column.index}) * vectors + square{l} % ${depth}u;
+    // Stays where nothing is loaded.
+    next{l}_{i} = ${type}();
   }
-  #endif`;
+  #end
+  #end`;
 }
+
+const guarded = (needed: boolean, condition: string, statements: string): string =>
+  needed ? `if (${condition}) {\n${statements}\n}` : statements;

@@ -40,8 +40,9 @@ export interface DbHead {
   k: number;
 }
 
-/** Vectors of hidden channels that a thread keeps in registers at a time. */
-const hiddenVectors = (vectors: number): number => [4, 2].find((count) => vectors % count === 0) ?? 1;
+/** Vectors of hidden channels that a thread keeps in registers at a time, for all its pixels: features are read once for each. */
+const hiddenVectors = (vectors: number, pixels: number): number =>
+  [16, 8, 4, 2].find((count) => vectors % count === 0 && count * pixels <= 16) ?? 1;
 
 /** Weights of one head, batch norm folded: PyTorch's layout of `ConvTranspose2d`, `[in, out, 2, 2]`. */
 export interface DbHeadWeights {
@@ -112,7 +113,7 @@ export function dbHead(
   const stride = merged ? 2 * vectors : vectors;
   const total = height * width;
   const headWeights = 4 * stored * vectors + stored;
-  const hidden = hiddenVectors(vectors);
+  const hidden = hiddenVectors(vectors, pixels);
   const words = (64 * pixels * 2) / 8;
   const map = (name: string) => ({
     name,
@@ -193,18 +194,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
         #end
         var weight = head_weights + position * ${stored * vectors}u + block * ${hidden}u;
         for (var c = 0u; c < ${vectors}u; c++) {
-          #for r in 0..4
+          #for p in 0..${pixels}
+          let value{p} = feature(head, pixel{p}, c);
+          #end
           #for v in 0..${hidden}
+          #for r in 0..4
           let w{v}_{r} = weights[weight + ({r}u * ${vectors}u + {v}u)];
           #end
-          #end
           #for p in 0..${pixels}
-          {
-            let value = feature(head, pixel{p}, c);
-            #for v in 0..${hidden}
-            ${multiplyAdd('hidden{p}_{v}', 'value', 'w{v}', precision)}
-            #end
-          }
+          ${multiplyAdd('hidden{p}_{v}', 'value{p}', 'w{v}', precision)}
+          #end
           #end
           weight += ${4 * vectors}u;
         }

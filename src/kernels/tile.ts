@@ -23,32 +23,69 @@ export interface WorkgroupTile {
   blockChannels: number;
   /** A multiple of 4 that divides the input channels. */
   blockDepth: number;
+  /** A multiple of 4. */
   pixels: number;
   /** A multiple of 4. */
   channels: number;
-  /** How many of the block's slices of 4 input channels stand unrolled in the text; divides their number. Default: 1. */
-  unroll?: number;
+  /**
+   * So many groups of threads compute the same outputs, each from a slice of the block's depth (sliced K), and add up
+   * their sums in the end: more threads where there are few outputs. Divides the vectors of the depth. Default: 1.
+   */
+  slices?: number;
 }
 
 export type Tile = DirectTile | WorkgroupTile;
 
-/** Short name of a tile, for labels and tables: `direct 8x4`, `64x64x16 8x8`, unrolled `64x64x16 8x8 u4`. */
+/** Short name of a tile, for labels and tables: `direct 8x4`, `64x64x16 8x8`, with four slices of K `32x32x32 4x4 k4`. */
 export function tileName(tile: Tile): string {
   return tile.kind === 'direct'
     ? `direct ${tile.pixels}x${tile.channels}`
-    : `${tile.blockPixels}x${tile.blockChannels}x${tile.blockDepth} ${tile.pixels}x${tile.channels}${(tile.unroll ?? 1) > 1 ? ` u${tile.unroll}` : ''}`;
+    : `${tile.blockPixels}x${tile.blockChannels}x${tile.blockDepth} ${tile.pixels}x${tile.channels}${(tile.slices ?? 1) > 1 ? ` k${tile.slices}` : ''}`;
 }
 
 /** Threads of a workgroup. */
 export function tileThreads(tile: Tile): number {
   return tile.kind === 'direct'
     ? 64
-    : (tile.blockPixels / tile.pixels) * (tile.blockChannels / tile.channels);
+    : (tile.blockPixels / tile.pixels) * (tile.blockChannels / tile.channels) * (tile.slices ?? 1);
+}
+
+/** What a tile keeps in workgroup memory, in vec4s. */
+export interface WorkgroupMemory {
+  /** Pixels, transposed: `blockDepth` rows of four pixels each in a vec4, `pitch` from one row to the next. */
+  pixels: number;
+  pitch: number;
+  weights: number;
+  /** What slices of K hand to one of them, a pixel of each thread at a time, in f32. */
+  sums: number;
+}
+
+/** Lanes that write vec4s to workgroup memory at a time: 32 banks of 4 bytes are what GPUs have. */
+const lanes = 8;
+
+export function workgroupMemory({
+  blockPixels,
+  blockChannels,
+  blockDepth,
+  pixels,
+  slices = 1,
+}: WorkgroupTile): WorkgroupMemory {
+  // Lanes that write side by side hold neighbouring vectors of channels, then neighbouring pixels: the pitch has the
+  // remainder with which each meets banks of its own.
+  const remainder = Math.max(1, Math.floor(lanes / (blockDepth / 4))) % lanes;
+  const quads = blockPixels / 4;
+  const pitch = quads + ((((remainder - quads) % lanes) + lanes) % lanes);
+  return {
+    pixels: blockDepth * pitch,
+    pitch,
+    weights: (blockDepth * blockChannels) / 4,
+    sums: ((slices - 1) * blockPixels * blockChannels) / (4 * pixels),
+  };
 }
 
 /** Bytes of workgroup memory that a tile takes; `elementBytes` is 4 for f32, 2 for f16. */
 export function tileWorkgroupBytes(tile: Tile, elementBytes: number): number {
   if (tile.kind === 'direct') return 0;
-  // The pixels' block is padded by one vec4 per slice against bank conflicts.
-  return tile.blockDepth * (tile.blockPixels + 1 + tile.blockChannels) * elementBytes;
+  const { pixels, weights, sums } = workgroupMemory(tile);
+  return 4 * ((pixels + weights) * elementBytes + sums * 4);
 }

@@ -36,11 +36,11 @@ const directMenu: readonly DirectTile[] = [
 const blocks = [
   { block: [64, 64], thread: [8, 8] },
   { block: [32, 64], thread: [4, 8] },
-  { block: [128, 64], thread: [8, 8] },
   { block: [32, 32], thread: [4, 4] },
+  { block: [128, 64], thread: [8, 8] },
   { block: [64, 32], thread: [8, 4] },
   { block: [64, 128], thread: [8, 8] },
-  { block: [16, 64], thread: [4, 4] },
+  { block: [16, 32], thread: [4, 4] },
 ] as const;
 
 const threadShapes = [
@@ -53,26 +53,49 @@ const threadShapes = [
 /** Input channels that go through workgroup memory at a time, the likeliest first. */
 const depths = [16, 8, 32] as const;
 
-/** Slices of 4 input channels that are unrolled: it helps some compilers and fills the instruction cache of others. */
-const unrolls = [1, 2, 4] as const;
+/** Slices of K: the more, the fewer outputs there are. */
+const sliceCounts = [1, 2, 4, 8] as const;
 
 /** Fewer leave most of a GPU's vector units idle, more need more registers than there are. */
 const threadRange = [32, 256] as const;
 
+/** Products that stand in the text of a shader: more of them overflow the instruction caches of small GPUs (12 KB). */
+const maxProducts = 1024;
+
+/** The tile with so many slices; 1, the default, is left out, so that equal tiles look alike. */
 const workgroup = (
   [blockPixels, blockChannels]: readonly [number, number],
   blockDepth: number,
   [pixels, channels]: readonly [number, number],
-): WorkgroupTile => ({ kind: 'workgroup', blockPixels, blockChannels, blockDepth, pixels, channels });
+  slices = 1,
+): WorkgroupTile => ({
+  ...{ kind: 'workgroup', blockPixels, blockChannels, blockDepth, pixels, channels },
+  ...(slices > 1 ? { slices } : {}),
+});
 
 const workgroupMenu: readonly WorkgroupTile[] = blocks
   .flatMap(({ block }) =>
-    depths.flatMap((depth) => threadShapes.map((thread) => workgroup(block, depth, thread))),
+    depths.flatMap((depth) =>
+      threadShapes.flatMap((thread) => sliceCounts.map((slices) => workgroup(block, depth, thread, slices))),
+    ),
   )
-  .filter((tile) => tileThreads(tile) >= threadRange[0] && tileThreads(tile) <= threadRange[1]);
+  .filter((tile) => {
+    const { blockDepth, pixels, channels, slices = 1 } = tile;
+    const threads = tileThreads(tile);
+    return (
+      threads >= threadRange[0] &&
+      threads <= threadRange[1] &&
+      (blockDepth / 4) % slices === 0 &&
+      (pixels * channels * blockDepth) / slices <= maxProducts
+    );
+  });
 
-/** One tile of each block size. */
-const workgroupStart = blocks.map(({ block, thread }) => workgroup(block, depths[0], thread));
+/** One tile of each block size, and two that cut K for small maps. */
+const workgroupStart = [
+  ...blocks.map(({ block, thread }) => workgroup(block, depths[0], thread)),
+  workgroup([32, 32], 32, [4, 4], 2),
+  workgroup([32, 32], 32, [4, 4], 4),
+];
 
 /** The tiles to try first. */
 export function candidates(gemm: Gemm, { precision, limits, software }: TileTarget): Tile[] {
@@ -82,29 +105,18 @@ export function candidates(gemm: Gemm, { precision, limits, software }: TileTarg
   return tiles.filter((tile) => tileFits(gemm, tile, precision, limits));
 }
 
-/** Tiles that differ from `tile` in one respect: the block, the depth, the share of a thread, or how far it is unrolled. */
+/** Tiles that differ from `tile` in one respect: the block, the depth, the share of a thread, or the slices of K. */
 export function neighbours(gemm: Gemm, tile: Tile, { precision, limits }: TileTarget): Tile[] {
   const near: Tile[] =
     tile.kind === 'direct'
       ? directMenu.filter((other) => (other.pixels === tile.pixels) !== (other.channels === tile.channels))
-      : [
-          ...workgroupMenu
-            .filter((other) => differences(tile, other) === 1)
-            .map((other) => unrolled(other, tile.unroll ?? 1)),
-          ...unrolls
-            .filter((unroll) => unroll !== (tile.unroll ?? 1))
-            .map((unroll) => unrolled(tile, unroll)),
-        ].filter(({ unroll = 1, blockDepth }) => (blockDepth / 4) % unroll === 0);
+      : workgroupMenu.filter((other) => differences(tile, other) === 1);
   return near.filter((other) => tileFits(gemm, other, precision, limits));
-}
-
-/** The tile with so many slices unrolled; 1, the default, is left out, so that equal tiles look alike. */
-function unrolled({ unroll: _, ...tile }: WorkgroupTile, unroll: number): WorkgroupTile {
-  return unroll === 1 ? tile : { ...tile, unroll };
 }
 
 function differences(a: WorkgroupTile, b: WorkgroupTile): number {
   const block = a.blockPixels !== b.blockPixels || a.blockChannels !== b.blockChannels;
   const thread = a.pixels !== b.pixels || a.channels !== b.channels;
-  return Number(block) + Number(thread) + Number(a.blockDepth !== b.blockDepth);
+  const slices = (a.slices ?? 1) !== (b.slices ?? 1);
+  return Number(block) + Number(thread) + Number(a.blockDepth !== b.blockDepth) + Number(slices);
 }

@@ -26,14 +26,14 @@ export type TuningEntries = Readonly<Record<string, TuningEntry>>;
 
 export interface TuningTable {
   /** Version of this format. */
-  version: 2;
+  version: 3;
   /** What the times hold for: adapter, runtime, library, precision. See `tuningKey`. */
   key: string;
   entries: TuningEntries;
 }
 
 /** The table's format version; grows when old tables cannot be read any more. */
-export const tableVersion = 2;
+export const tableVersion = 3;
 
 /**
  * The tile for a convolution, if one was measured that fits the device: for its own class, or for the class of
@@ -107,14 +107,16 @@ const maxSums = 256;
 /** A tile from storage, or undefined if it is none that the kernels can be made with. */
 function readTile(value: unknown): Tile | undefined {
   if (!isObject(value)) return undefined;
-  const { kind, pixels, channels, blockPixels, blockChannels, blockDepth, unroll } = value;
+  const { kind, pixels, channels, blockPixels, blockChannels, blockDepth, slices } = value;
   if (!isMultiple(pixels, 1) || !isMultiple(channels, 4) || pixels * channels > maxSums) return undefined;
   if (kind === 'direct') return { kind, pixels, channels };
   if (kind !== 'workgroup' || !isMultiple(blockDepth, 4)) return undefined;
-  if (!isMultiple(blockPixels, pixels) || !isMultiple(blockChannels, channels)) return undefined;
+  if (!isMultiple(pixels, 4) || !isMultiple(blockPixels, pixels) || !isMultiple(blockChannels, channels)) {
+    return undefined;
+  }
   const tile = { kind, blockPixels, blockChannels, blockDepth, pixels, channels } as const;
-  if (unroll === undefined) return tile;
-  return isMultiple(unroll, 1) && (blockDepth / 4) % unroll === 0 ? { ...tile, unroll } : undefined;
+  if (slices === undefined) return tile;
+  return isMultiple(slices, 1) && (blockDepth / 4) % slices === 0 ? { ...tile, slices } : undefined;
 }
 
 /** What an entry says of Winograd, which may be nothing; undefined if it is something else. */

@@ -35,13 +35,15 @@ const menu: readonly Tile[] = [
   // More threads than vectors to load: of the weights, of the pixels.
   workgroup(64, 32, 8, 4, 4),
   workgroup(16, 64, 8, 4, 4),
-  // Slices of the block unrolled: some, all.
-  { ...workgroup(32, 32, 16, 4, 4), unroll: 2 },
-  { ...workgroup(32, 32, 16, 4, 4), unroll: 4 },
+  // Slices of K, each with some of the vectors of the depth, or with one.
+  { ...workgroup(32, 32, 16, 4, 4), slices: 2 },
+  { ...workgroup(32, 64, 16, 4, 8), slices: 4 },
 ];
 
-const small = workgroup(16, 32, 8, 2, 4);
-const pair: readonly Tile[] = [direct(4, 4), small];
+const small = workgroup(16, 32, 8, 4, 4);
+/** Small as well, and K is cut. */
+const sliced: WorkgroupTile = { ...small, slices: 2 };
+const pair: readonly Tile[] = [direct(4, 4), small, sliced];
 
 const window3 = { kernel: 3, stride: 1, padding: { top: 1, left: 1 } };
 const point = { kernel: 1, stride: 1, padding: { top: 0, left: 0 } };
@@ -90,7 +92,7 @@ const mobile = [
       { bias: true, activation: 'hardswish', affine: { scale: -1.25, shift: 0.5 } },
     ),
     // One block of all channels: the last vec4 of a workgroup is not full either.
-    tiles: [direct(4, 8), direct(8, 8), direct(1, 16), workgroup(16, stored(outChannels), 4, 2, 4)],
+    tiles: [direct(4, 8), direct(8, 8), direct(1, 16), workgroup(16, stored(outChannels), 4, 4, 4)],
   })),
 );
 
@@ -115,7 +117,7 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
       32,
       { bias: true, activation: 'relu' },
     ),
-    tiles: [direct(4, 8), workgroup(16, 32, 4, 2, 4)],
+    tiles: [direct(4, 8), workgroup(16, 32, 4, 4, 4)],
   },
   {
     conv: conv(
@@ -177,7 +179,7 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
       residuals: [{ kind: 'upsampled', scale: 2 }],
       activation: 'relu',
     }),
-    tiles: [direct(4, 8), workgroup(16, 44, 4, 2, 4)],
+    tiles: [direct(4, 8), workgroup(16, 44, 4, 4, 4)],
   },
   {
     conv: conv('factors alone', [{ height: 13, width: 7, channels: 16, ...point }], 32, { scaled: true }),

@@ -63,6 +63,8 @@ const maskCases: readonly Case[] = [
     threshold: 0.5,
   },
   { height: 5, width: 40, channels: 16, ...ptb, merged: true, pixels: 4, maskOf: 'binary', threshold: 0.7 },
+  // As on GPUs.
+  { height: 9, width: 16, channels: 64, ...ptb, merged: true, pixels: 1, maskOf: 'binary', threshold: 0.7 },
   {
     height: 1,
     width: 8,

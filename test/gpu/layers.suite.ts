@@ -93,11 +93,15 @@ const windows = [
   ),
 );
 
-/** Sizes of the image; multiples of 4, the pooled ones 1x1, 13x7 and 5x17: less, and more, than the kernel's square. */
+/**
+ * Sizes of the image; multiples of 4, the pooled ones 1x1, 13x7, 5x17 and 9x9: less, and more, than the kernel's 7x8. Channels
+ * for all numbers of vectors that a workgroup takes.
+ */
 const stemSizes: readonly Size[] = [
   { height: 4, width: 4, channels: 8 },
   { height: 52, width: 28, channels: 8 },
   { height: 20, width: 68, channels: 16 },
+  { height: 36, width: 36, channels: 32 },
 ];
 
 const stem = test('stem', stemSizes, async (context, size, precision, label) => {

@@ -92,7 +92,7 @@ export function fakeServices({
     classes: [],
     unmeasured: [],
     rejected: [],
-    table: { version: 2, key: 'key', entries: {} },
+    table: { version: 3, key: 'key', entries: {} },
     stored: undefined,
   }),
   create,

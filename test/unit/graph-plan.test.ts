@@ -131,7 +131,13 @@ describe('plan', () => {
 
 /** Bytes of the workgroup variables that a shader declares. */
 function workgroupBytes(code: string): number {
-  const element: Record<string, number> = { 'vec4<f32>': 16, 'vec4<f16>': 8, 'atomic<u32>': 4 };
+  const element: Record<string, number> = {
+    'vec4<f32>': 16,
+    'vec4<f16>': 8,
+    'atomic<u32>': 4,
+    f32: 4,
+    f16: 2,
+  };
   const arrays = [...code.matchAll(/var<workgroup> \w+: array<(.+), (\d+)>;/g)];
   expect(arrays.length).toBe([...code.matchAll(/var<workgroup>/g)].length);
   return arrays.reduce((sum, [, type, count]) => sum + element[type] * Number(count), 0);

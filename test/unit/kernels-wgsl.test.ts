@@ -97,7 +97,7 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'conv2d-direct-partial-channels': conv(direct, { outChannels: 20 }),
   'upsampled-conv2d-direct': upsampled(direct, 4),
   'conv2d-workgroup': conv(workgroup, full),
-  'conv2d-workgroup-unrolled': conv({ ...workgroup, unroll: 2 }),
+  'conv2d-workgroup-sliced': conv({ ...workgroup, slices: 2 }),
   'upsampled-conv2d-workgroup': upsampled(workgroup, 2),
   'winograd-products': (precision, size) =>
     winogradProducts(

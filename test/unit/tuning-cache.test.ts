@@ -43,7 +43,7 @@ const entries: TuningEntries = {
 };
 const adapter = { vendor: 'maker', architecture: 'arch', device: '0x1', description: 'Adapter One' };
 const key = tuningKey(adapter, 'f32');
-const table = { version: 2, key: 'key', entries };
+const table = { version: 3, key: 'key', entries };
 
 const limits = {
   maxComputeInvocationsPerWorkgroup: 256,
@@ -77,9 +77,9 @@ describe('readTable', () => {
     ['null', null],
     ['a number', 7],
     ['a list', [table]],
-    ['another version', { ...table, version: 1 }],
+    ['another version', { ...table, version: 2 }],
     ['another key', { ...table, key: 'other' }],
-    ['no entries', { version: 2, key: 'key' }],
+    ['no entries', { version: 3, key: 'key' }],
     ['a list of entries', { ...table, entries: [] }],
   ])('refuses %s', (_, value) => {
     expect(readTable(value, 'key')).toBeUndefined();
@@ -100,7 +100,8 @@ describe('readTable', () => {
     ['more sums than any device has registers for', { ...good, tile: { ...direct, pixels: 128 } }],
     ['a block that threads do not divide', { ...good, tile: { ...workgroup, blockPixels: 60 } }],
     ['no depth', { ...good, tile: { ...workgroup, blockDepth: 0 } }],
-    ['an unrolling that does not divide the depth', { ...good, tile: { ...workgroup, unroll: 3 } }],
+    ['slices that do not divide the depth', { ...good, tile: { ...workgroup, slices: 3 } }],
+    ['pixels that fill no vector in workgroup memory', { ...good, tile: { ...workgroup, pixels: 2 } }],
     ['a depth that fills no vector', { ...good, tile: { ...workgroup, blockDepth: 6 } }],
     ['an unknown size of Winograd', { ...good, winograd: { size: 3, ms: 1 } }],
     ['no time for Winograd', { ...good, winograd: { size: 2 } }],

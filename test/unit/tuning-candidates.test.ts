@@ -61,11 +61,13 @@ describe('candidates', () => {
     expect(names(candidates(gemmOf(conv(64, 128, 80)), gpu))).toEqual([
       '64x64x16 8x8',
       '32x64x16 4x8',
-      '128x64x16 8x8',
       '32x32x16 4x4',
+      '128x64x16 8x8',
       '64x32x16 8x4',
       '64x128x16 8x8',
-      '16x64x16 4x4',
+      '16x32x16 4x4',
+      '32x32x32 4x4 k2',
+      '32x32x32 4x4 k4',
       'direct 8x4',
       'direct 4x8',
       'direct 8x8',
@@ -88,6 +90,9 @@ describe('candidates', () => {
     expect(names(candidates(gemmOf(conv(64, 32, 80)), gpu))).toEqual([
       '32x32x16 4x4',
       '64x32x16 8x4',
+      '16x32x16 4x4',
+      '32x32x32 4x4 k2',
+      '32x32x32 4x4 k4',
       'direct 8x4',
       'direct 4x8',
       'direct 8x8',
@@ -103,9 +108,9 @@ describe('candidates', () => {
   test('what the device cannot run is left out', () => {
     const small = { ...limits, maxComputeWorkgroupStorageSize: 8192, maxComputeInvocationsPerWorkgroup: 64 };
     const tiles = candidates(gemmOf(conv(64, 128, 80)), { ...gpu, limits: small });
-    expect(names(tiles)).not.toContain('64x64x16 8x8'); // 8256 bytes
+    expect(names(tiles)).not.toContain('64x64x16 8x8'); // 8704 bytes
     expect(names(tiles)).not.toContain('128x64x16 8x8'); // 128 threads
-    expect(names(tiles)).toContain('32x64x16 4x8'); // 6208 bytes, 64 threads
+    expect(names(tiles)).toContain('32x64x16 4x8'); // 6656 bytes, 64 threads
     expect(
       names(candidates(gemmOf(conv(64, 128, 80)), { ...gpu, precision: 'f16', limits: small })),
     ).toContain('64x64x16 8x8');
@@ -116,8 +121,10 @@ describe('neighbours', () => {
   const start = candidates(gemmOf(conv(64, 128, 80)), gpu)[0];
   const near = neighbours(gemmOf(conv(64, 128, 80)), start, gpu);
 
-  test('differ in one respect only: block, depth, share of a thread, or unrolling', () => {
+  test('differ in one respect only: block, depth, share of a thread, or slices of K', () => {
     expect(names(near)).toEqual([
+      '64x64x16 8x8 k2',
+      '64x64x16 8x8 k4',
       '64x64x16 4x8',
       '64x64x16 8x4',
       '64x64x16 4x4',
@@ -126,14 +133,11 @@ describe('neighbours', () => {
       '128x64x16 8x8',
       '64x32x16 8x8',
       '64x128x16 8x8',
-      '64x64x16 8x8 u2',
-      '64x64x16 8x8 u4',
     ]);
-    // A depth of 8 is two slices: they cannot be unrolled by 4.
-    const unrolled = neighbours(gemmOf(conv(64, 128, 80)), { ...(start as WorkgroupTile), unroll: 4 }, gpu);
-    expect(names(unrolled)).toContain('128x64x16 8x8 u4');
-    expect(names(unrolled)).toContain('64x64x16 8x8');
-    expect(names(unrolled).filter((name) => name.startsWith('64x64x8'))).toEqual([]);
+    // A depth of 8 is two vectors: they cannot be cut into four slices.
+    const sliced = neighbours(gemmOf(conv(64, 128, 80)), { ...(start as WorkgroupTile), slices: 4 }, gpu);
+    expect(names(sliced)).toContain('64x64x16 8x8');
+    expect(names(sliced).filter((name) => name.startsWith('64x64x8'))).toEqual([]);
   });
 
   test('of direct tiles are direct', () => {

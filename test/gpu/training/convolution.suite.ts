@@ -40,7 +40,8 @@ const shapes: readonly Shape[] = [
 
 const tiles: readonly Tile[] = [
   { kind: 'direct', pixels: 4, channels: 4 },
-  { kind: 'workgroup', blockPixels: 16, blockChannels: 8, blockDepth: 8, pixels: 2, channels: 4 },
+  { kind: 'workgroup', blockPixels: 16, blockChannels: 8, blockDepth: 8, pixels: 4, channels: 4 },
+  { kind: 'workgroup', blockPixels: 16, blockChannels: 8, blockDepth: 8, pixels: 4, channels: 4, slices: 2 },
 ];
 
 /** The convolution `[batch, height, width, channels]` with weights `[tap, in, out]`, in f64. */

@@ -34,76 +34,128 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
       let head_weights = head * 4160u;
       var logits0 = bias[head_bias + 16u];
       var logits1 = bias[head_bias + 16u];
-      for (var block = 0u; block < 4u; block++) {
-        // The first transposed convolution: 16 hidden channels from all features.
-        var hidden0_0 = bias[head_bias + block * 4u + 0u];
-        var hidden0_1 = bias[head_bias + block * 4u + 1u];
-        var hidden0_2 = bias[head_bias + block * 4u + 2u];
-        var hidden0_3 = bias[head_bias + block * 4u + 3u];
-        var hidden1_0 = bias[head_bias + block * 4u + 0u];
-        var hidden1_1 = bias[head_bias + block * 4u + 1u];
-        var hidden1_2 = bias[head_bias + block * 4u + 2u];
-        var hidden1_3 = bias[head_bias + block * 4u + 3u];
-        var weight = head_weights + position * 1024u + block * 4u;
+      for (var block = 0u; block < 2u; block++) {
+        // The first transposed convolution: 32 hidden channels from all features.
+        var hidden0_0 = bias[head_bias + block * 8u + 0u];
+        var hidden0_1 = bias[head_bias + block * 8u + 1u];
+        var hidden0_2 = bias[head_bias + block * 8u + 2u];
+        var hidden0_3 = bias[head_bias + block * 8u + 3u];
+        var hidden0_4 = bias[head_bias + block * 8u + 4u];
+        var hidden0_5 = bias[head_bias + block * 8u + 5u];
+        var hidden0_6 = bias[head_bias + block * 8u + 6u];
+        var hidden0_7 = bias[head_bias + block * 8u + 7u];
+        var hidden1_0 = bias[head_bias + block * 8u + 0u];
+        var hidden1_1 = bias[head_bias + block * 8u + 1u];
+        var hidden1_2 = bias[head_bias + block * 8u + 2u];
+        var hidden1_3 = bias[head_bias + block * 8u + 3u];
+        var hidden1_4 = bias[head_bias + block * 8u + 4u];
+        var hidden1_5 = bias[head_bias + block * 8u + 5u];
+        var hidden1_6 = bias[head_bias + block * 8u + 6u];
+        var hidden1_7 = bias[head_bias + block * 8u + 7u];
+        var weight = head_weights + position * 1024u + block * 8u;
         for (var c = 0u; c < 16u; c++) {
+          let value0 = feature(head, pixel0, c);
+          let value1 = feature(head, pixel1, c);
           let w0_0 = weights[weight + (0u * 16u + 0u)];
-          let w1_0 = weights[weight + (0u * 16u + 1u)];
-          let w2_0 = weights[weight + (0u * 16u + 2u)];
-          let w3_0 = weights[weight + (0u * 16u + 3u)];
           let w0_1 = weights[weight + (1u * 16u + 0u)];
-          let w1_1 = weights[weight + (1u * 16u + 1u)];
-          let w2_1 = weights[weight + (1u * 16u + 2u)];
-          let w3_1 = weights[weight + (1u * 16u + 3u)];
           let w0_2 = weights[weight + (2u * 16u + 0u)];
-          let w1_2 = weights[weight + (2u * 16u + 1u)];
-          let w2_2 = weights[weight + (2u * 16u + 2u)];
-          let w3_2 = weights[weight + (2u * 16u + 3u)];
           let w0_3 = weights[weight + (3u * 16u + 0u)];
+          hidden0_0 += value0.x * w0_0;
+          hidden0_0 += value0.y * w0_1;
+          hidden0_0 += value0.z * w0_2;
+          hidden0_0 += value0.w * w0_3;
+          hidden1_0 += value1.x * w0_0;
+          hidden1_0 += value1.y * w0_1;
+          hidden1_0 += value1.z * w0_2;
+          hidden1_0 += value1.w * w0_3;
+          let w1_0 = weights[weight + (0u * 16u + 1u)];
+          let w1_1 = weights[weight + (1u * 16u + 1u)];
+          let w1_2 = weights[weight + (2u * 16u + 1u)];
           let w1_3 = weights[weight + (3u * 16u + 1u)];
+          hidden0_1 += value0.x * w1_0;
+          hidden0_1 += value0.y * w1_1;
+          hidden0_1 += value0.z * w1_2;
+          hidden0_1 += value0.w * w1_3;
+          hidden1_1 += value1.x * w1_0;
+          hidden1_1 += value1.y * w1_1;
+          hidden1_1 += value1.z * w1_2;
+          hidden1_1 += value1.w * w1_3;
+          let w2_0 = weights[weight + (0u * 16u + 2u)];
+          let w2_1 = weights[weight + (1u * 16u + 2u)];
+          let w2_2 = weights[weight + (2u * 16u + 2u)];
           let w2_3 = weights[weight + (3u * 16u + 2u)];
+          hidden0_2 += value0.x * w2_0;
+          hidden0_2 += value0.y * w2_1;
+          hidden0_2 += value0.z * w2_2;
+          hidden0_2 += value0.w * w2_3;
+          hidden1_2 += value1.x * w2_0;
+          hidden1_2 += value1.y * w2_1;
+          hidden1_2 += value1.z * w2_2;
+          hidden1_2 += value1.w * w2_3;
+          let w3_0 = weights[weight + (0u * 16u + 3u)];
+          let w3_1 = weights[weight + (1u * 16u + 3u)];
+          let w3_2 = weights[weight + (2u * 16u + 3u)];
           let w3_3 = weights[weight + (3u * 16u + 3u)];
-          {
-            let value = feature(head, pixel0, c);
-            hidden0_0 += value.x * w0_0;
-            hidden0_0 += value.y * w0_1;
-            hidden0_0 += value.z * w0_2;
-            hidden0_0 += value.w * w0_3;
-            hidden0_1 += value.x * w1_0;
-            hidden0_1 += value.y * w1_1;
-            hidden0_1 += value.z * w1_2;
-            hidden0_1 += value.w * w1_3;
-            hidden0_2 += value.x * w2_0;
-            hidden0_2 += value.y * w2_1;
-            hidden0_2 += value.z * w2_2;
-            hidden0_2 += value.w * w2_3;
-            hidden0_3 += value.x * w3_0;
-            hidden0_3 += value.y * w3_1;
-            hidden0_3 += value.z * w3_2;
-            hidden0_3 += value.w * w3_3;
-          }
-          {
-            let value = feature(head, pixel1, c);
-            hidden1_0 += value.x * w0_0;
-            hidden1_0 += value.y * w0_1;
-            hidden1_0 += value.z * w0_2;
-            hidden1_0 += value.w * w0_3;
-            hidden1_1 += value.x * w1_0;
-            hidden1_1 += value.y * w1_1;
-            hidden1_1 += value.z * w1_2;
-            hidden1_1 += value.w * w1_3;
-            hidden1_2 += value.x * w2_0;
-            hidden1_2 += value.y * w2_1;
-            hidden1_2 += value.z * w2_2;
-            hidden1_2 += value.w * w2_3;
-            hidden1_3 += value.x * w3_0;
-            hidden1_3 += value.y * w3_1;
-            hidden1_3 += value.z * w3_2;
-            hidden1_3 += value.w * w3_3;
-          }
+          hidden0_3 += value0.x * w3_0;
+          hidden0_3 += value0.y * w3_1;
+          hidden0_3 += value0.z * w3_2;
+          hidden0_3 += value0.w * w3_3;
+          hidden1_3 += value1.x * w3_0;
+          hidden1_3 += value1.y * w3_1;
+          hidden1_3 += value1.z * w3_2;
+          hidden1_3 += value1.w * w3_3;
+          let w4_0 = weights[weight + (0u * 16u + 4u)];
+          let w4_1 = weights[weight + (1u * 16u + 4u)];
+          let w4_2 = weights[weight + (2u * 16u + 4u)];
+          let w4_3 = weights[weight + (3u * 16u + 4u)];
+          hidden0_4 += value0.x * w4_0;
+          hidden0_4 += value0.y * w4_1;
+          hidden0_4 += value0.z * w4_2;
+          hidden0_4 += value0.w * w4_3;
+          hidden1_4 += value1.x * w4_0;
+          hidden1_4 += value1.y * w4_1;
+          hidden1_4 += value1.z * w4_2;
+          hidden1_4 += value1.w * w4_3;
+          let w5_0 = weights[weight + (0u * 16u + 5u)];
+          let w5_1 = weights[weight + (1u * 16u + 5u)];
+          let w5_2 = weights[weight + (2u * 16u + 5u)];
+          let w5_3 = weights[weight + (3u * 16u + 5u)];
+          hidden0_5 += value0.x * w5_0;
+          hidden0_5 += value0.y * w5_1;
+          hidden0_5 += value0.z * w5_2;
+          hidden0_5 += value0.w * w5_3;
+          hidden1_5 += value1.x * w5_0;
+          hidden1_5 += value1.y * w5_1;
+          hidden1_5 += value1.z * w5_2;
+          hidden1_5 += value1.w * w5_3;
+          let w6_0 = weights[weight + (0u * 16u + 6u)];
+          let w6_1 = weights[weight + (1u * 16u + 6u)];
+          let w6_2 = weights[weight + (2u * 16u + 6u)];
+          let w6_3 = weights[weight + (3u * 16u + 6u)];
+          hidden0_6 += value0.x * w6_0;
+          hidden0_6 += value0.y * w6_1;
+          hidden0_6 += value0.z * w6_2;
+          hidden0_6 += value0.w * w6_3;
+          hidden1_6 += value1.x * w6_0;
+          hidden1_6 += value1.y * w6_1;
+          hidden1_6 += value1.z * w6_2;
+          hidden1_6 += value1.w * w6_3;
+          let w7_0 = weights[weight + (0u * 16u + 7u)];
+          let w7_1 = weights[weight + (1u * 16u + 7u)];
+          let w7_2 = weights[weight + (2u * 16u + 7u)];
+          let w7_3 = weights[weight + (3u * 16u + 7u)];
+          hidden0_7 += value0.x * w7_0;
+          hidden0_7 += value0.y * w7_1;
+          hidden0_7 += value0.z * w7_2;
+          hidden0_7 += value0.w * w7_3;
+          hidden1_7 += value1.x * w7_0;
+          hidden1_7 += value1.y * w7_1;
+          hidden1_7 += value1.z * w7_2;
+          hidden1_7 += value1.w * w7_3;
           weight += 64u;
         }
         // Its ReLU, and what these channels add to the logits of the second.
-        let last = head_weights + 4096u + block * 16u;
+        let last = head_weights + 4096u + block * 32u;
         {
           let u0 = vec4<f32>(weights[last + (0u * 4u + 0u)]);
           let u1 = vec4<f32>(weights[last + (0u * 4u + 1u)]);
@@ -157,6 +209,62 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
           }
           {
             let units = max(hidden1_3, vec4<f32>());
+            logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+        }
+        {
+          let u0 = vec4<f32>(weights[last + (4u * 4u + 0u)]);
+          let u1 = vec4<f32>(weights[last + (4u * 4u + 1u)]);
+          let u2 = vec4<f32>(weights[last + (4u * 4u + 2u)]);
+          let u3 = vec4<f32>(weights[last + (4u * 4u + 3u)]);
+          {
+            let units = max(hidden0_4, vec4<f32>());
+            logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          {
+            let units = max(hidden1_4, vec4<f32>());
+            logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+        }
+        {
+          let u0 = vec4<f32>(weights[last + (5u * 4u + 0u)]);
+          let u1 = vec4<f32>(weights[last + (5u * 4u + 1u)]);
+          let u2 = vec4<f32>(weights[last + (5u * 4u + 2u)]);
+          let u3 = vec4<f32>(weights[last + (5u * 4u + 3u)]);
+          {
+            let units = max(hidden0_5, vec4<f32>());
+            logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          {
+            let units = max(hidden1_5, vec4<f32>());
+            logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+        }
+        {
+          let u0 = vec4<f32>(weights[last + (6u * 4u + 0u)]);
+          let u1 = vec4<f32>(weights[last + (6u * 4u + 1u)]);
+          let u2 = vec4<f32>(weights[last + (6u * 4u + 2u)]);
+          let u3 = vec4<f32>(weights[last + (6u * 4u + 3u)]);
+          {
+            let units = max(hidden0_6, vec4<f32>());
+            logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          {
+            let units = max(hidden1_6, vec4<f32>());
+            logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+        }
+        {
+          let u0 = vec4<f32>(weights[last + (7u * 4u + 0u)]);
+          let u1 = vec4<f32>(weights[last + (7u * 4u + 1u)]);
+          let u2 = vec4<f32>(weights[last + (7u * 4u + 2u)]);
+          let u3 = vec4<f32>(weights[last + (7u * 4u + 3u)]);
+          {
+            let units = max(hidden0_7, vec4<f32>());
+            logits0 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
+          }
+          {
+            let units = max(hidden1_7, vec4<f32>());
             logits1 += units.x * u0 + units.y * u1 + units.z * u2 + units.w * u3;
           }
         }

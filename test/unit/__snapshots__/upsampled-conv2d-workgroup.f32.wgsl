@@ -9,125 +9,282 @@ fn store(pixel: u32, channel: u32, class_image: u32, sum: vec4<f32>) {
   output[at] = vec4<f32>(value);
 }
 
-// Blocks of 4 input channels one after the other, each padded by one against bank conflicts; and their weights.
-var<workgroup> block_pixels: array<vec4<f32>, 132>;
+// A row for each input channel of the block: its pixels, four in a vec4. The channels 0, 4, 8, ... come first.
+var<workgroup> block_pixels: array<vec4<f32>, 160>;
 var<workgroup> block_weights: array<vec4<f32>, 128>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let first = group.x * 32u;
   let channel = group.y * 8u;
   let class_image = group.z;
-  // This thread computes pixels row, row + 8, ... and vectors of channels column, column + 8, ...
-  let row = thread / 8u;
-  let column = thread % 8u;
-  var sum0_0 = vec4<f32>();
-  var sum1_0 = vec4<f32>();
-  var sum2_0 = vec4<f32>();
-  var sum3_0 = vec4<f32>();
+  // This thread computes the pixels of quads row, row + 8, ... and vectors of channels column, column + 8, ...
+  let slice = 0u;
+  let place = thread;
+  let row = place / 8u;
+  let column = place % 8u;
+  let pixel_at = slice * 40u + row;
+  let weights_at = slice * 128u + column;
+  var sum0_0_0 = vec4<f32>();
+  var sum0_1_0 = vec4<f32>();
+  var sum0_2_0 = vec4<f32>();
+  var sum0_3_0 = vec4<f32>();
+  // What this thread loads: of four pixels the same vector of channels.
+  let square0 = thread + 0u * 64u;
+  let pixel0_0 = first + square0 / 4u * 4u + 0u;
+  let y0_0 = pixel0_0 / shape.out_width;
+  let x0_0 = pixel0_0 % shape.out_width;
+  var inside0_0: bool;
+  var base0_0: u32;
+  var next0_0: vec4<f32>;
+  let pixel0_1 = first + square0 / 4u * 4u + 1u;
+  let y0_1 = pixel0_1 / shape.out_width;
+  let x0_1 = pixel0_1 % shape.out_width;
+  var inside0_1: bool;
+  var base0_1: u32;
+  var next0_1: vec4<f32>;
+  let pixel0_2 = first + square0 / 4u * 4u + 2u;
+  let y0_2 = pixel0_2 / shape.out_width;
+  let x0_2 = pixel0_2 % shape.out_width;
+  var inside0_2: bool;
+  var base0_2: u32;
+  var next0_2: vec4<f32>;
+  let pixel0_3 = first + square0 / 4u * 4u + 3u;
+  let y0_3 = pixel0_3 / shape.out_width;
+  let x0_3 = pixel0_3 % shape.out_width;
+  var inside0_3: bool;
+  var base0_3: u32;
+  var next0_3: vec4<f32>;
+  // And of the weights.
+  let out_vectors = shape.out_vectors;
+  let weight_at0 = (thread + 0u * 64u) / 8u * out_vectors + (thread + 0u * 64u) % 8u;
+  var next_weight0: vec4<f32>;
+  let weight_at1 = (thread + 1u * 64u) / 8u * out_vectors + (thread + 1u * 64u) % 8u;
+  var next_weight1: vec4<f32>;
+  var taps_of_class = array<u32, 2>(2u, 2u);
+  var padding_of_class = array<u32, 2>(1u, 0u);
+  var start_of_class = array<u32, 4>(0u, 4u, 8u, 12u);
+  let kernel_width = taps_of_class[class_image % 2u];
+  let kernel_height = taps_of_class[class_image / 2u];
+  let taps = kernel_height * kernel_width;
+  let padding_y = padding_of_class[class_image / 2u];
+  let padding_x = padding_of_class[class_image % 2u];
+  let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out_vectors;
+  // One loop through all sources, the taps of their windows and the blocks of their channels; the weights lie in this order.
+  let blocks = taps * (shape.vectors0 / 4u);
+  var vectors = shape.vectors0;
+  var tap = 0u;
+  var c = 0u;
+  var weight = weight_start + channel;
   {
-    var taps_of_class = array<u32, 2>(2u, 2u);
-    var padding_of_class = array<u32, 2>(1u, 0u);
-    var start_of_class = array<u32, 4>(0u, 4u, 8u, 12u);
-    let kernel_width = taps_of_class[class_image % 2u];
-    let kernel_height = taps_of_class[class_image / 2u];
-    let taps = kernel_height * kernel_width;
-    let padding_y = padding_of_class[class_image / 2u];
-    let padding_x = padding_of_class[class_image % 2u];
-    let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out_vectors;
-    // Uniforms are read once: some compilers load them again wherever they stand.
-    let height = shape.height0;
-    let width = shape.width0;
-    let vectors = shape.vectors0;
-    let out_vectors = shape.out_vectors;
-    // Which pixel and which slice of the depth this thread loads: fixed for the whole loop.
-    let slot0 = thread + 0u * 64u;
-    let pixel0 = first + slot0 / 4u;
-    let y0 = pixel0 / shape.out_width;
-    let x0 = pixel0 % shape.out_width;
-    let slot1 = thread + 1u * 64u;
-    let pixel1 = first + slot1 / 4u;
-    let y1 = pixel1 / shape.out_width;
-    let x1 = pixel1 % shape.out_width;
-    for (var tap = 0u; tap < taps; tap++) {
-      // Where the tap falls in the source; above or left of it the subtraction wraps around.
-      let row0 = y0 * 1u + tap / kernel_width - padding_y;
-      let column0 = x0 * 1u + tap % kernel_width - padding_x;
-      let inside0 = (row0 < height) & (column0 < width) & (y0 < shape.out_height);
-      let base0 = select(0u, (row0 * width + column0) * vectors + slot0 % 4u, inside0);
-      let row1 = y1 * 1u + tap / kernel_width - padding_y;
-      let column1 = x1 * 1u + tap % kernel_width - padding_x;
-      let inside1 = (row1 < height) & (column1 < width) & (y1 < shape.out_height);
-      let base1 = select(0u, (row1 * width + column1) * vectors + slot1 % 4u, inside1);
-      let weight = weight_start + tap * 4u * vectors * out_vectors + channel;
-      for (var c = 0u; c < vectors; c += 4u) {
-        workgroupBarrier();
-        block_pixels[(slot0 % 4u) * 33u + slot0 / 4u] = select(vec4<f32>(), source0[base0 + c], inside0);
-        block_pixels[(slot1 % 4u) * 33u + slot1 / 4u] = select(vec4<f32>(), source0[base1 + c], inside1);
-        block_weights[thread + 0u * 64u] = weights[weight + (c * 4u + (thread + 0u * 64u) / 8u) * out_vectors + (thread + 0u * 64u) % 8u];
-        block_weights[thread + 1u * 64u] = weights[weight + (c * 4u + (thread + 1u * 64u) / 8u) * out_vectors + (thread + 1u * 64u) % 8u];
-        workgroupBarrier();
-        for (var k = 0u; k < 4u; k += 1u) {
-          {
-            let slice = k + 0u;
-            let w0_0 = block_weights[(slice * 4u + 0u) * 8u + column + 0u * 8u];
-            let w0_1 = block_weights[(slice * 4u + 1u) * 8u + column + 0u * 8u];
-            let w0_2 = block_weights[(slice * 4u + 2u) * 8u + column + 0u * 8u];
-            let w0_3 = block_weights[(slice * 4u + 3u) * 8u + column + 0u * 8u];
-            {
-              let value = block_pixels[slice * 33u + row + 0u * 8u];
-              sum0_0 += value.x * w0_0;
-              sum0_0 += value.y * w0_1;
-              sum0_0 += value.z * w0_2;
-              sum0_0 += value.w * w0_3;
-            }
-            {
-              let value = block_pixels[slice * 33u + row + 1u * 8u];
-              sum1_0 += value.x * w0_0;
-              sum1_0 += value.y * w0_1;
-              sum1_0 += value.z * w0_2;
-              sum1_0 += value.w * w0_3;
-            }
-            {
-              let value = block_pixels[slice * 33u + row + 2u * 8u];
-              sum2_0 += value.x * w0_0;
-              sum2_0 += value.y * w0_1;
-              sum2_0 += value.z * w0_2;
-              sum2_0 += value.w * w0_3;
-            }
-            {
-              let value = block_pixels[slice * 33u + row + 3u * 8u];
-              sum3_0 += value.x * w0_0;
-              sum3_0 += value.y * w0_1;
-              sum3_0 += value.z * w0_2;
-              sum3_0 += value.w * w0_3;
-            }
-          }
-        }
+    let row = y0_0 * 1u + tap / kernel_width - padding_y;
+    let column = x0_0 * 1u + tap % kernel_width - padding_x;
+    inside0_0 = (row < shape.height0) & (column < shape.width0) & (y0_0 < shape.out_height) & (square0 < 32u);
+    base0_0 = (row * shape.width0 + column) * vectors + square0 % 4u;
+    // Stays where nothing is loaded.
+    next0_0 = vec4<f32>();
+  }
+  {
+    let row = y0_1 * 1u + tap / kernel_width - padding_y;
+    let column = x0_1 * 1u + tap % kernel_width - padding_x;
+    inside0_1 = (row < shape.height0) & (column < shape.width0) & (y0_1 < shape.out_height) & (square0 < 32u);
+    base0_1 = (row * shape.width0 + column) * vectors + square0 % 4u;
+    // Stays where nothing is loaded.
+    next0_1 = vec4<f32>();
+  }
+  {
+    let row = y0_2 * 1u + tap / kernel_width - padding_y;
+    let column = x0_2 * 1u + tap % kernel_width - padding_x;
+    inside0_2 = (row < shape.height0) & (column < shape.width0) & (y0_2 < shape.out_height) & (square0 < 32u);
+    base0_2 = (row * shape.width0 + column) * vectors + square0 % 4u;
+    // Stays where nothing is loaded.
+    next0_2 = vec4<f32>();
+  }
+  {
+    let row = y0_3 * 1u + tap / kernel_width - padding_y;
+    let column = x0_3 * 1u + tap % kernel_width - padding_x;
+    inside0_3 = (row < shape.height0) & (column < shape.width0) & (y0_3 < shape.out_height) & (square0 < 32u);
+    base0_3 = (row * shape.width0 + column) * vectors + square0 % 4u;
+    // Stays where nothing is loaded.
+    next0_3 = vec4<f32>();
+  }
+  if (inside0_0) { next0_0 = source0[base0_0 + c]; }
+  if (inside0_1) { next0_1 = source0[base0_1 + c]; }
+  if (inside0_2) { next0_2 = source0[base0_2 + c]; }
+  if (inside0_3) { next0_3 = source0[base0_3 + c]; }
+  next_weight0 = weights[weight + weight_at0];
+  next_weight1 = weights[weight + weight_at1];
+  for (var block = 0u; block < blocks; block++) {
+    workgroupBarrier();
+    if (square0 < 32u) {
+      block_pixels[0u + square0 % 4u * 10u + square0 / 4u] = vec4<f32>(next0_0.x, next0_1.x, next0_2.x, next0_3.x);
+      block_pixels[40u + square0 % 4u * 10u + square0 / 4u] = vec4<f32>(next0_0.y, next0_1.y, next0_2.y, next0_3.y);
+      block_pixels[80u + square0 % 4u * 10u + square0 / 4u] = vec4<f32>(next0_0.z, next0_1.z, next0_2.z, next0_3.z);
+      block_pixels[120u + square0 % 4u * 10u + square0 / 4u] = vec4<f32>(next0_0.w, next0_1.w, next0_2.w, next0_3.w);
+    }
+    block_weights[thread + 0u * 64u] = next_weight0;
+    block_weights[thread + 1u * 64u] = next_weight1;
+    workgroupBarrier();
+    // On to the next block. After the last there is none: what is loaded then is not used.
+    weight += 16u * out_vectors;
+    c += 4u;
+    if (c == vectors) {
+      c = 0u;
+      tap++;
+      {
+        let row = y0_0 * 1u + tap / kernel_width - padding_y;
+        let column = x0_0 * 1u + tap % kernel_width - padding_x;
+        inside0_0 = (row < shape.height0) & (column < shape.width0) & (y0_0 < shape.out_height) & (square0 < 32u);
+        base0_0 = (row * shape.width0 + column) * vectors + square0 % 4u;
+        // Stays where nothing is loaded.
+        next0_0 = vec4<f32>();
+      }
+      {
+        let row = y0_1 * 1u + tap / kernel_width - padding_y;
+        let column = x0_1 * 1u + tap % kernel_width - padding_x;
+        inside0_1 = (row < shape.height0) & (column < shape.width0) & (y0_1 < shape.out_height) & (square0 < 32u);
+        base0_1 = (row * shape.width0 + column) * vectors + square0 % 4u;
+        // Stays where nothing is loaded.
+        next0_1 = vec4<f32>();
+      }
+      {
+        let row = y0_2 * 1u + tap / kernel_width - padding_y;
+        let column = x0_2 * 1u + tap % kernel_width - padding_x;
+        inside0_2 = (row < shape.height0) & (column < shape.width0) & (y0_2 < shape.out_height) & (square0 < 32u);
+        base0_2 = (row * shape.width0 + column) * vectors + square0 % 4u;
+        // Stays where nothing is loaded.
+        next0_2 = vec4<f32>();
+      }
+      {
+        let row = y0_3 * 1u + tap / kernel_width - padding_y;
+        let column = x0_3 * 1u + tap % kernel_width - padding_x;
+        inside0_3 = (row < shape.height0) & (column < shape.width0) & (y0_3 < shape.out_height) & (square0 < 32u);
+        base0_3 = (row * shape.width0 + column) * vectors + square0 % 4u;
+        // Stays where nothing is loaded.
+        next0_3 = vec4<f32>();
       }
     }
+    if (inside0_0) { next0_0 = source0[base0_0 + c]; }
+    if (inside0_1) { next0_1 = source0[base0_1 + c]; }
+    if (inside0_2) { next0_2 = source0[base0_2 + c]; }
+    if (inside0_3) { next0_3 = source0[base0_3 + c]; }
+    next_weight0 = weights[weight + weight_at0];
+    next_weight1 = weights[weight + weight_at1];
+    let a0_0_0 = block_pixels[pixel_at + 0u + 0u * 8u];
+    let b0_0_0 = block_weights[weights_at + 0u + 0u * 8u];
+    let a1_0_0 = block_pixels[pixel_at + 40u + 0u * 8u];
+    let b1_0_0 = block_weights[weights_at + 8u + 0u * 8u];
+    sum0_0_0 += a0_0_0.x * b0_0_0;
+    sum0_1_0 += a0_0_0.y * b0_0_0;
+    sum0_2_0 += a0_0_0.z * b0_0_0;
+    sum0_3_0 += a0_0_0.w * b0_0_0;
+    let a2_0_0 = block_pixels[pixel_at + 80u + 0u * 8u];
+    let b2_0_0 = block_weights[weights_at + 16u + 0u * 8u];
+    sum0_0_0 += a1_0_0.x * b1_0_0;
+    sum0_1_0 += a1_0_0.y * b1_0_0;
+    sum0_2_0 += a1_0_0.z * b1_0_0;
+    sum0_3_0 += a1_0_0.w * b1_0_0;
+    let a3_0_0 = block_pixels[pixel_at + 120u + 0u * 8u];
+    let b3_0_0 = block_weights[weights_at + 24u + 0u * 8u];
+    sum0_0_0 += a2_0_0.x * b2_0_0;
+    sum0_1_0 += a2_0_0.y * b2_0_0;
+    sum0_2_0 += a2_0_0.z * b2_0_0;
+    sum0_3_0 += a2_0_0.w * b2_0_0;
+    let a4_0_0 = block_pixels[pixel_at + 10u + 0u * 8u];
+    let b4_0_0 = block_weights[weights_at + 32u + 0u * 8u];
+    sum0_0_0 += a3_0_0.x * b3_0_0;
+    sum0_1_0 += a3_0_0.y * b3_0_0;
+    sum0_2_0 += a3_0_0.z * b3_0_0;
+    sum0_3_0 += a3_0_0.w * b3_0_0;
+    let a5_0_0 = block_pixels[pixel_at + 50u + 0u * 8u];
+    let b5_0_0 = block_weights[weights_at + 40u + 0u * 8u];
+    sum0_0_0 += a4_0_0.x * b4_0_0;
+    sum0_1_0 += a4_0_0.y * b4_0_0;
+    sum0_2_0 += a4_0_0.z * b4_0_0;
+    sum0_3_0 += a4_0_0.w * b4_0_0;
+    let a6_0_0 = block_pixels[pixel_at + 90u + 0u * 8u];
+    let b6_0_0 = block_weights[weights_at + 48u + 0u * 8u];
+    sum0_0_0 += a5_0_0.x * b5_0_0;
+    sum0_1_0 += a5_0_0.y * b5_0_0;
+    sum0_2_0 += a5_0_0.z * b5_0_0;
+    sum0_3_0 += a5_0_0.w * b5_0_0;
+    let a7_0_0 = block_pixels[pixel_at + 130u + 0u * 8u];
+    let b7_0_0 = block_weights[weights_at + 56u + 0u * 8u];
+    sum0_0_0 += a6_0_0.x * b6_0_0;
+    sum0_1_0 += a6_0_0.y * b6_0_0;
+    sum0_2_0 += a6_0_0.z * b6_0_0;
+    sum0_3_0 += a6_0_0.w * b6_0_0;
+    let a8_0_0 = block_pixels[pixel_at + 20u + 0u * 8u];
+    let b8_0_0 = block_weights[weights_at + 64u + 0u * 8u];
+    sum0_0_0 += a7_0_0.x * b7_0_0;
+    sum0_1_0 += a7_0_0.y * b7_0_0;
+    sum0_2_0 += a7_0_0.z * b7_0_0;
+    sum0_3_0 += a7_0_0.w * b7_0_0;
+    let a9_0_0 = block_pixels[pixel_at + 60u + 0u * 8u];
+    let b9_0_0 = block_weights[weights_at + 72u + 0u * 8u];
+    sum0_0_0 += a8_0_0.x * b8_0_0;
+    sum0_1_0 += a8_0_0.y * b8_0_0;
+    sum0_2_0 += a8_0_0.z * b8_0_0;
+    sum0_3_0 += a8_0_0.w * b8_0_0;
+    let a10_0_0 = block_pixels[pixel_at + 100u + 0u * 8u];
+    let b10_0_0 = block_weights[weights_at + 80u + 0u * 8u];
+    sum0_0_0 += a9_0_0.x * b9_0_0;
+    sum0_1_0 += a9_0_0.y * b9_0_0;
+    sum0_2_0 += a9_0_0.z * b9_0_0;
+    sum0_3_0 += a9_0_0.w * b9_0_0;
+    let a11_0_0 = block_pixels[pixel_at + 140u + 0u * 8u];
+    let b11_0_0 = block_weights[weights_at + 88u + 0u * 8u];
+    sum0_0_0 += a10_0_0.x * b10_0_0;
+    sum0_1_0 += a10_0_0.y * b10_0_0;
+    sum0_2_0 += a10_0_0.z * b10_0_0;
+    sum0_3_0 += a10_0_0.w * b10_0_0;
+    let a12_0_0 = block_pixels[pixel_at + 30u + 0u * 8u];
+    let b12_0_0 = block_weights[weights_at + 96u + 0u * 8u];
+    sum0_0_0 += a11_0_0.x * b11_0_0;
+    sum0_1_0 += a11_0_0.y * b11_0_0;
+    sum0_2_0 += a11_0_0.z * b11_0_0;
+    sum0_3_0 += a11_0_0.w * b11_0_0;
+    let a13_0_0 = block_pixels[pixel_at + 70u + 0u * 8u];
+    let b13_0_0 = block_weights[weights_at + 104u + 0u * 8u];
+    sum0_0_0 += a12_0_0.x * b12_0_0;
+    sum0_1_0 += a12_0_0.y * b12_0_0;
+    sum0_2_0 += a12_0_0.z * b12_0_0;
+    sum0_3_0 += a12_0_0.w * b12_0_0;
+    let a14_0_0 = block_pixels[pixel_at + 110u + 0u * 8u];
+    let b14_0_0 = block_weights[weights_at + 112u + 0u * 8u];
+    sum0_0_0 += a13_0_0.x * b13_0_0;
+    sum0_1_0 += a13_0_0.y * b13_0_0;
+    sum0_2_0 += a13_0_0.z * b13_0_0;
+    sum0_3_0 += a13_0_0.w * b13_0_0;
+    let a15_0_0 = block_pixels[pixel_at + 150u + 0u * 8u];
+    let b15_0_0 = block_weights[weights_at + 120u + 0u * 8u];
+    sum0_0_0 += a14_0_0.x * b14_0_0;
+    sum0_1_0 += a14_0_0.y * b14_0_0;
+    sum0_2_0 += a14_0_0.z * b14_0_0;
+    sum0_3_0 += a14_0_0.w * b14_0_0;
+    sum0_0_0 += a15_0_0.x * b15_0_0;
+    sum0_1_0 += a15_0_0.y * b15_0_0;
+    sum0_2_0 += a15_0_0.z * b15_0_0;
+    sum0_3_0 += a15_0_0.w * b15_0_0;
   }
   {
-    let pixel = first + row + 0u * 8u;
+    let pixel = first + (row + 0u * 8u) * 4u + 0u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, class_image, sum0_0);
+      store(pixel, channel + column + 0u * 8u, class_image, sum0_0_0);
     }
-  }
-  {
-    let pixel = first + row + 1u * 8u;
+  }{
+    let pixel = first + (row + 0u * 8u) * 4u + 1u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, class_image, sum1_0);
+      store(pixel, channel + column + 0u * 8u, class_image, sum0_1_0);
     }
-  }
-  {
-    let pixel = first + row + 2u * 8u;
+  }{
+    let pixel = first + (row + 0u * 8u) * 4u + 2u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, class_image, sum2_0);
+      store(pixel, channel + column + 0u * 8u, class_image, sum0_2_0);
     }
-  }
-  {
-    let pixel = first + row + 3u * 8u;
+  }{
+    let pixel = first + (row + 0u * 8u) * 4u + 3u;
     if (pixel < shape.out_height * shape.out_width) {
-      store(pixel, channel + column + 0u * 8u, class_image, sum3_0);
+      store(pixel, channel + column + 0u * 8u, class_image, sum0_3_0);
     }
   }
 }

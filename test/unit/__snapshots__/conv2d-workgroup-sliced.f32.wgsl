@@ -1,0 +1,268 @@
+@group(0) @binding(0) var<storage, read> source0: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;
+struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
+@group(0) @binding(3) var<uniform> shape: Shape;
+fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
+  let at = pixel * shape.out_vectors + channel;
+  var value = sum;
+  output[at] = vec4<f32>(value);
+}
+
+// A row for each input channel of the block: its pixels, four in a vec4. The channels 0, 4, 8, ... come first.
+var<workgroup> block_pixels: array<vec4<f32>, 160>;
+var<workgroup> block_weights: array<vec4<f32>, 128>;
+var<workgroup> slice_sums: array<vec4<f32>, 64>;
+@compute @workgroup_size(128)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let first = group.x * 32u;
+  let channel = group.y * 8u;
+  // This thread computes the pixels of quads row, row + 8, ... and vectors of channels column, column + 8, ...
+  // from a slice of the block's input channels: there are 2.
+  let slice = thread / 64u;
+  let place = thread % 64u;
+  let row = place / 8u;
+  let column = place % 8u;
+  let pixel_at = slice * 20u + row;
+  let weights_at = slice * 64u + column;
+  var sum0_0_0 = vec4<f32>();
+  var sum0_1_0 = vec4<f32>();
+  var sum0_2_0 = vec4<f32>();
+  var sum0_3_0 = vec4<f32>();
+  // What this thread loads: of four pixels the same vector of channels.
+  let square0 = thread + 0u * 128u;
+  let pixel0_0 = first + square0 / 4u * 4u + 0u;
+  let y0_0 = pixel0_0 / shape.out_width;
+  let x0_0 = pixel0_0 % shape.out_width;
+  var inside0_0: bool;
+  var base0_0: u32;
+  var next0_0: vec4<f32>;
+  let pixel0_1 = first + square0 / 4u * 4u + 1u;
+  let y0_1 = pixel0_1 / shape.out_width;
+  let x0_1 = pixel0_1 % shape.out_width;
+  var inside0_1: bool;
+  var base0_1: u32;
+  var next0_1: vec4<f32>;
+  let pixel0_2 = first + square0 / 4u * 4u + 2u;
+  let y0_2 = pixel0_2 / shape.out_width;
+  let x0_2 = pixel0_2 % shape.out_width;
+  var inside0_2: bool;
+  var base0_2: u32;
+  var next0_2: vec4<f32>;
+  let pixel0_3 = first + square0 / 4u * 4u + 3u;
+  let y0_3 = pixel0_3 / shape.out_width;
+  let x0_3 = pixel0_3 % shape.out_width;
+  var inside0_3: bool;
+  var base0_3: u32;
+  var next0_3: vec4<f32>;
+  // And of the weights.
+  let out_vectors = shape.out_vectors;
+  let weight_at0 = (thread + 0u * 128u) / 8u * out_vectors + (thread + 0u * 128u) % 8u;
+  var next_weight0: vec4<f32>;
+  // One loop through all sources, the taps of their windows and the blocks of their channels; the weights lie in this order.
+  let blocks = 9u * (shape.vectors0 / 4u);
+  var vectors = shape.vectors0;
+  var tap = 0u;
+  var c = 0u;
+  var weight = 0u + channel;
+  {
+    let row = y0_0 * 1u + tap / 3u - 1u;
+    let column = x0_0 * 1u + tap % 3u - 1u;
+    inside0_0 = (row < shape.height0) & (column < shape.width0) & (y0_0 < shape.out_height) & (square0 < 32u);
+    base0_0 = (row * shape.width0 + column) * vectors + square0 % 4u;
+    // Stays where nothing is loaded.
+    next0_0 = vec4<f32>();
+  }
+  {
+    let row = y0_1 * 1u + tap / 3u - 1u;
+    let column = x0_1 * 1u + tap % 3u - 1u;
+    inside0_1 = (row < shape.height0) & (column < shape.width0) & (y0_1 < shape.out_height) & (square0 < 32u);
+    base0_1 = (row * shape.width0 + column) * vectors + square0 % 4u;
+    // Stays where nothing is loaded.
+    next0_1 = vec4<f32>();
+  }
+  {
+    let row = y0_2 * 1u + tap / 3u - 1u;
+    let column = x0_2 * 1u + tap % 3u - 1u;
+    inside0_2 = (row < shape.height0) & (column < shape.width0) & (y0_2 < shape.out_height) & (square0 < 32u);
+    base0_2 = (row * shape.width0 + column) * vectors + square0 % 4u;
+    // Stays where nothing is loaded.
+    next0_2 = vec4<f32>();
+  }
+  {
+    let row = y0_3 * 1u + tap / 3u - 1u;
+    let column = x0_3 * 1u + tap % 3u - 1u;
+    inside0_3 = (row < shape.height0) & (column < shape.width0) & (y0_3 < shape.out_height) & (square0 < 32u);
+    base0_3 = (row * shape.width0 + column) * vectors + square0 % 4u;
+    // Stays where nothing is loaded.
+    next0_3 = vec4<f32>();
+  }
+  if (inside0_0) { next0_0 = source0[base0_0 + c]; }
+  if (inside0_1) { next0_1 = source0[base0_1 + c]; }
+  if (inside0_2) { next0_2 = source0[base0_2 + c]; }
+  if (inside0_3) { next0_3 = source0[base0_3 + c]; }
+  next_weight0 = weights[weight + weight_at0];
+  for (var block = 0u; block < blocks; block++) {
+    workgroupBarrier();
+    if (square0 < 32u) {
+      block_pixels[0u + square0 % 4u * 10u + square0 / 4u] = vec4<f32>(next0_0.x, next0_1.x, next0_2.x, next0_3.x);
+      block_pixels[40u + square0 % 4u * 10u + square0 / 4u] = vec4<f32>(next0_0.y, next0_1.y, next0_2.y, next0_3.y);
+      block_pixels[80u + square0 % 4u * 10u + square0 / 4u] = vec4<f32>(next0_0.z, next0_1.z, next0_2.z, next0_3.z);
+      block_pixels[120u + square0 % 4u * 10u + square0 / 4u] = vec4<f32>(next0_0.w, next0_1.w, next0_2.w, next0_3.w);
+    }
+    block_weights[thread + 0u * 128u] = next_weight0;
+    workgroupBarrier();
+    // On to the next block. After the last there is none: what is loaded then is not used.
+    weight += 16u * out_vectors;
+    c += 4u;
+    if (c == vectors) {
+      c = 0u;
+      tap++;
+      {
+        let row = y0_0 * 1u + tap / 3u - 1u;
+        let column = x0_0 * 1u + tap % 3u - 1u;
+        inside0_0 = (row < shape.height0) & (column < shape.width0) & (y0_0 < shape.out_height) & (square0 < 32u);
+        base0_0 = (row * shape.width0 + column) * vectors + square0 % 4u;
+        // Stays where nothing is loaded.
+        next0_0 = vec4<f32>();
+      }
+      {
+        let row = y0_1 * 1u + tap / 3u - 1u;
+        let column = x0_1 * 1u + tap % 3u - 1u;
+        inside0_1 = (row < shape.height0) & (column < shape.width0) & (y0_1 < shape.out_height) & (square0 < 32u);
+        base0_1 = (row * shape.width0 + column) * vectors + square0 % 4u;
+        // Stays where nothing is loaded.
+        next0_1 = vec4<f32>();
+      }
+      {
+        let row = y0_2 * 1u + tap / 3u - 1u;
+        let column = x0_2 * 1u + tap % 3u - 1u;
+        inside0_2 = (row < shape.height0) & (column < shape.width0) & (y0_2 < shape.out_height) & (square0 < 32u);
+        base0_2 = (row * shape.width0 + column) * vectors + square0 % 4u;
+        // Stays where nothing is loaded.
+        next0_2 = vec4<f32>();
+      }
+      {
+        let row = y0_3 * 1u + tap / 3u - 1u;
+        let column = x0_3 * 1u + tap % 3u - 1u;
+        inside0_3 = (row < shape.height0) & (column < shape.width0) & (y0_3 < shape.out_height) & (square0 < 32u);
+        base0_3 = (row * shape.width0 + column) * vectors + square0 % 4u;
+        // Stays where nothing is loaded.
+        next0_3 = vec4<f32>();
+      }
+    }
+    if (inside0_0) { next0_0 = source0[base0_0 + c]; }
+    if (inside0_1) { next0_1 = source0[base0_1 + c]; }
+    if (inside0_2) { next0_2 = source0[base0_2 + c]; }
+    if (inside0_3) { next0_3 = source0[base0_3 + c]; }
+    next_weight0 = weights[weight + weight_at0];
+    let a0_0_0 = block_pixels[pixel_at + 0u + 0u * 8u];
+    let b0_0_0 = block_weights[weights_at + 0u + 0u * 8u];
+    let a1_0_0 = block_pixels[pixel_at + 40u + 0u * 8u];
+    let b1_0_0 = block_weights[weights_at + 8u + 0u * 8u];
+    sum0_0_0 += a0_0_0.x * b0_0_0;
+    sum0_1_0 += a0_0_0.y * b0_0_0;
+    sum0_2_0 += a0_0_0.z * b0_0_0;
+    sum0_3_0 += a0_0_0.w * b0_0_0;
+    let a2_0_0 = block_pixels[pixel_at + 80u + 0u * 8u];
+    let b2_0_0 = block_weights[weights_at + 16u + 0u * 8u];
+    sum0_0_0 += a1_0_0.x * b1_0_0;
+    sum0_1_0 += a1_0_0.y * b1_0_0;
+    sum0_2_0 += a1_0_0.z * b1_0_0;
+    sum0_3_0 += a1_0_0.w * b1_0_0;
+    let a3_0_0 = block_pixels[pixel_at + 120u + 0u * 8u];
+    let b3_0_0 = block_weights[weights_at + 24u + 0u * 8u];
+    sum0_0_0 += a2_0_0.x * b2_0_0;
+    sum0_1_0 += a2_0_0.y * b2_0_0;
+    sum0_2_0 += a2_0_0.z * b2_0_0;
+    sum0_3_0 += a2_0_0.w * b2_0_0;
+    let a4_0_0 = block_pixels[pixel_at + 10u + 0u * 8u];
+    let b4_0_0 = block_weights[weights_at + 32u + 0u * 8u];
+    sum0_0_0 += a3_0_0.x * b3_0_0;
+    sum0_1_0 += a3_0_0.y * b3_0_0;
+    sum0_2_0 += a3_0_0.z * b3_0_0;
+    sum0_3_0 += a3_0_0.w * b3_0_0;
+    let a5_0_0 = block_pixels[pixel_at + 50u + 0u * 8u];
+    let b5_0_0 = block_weights[weights_at + 40u + 0u * 8u];
+    sum0_0_0 += a4_0_0.x * b4_0_0;
+    sum0_1_0 += a4_0_0.y * b4_0_0;
+    sum0_2_0 += a4_0_0.z * b4_0_0;
+    sum0_3_0 += a4_0_0.w * b4_0_0;
+    let a6_0_0 = block_pixels[pixel_at + 90u + 0u * 8u];
+    let b6_0_0 = block_weights[weights_at + 48u + 0u * 8u];
+    sum0_0_0 += a5_0_0.x * b5_0_0;
+    sum0_1_0 += a5_0_0.y * b5_0_0;
+    sum0_2_0 += a5_0_0.z * b5_0_0;
+    sum0_3_0 += a5_0_0.w * b5_0_0;
+    let a7_0_0 = block_pixels[pixel_at + 130u + 0u * 8u];
+    let b7_0_0 = block_weights[weights_at + 56u + 0u * 8u];
+    sum0_0_0 += a6_0_0.x * b6_0_0;
+    sum0_1_0 += a6_0_0.y * b6_0_0;
+    sum0_2_0 += a6_0_0.z * b6_0_0;
+    sum0_3_0 += a6_0_0.w * b6_0_0;
+    sum0_0_0 += a7_0_0.x * b7_0_0;
+    sum0_1_0 += a7_0_0.y * b7_0_0;
+    sum0_2_0 += a7_0_0.z * b7_0_0;
+    sum0_3_0 += a7_0_0.w * b7_0_0;
+  }
+  {
+    let turn = (slice + 2u) % 2u;
+    if (turn > 0u) {
+      slice_sums[((turn - 1u) * 1u + 0u) * 64u + place] = sum0_0_0;
+    }
+    workgroupBarrier();
+    if (turn == 0u) {
+      sum0_0_0 += slice_sums[0u * 64u + 0u * 64u + place];
+      let pixel = first + (row + 0u * 8u) * 4u + 0u;
+      if (pixel < shape.out_height * shape.out_width) {
+        store(pixel, channel + column + 0u * 8u, sum0_0_0);
+      }
+    }
+    workgroupBarrier();
+  }
+  {
+    let turn = (slice + 1u) % 2u;
+    if (turn > 0u) {
+      slice_sums[((turn - 1u) * 1u + 0u) * 64u + place] = sum0_1_0;
+    }
+    workgroupBarrier();
+    if (turn == 0u) {
+      sum0_1_0 += slice_sums[0u * 64u + 0u * 64u + place];
+      let pixel = first + (row + 0u * 8u) * 4u + 1u;
+      if (pixel < shape.out_height * shape.out_width) {
+        store(pixel, channel + column + 0u * 8u, sum0_1_0);
+      }
+    }
+    workgroupBarrier();
+  }
+  {
+    let turn = (slice + 2u) % 2u;
+    if (turn > 0u) {
+      slice_sums[((turn - 1u) * 1u + 0u) * 64u + place] = sum0_2_0;
+    }
+    workgroupBarrier();
+    if (turn == 0u) {
+      sum0_2_0 += slice_sums[0u * 64u + 0u * 64u + place];
+      let pixel = first + (row + 0u * 8u) * 4u + 2u;
+      if (pixel < shape.out_height * shape.out_width) {
+        store(pixel, channel + column + 0u * 8u, sum0_2_0);
+      }
+    }
+    workgroupBarrier();
+  }
+  {
+    let turn = (slice + 1u) % 2u;
+    if (turn > 0u) {
+      slice_sums[((turn - 1u) * 1u + 0u) * 64u + place] = sum0_3_0;
+    }
+    workgroupBarrier();
+    if (turn == 0u) {
+      sum0_3_0 += slice_sums[0u * 64u + 0u * 64u + place];
+      let pixel = first + (row + 0u * 8u) * 4u + 3u;
+      if (pixel < shape.out_height * shape.out_width) {
+        store(pixel, channel + column + 0u * 8u, sum0_3_0);
+      }
+    }
+    workgroupBarrier();
+  }
+}
