@@ -1,6 +1,6 @@
 /** @file `dbnet-webgpu convert`: what is written, what is printed, and what is refused. */
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,7 +53,11 @@ describe('what is written', () => {
     expect(after.graph.operations).toEqual(before.graph.operations);
     expect(after.dropped).toEqual([]);
     for (const tensor of file.tensors.keys()) {
-      expect(file.float32(tensor), tensor).toEqual(Float32Array.from(before.graph.parameters(tensor)));
+      const expected = Float32Array.from(before.graph.parameters(tensor));
+      expect(
+        file.float32(tensor).every((value, i) => value === expected[i]),
+        tensor,
+      ).toBe(true);
     }
   });
 
@@ -71,6 +75,11 @@ describe('what is written', () => {
     const [whole, half] = [parseSafetensors(written()), parseSafetensors(written('half.safetensors'))];
     expect(half.metadata).toEqual(whole.metadata);
     for (const [tensor, { dtype, byteLength }] of half.tensors) {
+      // A variance of the shipped weights is 3.4e6, beyond all halves.
+      if (/\.running_(mean|var)$/.test(tensor)) {
+        expect(Buffer.compare(half.bytes(tensor), whole.bytes(tensor)), tensor).toBe(0);
+        continue;
+      }
       expect([dtype, byteLength * 2]).toEqual(['F16', whole.tensors.get(tensor)!.byteLength]);
       const exact = whole.float32(tensor);
       const worst = half.float32(tensor).reduce((most, value, i) => {
@@ -237,16 +246,4 @@ describe('from a server', () => {
     expect(stderr.text()).toBe('interrupted\n');
     expect(readdirSync(cwd)).toEqual([]);
   });
-});
-
-test('Ctrl-C while it converts: nothing is written', async () => {
-  const { cwd, run, controller, services } = setUp('mmocr.pth');
-  // The last thing that is asked for before the conversion is the time, for the report that all is loaded.
-  let reports = 0;
-  services.now = () => {
-    if (++reports === 2) queueMicrotask(() => controller.abort(new Interruption('', 130)));
-    return 0;
-  };
-  expect(await run('mmocr.pth out.safetensors')).toBe(130);
-  expect(existsSync(join(cwd, 'out.safetensors'))).toBe(false);
 });
