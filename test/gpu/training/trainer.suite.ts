@@ -300,7 +300,7 @@ const tooLarge: GpuTest = {
 const foreign: GpuTest = {
   name: 'an MMOCR checkpoint is trained on, saved with its recipe, and resumed; other networks are refused by name',
   async run({ device, fixture }) {
-    const weights = await fixture('narrow-mmocr-r18/mmocr_r18.pth');
+    const weights = await fixture('test/fixtures/narrow-mmocr-r18/mmocr_r18.pth');
     const options: TrainerOptions = {
       ...{ weights, device, cropSize: 64, seed: 3, augment: false },
       optimizer: { kind: 'sgd', learningRate: 1e-5, clipNorm: 1 },
@@ -342,9 +342,9 @@ const foreign: GpuTest = {
     });
     // Refused by what they are, whatever the device.
     const others: [string, string][] = [
-      ['narrow-onnx-r18-named/r18_named.onnx', 'db-resnet18'],
-      ['narrow-authors-r18-dcn/authors_r18_dcn', 'db-resnet18-dcn'],
-      ['narrow-authors-r50-dcn/authors_r50_dcn.zip.pth', 'db-resnet50-dcn'],
+      ['test/fixtures/narrow-onnx-r18-named/r18_named.onnx', 'db-resnet18'],
+      ['test/fixtures/narrow-authors-r18-dcn/authors_r18_dcn', 'db-resnet18-dcn'],
+      ['test/fixtures/narrow-authors-r50-dcn/authors_r50_dcn.zip.pth', 'db-resnet50-dcn'],
     ];
     for (const [file, architecture] of others) {
       const error = await assertRejects(
