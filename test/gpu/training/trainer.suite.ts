@@ -65,6 +65,7 @@ const falling: GpuTest = {
       const file = parseSafetensors(await trainer.save());
       assert(readCheckpoint(file).graph.outputs.length === 3, 'the weights have both heads');
       assert(file.metadata.input !== undefined, 'the weights state their input');
+      assert(file.metadata.network !== undefined, 'the weights bring their network');
     });
   },
 };
