@@ -42,21 +42,24 @@ export async function runConvert(
     signal,
   }).finally(() => view.clear());
   const checkpoint = await openCheckpoint(bytes);
+  const lines = report(checkpoint);
   const converted = convertCheckpoint(checkpoint, { half });
+  signal.throwIfAborted();
   await replaceFile(path, converted);
-  stdout.write(`${report(checkpoint)}\n`);
+  stdout.write(`${lines}\n`);
   const megabytes = (converted.length / 1e6).toFixed(1);
   view.note(`Written to ${displayPath(path, cwd)}: ${megabytes} MB, ${half ? 'f16' : 'f32'}.`);
   return EXIT.done;
 }
 
-/** What a file holds, and how it is used. */
+/** What a file holds, and how it is used. @throws DBNetError `incompatible-weights` where it says what cannot be followed. */
 function report(checkpoint: Checkpoint): string {
   const { name, architecture, parameterCount, graph, dropped, metadata } = checkpoint;
   const { input, size, postprocess } = readRecipe(metadata);
   const stated = Object.entries(postprocess).map(([key, value]) => `${key} ${value}`);
   const rows = {
-    network: `${name} (${architecture})`,
+    // A network that the file brings is known by nothing else.
+    network: name.includes(architecture) ? architecture : `${name} (${architecture})`,
     maps: graph.outputs.join(', '),
     tensors: `${parameterShapes(graph).size}, ${(parameterCount / 1e6).toFixed(2)} M parameters`,
     dropped: describeDropped(dropped),
@@ -69,13 +72,21 @@ function report(checkpoint: Checkpoint): string {
     .join('\n');
 }
 
-/** Counters of batch norms, of which every one has one, by their number only. */
+/** What is dropped by its names, but by number and kind what there is many of: counters of batch norms, arrays of an optimizer. */
 function describeDropped(dropped: readonly string[]): string {
-  const named = dropped.filter((name) => !name.endsWith('.num_batches_tracked'));
-  const counters = dropped.length - named.length;
-  const all = [...named, ...(counters > 0 ? [`${counters} num_batches_tracked`] : [])];
-  return all.join(', ') || 'nothing';
+  const groups = new Map<string, string[]>();
+  for (const name of dropped) {
+    const group = name.endsWith(counter) ? counter.slice(1) : `${name.split('.', 2).join('.')}.*`;
+    groups.set(group, [...(groups.get(group) ?? []), name]);
+  }
+  const described = [...groups].flatMap(([group, names]) =>
+    names.length > mostNames || group === counter.slice(1) ? [`${names.length} ${group}`] : names,
+  );
+  return described.join(', ') || 'nothing';
 }
+
+const counter = '.num_batches_tracked';
+const mostNames = 8;
 
 function describeInput({ channelOrder, mean, std }: InputRecipe): string {
   const list = (values: readonly number[]) => values.map((value) => Number(value.toFixed(8))).join(' ');

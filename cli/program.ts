@@ -199,7 +199,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .argument('<weights>', 'safetensors, ONNX or PyTorch file, or its URL')
     .argument('<file>', 'where the safetensors go')
     .optionsGroup('Output:')
-    .option('--half', 'numbers of 16 bits: half as large')
+    .option('--half', 'numbers of 16 bits: half as large; statistics of batch norms stay f32')
     .addOption(quietOption())
     .addHelpText('after', CONVERT_HELP)
     .action(async (source: string, target: string) =>

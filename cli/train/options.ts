@@ -64,7 +64,7 @@ export function addTrainOptions(command: Command): Command {
     .optionsGroup('Training:')
     .option(
       '--init <file>',
-      'weights to start from, safetensors, or "random" (default: those of the package)',
+      'weights to start from: safetensors or PyTorch, told by content; or "random" (default: those of the package)',
     )
     .option('--steps <n>', 'steps in all; needed unless a run is resumed', wholeNumber(1))
     .option('--batch <n>', 'crops per step (default: 8)', wholeNumber(1, 1024))

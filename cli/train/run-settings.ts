@@ -1,11 +1,11 @@
 /** @file What decides how a run goes: from the command line, or from the checkpoint that is resumed. */
 
-import { resolve } from 'node:path';
 import { white } from '../../src/input/background.ts';
 import type { Rgb } from '../../src/input/types.ts';
 import { resolveOptimizer } from '../../src/train/optimizer.ts';
 import type { TrainingSettings } from '../../src/train/types.ts';
 import { UsageError } from '../failure.ts';
+import { weightsSource } from '../options.ts';
 import { defaultWeights } from '../package-files.ts';
 import type { TrainArguments } from './options.ts';
 
@@ -151,8 +151,7 @@ function inWords(value: RunSettings[keyof RunSettings] | undefined): string {
 }
 
 function initOf(init: string | undefined, cwd: string): string | undefined {
-  if (init === undefined || init === 'random' || /^https?:\/\//.test(init)) return init;
-  return resolve(cwd, init);
+  return init === undefined || init === 'random' ? init : weightsSource(init, cwd);
 }
 
 /** The settings in the trainer's terms. */

@@ -15,9 +15,15 @@ const maxOperations = 4096;
 /** Version of the format; grows when old readers would misread it. */
 const version = 1;
 
-/** A network as JSON. */
-export const writeNetwork = (network: Network): string =>
-  JSON.stringify({ version, input: network.input, operations: network.operations, outputs: network.outputs });
+/** A network as JSON: the same text for the same network, in whichever order its operations' members were given. */
+export const writeNetwork = ({ input, operations: listed, outputs }: Network): string =>
+  JSON.stringify({ version, input, operations: listed.map(ordered), outputs });
+
+function ordered(operation: Operation): object {
+  const members = new Map<string, unknown>(Object.entries(operation));
+  const { fields }: { fields?: Readonly<Record<string, Kind>> } = operations[operation.op];
+  return Object.fromEntries(['op', ...Object.keys(fields ?? {})].map((key) => [key, members.get(key)]));
+}
 
 /**
  * The network that {@link writeNetwork} wrote.

@@ -164,6 +164,10 @@ function firstRefused(bytes: Uint8Array, pieceBytes: number): number {
 /** Bytes that are decoded at once where a header is searched. */
 const PIECE_BYTES = 1 << 14;
 
+const CHECKPOINTS =
+  'Of such files PyTorch checkpoints (.pt, .pth, protocol 2 to 5) hold weights: TextDetector.create() opens them, and ' +
+  '`dbnet-webgpu convert` makes safetensors of them.';
+
 /** The first bytes of common mistakes, as Latin-1 text, and what to do about each. */
 const MISTAKES: ReadonlyArray<readonly [RegExp, string]> = [
   [
@@ -174,8 +178,8 @@ const MISTAKES: ReadonlyArray<readonly [RegExp, string]> = [
     /^version https:\/\/git-lfs/,
     'It is a Git LFS pointer: run "git lfs pull", or use the address of the raw file.',
   ],
-  [/^PK/, 'It is a ZIP archive, as PyTorch checkpoints (.pt, .pth) are: convert it to safetensors.'],
-  [/^\x80/, 'It begins like a Python pickle (.pt, .pth, .pkl): convert it to safetensors.'],
+  [/^PK/, `It is a ZIP archive. ${CHECKPOINTS}`],
+  [/^\x80/, `It begins like a Python pickle. ${CHECKPOINTS}`],
   [
     /^\s*[{[]\s*["{]/,
     'It begins like plain JSON: an error message of the server, or the index of a checkpoint in parts.',

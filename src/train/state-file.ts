@@ -42,8 +42,7 @@ export async function weightsFile(
   metadata: Readonly<Record<string, string>>,
 ): Promise<Uint8Array> {
   const parameters = await arrays.read(arrays.has('average') ? 'average' : 'parameters');
-  const { [stateKey]: _, [checksumKey]: __, ...kept } = metadata;
-  return writeSafetensors([...named(parameters), ...named(await arrays.read('running'))], kept);
+  return writeSafetensors([...named(parameters), ...named(await arrays.read('running'))], metadata);
 }
 
 /** Everything that the next step depends on. */

@@ -99,8 +99,8 @@ export class Trainer {
 
   /**
    * Loads or draws weights and opens a device.
-   * @throws DBNetError `invalid-argument`, `no-webgpu`, `load-failed`, `invalid-safetensors`, `unsupported-dtype`,
-   *   `incompatible-weights`, `missing-threshold-head`, `gpu-error`; the signal's reason.
+   * @throws DBNetError `invalid-argument`, `no-webgpu`, `load-failed`, `invalid-safetensors`, `invalid-checkpoint`,
+   *   `invalid-onnx`, `unsupported-dtype`, `incompatible-weights`, `missing-threshold-head`, `gpu-error`; the signal's reason.
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = checkCreate(options);

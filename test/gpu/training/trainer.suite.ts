@@ -1,6 +1,8 @@
 /** @file The trainer: a run whose loss falls, runs that repeat and resume bit for bit, bad input, divergence, limits. */
 
-import { readCheckpoint } from '../../../src/models/checkpoint.ts';
+import { TextDetector } from '../../../src/index.ts';
+import { readRecipe } from '../../../src/input/recipe.ts';
+import { openCheckpoint, readCheckpoint } from '../../../src/models/checkpoint.ts';
 import { parseSafetensors } from '../../../src/safetensors/index.ts';
 import { Trainer } from '../../../src/train/trainer.ts';
 import type { TrainerOptions, TrainingSample } from '../../../src/train/types.ts';
@@ -63,6 +65,7 @@ const falling: GpuTest = {
       const file = parseSafetensors(await trainer.save());
       assert(readCheckpoint(file).graph.outputs.length === 3, 'the weights have both heads');
       assert(file.metadata.input !== undefined, 'the weights state their input');
+      assert(file.metadata.network !== undefined, 'the weights bring their network');
     });
   },
 };
@@ -295,6 +298,66 @@ const tooLarge: GpuTest = {
   },
 };
 
-const tests: GpuTest[] = [falling, repeated, diverging, badInput, tooLarge];
+const foreign: GpuTest = {
+  name: 'an MMOCR checkpoint is trained on, saved with its recipe, and resumed; other networks are refused by name',
+  async run({ device, fixture }) {
+    const weights = await fixture('test/fixtures/narrow-mmocr-r18/mmocr_r18.pth');
+    const options: TrainerOptions = {
+      ...{ weights, device, cropSize: 64, seed: 3, augment: false },
+      optimizer: { kind: 'sgd', learningRate: 1e-5, clipNorm: 1 },
+    };
+    const [state, saved] = await withTrainer(options, async (trainer) => {
+      const losses = [await trainer.step(samples), await trainer.step(samples)].map(({ loss }) => loss);
+      assert(
+        losses.every(Number.isFinite) && losses[1] <= losses[0],
+        `expected the loss to fall, found ${losses}`,
+      );
+      return [await trainer.saveState(), await trainer.save()];
+    });
+    const before = await openCheckpoint(weights);
+    for (const [what, bytes] of Object.entries({ saved, state })) {
+      const { metadata, tensors } = parseSafetensors(bytes);
+      assert(metadata.network !== undefined, `${what}: its metadata hold the network`);
+      assert(
+        tensors.has('bbox_head.binarize.0.weight') || tensors.has('det_head.binarize.0.weight'),
+        `${what}: names`,
+      );
+      const detector = await TextDetector.create({ weights: bytes, device });
+      const { architecture, input, size, hasThresholdHead } = detector.info.weights;
+      detector.dispose();
+      const recipe = readRecipe(before.metadata);
+      assertEqual([architecture, hasThresholdHead], [before.architecture, true], `${what}: the network`);
+      assertEqual(
+        JSON.stringify([input, size]),
+        JSON.stringify([recipe.input, recipe.size]),
+        `${what}: the recipe`,
+      );
+      const kept = readRecipe(metadata).postprocess;
+      assertEqual(JSON.stringify(kept), JSON.stringify(recipe.postprocess), `${what}: the thresholds`);
+    }
+    await withTrainer({ resume: state, device }, async (trainer) => {
+      assertEqual(trainer.steps, 2, 'steps of a resumed run');
+      assertSame(await trainer.saveState(), state, 'the state of a resumed run');
+      const { loss } = await trainer.step(samples);
+      assert(Number.isFinite(loss), 'a resumed run goes on');
+    });
+    // Refused by what they are, whatever the device.
+    const others: [string, string][] = [
+      ['test/fixtures/narrow-onnx-r18-named/r18_named.onnx', 'db-resnet18'],
+      ['test/fixtures/narrow-authors-r18-dcn/authors_r18_dcn', 'db-resnet18-dcn'],
+      ['test/fixtures/narrow-authors-r50-dcn/authors_r50_dcn.zip.pth', 'db-resnet50-dcn'],
+    ];
+    for (const [file, architecture] of others) {
+      const error = await assertRejects(
+        async () => Trainer.create({ weights: await fixture(file), device }),
+        'incompatible-weights',
+        file,
+      );
+      assert(error.message.includes(`network "${architecture}"`), error.message);
+    }
+  },
+};
+
+const tests: GpuTest[] = [falling, foreign, repeated, diverging, badInput, tooLarge];
 
 export default tests;
