@@ -2,7 +2,7 @@
 
 import { DBNetError } from '../errors.ts';
 import type { Constant } from '../graph/operation.ts';
-import { toHalf } from '../kernels/half.ts';
+import { largestHalf, toHalf } from '../kernels/half.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { checked, type GpuContext } from './device.ts';
 
@@ -14,9 +14,6 @@ export const bufferUsage = {
   uniform: 0x40,
   storage: 0x80,
 } as const;
-
-/** What f16 holds at most, rounding apart. */
-const largestHalf = 65504;
 
 /**
  * Weights may be finite and become what is not when they are folded, transformed or stored: then the network would

@@ -3,13 +3,16 @@
  * Identity: norm(W x + b) = (g / s) W x + (g / s) (b - m) + beta, with s = sqrt(variance + eps). In f64.
  */
 
-import type { ParameterSource } from './operation.ts';
+import type { DerivedParameters, ParameterSource } from './operation.ts';
 
 /** Epsilon of PyTorch's BatchNorm2d. */
 export const batchNormEpsilon = 1e-5;
 
 /** Parameters of a batch norm, as PyTorch names them (`num_batches_tracked` takes no part). */
 export const normParts = ['weight', 'bias', 'running_mean', 'running_var'] as const;
+
+/** Whether a parameter is a running mean or variance of a batch norm. */
+export const isStatistic = (parameter: string): boolean => parameter.includes('.running_');
 
 /** Names and shapes of a norm's parameters. */
 export const normParameters = (prefix: string, channels: number) =>
@@ -45,4 +48,22 @@ export function scaleOutputs(
   const scaled = new Float64Array(weights);
   for (let i = 0; i < scaled.length; i++) scaled[i] *= scale[Math.floor(i / perOutput)];
   return scaled;
+}
+
+/** A convolution of one weight with its batch norm in weight and bias; itself where it has none. */
+export function foldIntoWeight<O extends { weight: string; bias?: string; norm?: string }>(
+  operation: O,
+  outChannels: number,
+  source: ParameterSource,
+): { operation: O; derived: DerivedParameters } {
+  const { norm, weight, bias } = operation;
+  if (!norm) return { operation, derived: {} };
+  const folded = { weight: `${weight} * ${norm}`, bias: `${norm}, folded` };
+  return {
+    operation: { ...operation, norm: undefined, ...folded },
+    derived: {
+      [folded.weight]: () => scaleOutputs(source(weight), norm, outChannels, source),
+      [folded.bias]: () => foldBias(norm, source, bias),
+    },
+  };
 }

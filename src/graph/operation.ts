@@ -8,7 +8,7 @@ import type { Convolution } from '../kernels/convolution.ts';
 import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import type { Fields } from './fields.ts';
+import type { Fields, Padding } from './fields.ts';
 
 /** `planes` images `[height, width, channels]`; more than one plane only for class images and Winograd's tiles. */
 export interface TensorShape {
@@ -101,6 +101,18 @@ export function expectFit({ name }: OperationRecord, fits: boolean, expected: st
 /** Whether a tensor is an image of so many channels. */
 export const holds = ({ channels, planes }: TensorShape, wanted: number): boolean =>
   planes === 1 && channels === wanted;
+
+/** Size of what a square window writes that slides over a padded tensor. */
+export function slide(
+  { height, width }: Pick<TensorShape, 'height' | 'width'>,
+  { kernel, stride, padding }: { kernel: number; stride: number; padding: Padding },
+): Pick<TensorShape, 'height' | 'width'> {
+  const positions = (side: number) => Math.floor((side - kernel) / stride) + 1;
+  return {
+    height: positions(height + padding.top + padding.bottom),
+    width: positions(width + padding.left + padding.right),
+  };
+}
 
 /** Resources of kind `tensor`. */
 export const tensors = (...names: readonly string[]): Resource[] =>

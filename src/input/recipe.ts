@@ -18,6 +18,7 @@ import {
 } from '../check.ts';
 import { quote } from '../describe.ts';
 import { DBNetError, type DBNetErrorCode } from '../errors.ts';
+import { largestHalf } from '../kernels/half.ts';
 import { regionKinds } from '../postprocess/options.ts';
 import type { RegionOptions } from '../postprocess/types.ts';
 import { side } from './size.ts';
@@ -113,17 +114,14 @@ function readMembers<T>(path: string, object: Record<string, unknown>, kinds: Ki
   return stated;
 }
 
-/** Pixels become numbers of at most this size, which every precision can hold. */
-const largestInput = 65504;
-
-/** A recipe whose mean and std make numbers of pixels that the network can compute with. */
+/** A recipe whose mean and std make numbers of pixels that every precision can hold. */
 function checkRange(name: string, input: InputRecipe, code?: DBNetErrorCode): InputRecipe {
   const { mean, std } = input;
   for (const [i, m] of mean.entries()) {
     for (const pixel of [0, 255]) {
       const value = (pixel - m) / std[i];
-      if (Math.abs(value) <= largestInput) continue;
-      const expected = `a mean and a std by which pixels, 0 to 255, become at most ${largestInput}`;
+      if (Math.abs(value) <= largestHalf) continue;
+      const expected = `a mean and a std by which pixels, 0 to 255, become at most ${largestHalf}`;
       throw invalid(name, expected, value, code);
     }
   }

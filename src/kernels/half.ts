@@ -3,6 +3,9 @@
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
+/** The largest finite number. */
+export const largestHalf = 65504;
+
 /** The values as halves, rounded to nearest even; what is too large becomes infinite. */
 export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
   const halves = new Uint16Array(values.length);

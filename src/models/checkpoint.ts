@@ -6,6 +6,7 @@
 import { between, check, kind } from '../check.ts';
 import { quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import { isStatistic } from '../graph/batch-norm.ts';
 import { type Graph, type Network, parameterShapes } from '../graph/graph.ts';
 import { checkNetwork, readNetwork } from '../graph/network-json.ts';
 import { type Family, families, type Shapes, strangers } from './families.ts';
@@ -188,7 +189,7 @@ function list(names: readonly string[]): string {
 function countParameters(shapes: Shapes): number {
   let sum = 0;
   for (const [name, shape] of shapes) {
-    if (!name.includes('.running_')) sum += shape.reduce((product, side) => product * side, 1);
+    if (!isStatistic(name)) sum += shape.reduce((product, side) => product * side, 1);
   }
   return sum;
 }

@@ -1,9 +1,10 @@
 /** @file A network with its parameters as a safetensors file of its own, which needs no reader of another format. */
 
 import { DBNetError } from '../errors.ts';
+import { isStatistic } from '../graph/batch-norm.ts';
 import { parameterShapes } from '../graph/graph.ts';
 import { writeNetwork } from '../graph/network-json.ts';
-import { toHalf } from '../kernels/half.ts';
+import { largestHalf, toHalf } from '../kernels/half.ts';
 import { type TensorData, writeSafetensors } from '../safetensors/write.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
@@ -40,16 +41,13 @@ export function convertCheckpoint(
     const data = values instanceof Float32Array ? values : Float32Array.from(values);
     return [
       name,
-      half && !name.includes('.running_')
+      half && !isStatistic(name)
         ? { dtype: 'F16', shape, data: halves(name, data) }
         : { dtype: 'F32', shape, data },
     ];
   });
   return writeSafetensors(tensors, metadataOf(checkpoint));
 }
-
-/** The largest finite half. */
-const largestHalf = 65504;
 
 function halves(name: string, values: Float32Array): Uint16Array {
   const index = values.findIndex((value) => Math.abs(value) > largestHalf);

@@ -1,5 +1,6 @@
 /** @file What each operator of ONNX that a DBNet may hold means. Opsets 9 to 20. */
 
+import { largestHalf } from '../kernels/half.ts';
 import type { Size } from '../size.ts';
 import {
   type Constant,
@@ -221,8 +222,6 @@ const operators: Readonly<Record<string, (application: Application) => Operand>>
     return terms.make({ kind: 'concat', inputs: values }, { channels: expectChannels(channels), sizes });
   },
 };
-
-const largestHalf = 65504;
 
 const sides = ({ height, width }: Size): number[] => [height, width];
 

@@ -244,10 +244,10 @@ class Reader {
       9: strings,
     };
     const fieldOfType = [undefined, 2, 3, 4, 5, undefined, 7, 8, 9];
-    const [only] = given;
+    const [only, ...more] = given;
     const field = type ? fieldOfType[type] : only;
-    const others = [...given].filter((number) => number !== field);
-    if (given.size > 1 || (field !== undefined && others.length > 0)) {
+    const contradicts = only !== undefined && field !== undefined && only !== field;
+    if (more.length > 0 || contradicts) {
       failAt(place, bytes, 'one value, of the stated type', `others for '${name}'`);
     }
     if (field === 5 && !tensor) failAt(place, bytes, `a tensor for '${name}'`, 'none');

@@ -25,6 +25,7 @@ import {
   type OperationKind,
   type ParameterSource,
   type ShapeOf,
+  slide,
   type TensorShape,
   tensors,
 } from '../operation.ts';
@@ -80,18 +81,15 @@ export const conv2d: OperationKind<Conv2dOperation> = {
   outputs: ({ output }) => [output],
   shapes(operation, shapeOf) {
     const { sources, residuals, outChannels } = operation;
-    const sizes = sources.map(({ tensor, kernel, stride, padding, inChannels }) => {
+    const sizes = sources.map((source) => {
+      const { tensor, inChannels } = source;
       const shape = shapeOf(tensor);
       expectFit(
         operation,
         holds(shape, inChannels),
         `sources with the channels of the weights (${inChannels})`,
       );
-      const side = (size: number) => Math.floor((size - kernel) / stride) + 1;
-      return {
-        height: side(shape.height + padding.top + padding.bottom),
-        width: side(shape.width + padding.left + padding.right),
-      };
+      return slide(shape, source);
     });
     const [size] = sizes;
     expectFit(

@@ -7,7 +7,7 @@
 import { boolean, oneOf, whole } from '../../check.ts';
 import { type Conv2d, conv2d as conv2dKernel, packConvWeights } from '../../kernels/conv2d.ts';
 import { columnChannels, columnWeights, deformColumns, offsetChannels } from '../../kernels/deform-conv2d.ts';
-import { foldBias, normParameters, scaleOutputs } from '../batch-norm.ts';
+import { foldIntoWeight, normParameters } from '../batch-norm.ts';
 import {
   activation,
   affine,
@@ -19,7 +19,15 @@ import {
   padding,
   record,
 } from '../fields.ts';
-import { constants, expectFit, holds, type OperationKind, type ShapeOf, tensors } from '../operation.ts';
+import {
+  constants,
+  expectFit,
+  holds,
+  type OperationKind,
+  type ShapeOf,
+  slide,
+  tensors,
+} from '../operation.ts';
 import { biasConstant, type Epilogue, epilogueOf, type Residual } from './conv2d.ts';
 
 /** `affine(activation(norm(convolution + bias) + residuals))`. */
@@ -54,9 +62,7 @@ export const deformConv2d: OperationKind<DeformConv2dOperation> = {
     const { input, offsets, flatOffsets, inChannels, outChannels, stride, padding, residuals } = operation;
     const source = shapeOf(input);
     expectFit(operation, holds(source, inChannels), `an input of ${inChannels} channels`);
-    const side = (size: number) => Math.floor((size - 3) / stride) + 1;
-    const height = side(source.height + padding.top + padding.bottom);
-    const width = side(source.width + padding.left + padding.right);
+    const { height, width } = slide(source, { kernel: 3, stride, padding });
     const given = shapeOf(offsets);
     expectFit(operation, holds(given, offsetChannels), `offsets of ${offsetChannels} channels`);
     expectFit(
@@ -82,18 +88,7 @@ export const deformConv2d: OperationKind<DeformConv2dOperation> = {
     ...(bias ? [[bias, [outChannels]] as const] : []),
     ...(norm ? normParameters(norm, outChannels) : []),
   ],
-  foldBatchNorm(operation, source) {
-    const { norm, weight, bias, outChannels } = operation;
-    if (!norm) return { operation, derived: {} };
-    const folded = { weight: `${weight} * ${norm}`, bias: `${norm}, folded` };
-    return {
-      operation: { ...operation, norm: undefined, ...folded },
-      derived: {
-        [folded.weight]: () => scaleOutputs(source(weight), norm, outChannels, source),
-        [folded.bias]: () => foldBias(norm, source, bias),
-      },
-    };
-  },
+  foldBatchNorm: (operation, source) => foldIntoWeight(operation, operation.outChannels, source),
   constants: (operation, source, precision) => [
     {
       name: `${operation.name}.weights`,

@@ -5,9 +5,9 @@ import type { Activation } from '../../kernels/activation.ts';
 import { packBias } from '../../kernels/conv2d.ts';
 import type { Affine } from '../../kernels/conv2d-epilogue.ts';
 import { depthwiseConv2d as depthwiseKernel, packDepthwiseWeights } from '../../kernels/depthwise-conv2d.ts';
-import { foldBias, normParameters, scaleOutputs } from '../batch-norm.ts';
+import { foldIntoWeight, normParameters } from '../batch-norm.ts';
 import { activation, affine, channelCount, name, optional, type Padding, padding } from '../fields.ts';
-import { constants, expectFit, holds, type OperationKind, tensors } from '../operation.ts';
+import { constants, expectFit, holds, type OperationKind, slide, tensors } from '../operation.ts';
 
 /** `affine(activation(norm(convolution + bias)))`, every channel with a window of its own. */
 export interface DepthwiseConv2dOperation {
@@ -34,36 +34,17 @@ export const depthwiseConv2d: OperationKind<DepthwiseConv2dOperation> = {
   inputs: ({ input }) => [input],
   outputs: ({ output }) => [output],
   shapes(operation, shapeOf) {
-    const { input, channels, kernel, stride, padding } = operation;
-    const { height, width, ...shape } = shapeOf(input);
-    expectFit(operation, holds({ height, width, ...shape }, channels), `a tensor of ${channels} channels`);
-    const side = (size: number) => Math.floor((size - kernel) / stride) + 1;
-    return [
-      {
-        height: side(height + padding.top + padding.bottom),
-        width: side(width + padding.left + padding.right),
-        channels,
-        planes: 1,
-      },
-    ];
+    const { input, channels } = operation;
+    const source = shapeOf(input);
+    expectFit(operation, holds(source, channels), `a tensor of ${channels} channels`);
+    return [{ ...slide(source, operation), channels, planes: 1 }];
   },
   parameters: ({ weight, channels, kernel, bias, norm }) => [
     [weight, [channels, 1, kernel, kernel]],
     ...(bias ? [[bias, [channels]] as const] : []),
     ...(norm ? normParameters(norm, channels) : []),
   ],
-  foldBatchNorm(operation, source) {
-    const { norm, weight, bias, channels } = operation;
-    if (!norm) return { operation, derived: {} };
-    const folded = { weight: `${weight} * ${norm}`, bias: `${norm}, folded` };
-    return {
-      operation: { ...operation, norm: undefined, ...folded },
-      derived: {
-        [folded.weight]: () => scaleOutputs(source(weight), norm, channels, source),
-        [folded.bias]: () => foldBias(norm, source, bias),
-      },
-    };
-  },
+  foldBatchNorm: (operation, source) => foldIntoWeight(operation, operation.channels, source),
   constants: ({ name, weight, bias, channels, kernel }, source, precision) => [
     {
       name: `${name}.weights`,

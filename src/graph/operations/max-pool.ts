@@ -3,7 +3,7 @@
 import { whole } from '../../check.ts';
 import { maxPool as maxPoolKernel } from '../../kernels/max-pool.ts';
 import { name, type Padding, padding } from '../fields.ts';
-import { expectFit, type OperationKind, tensors } from '../operation.ts';
+import { expectFit, type OperationKind, slide, tensors } from '../operation.ts';
 
 export interface MaxPoolOperation {
   op: 'maxPool';
@@ -21,23 +21,15 @@ export const maxPool: OperationKind<MaxPoolOperation> = {
   inputs: ({ input }) => [input],
   outputs: ({ output }) => [output],
   shapes(operation, shapeOf) {
-    const { input, kernel, stride, padding } = operation;
-    const { height, width, channels, planes } = shapeOf(input);
-    expectFit(operation, planes === 1, 'an image');
+    const { input, kernel, padding } = operation;
+    const source = shapeOf(input);
+    expectFit(operation, source.planes === 1, 'an image');
     expectFit(
       operation,
       Object.values(padding).every((side) => side < kernel),
       'a padding that is less than the window',
     );
-    const side = (size: number) => Math.floor((size - kernel) / stride) + 1;
-    return [
-      {
-        height: side(height + padding.top + padding.bottom),
-        width: side(width + padding.left + padding.right),
-        channels,
-        planes: 1,
-      },
-    ];
+    return [{ ...slide(source, operation), channels: source.channels, planes: 1 }];
   },
   lower(operation, shapeOf, choice) {
     const { name: label, input, output, kernel, stride, padding } = operation;

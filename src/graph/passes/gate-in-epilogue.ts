@@ -26,8 +26,8 @@ export function gateInEpilogue(graph: Graph): Graph {
 }
 
 /**
- * True where less is moved, and the mean is one that a gate can take. Before: the input is read, the output written, read for the mean and for the product, and
- * written again. After: the input is read twice, the output written.
+ * True where less is moved, and the mean is one that a gate can take. Before: the input is read, the output written, read
+ * for the mean and for the product, and written again. After: the input is read twice, the output written.
  */
 const saves = ({ sources: [{ inChannels }], outChannels }: Conv2dOperation): boolean =>
   inChannels < 3 * outChannels && inChannels <= maxGateChannels;
