@@ -25,8 +25,8 @@ const LIBRARY = {
   kernels: 'src/kernels/index.ts',
 };
 const CLI = 'cli/main.ts';
-/** The script of examples/finetune/index.html; not part of the package. */
-const EXAMPLE = 'examples/finetune/main.ts';
+/** The script of pages/finetune/index.html; not part of the package. */
+const FINETUNE = 'pages/finetune/main.ts';
 
 /** What the command line asks for by name when it is missing. */
 const OPTIONAL_PEERS = ['webgpu', 'sharp', '@sparticuz/chromium'];
@@ -61,7 +61,7 @@ const buildForPages = () =>
     entryPoints: {
       'dbnet-webgpu.min': LIBRARY.index,
       'dbnet-webgpu-train.min': LIBRARY.train,
-      finetune: EXAMPLE,
+      finetune: FINETUNE,
       ...Object.fromEntries(lazy.map(({ module, file }) => [file.replace(/\.js$/, ''), module])),
     },
     plugins: [leaveOut(lazy)],
@@ -105,7 +105,7 @@ async function buildTypes() {
 
 async function main() {
   const onlyCli = process.argv.includes('--cli');
-  const missing = [...(onlyCli ? [] : [...Object.values(LIBRARY), EXAMPLE]), CLI].filter(
+  const missing = [...(onlyCli ? [] : [...Object.values(LIBRARY), FINETUNE]), CLI].filter(
     (path) => !existsSync(join(root, path)),
   );
   if (missing.length > 0) throw new Error(`entry points are missing: ${missing.join(', ')}`);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'puppeteer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { serveExample } from '../../examples/serve.ts';
+import { servePage } from '../../pages/serve.ts';
 import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
 import type { StaticServer } from '../../scripts/static-server.ts';
 import { parseJsonLabels } from '../../src/eval/labels.ts';
@@ -23,7 +23,7 @@ const complaints: string[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'finetune-'));
-  server = await serveExample(root, 'finetune');
+  server = await servePage(root, 'finetune');
   chromium = await launchBrowser();
   page = await newLivePage(chromium.browser);
   await page.setViewport({ width: 1200, height: 900 });

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { serveExample } from '../../examples/serve.ts';
+import { servePage } from '../../pages/serve.ts';
 import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
 import type { StaticServer } from '../../scripts/static-server.ts';
 
@@ -13,7 +13,7 @@ let chromium: WebGpuBrowser;
 let server: StaticServer & { page: string };
 
 beforeAll(async () => {
-  server = await serveExample(root, 'hello');
+  server = await servePage(root, 'hello');
   chromium = await launchBrowser();
 }, 240_000);
 

@@ -1,6 +1,6 @@
 /** @file Looking closer: buttons, keys, and the wheel with Ctrl (which is also how browsers report a pinch). */
 
-import { find } from './dom.ts';
+import { find } from '../shared/dom.ts';
 
 const [least, most] = [1, 8];
 const step = 1.25;

@@ -2,13 +2,13 @@
 
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { isExample, serveExample } from './serve.ts';
+import { isPage, servePage } from './serve.ts';
 
 const [name = ''] = process.argv.slice(2);
-if (isExample(name)) {
-  const { page } = await serveExample(fileURLToPath(new URL('../', import.meta.url)), name);
+if (isPage(name)) {
+  const { page } = await servePage(fileURLToPath(new URL('../', import.meta.url)), name);
   process.stdout.write(`${page}\nCtrl-C ends it.\n`);
 } else {
-  process.stderr.write(`expected an example, hello or finetune, found '${name}'\n`);
+  process.stderr.write(`expected a page, hello or finetune, found '${name}'\n`);
   process.exitCode = 2;
 }

@@ -1,7 +1,7 @@
 /** @file Outlines over the photo as SVG: labels, handles, what is being drawn, what was found. */
 
 import type { Point } from 'dbnet-webgpu';
-import { draw } from './dom.ts';
+import { draw } from '../shared/dom.ts';
 import type { Label, Model } from './model.ts';
 
 /** Screen pixels: a handle's radius, and what still hits it. */

@@ -3,8 +3,8 @@
 import type { Photo } from './model.ts';
 
 /** Addresses relative to the page. */
-export const examples = ['../sign.jpg', '../shop.jpg', '../walkway.jpg'];
-const exampleLabels = '../labels.json';
+export const examples = ['../../examples/sign.jpg', '../../examples/shop.jpg', '../../examples/walkway.jpg'];
+const exampleLabels = '../../examples/labels.json';
 
 /**
  * Decodes a photo, upright as the browser shows it.

@@ -1,8 +1,8 @@
 /** @file The page: connects what it shows, what it knows, and the run. */
 
 import { matchImage } from 'dbnet-webgpu/eval';
+import { download, find, make, plural } from '../shared/dom.ts';
 import { renderComparison } from './comparison.ts';
-import { download, find, make, plural } from './dom.ts';
 import { applyLabels, labelsAsJson, readLabels, takeLabels, type Waiting } from './labels-file.ts';
 import { renderLabels, renderPhotos } from './lists.ts';
 import { LossPlot } from './loss-plot.ts';

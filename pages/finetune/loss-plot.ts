@@ -3,7 +3,7 @@
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from 'd3-scale';
 import { line } from 'd3-shape';
 import type { StepResult } from 'dbnet-webgpu/train';
-import { draw, find } from './dom.ts';
+import { draw, find } from '../shared/dom.ts';
 
 const [width, height] = [360, 190];
 /** Left, top, right, bottom. */

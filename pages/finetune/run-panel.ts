@@ -1,6 +1,6 @@
 /** @file Buttons, progress and status of a run. */
 
-import { find, plural } from './dom.ts';
+import { find, plural } from '../shared/dom.ts';
 import { short } from './loss-plot.ts';
 import { lockSettings } from './settings-form.ts';
 import type { Phase, TrainingRun } from './training-run.ts';

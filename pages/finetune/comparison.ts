@@ -2,7 +2,7 @@
 
 import type { Point } from 'dbnet-webgpu';
 import { matchImage, rates, sumCounts } from 'dbnet-webgpu/eval';
-import { find, make } from './dom.ts';
+import { find, make } from '../shared/dom.ts';
 import type { Model, Photo } from './model.ts';
 
 /** Fills the table, or says what it will hold. */

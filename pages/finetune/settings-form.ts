@@ -1,7 +1,7 @@
 /** @file The settings of a run as the form states them. What they may be, the library says. */
 
 import type { TrainerOptions } from 'dbnet-webgpu/train';
-import { find } from './dom.ts';
+import { find } from '../shared/dom.ts';
 
 /** Relative to the page. */
 const shippedWeights = '../../weights/db-resnet18.safetensors';

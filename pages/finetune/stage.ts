@@ -1,7 +1,7 @@
 /** @file The photo and what lies over it: labels to be drawn and dragged, regions that were found. */
 
 import type { Point } from 'dbnet-webgpu';
-import { find } from './dom.ts';
+import { find } from '../shared/dom.ts';
 import { add, distance, inside, moved, rectangle, withCorner } from './edit.ts';
 import { paintMap } from './heat-map.ts';
 import type { Label, Model, Photo } from './model.ts';

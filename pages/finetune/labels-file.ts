@@ -1,7 +1,7 @@
 /** @file Labels as a file: the project's JSON, which `eval` and `train` on the command line read too. */
 
 import { type LabelledImage, parseJsonLabels } from 'dbnet-webgpu/eval';
-import { plural } from './dom.ts';
+import { plural } from '../shared/dom.ts';
 import type { Label, Model, Photo } from './model.ts';
 
 /** Labels that were loaded before their photo, by its name. */

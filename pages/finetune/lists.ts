@@ -1,6 +1,6 @@
 /** @file The strip of photos and the list of the labels of one of them. */
 
-import { find, make, plural, reconcile } from './dom.ts';
+import { find, make, plural, reconcile } from '../shared/dom.ts';
 import type { Label, Model, Photo } from './model.ts';
 
 /** A row's element with the parts that change. */
