@@ -60,20 +60,39 @@ export function chooseTile(gemm: Gemm, adapter: Adapter): Tile {
 /** From so many channels on the maps are so small that Winograd's tiles of 4x4 would be mostly border. */
 const smallMapChannels = 512;
 
+/** What the choice of Winograd's filtering depends on: a convolution with one source. */
+export interface WinogradChannels {
+  sources: readonly { inChannels: number }[];
+  outChannels: number;
+}
+
 /** Winograd's tiles for a convolution where the filtering pays. */
-export const winogradSize = ({ outChannels }: { outChannels: number }): WinogradSize =>
+export const winogradSize = ({ outChannels }: Pick<WinogradChannels, 'outChannels'>): WinogradSize =>
   outChannels >= smallMapChannels ? 2 : 4;
 
 /**
- * The default rule for Winograd's filtering: a software adapter is bound by arithmetic, so that it pays at every size;
- * on GPUs it is off, since nobody has measured it there. Its errors are about eight times those of the plain sum: f32
- * only.
+ * Channels in and out from which the filtering is estimated at least 1.3 times as fast as the plain tiles on GPUs, by
+ * machine code and whatever the image's size (`bench/machine-code.md`): with fewer its transforms are too much traffic.
  */
-export const chooseWinograd = (
-  convolution: { outChannels: number },
-  { software }: Adapter,
+const gpuWinogradChannels = 256;
+
+/**
+ * The default rule for Winograd's filtering: a software adapter is bound by arithmetic, so that it pays at every size;
+ * GPUs take it where channels are many, if they have the workgroup memory for which that was estimated. Its errors are
+ * about eight times those of the plain sum: f32 only.
+ */
+export function chooseWinograd(
+  { sources, outChannels }: WinogradChannels,
+  adapter: Adapter,
   precision: Precision,
-): WinogradSize | undefined => (software && precision === 'f32' ? winogradSize(convolution) : undefined);
+): WinogradSize | undefined {
+  const pays =
+    adapter.software ||
+    (adapterClass(adapter).workgroupMemory &&
+      outChannels >= gpuWinogradChannels &&
+      sources.every(({ inChannels }) => inChannels >= gpuWinogradChannels));
+  return pays && precision === 'f32' ? winogradSize({ outChannels }) : undefined;
+}
 
 /** Feature pixels per thread of the DB head. */
 export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 1);

@@ -1,7 +1,8 @@
 /** @file Which tiles are tried, for which classes of layers: plain numbers, no GPU. */
 
 import { describe, expect, test } from 'vitest';
-import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import type { Adapter } from '../../src/graph/adapter-classes.ts';
+import { chooseTile, chooseWinograd } from '../../src/graph/choose-kernels.ts';
 import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import { gemmOf, multiplyAdds } from '../../src/kernels/convolution.ts';
 import {
@@ -11,6 +12,7 @@ import {
   tileWorkgroupBytes,
   type WorkgroupTile,
 } from '../../src/kernels/tile.ts';
+import type { Precision } from '../../src/kernels/wgsl.ts';
 import { candidates, neighbours, type TileTarget } from '../../src/tuning/candidates.ts';
 import {
   groupByClass,
@@ -274,6 +276,27 @@ test('default tiles fit the limits', () => {
       expect(tileFits(problem, chooseTile(problem, { software }), 'f32', limits)).toBe(true);
     }
   }
+});
+
+test('Winograd by default: always on the CPU, from 256 channels up on GPUs with workgroup memory, never in f16', () => {
+  const choose = (inChannels: number, outChannels: number, adapter: Adapter, precision: Precision = 'f32') =>
+    chooseWinograd({ sources: [{ inChannels }], outChannels }, adapter, precision);
+  const software = { software: true };
+  const amd = { software: false, adapter: { vendor: 'amd' } };
+  const arm = { software: false, adapter: { vendor: 'arm' } };
+  expect([64, 256, 512].map((channels) => choose(channels, channels, software))).toEqual([4, 4, 2]);
+  expect([64, 128, 256, 512].map((channels) => choose(channels, channels, amd))).toEqual([
+    undefined,
+    undefined,
+    4,
+    2,
+  ]);
+  expect([choose(256, 64, amd), choose(64, 256, amd), choose(512, 512, arm)]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect([choose(512, 512, amd, 'f16'), choose(512, 512, software, 'f16')]).toEqual([undefined, undefined]);
 });
 
 test.each(['f32', 'f16'] as const)(
