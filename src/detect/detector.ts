@@ -18,7 +18,8 @@ import { rgb, white } from '../input/background.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import { type Recipe, readRecipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
-import type { ImageSource, SizeOption } from '../input/types.ts';
+import type { ImageSource, Rectangle, SizeOption } from '../input/types.ts';
+import type { Preprocess } from '../kernels/preprocess.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { loadModule } from '../load-module.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
@@ -139,6 +140,7 @@ export class TextDetector {
     const start = performance.now();
     const {
       size,
+      regionOfInterest,
       binarize = 'P',
       background = white,
       onProgress,
@@ -150,10 +152,11 @@ export class TextDetector {
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
 
-    const prepared = this.#prepare(image, size);
+    const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { width, height } = ready;
-    const target = { width, height };
+    const { width, height, partOf = { width, height } } = ready;
+    const { x = 0, y = 0 } = regionOfInterest ?? {};
+    const target = { x, y, width, height };
     const maps = await this.#engine.compute(
       ready,
       network,
@@ -185,8 +188,7 @@ export class TextDetector {
     const warning = shrinkWarning(target, network, size, this.#recipe.size);
     return {
       ...found,
-      width,
-      height,
+      ...partOf,
       network,
       warnings: warning ? [warning] : [],
       timings: {
@@ -203,10 +205,16 @@ export class TextDetector {
    * @throws DBNetError as `detect()`.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
-    const { size, background = white, onProgress, signal } = checkOptions(options, mapsKinds);
+    const {
+      size,
+      regionOfInterest,
+      background = white,
+      onProgress,
+      signal,
+    } = checkOptions(options, mapsKinds);
     checkSizeOption(size);
     signal?.throwIfAborted();
-    const prepared = this.#prepare(image, size);
+    const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { hasThresholdHead } = this.info.weights;
     const { float32, release } = await this.#engine.compute(
@@ -265,8 +273,12 @@ export class TextDetector {
   }
 
   /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */
-  #prepare(image: ImageSource, size: SizeOption | undefined): Prepared | Promise<Prepared> {
-    const { maxTextureDimension2D } = this.#engine.context.device.limits;
+  #prepare(
+    image: ImageSource,
+    size: SizeOption | undefined,
+    regionOfInterest: Rectangle | undefined,
+  ): Prepared | Promise<Prepared> {
+    const { device, borrowed } = this.#engine.context;
     const withSize = (ready: ReadyImage): Prepared => {
       try {
         return { ready, network: networkSize(ready, size, this.#recipe.size) };
@@ -275,7 +287,16 @@ export class TextDetector {
         throw error;
       }
     };
-    const read = readImage(image, maxTextureDimension2D, this.#decoding);
+    const read = readImage(image, {
+      maxTextureSide: device.limits.maxTextureDimension2D,
+      copiesImages:
+        typeof device.queue.copyExternalImageToTexture === 'function' &&
+        typeof createImageBitmap === 'function',
+      importsFrames: typeof device.importExternalTexture === 'function' && typeof VideoFrame === 'function',
+      bindsTextures: borrowed,
+      regionOfInterest,
+      decoding: this.#decoding,
+    });
     return 'then' in read ? read.then(withSize) : withSize(read);
   }
 
@@ -330,11 +351,11 @@ const decodedAtOnce = 4;
 
 /** Options of {@link TextDetector.warmup}. */
 interface WarmupOptions {
-  image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
+  image?: { width: number; height: number; channels?: Preprocess['source'] };
   outputs?: Outputs;
 }
 
-const warmupChannels = oneOf(1, 3, 4, 'texture');
+const warmupChannels = oneOf(1, 3, 4, 'texture', 'external');
 
 const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
   onProgress: callback,
@@ -348,7 +369,12 @@ const createKinds: Kinds<CreateOptions> = {
   tune: oneOf('off', 'cached', 'full'),
   ...callKinds,
 };
-const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
+const mapsKinds: Kinds<MapsOptions> = {
+  size: anything,
+  regionOfInterest: anything,
+  background: rgb,
+  ...callKinds,
+};
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),

@@ -1,6 +1,6 @@
 /** @file The nouns of the public face: what goes into a detector and what comes out. */
 
-import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '../input/types.ts';
+import type { DetectionWarning, InputRecipe, Rectangle, Rgb, SizeOption, SizeRule } from '../input/types.ts';
 import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tuned-choice.ts';
@@ -24,6 +24,11 @@ export interface DetectOptions extends Partial<RegionOptions> {
   /** Which map is thresholded: the probability map or the approximate binary map. Default `P`. */
   binarize?: 'P' | 'B';
   size?: SizeOption;
+  /**
+   * The part of the image in which text is looked for, at its own scale: `size` is for it as if it were the image. Points stay
+   * those of the whole image. Default: all.
+   */
+  regionOfInterest?: Rectangle;
   /** What transparent pixels are composed over. Default white, as viewers show them. */
   background?: Rgb;
   onProgress?: OnProgress;
@@ -60,6 +65,8 @@ export interface Detection {
 /** Options of {@link TextDetector.maps}. */
 export interface MapsOptions {
   size?: SizeOption;
+  /** As for `detect()`: the maps are those of this part. */
+  regionOfInterest?: Rectangle;
   /** As for `detect()`. */
   background?: Rgb;
   onProgress?: OnProgress;

@@ -11,7 +11,11 @@ export interface RawImage {
   channels: 1 | 3 | 4;
 }
 
-/** Everything `detect()` and `maps()` take as an image. The browser's own kinds are for browsers only. */
+/**
+ * Everything `detect()` and `maps()` take as an image. The browser's own kinds are for browsers only: a video gives the frame
+ * that it shows, and frames are turned and cut as they say. A `GPUTexture` is one of the device that `create()` was given:
+ * two-dimensional, `rgba8unorm` or `bgra8unorm`, with usage `TEXTURE_BINDING`, straight alpha.
+ */
 export type ImageSource =
   | RawImage
   | HTMLImageElement
@@ -19,7 +23,18 @@ export type ImageSource =
   | OffscreenCanvas
   | ImageBitmap
   | ImageData
+  | HTMLVideoElement
+  | VideoFrame
+  | GPUTexture
   | Blob;
+
+/** A part of an image, in whole pixels. */
+export interface Rectangle {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
 
 /**
  * How weights want the size of an image to become that of the network, pixels; `rule` tells the kinds apart. Sides of the

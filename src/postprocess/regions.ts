@@ -4,7 +4,7 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
-import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
+import { anything, check, checkOptions, checkSize, finite, type Kinds } from '../check.ts';
 import { isTypedArray } from '../kind-of.ts';
 import { contentOf, type Size } from '../size.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
@@ -49,12 +49,12 @@ export function findRegions(
   checkMap(map);
   check('scratch', scratch, regionScratch);
   const content = contentOf(map);
-  const size = target === undefined ? content : checkSize('Option target', target);
+  const placed = target === undefined ? content : checkTarget(target);
 
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
   const { regions, truncated } = finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved);
-  for (const { points } of regions) scalePoints(points, content, size);
+  for (const { points } of regions) placePoints(points, content, placed);
   return { regions, truncated };
 }
 
@@ -104,12 +104,22 @@ function shortSide(rect: RotatedRect): number {
   return Math.min(rect.width, rect.height);
 }
 
-/** Scales points in place from one size to another and clips them to it. */
-function scalePoints(points: Region['points'], from: Size, to: Size): void {
-  const scaleX = to.width / from.width;
-  const scaleY = to.height / from.height;
+/** @throws DBNetError `invalid-argument` */
+function checkTarget(target: NonNullable<FindRegionsOptions['target']>): Place {
+  const size = checkSize('Option target', target);
+  const { x = 0, y = 0 } = target;
+  return { ...size, x: check('Option target.x', x, finite), y: check('Option target.y', y, finite) };
+}
+
+/** A size, and where it is. */
+type Place = Size & { x?: number; y?: number };
+
+/** Scales points in place from one size to another, clips them to it, and moves them to where it is. */
+function placePoints(points: Region['points'], from: Size, { x = 0, y = 0, width, height }: Place): void {
+  const scaleX = width / from.width;
+  const scaleY = height / from.height;
   for (const point of points) {
-    point[0] = Math.min(Math.max(point[0] * scaleX, 0), to.width);
-    point[1] = Math.min(Math.max(point[1] * scaleY, 0), to.height);
+    point[0] = x + Math.min(Math.max(point[0] * scaleX, 0), width);
+    point[1] = y + Math.min(Math.max(point[1] * scaleY, 0), height);
   }
 }

@@ -33,9 +33,10 @@ export interface RegionOptions {
 export interface FindRegionsOptions extends Partial<RegionOptions> {
   /**
    * Size of the source image. Points are scaled to it (x and y separately) and clipped to
-   * [0, width] x [0, height]. Default: the size of the map's content.
+   * [0, width] x [0, height], then moved by `x` and `y`, where the map is of a part of an image. Default: the size of the map's
+   * content.
    */
-  target?: { width: number; height: number };
+  target?: { x?: number; y?: number; width: number; height: number };
 }
 
 /** A probability map at network resolution, row-major. */

@@ -1,6 +1,7 @@
 /** @file Images of every kind as pixels in memory, which crops are cut from. */
 
-import { readImage, readPixelsOf } from '../input/image.ts';
+import { type ReadyImage, readImage } from '../input/image.ts';
+import { readPixelsOf } from '../input/pixels.ts';
 import type { ImageSource } from '../input/types.ts';
 
 export interface Pixels {
@@ -16,11 +17,12 @@ export interface Pixels {
  */
 export async function readPixels(image: ImageSource): Promise<Pixels> {
   // No texture is made of it, so none can be too small.
-  const ready = await readImage(image, Number.POSITIVE_INFINITY);
-  if (ready.kind === 'texture') {
-    const { source, width, height } = ready;
+  const ready = await readImage(image, { maxTextureSide: Number.POSITIVE_INFINITY, copiesImages: true });
+  if (ready.kind !== 'pixels') {
+    // Neither frames nor textures are bound here.
+    const { source, width, height } = ready as ReadyImage & { kind: 'texture' };
     try {
-      return { data: readPixelsOf(source), width, height, channels: 4 };
+      return { data: readPixelsOf(source, { x: 0, y: 0, width, height }), width, height, channels: 4 };
     } finally {
       ready.close?.();
     }
