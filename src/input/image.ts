@@ -99,28 +99,28 @@ export function ownImage(
   context: Pick<GpuContext, 'device' | 'memory'>,
 ): ReadyImage | Promise<ReadyImage> {
   if (!image.borrowed) return image;
-  const { borrowed: _, origin: { x, y } = { x: 0, y: 0 }, ...own } = image;
-  switch (own.kind) {
-    case 'pixels':
-      // Not slice(), which for Node's Buffer is a view.
-      return { ...own, data: new Uint8Array(own.data) };
-    case 'external': {
-      const source = own.source.clone();
-      return { ...own, origin: { x, y }, source, close: () => source.close() };
-    }
-    case 'bound': {
-      const source = copyOfTexture(own.source, { x, y, ...own }, context);
-      return { ...own, source, close: () => context.memory.free(source) };
-    }
-    case 'texture':
-      // Only the handle of the copy comes later.
-      return createImageBitmap(own.source, x, y, own.width, own.height).then(
-        (source) => ({ ...own, source, close: () => source.close() }),
-        (cause) => {
-          throw unreadable(cause);
-        },
-      );
+  const { borrowed: _, ...own } = image;
+  if (own.kind === 'pixels') {
+    // Not slice(), which for Node's Buffer is a view.
+    return { ...own, data: new Uint8Array(own.data) };
   }
+  if ('clone' in own.source) {
+    // Another handle of the same frame: nothing is copied.
+    const source = own.source.clone();
+    return { ...own, source, close: () => source.close() } as ReadyImage;
+  }
+  const { origin: { x, y } = { x: 0, y: 0 }, ...part } = own;
+  if (part.kind === 'bound') {
+    const source = copyOfTexture(part.source, { x, y, ...part }, context);
+    return { ...part, source, close: () => context.memory.free(source) };
+  }
+  // Only the handle of the copy comes later.
+  return createImageBitmap(part.source as TextureSource, x, y, part.width, part.height).then(
+    (source) => ({ ...part, kind: 'texture', source, close: () => source.close() }),
+    (cause) => {
+      throw unreadable(cause);
+    },
+  );
 }
 
 async function decodeInTurn(decodeOne: () => Promise<ReadyImage>, decoding?: Slots): Promise<ReadyImage> {
