@@ -15,6 +15,7 @@ import { DBNetError } from '../errors.ts';
 import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
+import { checkRegion, crop, fitTexture } from '../input/crop.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import { type Recipe, readRecipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
@@ -27,7 +28,7 @@ import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { loadBytes } from '../safetensors/load.ts';
-import type { PaddedSize } from '../size.ts';
+import type { PaddedSize, Size } from '../size.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
 import type {
@@ -153,10 +154,7 @@ export class TextDetector {
     signal?.throwIfAborted();
 
     const prepared = this.#prepare(image, size, regionOfInterest);
-    const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { width, height, partOf = { width, height } } = ready;
-    const { x = 0, y = 0 } = regionOfInterest ?? {};
-    const target = { x, y, width, height };
+    const { ready, place: target, image: whole, network } = 'then' in prepared ? await prepared : prepared;
     const maps = await this.#engine.compute(
       ready,
       network,
@@ -188,7 +186,7 @@ export class TextDetector {
     const warning = shrinkWarning(target, network, size, this.#recipe.size);
     return {
       ...found,
-      ...partOf,
+      ...whole,
       network,
       warnings: warning ? [warning] : [],
       timings: {
@@ -279,22 +277,28 @@ export class TextDetector {
     regionOfInterest: Rectangle | undefined,
   ): Prepared | Promise<Prepared> {
     const { device, borrowed } = this.#engine.context;
-    const withSize = (ready: ReadyImage): Prepared => {
+    const withSize = (whole: ReadyImage): Prepared => {
       try {
-        return { ready, network: networkSize(ready, size, this.#recipe.size) };
+        const part = regionOfInterest && checkRegion(regionOfInterest, whole);
+        const ready = part ? crop(whole, part) : whole;
+        const place = part ?? { x: 0, y: 0, width: whole.width, height: whole.height };
+        return {
+          ready: fitTexture(ready, device.limits.maxTextureDimension2D),
+          image: { width: whole.width, height: whole.height },
+          place,
+          network: networkSize(place, size, this.#recipe.size),
+        };
       } catch (error) {
-        ready.close?.();
+        whole.close?.();
         throw error;
       }
     };
     const read = readImage(image, {
-      maxTextureSide: device.limits.maxTextureDimension2D,
       copiesImages:
         typeof device.queue.copyExternalImageToTexture === 'function' &&
         typeof createImageBitmap === 'function',
       importsFrames: typeof device.importExternalTexture === 'function' && typeof VideoFrame === 'function',
       bindsTextures: borrowed,
-      regionOfInterest,
       decoding: this.#decoding,
     });
     return 'then' in read ? read.then(withSize) : withSize(read);
@@ -342,7 +346,12 @@ export class TextDetector {
 type Postprocess = typeof import('../postprocess/index.ts');
 
 interface Prepared {
+  /** The image, or the part of it in which text is looked for. */
   ready: ReadyImage;
+  /** Where that is in the image. */
+  place: Rectangle;
+  /** All of the image. */
+  image: Size;
   network: PaddedSize;
 }
 

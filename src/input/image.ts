@@ -3,16 +3,14 @@
  * texture without going through the CPU, or something that the device reads where it is.
  */
 
-import { checkComplete, mismatch, whole } from '../check.ts';
 import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
-import type { GpuContext } from '../gpu/device.ts';
 import type { Slots } from '../gpu/slots.ts';
 import { hasPlainBuffer, kindOf } from '../kind-of.ts';
 import type { Size } from '../size.ts';
-import { checkTexture, copyOfTexture, isTexture } from './gpu-texture.ts';
-import { checkPixels, cutOut, readPixelsOf } from './pixels.ts';
-import type { ImageSource, RawImage, Rectangle } from './types.ts';
+import { checkTexture, isTexture } from './gpu-texture.ts';
+import { checkPixels } from './pixels.ts';
+import type { ImageSource, RawImage } from './types.ts';
 import { unreadable } from './unreadable.ts';
 
 /** What `copyExternalImageToTexture` takes. */
@@ -27,11 +25,9 @@ type Sourced =
   | { kind: 'bound'; source: GPUTexture };
 
 export type ReadyImage = (({ kind: 'pixels' } & RawImage) | Sourced) & {
-  /** Pixels of the part of the image that counts. */
+  /** Pixels of the image, or of the part of it that counts. */
   width: number;
   height: number;
-  /** The size of all of the image, where only a part counts. */
-  partOf?: Size;
   /** Where that part begins in the source; never of pixels, which are cut out. */
   origin?: { x: number; y: number };
   /** Set where it is the caller's, who may change it as soon as the call returns. */
@@ -40,18 +36,14 @@ export type ReadyImage = (({ kind: 'pixels' } & RawImage) | Sourced) & {
   close?(): void;
 };
 
-/** What the one who asks can take, and what of the image is wanted. */
+/** What the one who asks can take. */
 export interface ReadOptions {
-  /** A larger image is read in strips, as pixels. */
-  maxTextureSide: number;
   /** Whether an image of the browser can be copied into a texture, or drawn. */
   copiesImages: boolean;
   /** Whether frames of a video can be bound as they are; else they are copied. Default false. */
   importsFrames?: boolean;
   /** Whether textures are of the asker's own device. Default false: they are refused. */
   bindsTextures?: boolean;
-  /** Default: all of the image. */
-  regionOfInterest?: Rectangle;
   /**
    * How many blobs are decoded at a time and held until `close()`; no limit if it is left out. A blob cannot change, so it
    * can wait as it is.
@@ -61,14 +53,14 @@ export interface ReadOptions {
 
 /**
  * Brings an image to a form that can be uploaded: at once, unless it has to be decoded.
- * @throws DBNetError `invalid-image`; `invalid-argument` for a region that the image does not have.
+ * @throws DBNetError `invalid-image`.
  */
 export function readImage(image: ImageSource, options: ReadOptions): ReadyImage | Promise<ReadyImage> {
-  const own = (source: ImageBitmap) => part({ kind: 'texture', source }, options, () => source.close());
+  const own = (source: ImageBitmap) => ready({ kind: 'texture', source }, options, () => source.close());
   switch (kindOf(image)) {
     case 'ImageData': {
       const { data, width, height } = image as ImageData;
-      return partOfPixels({ data: data as Uint8ClampedArray, width, height, channels: 4 }, options);
+      return readyPixels({ data: data as Uint8ClampedArray, width, height, channels: 4 });
     }
     case 'Blob':
     case 'File':
@@ -78,60 +70,27 @@ export function readImage(image: ImageSource, options: ReadOptions): ReadyImage 
     case 'ImageBitmap':
     case 'HTMLCanvasElement':
     case 'OffscreenCanvas':
-      return part({ kind: 'texture', source: image as ImageBitmap }, options);
+      return ready({ kind: 'texture', source: image as ImageBitmap }, options);
     case 'HTMLVideoElement':
       return currentFrame(image as HTMLVideoElement, options);
     case 'VideoFrame':
-      return part(formOfFrame(image as VideoFrame, options), options);
+      return ready(formOfFrame(image as VideoFrame, options), options);
     default:
       return isTexture(image)
-        ? part({ kind: 'bound', source: checkTexture(image, options.bindsTextures === true) }, options)
-        : partOfPixels(image as RawImage, options);
+        ? ready({ kind: 'bound', source: checkTexture(image, options.bindsTextures === true) }, options)
+        : readyPixels(image as RawImage);
   }
-}
-
-/**
- * An image that nobody but this library can change. What is borrowed is copied as it is now, before this returns.
- * @throws DBNetError `invalid-image`.
- */
-export function ownImage(
-  image: ReadyImage,
-  context: Pick<GpuContext, 'device' | 'memory'>,
-): ReadyImage | Promise<ReadyImage> {
-  if (!image.borrowed) return image;
-  const { borrowed: _, ...own } = image;
-  if (own.kind === 'pixels') {
-    // Not slice(), which for Node's Buffer is a view.
-    return { ...own, data: new Uint8Array(own.data) };
-  }
-  if ('clone' in own.source) {
-    // Another handle of the same frame: nothing is copied.
-    const source = own.source.clone();
-    return { ...own, source, close: () => source.close() } as ReadyImage;
-  }
-  const { origin: { x, y } = { x: 0, y: 0 }, ...part } = own;
-  if (part.kind === 'bound') {
-    const source = copyOfTexture(part.source, { x, y, ...part }, context);
-    return { ...part, source, close: () => context.memory.free(source) };
-  }
-  // Only the handle of the copy comes later.
-  return createImageBitmap(part.source as TextureSource, x, y, part.width, part.height).then(
-    (source) => ({ ...part, kind: 'texture', source, close: () => source.close() }),
-    (cause) => {
-      throw unreadable(cause);
-    },
-  );
 }
 
 async function decodeInTurn(decodeOne: () => Promise<ReadyImage>, decoding?: Slots): Promise<ReadyImage> {
   const leave = await decoding?.enter();
   try {
-    const ready = await decodeOne();
+    const decoded = await decodeOne();
     const close = () => {
-      ready.close?.();
+      decoded.close?.();
       leave?.();
     };
-    return { ...ready, close };
+    return { ...decoded, close };
   } catch (error) {
     leave?.();
     throw error;
@@ -180,14 +139,14 @@ function currentFrame(video: HTMLVideoElement, options: ReadOptions): ReadyImage
       `expected a <video> that shows a frame, found one in readyState ${video.readyState}: wait for its event 'loadeddata'`,
     );
   }
-  if (typeof VideoFrame !== 'function') return part({ kind: 'texture', source: video }, options);
+  if (typeof VideoFrame !== 'function') return ready({ kind: 'texture', source: video }, options);
   let frame: VideoFrame;
   try {
     frame = new VideoFrame(video);
   } catch (cause) {
     throw unreadable(cause);
   }
-  return part(formOfFrame(frame, options), options, () => frame.close());
+  return ready(formOfFrame(frame, options), options, () => frame.close());
 }
 
 /** HTMLMediaElement.HAVE_CURRENT_DATA. */
@@ -207,65 +166,21 @@ function sizeOf(source: TextureSource | GPUTexture): Size {
 }
 
 /** @param close for a source that was made here. */
-function part(form: Sourced, options: ReadOptions, close?: () => void): ReadyImage {
-  try {
-    if (form.kind === 'texture' && !options.copiesImages) {
-      throw new DBNetError(
-        'invalid-image',
-        `expected pixels, since this platform cannot copy images to the GPU, found ${describe(form.source)}: pass ` +
-          '{ data, width, height, channels }',
-      );
-    }
-    const size = sizeOf(form.source);
-    if (size.width === 0 || size.height === 0) {
-      throw new DBNetError(
-        'invalid-image',
-        `expected an image with pixels, found ${describe(form.source)} of ${size.width}x${size.height} (closed or empty?)`,
-      );
-    }
-    const isPart = options.regionOfInterest !== undefined;
-    const { x, y, width, height } = checkRegion(options.regionOfInterest, size);
-    if (form.kind !== 'texture' || Math.max(width, height) <= options.maxTextureSide) {
-      const owner = close ? { close } : ({ borrowed: true } as const);
-      return { ...form, width, height, ...owner, ...(isPart && { partOf: size, origin: { x, y } }) };
-    }
-    const data = readPixelsOf(form.source, { x, y, width, height });
-    close?.();
-    return { kind: 'pixels', data, width, height, channels: 4, ...(isPart && { partOf: size }) };
-  } catch (error) {
-    close?.();
-    throw error;
-  }
+function ready(form: Sourced, { copiesImages }: ReadOptions, close?: () => void): ReadyImage {
+  const { width, height } = sizeOf(form.source);
+  const found = describe(form.source);
+  const problem =
+    form.kind === 'texture' && !copiesImages
+      ? `expected pixels, since this platform cannot copy images to the GPU, found ${found}: pass { data, width, height, channels }`
+      : (width === 0 || height === 0) &&
+        `expected an image with pixels, found ${found} of ${width}x${height} (closed or empty?)`;
+  if (!problem) return { ...form, width, height, ...(close ? { close } : { borrowed: true }) };
+  close?.();
+  throw new DBNetError('invalid-image', problem);
 }
 
-/** Raw pixels, or a copy of a part of them. */
-function partOfPixels(image: RawImage, { regionOfInterest }: ReadOptions): ReadyImage {
-  const all = checkPixels(image);
-  const { data, width, height } = all;
-  if (regionOfInterest) {
-    const part = cutOut(all, checkRegion(regionOfInterest, all));
-    return { kind: 'pixels', ...part, partOf: { width, height } };
-  }
-  return {
-    kind: 'pixels',
-    ...all,
-    ...(hasPlainBuffer(data) ? { borrowed: true } : { data: new Uint8Array(data) }),
-  };
-}
-
-/** @throws DBNetError `invalid-argument` */
-function checkRegion(region: Rectangle | undefined, { width, height }: Size): Rectangle {
-  if (!region) return { x: 0, y: 0, width, height };
-  const name = 'Option regionOfInterest';
-  const asked = checkComplete<Rectangle>(name, region, {
-    x: whole(0),
-    y: whole(0),
-    width: whole(1),
-    height: whole(1),
-  });
-  if (asked.x + asked.width > width || asked.y + asked.height > height) {
-    const found = `${asked.width}x${asked.height} at ${asked.x}, ${asked.y}`;
-    throw mismatch(name, `a part of the image of ${width}x${height}`, found);
-  }
-  return asked;
+function readyPixels(image: RawImage): ReadyImage {
+  const { data, ...form } = checkPixels(image);
+  const memory = hasPlainBuffer(data) ? { data, borrowed: true as const } : { data: new Uint8Array(data) };
+  return { kind: 'pixels', ...form, ...memory };
 }

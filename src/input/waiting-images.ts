@@ -6,7 +6,8 @@
 
 import { DBNetError } from '../errors.ts';
 import type { GpuContext } from '../gpu/device.ts';
-import { ownImage, type ReadyImage } from './image.ts';
+import type { ReadyImage } from './image.ts';
+import { ownImage } from './own-image.ts';
 
 /** Bytes that copies may take together; a single one may take more. */
 export const waitingLimit = 512 * 2 ** 20;

@@ -16,8 +16,7 @@ export interface Pixels {
  * @throws DBNetError `invalid-image`.
  */
 export async function readPixels(image: ImageSource): Promise<Pixels> {
-  // No texture is made of it, so none can be too small.
-  const ready = await readImage(image, { maxTextureSide: Number.POSITIVE_INFINITY, copiesImages: true });
+  const ready = await readImage(image, { copiesImages: true });
   if (ready.kind !== 'pixels') {
     // Neither frames nor textures are bound here.
     const { source, width, height } = ready as ReadyImage & { kind: 'texture' };
