@@ -10,16 +10,18 @@ import {
   type Kinds,
   oneOf,
   positive,
+  whole,
 } from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
 import { checkRegion, crop, fitTexture } from '../input/crop.ts';
+import { frameStream, openFrames } from '../input/frame-source.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import { type Recipe, readRecipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
-import type { ImageSource, Rectangle, SizeOption } from '../input/types.ts';
+import type { FrameStream, ImageSource, Rectangle, SizeOption } from '../input/types.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { loadModule } from '../load-module.ts';
@@ -31,6 +33,7 @@ import { loadBytes } from '../safetensors/load.ts';
 import type { PaddedSize, Size } from '../size.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
 import { Engine, type Outputs } from './engine.ts';
+import { streamDetections } from './stream.ts';
 import type {
   CreateOptions,
   Detection,
@@ -38,6 +41,8 @@ import type {
   DetectorInfo,
   Maps,
   MapsOptions,
+  StreamedDetection,
+  StreamOptions,
   TuneOptions,
   TuningReport,
   WeightsSource,
@@ -154,7 +159,7 @@ export class TextDetector {
     signal?.throwIfAborted();
 
     const prepared = this.#prepare(image, size, regionOfInterest);
-    const { ready, place: target, image: whole, network } = 'then' in prepared ? await prepared : prepared;
+    const { ready, place: target, image: source, network } = 'then' in prepared ? await prepared : prepared;
     const maps = await this.#engine.compute(
       ready,
       network,
@@ -186,7 +191,7 @@ export class TextDetector {
     const warning = shrinkWarning(target, network, size, this.#recipe.size);
     return {
       ...found,
-      ...whole,
+      ...source,
       network,
       warnings: warning ? [warning] : [],
       timings: {
@@ -229,6 +234,25 @@ export class TextDetector {
     } finally {
       release();
     }
+  }
+
+  /**
+   * Detections of a live source: as many frames on their way as help, the newest next, those that come too late skipped and
+   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled.
+   *
+   * @example
+   * for await (const { regions, skipped } of detector.stream(video)) draw(regions);
+   *
+   * @throws DBNetError `invalid-argument`; while it runs what `detect()` throws, and what the source fails with.
+   */
+  stream(
+    source: FrameStream,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamedDetection, void, undefined> {
+    const { inFlight = this.info.software ? 1 : 2, ...each } = checkOptions(options, streamKinds);
+    const frames = openFrames(check('source', source, frameStream));
+    const detect = (image: ImageSource, signal: AbortSignal) => this.detect(image, { ...each, signal });
+    return streamDetections(frames, detect, { inFlight, signal: each.signal });
   }
 
   /**
@@ -389,6 +413,7 @@ const detectKinds: Kinds<DetectOptions> = {
   binarize: oneOf('P', 'B'),
   ...mapsKinds,
 };
+const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: whole(1, 16) };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
 

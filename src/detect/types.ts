@@ -62,6 +62,23 @@ export interface Detection {
   timings: Timings;
 }
 
+/** Options of {@link TextDetector.stream}. */
+export interface StreamOptions extends DetectOptions {
+  /**
+   * How many frames are on their way at a time, results that nobody has asked for included: more do not help. Default 2, so that
+   * one is computed while the other is read back; 1 on software adapters.
+   */
+  inFlight?: number;
+}
+
+/** What {@link TextDetector.stream} gives for a frame. */
+export interface StreamedDetection extends Detection {
+  /** Frames that came since the one before and were too late to be looked at; 0 where the source does not say. */
+  skipped: number;
+  /** The frame's place in the video, seconds, where the source says it. */
+  mediaTime?: number;
+}
+
 /** Options of {@link TextDetector.maps}. */
 export interface MapsOptions {
   size?: SizeOption;

@@ -28,6 +28,13 @@ export type ImageSource =
   | GPUTexture
   | Blob;
 
+/**
+ * Where a stream's frames come from. Of a video that plays, a camera for example, and of a `ReadableStream`, such as that of a
+ * `MediaStreamTrackProcessor`, the newest frame is taken; frames of a `ReadableStream` are closed. Any other async iterable is
+ * asked for one image after the other.
+ */
+export type FrameStream = HTMLVideoElement | ReadableStream<ImageSource> | AsyncIterable<ImageSource>;
+
 /** A part of an image, in whole pixels. */
 export interface Rectangle {
   x: number;
