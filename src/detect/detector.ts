@@ -3,6 +3,7 @@
 import {
   abortSignal,
   anything,
+  boolean,
   callback,
   check,
   checkOptions,
@@ -28,10 +29,11 @@ import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import { loadBytes } from '../safetensors/load.ts';
 import type { PaddedSize } from '../size.ts';
 import { TunedChoice } from '../tuning/tuned-choice.ts';
-import { Engine, type Outputs } from './engine.ts';
+import { Engine, type MappedMaps, type Outputs } from './engine.ts';
 import type {
   CreateOptions,
   Detection,
+  DetectionWithMaps,
   DetectOptions,
   DetectorInfo,
   Maps,
@@ -135,11 +137,14 @@ export class TextDetector {
    * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
    *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
+  async detect(image: ImageSource, options: DetectOptions & { maps: true }): Promise<DetectionWithMaps>;
+  async detect(image: ImageSource, options?: DetectOptions): Promise<Detection>;
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
     const {
       size,
       binarize = 'P',
+      maps: wantsMaps = false,
       background = white,
       onProgress,
       signal,
@@ -154,31 +159,34 @@ export class TextDetector {
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { width, height } = ready;
     const target = { width, height };
-    const maps = await this.#engine.compute(
+    const names = wantsMaps ? this.#mapNames : [];
+    const mapped = await this.#engine.compute(
       ready,
       network,
-      binarize === 'B' ? 'PTB' : 'P',
+      binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
       {
-        read: ['P', 'mask'],
+        read: [...new Set(['P', ...names, 'mask'] as const)],
         mask: { of: binarize, threshold: regionOptions.threshold },
         background,
       },
       { onProgress, signal },
     );
-    const mapped = performance.now();
+    const mappedAt = performance.now();
     let began: number;
     let found: RegionResult;
     let ended: number;
+    let maps: Maps | undefined;
     try {
       onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-      const map = { data: maps.float32('P'), mask: maps.words('mask'), ...network };
+      const map = { data: mapped.float32('P'), mask: mapped.words('mask'), ...network };
+      if (wantsMaps) maps = copyMaps(mapped, names, network);
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
       );
       ended = performance.now();
     } finally {
-      maps.release();
+      mapped.release();
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
@@ -190,11 +198,12 @@ export class TextDetector {
       network,
       warnings: warning ? [warning] : [],
       timings: {
-        ...maps.timings,
-        readback: began - mapped + (released - ended),
+        ...mapped.timings,
+        readback: began - mappedAt + (released - ended),
         postprocess: ended - began,
         total: performance.now() - start,
       },
+      ...(maps && { maps }),
     };
   }
 
@@ -208,20 +217,18 @@ export class TextDetector {
     signal?.throwIfAborted();
     const prepared = this.#prepare(image, size);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { hasThresholdHead } = this.info.weights;
-    const { float32, release } = await this.#engine.compute(
+    const names = this.#mapNames;
+    const mapped = await this.#engine.compute(
       ready,
       network,
-      hasThresholdHead ? 'PTB' : 'P',
-      { read: hasThresholdHead ? ['P', 'T', 'B'] : ['P'], background },
+      names.includes('T') ? 'PTB' : 'P',
+      { read: names, background },
       { onProgress, signal },
     );
     try {
-      const copy = (name: 'P' | 'T' | 'B') => float32(name).slice();
-      const probability = { P: copy('P'), ...network };
-      return hasThresholdHead ? { ...probability, T: copy('T'), B: copy('B') } : probability;
+      return copyMaps(mapped, names, network);
     } finally {
-      release();
+      mapped.release();
     }
   }
 
@@ -279,6 +286,11 @@ export class TextDetector {
     return 'then' in read ? read.then(withSize) : withSize(read);
   }
 
+  /** The maps that the weights give. */
+  get #mapNames(): readonly MapName[] {
+    return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
+  }
+
   /** The weights' own thresholds first, then the paper's. */
   #regionOptions(given: Partial<RegionOptions>): RegionOptions {
     const { unclipRatio, ...thresholds } = this.#recipe.postprocess;
@@ -325,6 +337,14 @@ interface Prepared {
   network: PaddedSize;
 }
 
+type MapName = 'P' | 'T' | 'B';
+
+/** Maps as they are kept by the caller, in memory of their own. */
+function copyMaps({ float32 }: MappedMaps, names: readonly MapName[], size: PaddedSize): Maps {
+  const copies = names.map((name) => [name, float32(name).slice()] as const);
+  return { ...Object.fromEntries(copies), ...size } as unknown as Maps;
+}
+
 /** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */
 const decodedAtOnce = 4;
 
@@ -352,6 +372,7 @@ const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...call
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),
+  maps: boolean,
   ...mapsKinds,
 };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };

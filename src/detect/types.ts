@@ -1,11 +1,11 @@
 /** @file The nouns of the public face: what goes into a detector and what comes out. */
 
 import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '../input/types.ts';
-import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
+import type { Box, Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tuned-choice.ts';
 
-export type { Point, Region, TuningReport };
+export type { Box, Point, Region, TuningReport };
 
 /**
  * How far a call has come. `done` and `total` are bytes for `weights`, classes of layers for `tune` (with fractions),
@@ -23,6 +23,8 @@ export type OnProgress = (progress: Progress) => void;
 export interface DetectOptions extends Partial<RegionOptions> {
   /** Which map is thresholded: the probability map or the approximate binary map. Default `P`. */
   binarize?: 'P' | 'B';
+  /** Whether the maps are given with the regions, of the same run of the network. Default false. */
+  maps?: boolean;
   size?: SizeOption;
   /** What transparent pixels are composed over. Default white, as viewers show them. */
   background?: Rgb;
@@ -55,6 +57,13 @@ export interface Detection {
   /** Why text may have been missed, and what to do. Usually empty. */
   warnings: DetectionWarning[];
   timings: Timings;
+  /** With the option `maps`: as {@link TextDetector.maps} gives them. */
+  maps?: Maps;
+}
+
+/** What {@link TextDetector.detect} gives with `maps: true`. */
+export interface DetectionWithMaps extends Detection {
+  maps: Maps;
 }
 
 /** Options of {@link TextDetector.maps}. */

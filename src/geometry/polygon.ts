@@ -37,6 +37,27 @@ export function perimeter(points: FlatPoints): number {
   return sum;
 }
 
+/** An upright box: its top left corner and its sides. */
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** The upright box around points, of which there is one at least. */
+export function boxAround(points: readonly Point[]): Box {
+  let [left, top] = points[0];
+  let [right, bottom] = points[0];
+  for (const [x, y] of points) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
 /** Whether a polygon's bounding box shares no area with a picture from (0, 0) to (width, height). */
 export function isOutside(
   points: readonly Point[],

@@ -1,12 +1,14 @@
 /** @file The nouns of post-processing: maps in, regions out. */
 
-import type { Point } from '../geometry/polygon.ts';
+import type { Box, Point } from '../geometry/polygon.ts';
 
-export type { Point };
+export type { Box, Point };
 
-/** A region of text. Quads are ordered top-left, top-right, bottom-right, bottom-left. */
+/** A region of text, plain JSON. Quads are ordered top-left, top-right, bottom-right, bottom-left. */
 export interface Region {
   points: Point[];
+  /** The upright box around the points. */
+  box: Box;
   /** Mean probability inside the region, 0 to 1. */
   score: number;
 }
