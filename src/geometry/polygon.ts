@@ -1,5 +1,6 @@
 /** @file Measures of closed curves. */
 
+import type { Box } from '../size.ts';
 import { checkFlatPoints, type FlatPoints, type Point } from './points.ts';
 
 export type { Point };
@@ -35,14 +36,6 @@ export function perimeter(points: FlatPoints): number {
     y0 = points[i + 1];
   }
   return sum;
-}
-
-/** An upright box: its top left corner and its sides. */
-export interface Box {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
 }
 
 /** The upright box around points, of which there is one at least. */

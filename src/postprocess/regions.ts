@@ -15,6 +15,7 @@ import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
 import { regionKinds, resolveRegionOptions } from './options.ts';
 import { createRegionScratch, type RegionScratch, regionScratch } from './region-scratch.ts';
 import { sumSpans } from './score.ts';
+import { simplifyOutline } from './simplify.ts';
 import type {
   FindRegionsOptions,
   Point,
@@ -55,9 +56,11 @@ export function findRegions(
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
   const outlines = finishOutlines(found.candidates, sumSpans(map.data, scratch.score.groups), resolved);
+  const tolerance = resolved.simplify * Math.min(size.width / content.width, size.height / content.height);
   const regions = outlines.map(({ points, score }): Region => {
     scalePoints(points, content, size);
-    return { points, box: boxAround(points), score };
+    const outline = resolved.shape === 'polygon' ? simplifyOutline(points, tolerance) : points;
+    return { points: outline, box: boxAround(outline), score };
   });
   return { regions, truncated: found.truncated };
 }

@@ -1,6 +1,7 @@
 /** @file The nouns of post-processing: maps in, regions out. */
 
-import type { Box, Point } from '../geometry/polygon.ts';
+import type { Point } from '../geometry/polygon.ts';
+import type { Box } from '../size.ts';
 
 export type { Box, Point };
 
@@ -29,6 +30,10 @@ export interface RegionOptions {
   minSize: number;
   /** `fast`: mean over the filled rectangle (quad) or the simplified polygon; `slow`: over the contour. */
   score: 'fast' | 'slow';
+  /**
+   * Points of a polygon are left out where its outline stays within about this many pixels of the map; 0 keeps all.
+   */
+  simplify: number;
 }
 
 /** What `findRegions` takes: any of the options, and the size that the points are to be scaled to. */

@@ -71,6 +71,7 @@ it("a page's bundle holds what inference needs, and no more", () => {
     'models',
     'onnx',
     'postprocess',
+    'regions',
     'safetensors',
     'torch',
     'tuning',
