@@ -12,6 +12,7 @@ import {
   oneOf,
   positive,
 } from '../check.ts';
+import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
 import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
@@ -269,6 +270,11 @@ export class TextDetector {
   /** Frees all GPU memory. A device that was passed in stays as it is. The detector cannot be used afterwards. */
   dispose(): void {
     this.#engine.dispose();
+  }
+
+  /** For `using`: as `dispose()`. */
+  [dispose](): void {
+    this.dispose();
   }
 
   /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */

@@ -153,6 +153,15 @@ const tests: GpuTest[] = [
     },
   },
   {
+    name: 'the method that `using` calls disposes',
+    async run(context) {
+      const detector = await freshDetector(context, { device: context.device });
+      const symbol: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose');
+      detector[symbol]();
+      await assertRejects(() => detector.detect(noise(64, 32, 3)), 'disposed', 'detect()');
+    },
+  },
+  {
     name: 'grey, RGB and opaque RGBA of the same picture give the same maps',
     async run(context) {
       const detector = await sharedDetector(context);
