@@ -197,8 +197,11 @@ function countParameters(shapes: Shapes): number {
 /** @throws DBNetError `incompatible-weights` for values that are not finite, and for variances below zero. */
 function plausible(name: string, values: Float32Array): Float32Array {
   const isVariance = name.endsWith('.running_var');
-  const index = values.findIndex((value) => !Number.isFinite(value) || (isVariance && value < 0));
-  if (index === -1) return values;
+  const least = isVariance ? 0 : -Number.MAX_VALUE;
+  // Millions of numbers: `findIndex` takes several times as long.
+  let index = 0;
+  while (index < values.length && values[index] >= least && values[index] <= Number.MAX_VALUE) index++;
+  if (index === values.length) return values;
   throw unfit(
     isVariance ? 'finite variances from 0 on' : 'finite numbers',
     `${values[index]} at index ${index} of '${name}': the file is damaged or the training diverged`,
