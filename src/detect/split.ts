@@ -1,15 +1,14 @@
 /** @file A large picture in parts that overlap, and the maps of the parts as one map. */
 
-import type { Rectangle } from '../input/types.ts';
-import type { Size } from '../size.ts';
+import type { Box, Size } from '../size.ts';
 
 /** Pixels at the border of a part where the network sees too little of the surroundings; twice as much is shared. */
 const margin = 96;
 
 /** A part that the network sees, and what of its map counts: the rest is nearer to the middle of another part. */
 export interface Part {
-  seen: Rectangle;
-  kept: Rectangle;
+  seen: Box;
+  kept: Box;
 }
 
 /** Parts of at most `side` pixels, all of the same size, whose kept pieces are the picture, each pixel once. */

@@ -3,7 +3,7 @@
 import { can } from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import type { GpuContext } from '../gpu/device.ts';
-import type { Rectangle } from './types.ts';
+import type { Box } from '../size.ts';
 
 /** Deno's textures have no tag. */
 export const isTexture = (value: unknown): value is GPUTexture => can(value, 'createView');
@@ -38,7 +38,7 @@ const textureBinding = 0x4;
 /** @throws DBNetError `invalid-image` for a texture that cannot be copied, `disposed`. */
 export function copyOfTexture(
   source: GPUTexture,
-  { x, y, width, height }: Rectangle,
+  { x, y, width, height }: Box,
   { device, memory }: Pick<GpuContext, 'device' | 'memory'>,
 ): GPUTexture {
   if ((source.usage & copyFrom) === 0) {

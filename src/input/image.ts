@@ -38,8 +38,8 @@ export type ReadyImage = (({ kind: 'pixels' } & RawImage) | Sourced) & {
 
 /** What the one who asks can take. */
 export interface ReadOptions {
-  /** Whether an image of the browser can be copied into a texture, or drawn. */
-  copiesImages: boolean;
+  /** Whether an image of the browser can be copied into a texture, or drawn. Default true. */
+  copiesImages?: boolean;
   /** Whether frames of a video can be bound as they are; else they are copied. Default false. */
   importsFrames?: boolean;
   /** Whether textures are of the asker's own device. Default false: they are refused. */
@@ -55,7 +55,7 @@ export interface ReadOptions {
  * Brings an image to a form that can be uploaded: at once, unless it has to be decoded.
  * @throws DBNetError `invalid-image`.
  */
-export function readImage(image: ImageSource, options: ReadOptions): ReadyImage | Promise<ReadyImage> {
+export function readImage(image: ImageSource, options: ReadOptions = {}): ReadyImage | Promise<ReadyImage> {
   const own = (source: ImageBitmap) => ready({ kind: 'texture', source }, options, () => source.close());
   switch (kindOf(image)) {
     case 'ImageData': {
@@ -166,7 +166,7 @@ function sizeOf(source: TextureSource | GPUTexture): Size {
 }
 
 /** @param close for a source that was made here. */
-function ready(form: Sourced, { copiesImages }: ReadOptions, close?: () => void): ReadyImage {
+function ready(form: Sourced, { copiesImages = true }: ReadOptions, close?: () => void): ReadyImage {
   const { width, height } = sizeOf(form.source);
   const found = describe(form.source);
   const problem =

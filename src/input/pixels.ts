@@ -3,7 +3,8 @@
 import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { isTypedArray } from '../kind-of.ts';
-import type { RawImage, Rectangle } from './types.ts';
+import type { Box } from '../size.ts';
+import type { RawImage } from './types.ts';
 import { unreadable } from './unreadable.ts';
 
 /** Sides above this do not fit the resize table. */
@@ -16,7 +17,7 @@ const stripWidth = 4096;
  * The pixels of a part of an image, straight RGBA, read through a small canvas: an image may be larger than a canvas can be.
  * @throws DBNetError `invalid-image`.
  */
-export function readPixelsOf(source: CanvasImageSource, part: Rectangle): Uint8ClampedArray {
+export function readPixelsOf(source: CanvasImageSource, part: Box): Uint8ClampedArray {
   try {
     return readStrips(source, part);
   } catch (cause) {
@@ -24,7 +25,7 @@ export function readPixelsOf(source: CanvasImageSource, part: Rectangle): Uint8C
   }
 }
 
-function readStrips(source: CanvasImageSource, { x, y, width, height }: Rectangle): Uint8ClampedArray {
+function readStrips(source: CanvasImageSource, { x, y, width, height }: Box): Uint8ClampedArray {
   const data = new Uint8ClampedArray(width * height * 4);
   for (let top = 0; top < height; top += stripWidth) {
     for (let left = 0; left < width; left += stripWidth) {
@@ -70,10 +71,7 @@ export function checkPixels(image: RawImage): RawImage {
 }
 
 /** A copy of a part of raw pixels. */
-export function cutOut(
-  { data, width: stride, channels }: RawImage,
-  { x, y, width, height }: Rectangle,
-): RawImage {
+export function cutOut({ data, width: stride, channels }: RawImage, { x, y, width, height }: Box): RawImage {
   const row = width * channels;
   const own = new Uint8Array(row * height);
   for (let i = 0; i < height; i++) {

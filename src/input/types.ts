@@ -35,14 +35,6 @@ export type ImageSource =
  */
 export type FrameStream = HTMLVideoElement | ReadableStream<ImageSource> | AsyncIterable<ImageSource>;
 
-/** A part of an image, in whole pixels. */
-export interface Rectangle {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
-
 /**
  * How weights want the size of an image to become that of the network, pixels; `rule` tells the kinds apart. Sides of the
  * network are multiples of 32, and images are resized as OpenCV does it (bilinear).

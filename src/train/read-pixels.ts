@@ -1,7 +1,7 @@
 /** @file Images of every kind as pixels in memory, which crops are cut from. */
 
-import { type ReadyImage, readImage } from '../input/image.ts';
-import { readPixelsOf } from '../input/pixels.ts';
+import { pixelsOf } from '../input/crop.ts';
+import { readImage } from '../input/image.ts';
 import type { ImageSource } from '../input/types.ts';
 
 export interface Pixels {
@@ -16,18 +16,13 @@ export interface Pixels {
  * @throws DBNetError `invalid-image`.
  */
 export async function readPixels(image: ImageSource): Promise<Pixels> {
-  const ready = await readImage(image, { copiesImages: true });
-  if (ready.kind !== 'pixels') {
-    // Neither frames nor textures are bound here.
-    const { source, width, height } = ready as ReadyImage & { kind: 'texture' };
-    try {
-      return { data: readPixelsOf(source, { x: 0, y: 0, width, height }), width, height, channels: 4 };
-    } finally {
-      ready.close?.();
-    }
+  const ready = await readImage(image);
+  try {
+    const { data, width, height, channels } = pixelsOf(ready);
+    return channels === 1 ? fromGrey(data, width, height) : { data, width, height, channels };
+  } finally {
+    ready.close?.();
   }
-  const { data, width, height, channels } = ready;
-  return channels === 1 ? fromGrey(data, width, height) : { data, width, height, channels };
 }
 
 function fromGrey(grey: Uint8Array | Uint8ClampedArray, width: number, height: number): Pixels {
