@@ -10,6 +10,7 @@ import {
   checkSize,
   type Kinds,
   kind,
+  mismatch,
   oneOf,
   positive,
   whole,
@@ -24,6 +25,7 @@ import { frameStream, openFrames } from '../input/frame-source.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
+import { nominalSide } from '../input/size-rule.ts';
 import type { FrameStream, ImageSource, SizeOption } from '../input/types.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { loadModule } from '../load-module.ts';
@@ -31,8 +33,9 @@ import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import type { Box, PaddedSize, Size } from '../size.ts';
-import type { Engine, MappedMaps, Outputs } from './engine.ts';
+import type { Engine, MappedMaps, MapRequest, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
+import { computeInParts } from './split.ts';
 import { streamDetections } from './stream.ts';
 import type {
   CreateOptions,
@@ -42,6 +45,7 @@ import type {
   DetectorInfo,
   Maps,
   MapsOptions,
+  OnProgress,
   StreamedDetection,
   StreamOptions,
   Support,
@@ -154,12 +158,16 @@ export class TextDetector {
       regionOfInterest,
       binarize = 'P',
       maps: wantsMaps = false,
+      split = false,
       background = white,
       onProgress,
       signal,
       ...rest
     } = checkOptions(options, detectKinds);
     checkSizeOption(size);
+    if (split && size)
+      throw mismatch('Option size', 'none beside split: it runs at the scale of the image', 'one');
+    if (split && wantsMaps) throw mismatch('Option maps', 'false beside split', 'true');
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
@@ -167,17 +175,27 @@ export class TextDetector {
     const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, place: target, image: source, network } = 'then' in prepared ? await prepared : prepared;
     const names = wantsMaps ? this.#mapNames : [];
-    const mapped = await this.#engine.compute(
-      ready,
-      network,
-      binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
-      {
-        read: [...new Set(['P', ...names, 'mask'] as const)],
-        mask: { of: binarize, threshold: regionOptions.threshold },
-        background,
-      },
-      { onProgress, signal },
-    );
+    const compute = (part: ReadyImage, partSize: PaddedSize, report: OnProgress | undefined) =>
+      this.#compute(
+        part,
+        partSize,
+        binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
+        {
+          read: [...new Set(['P', ...names, 'mask'] as const)],
+          mask: { of: binarize, threshold: regionOptions.threshold },
+          background,
+        },
+        { onProgress: report, signal },
+      );
+    const side = nominalSide(this.#recipe.size);
+    const inParts = split && Math.max(target.width, target.height) > side;
+    const computed = inParts
+      ? await this.#computeInParts(ready, side, compute, onProgress)
+      : await compute(ready, network, onProgress).then((mapped) => ({
+          mapped,
+          network,
+          timings: mapped.timings,
+        }));
     const mappedAt = performance.now();
     let began: number;
     let found: RegionResult;
@@ -185,26 +203,29 @@ export class TextDetector {
     let maps: Maps | undefined;
     try {
       onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-      const map = { data: mapped.float32('P'), mask: mapped.words('mask'), ...network };
-      if (wantsMaps) maps = copyMaps(mapped, names, network);
+      const map =
+        'map' in computed
+          ? computed.map
+          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...network };
+      if (wantsMaps && 'mapped' in computed) maps = copyMaps(computed.mapped, names, network);
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
       );
       ended = performance.now();
     } finally {
-      mapped.release();
+      if ('mapped' in computed) computed.mapped.release();
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-    const warning = shrinkWarning(target, network, size, this.#recipe.size);
+    const warning = inParts ? undefined : shrinkWarning(target, network, size, this.#recipe.size);
     return {
       ...found,
       ...source,
-      network,
+      network: computed.network,
       warnings: warning ? [warning] : [],
       timings: {
-        ...mapped.timings,
+        ...computed.timings,
         readback: began - mappedAt + (released - ended),
         postprocess: ended - began,
         total: performance.now() - start,
@@ -230,7 +251,7 @@ export class TextDetector {
     const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const names = this.#mapNames;
-    const mapped = await this.#engine.compute(
+    const mapped = await this.#compute(
       ready,
       network,
       names.includes('T') ? 'PTB' : 'P',
@@ -320,7 +341,7 @@ export class TextDetector {
         const ready = part ? crop(whole, part) : whole;
         const place = part ?? { x: 0, y: 0, width: whole.width, height: whole.height };
         return {
-          ready: fitTexture(ready, device.limits.maxTextureDimension2D),
+          ready,
           image: { width: whole.width, height: whole.height },
           place,
           network: networkSize(place, size, this.#recipe.size),
@@ -344,6 +365,35 @@ export class TextDetector {
   /** The maps that the weights give. */
   get #mapNames(): readonly MapName[] {
     return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
+  }
+
+  /** Maps of an image, or of a part of one. */
+  #compute(
+    image: ReadyImage,
+    ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: AbortSignal }]
+  ): Promise<MappedMaps> {
+    const { maxTextureDimension2D } = this.#engine.context.device.limits;
+    return this.#engine.compute(fitTexture(image, maxTextureDimension2D), ...rest);
+  }
+
+  /** The image counts as it is when this is called, though its parts are computed later. */
+  async #computeInParts(
+    image: ReadyImage,
+    side: number,
+    compute: (part: ReadyImage, network: PaddedSize, report: OnProgress | undefined) => Promise<MappedMaps>,
+    onProgress: OnProgress | undefined,
+  ) {
+    const kept = this.#engine.keep(image);
+    const own = 'then' in kept ? await kept : kept;
+    try {
+      return await computeInParts(own, side, (part, network, index, count) =>
+        compute(part, network, ({ stage, done, total }) =>
+          onProgress?.({ stage, done: done + index * total, total: total * count }),
+        ),
+      );
+    } finally {
+      own.close?.();
+    }
   }
 
   /** The weights' own thresholds first, then the paper's. */
@@ -444,6 +494,7 @@ const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),
   maps: boolean,
+  split: boolean,
   ...mapsKinds,
 };
 const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: whole(1, 16) };

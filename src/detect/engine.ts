@@ -292,6 +292,11 @@ export class Engine {
     }
   }
 
+  /** As {@link WaitingImages.keep}: for an image of which several parts are computed. */
+  keep(image: ReadyImage): ReadyImage | Promise<ReadyImage> {
+    return this.#waiting.keep(image);
+  }
+
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
   dispose(): void {
     this.#programs.clear();

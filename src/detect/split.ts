@@ -1,6 +1,10 @@
-/** @file A large picture in parts that overlap, and the maps of the parts as one map. */
+/** @file A large picture in parts that overlap, at its own scale, and the maps of the parts as one map. */
 
-import type { Box, Size } from '../size.ts';
+import { crop } from '../input/crop.ts';
+import type { ReadyImage } from '../input/image.ts';
+
+import type { Box, PaddedSize, Size } from '../size.ts';
+import type { MappedMaps } from './engine.ts';
 
 /** Pixels at the border of a part where the network sees too little of the surroundings; twice as much is shared. */
 const margin = 96;
@@ -38,6 +42,36 @@ function spans(whole: number, side: number): { seen: Span; kept: Span }[] {
     const to = i === count - 1 ? whole : seam(i + 1);
     return { seen: { start: start(i), length }, kept: { start: from, length: to - from } };
   });
+}
+
+/**
+ * Computes the parts of a picture one after the other.
+ * @param image stays open.
+ * @param compute computes P and the mask of a part, which is number `index` of `count`.
+ * @returns the map, the size at which the network ran, and its milliseconds.
+ */
+export async function computeInParts(
+  image: ReadyImage,
+  side: number,
+  compute: (part: ReadyImage, network: PaddedSize, index: number, count: number) => Promise<MappedMaps>,
+): Promise<{ map: WholeMap; network: Size; timings: MappedMaps['timings'] }> {
+  const map = new WholeMap(image);
+  const parts = partsOf(image, side);
+  const { width, height } = parts[0].seen;
+  const network = { width: 32 * Math.ceil(width / 32), height: 32 * Math.ceil(height / 32) };
+  const timings = { preprocess: 0, network: 0 };
+  for (const [index, part] of parts.entries()) {
+    const { close: _, ...cropped } = crop(image, part.seen);
+    const mapped = await compute(cropped, { ...network, content: { width, height } }, index, parts.length);
+    try {
+      map.put(part, mapped.float32('P'), mapped.words('mask'), network.width);
+    } finally {
+      mapped.release();
+    }
+    timings.preprocess += mapped.timings.preprocess;
+    timings.network += mapped.timings.network;
+  }
+  return { map, network, timings };
 }
 
 /** P and the mask of a whole picture. */

@@ -32,6 +32,12 @@ export interface DetectOptions extends Partial<RegionOptions> {
    * those of the whole image. Default: all.
    */
   regionOfInterest?: Box;
+  /**
+   * For pictures of many small words, scans and screenshots: the network runs at the picture's own scale, on parts that overlap and
+   * have the weights' own size, and takes no more GPU memory than for one; words at the seams are found once. `size` and `maps`
+   * do not go with it. It changes nothing where the picture is no larger than a part. Default false.
+   */
+  split?: boolean;
   /** What transparent pixels are composed over. Default white, as viewers show them. */
   background?: Rgb;
   onProgress?: OnProgress;
@@ -54,7 +60,7 @@ export interface Detection {
   width: number;
   height: number;
   /**
-   * Size at which the network ran, pixels; with `content`, only that part at the top left was the image, and the rest was
+   * Size at which the network ran, pixels, with `split` that of a part; with `content`, only that part at the top left was the image, and the rest was
    * padded with the mean colour ({@link SizeRule} `fit`).
    */
   network: { width: number; height: number; content?: { width: number; height: number } };

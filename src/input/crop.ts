@@ -10,7 +10,8 @@ import type { RawImage } from './types.ts';
 export function crop(image: ReadyImage, part: Box): ReadyImage {
   const { x, y, width, height } = part;
   if (image.kind === 'pixels') return { kind: 'pixels', ...cutOut(image, part) };
-  return { ...image, width, height, origin: { x, y } };
+  const { x: left, y: top } = image.origin ?? { x: 0, y: 0 };
+  return { ...image, width, height, origin: { x: left + x, y: top + y } };
 }
 
 /** An image that fits into a texture; a larger one as pixels, read in strips. @throws DBNetError `invalid-image` */
