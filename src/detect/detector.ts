@@ -35,7 +35,7 @@ import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import type { Box, PaddedSize, Size } from '../size.ts';
 import type { Engine, MappedMaps, MapRequest, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
-import { computeInParts } from './split.ts';
+import { computeInParts, smallestPart } from './split.ts';
 import { streamDetections } from './stream.ts';
 import type {
   CreateOptions,
@@ -187,7 +187,7 @@ export class TextDetector {
         },
         { onProgress: report, signal },
       );
-    const side = nominalSide(this.#recipe.size);
+    const side = Math.max(nominalSide(this.#recipe.size), smallestPart);
     const inParts = split && Math.max(target.width, target.height) > side;
     const computed = inParts
       ? await this.#computeInParts(ready, side, compute, onProgress)

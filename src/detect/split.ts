@@ -9,6 +9,9 @@ import type { MappedMaps } from './engine.ts';
 /** Pixels at the border of a part where the network sees too little of the surroundings; twice as much is shared. */
 const margin = 96;
 
+/** Parts with shorter sides would be mostly border. */
+export const smallestPart = 512;
+
 /** A part that the network sees, and what of its map counts: the rest is nearer to the middle of another part. */
 export interface Part {
   seen: Box;
