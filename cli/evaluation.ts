@@ -12,7 +12,7 @@ import {
 } from '../src/eval/icdar.ts';
 import { findFaults, type LabelFault } from '../src/eval/label-faults.ts';
 import type { DetectionWarning, RawImage } from '../src/input/types.ts';
-import { describeError, isFatal } from './failure.ts';
+import { describeError, isFatal, namesLine } from './failure.ts';
 import { checkLabelSize, type EvalImage } from './label-files.ts';
 import type { ProgressView } from './progress.ts';
 import type { Detector, Services } from './services.ts';
@@ -85,9 +85,6 @@ export async function evaluateImages(
   return { ...rates(total), ...total, images: rows.length, failed: images.length - rows.length, faulty };
 }
 
-/** Labels that are named, at most. */
-const NAMED = 5;
-
 /** Keeps what is wrong with the labels of a data set, for one line. */
 export class FaultReport {
   readonly #faults: (LabelFault & { image: string })[] = [];
@@ -109,13 +106,10 @@ export class FaultReport {
       ...count('outside', 'outside of the image (are the labels those of another size?)'),
       ...count('area', 'without area'),
     ];
-    const named = faults
-      .slice(0, NAMED)
-      .map(({ image, index, reason }) => `${image} ${index + 1} (${reason})`);
-    const more = faults.length > NAMED ? `, and ${faults.length - NAMED} more` : '';
+    const named = faults.map(({ image, index, reason }) => `${image} ${index + 1} (${reason})`);
     return (
       `warning: ${faults.length} ${faults.length === 1 ? 'label that' : 'labels that'} can hardly be found, but count: ` +
-      `${kinds.join(', ')}. By image and number: ${named.join(', ')}${more}.`
+      `${kinds.join(', ')}. By image and number: ${namesLine(named)}.`
     );
   }
 }

@@ -46,6 +46,7 @@ let status = await runProgram(process.argv.slice(2), {
     return Trainer.create({ ...options, gpu });
   },
   codec: createImageCodec(),
+  stdin: () => process.stdin,
   stdout: stdout.stream,
   stderr: process.stderr,
   cwd: process.cwd(),

@@ -1,11 +1,13 @@
 /** @file The command line: commands, options, help, and what a run ends with. */
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { LABEL_FORMATS } from '../src/eval/text-labels.ts';
 import { type ConvertArguments, runConvert } from './convert.ts';
 import { type DetectArguments, runDetect } from './detect.ts';
+import { type DetectListArguments, runDetectList } from './detect-list.ts';
 import { type EvalArguments, runEval } from './eval.ts';
 import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
+import { parseShard } from './image-list.ts';
 import { type LabelMapsArguments, runLabelMaps } from './label-maps.ts';
 import {
   addImageSizeOption,
@@ -34,6 +36,9 @@ const DETECT_HELP = `
 One image: --overlay and --maps name a file or an existing folder. Several images: a folder, which is made.
 Overlays are .png, .jpg or .webp; maps are safetensors with P and, if the weights have it, T and B, [height, width], f32.
 JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
+--from writes lines of JSON alone: --json FILE, line by line, and {image, error: {code, message}} for an image that fails.
+The same command again goes on where the file ends: what is done is not done again, what failed is tried again. Paths
+count from the current folder; blank lines and repeated ones are passed over.
 ${EXIT_STATUS_HELP}`;
 
 const LABEL_FORMATS_HELP = `Lines of text: ${Object.entries(LABEL_FORMATS)
@@ -121,6 +126,22 @@ function endFailed(error: unknown, { stderr }: Services): number {
   return exitStatusOf(error);
 }
 
+/** The images themselves, or a list of them. */
+function detectIn(
+  images: readonly string[],
+  args: DetectArguments & Partial<DetectListArguments>,
+  services: Services,
+): Promise<number> {
+  const { from } = args;
+  if (from !== undefined && images.length > 0) {
+    throw new UsageError(`Give images or a list of them with --from, not both; found ${images[0]}.`);
+  }
+  if (from !== undefined) return runDetectList({ ...args, from }, services);
+  if (args.shard !== undefined) throw new UsageError('--shard takes a part of a list: give one with --from.');
+  if (images.length === 0) throw new UsageError('expected images, or a list of them with --from.');
+  return runDetect(images, args, services);
+}
+
 function buildProgram(services: Services, end: (status: number) => void): Command {
   const { stdout, stderr } = services;
   const program = new Command('dbnet-webgpu')
@@ -141,7 +162,10 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
   const detect = program
     .command('detect')
     .description('find the regions of text in images: JPEG, PNG, WebP')
-    .argument('<images...>', 'image files')
+    .argument('[images...]', 'image files')
+    .optionsGroup('Many images:')
+    .option('--from <file>', 'take the images from this list, a path a line; - for standard input')
+    .addOption(new Option('--shard <i/n>', 'and of them the i-th of n parts, from 1').argParser(parseShard))
     .optionsGroup('Output:')
     .option(
       '--overlay <file>',
@@ -153,9 +177,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .addOption(quietOption());
   addModelOptions(addInputOptions(detect))
     .addHelpText('after', DETECT_HELP)
-    .action(async (images: string[]) =>
-      end(await runDetect(images, detect.opts<DetectArguments>(), services)),
-    );
+    .action(async (images: string[]) => end(await detectIn(images, detect.opts(), services)));
 
   const evaluate = program
     .command('eval')

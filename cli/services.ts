@@ -1,5 +1,6 @@
 /** @file What the commands need from outside, as plain values, so that they run in tests without a GPU. */
 
+import type { Readable } from 'node:stream';
 import type {
   CreateOptions,
   Detection,
@@ -63,6 +64,8 @@ export interface Services {
   /** Opens a trainer on the same adapter. */
   createTrainer(options: Omit<TrainerOptions, 'gpu' | 'device'>): Promise<TrainerLike>;
   codec: ImageCodec;
+  /** Standard input. */
+  stdin(): Readable;
   stdout: OutputStream;
   stderr: OutputStream;
   /** Where default output goes, and what relative paths are relative to. */

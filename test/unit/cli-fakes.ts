@@ -3,7 +3,7 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { createImageCodec } from '../../cli/image-codec.ts';
 import type { Detector, OutputStream, Services } from '../../cli/services.ts';
@@ -65,6 +65,8 @@ export interface FakeOptions {
   /** What `createTrainer()` gives. */
   trainer?: Services['createTrainer'];
   codec?: Services['codec'];
+  /** What stands on standard input. */
+  stdin?: string;
 }
 
 /** A quad with its corners in order. */
@@ -98,6 +100,7 @@ export function fakeServices({
   create,
   trainer = () => Promise.reject(new Error('no trainer was expected')),
   codec = createImageCodec(),
+  stdin = '',
 }: FakeOptions) {
   const calls: Calls = { create: [], detect: [], maps: [], tune: [], disposed: 0 };
   const controller = new AbortController();
@@ -154,6 +157,7 @@ export function fakeServices({
     },
     createTrainer: trainer,
     codec,
+    stdin: () => Readable.from([Buffer.from(stdin)]),
     stdout,
     stderr,
     cwd,

@@ -31,7 +31,10 @@ function setUp(options: Omit<FakeOptions, 'cwd'> = {}) {
 describe('help and version', () => {
   test.each([
     ['--help', /Usage: dbnet-webgpu .*Commands:.*detect.*eval.*Exit status/s],
-    ['detect --help', /<images\.\.\.>.*--overlay.*--maps.*--ignore-orientation.*--weights.*--box-threshold/s],
+    [
+      'detect --help',
+      /\[images\.\.\.\].*--from.*--shard.*--overlay.*--maps.*--ignore-orientation.*--weights.*--box-threshold/s,
+    ],
     ['eval --help', /--images.*--labels.*--short-side.*gt_<image>\.txt/s],
     [
       'train --help',
@@ -52,7 +55,7 @@ describe('wrong usage: status 2, a message on stderr, nothing computed', () => {
   test.each([
     ['', /Usage: dbnet-webgpu/],
     ['find a.png', /unknown command 'find'/],
-    ['detect', /missing required argument 'images'/],
+    ['detect', /expected images, or a list of them with --from/],
     ['detect a.png --colour', /unknown option '--colour'/],
     ['detect a.png --threshold', /argument missing/],
     ['detect a.png --threshold 1.5', /--threshold.*from 0 to 1/],
