@@ -22,6 +22,7 @@ import {
   quietOption,
 } from './options.ts';
 import { packageVersion } from './package-files.ts';
+import type { Need } from './packages.ts';
 import { Interruption, type Services } from './services.ts';
 import { watchOutput } from './standard-output.ts';
 import { addTrainOptions, type TrainArguments } from './train/options.ts';
@@ -97,11 +98,12 @@ export async function runProgram(args: readonly string[], services: Services): P
   const signal = AbortSignal.any([services.signal, output.signal]);
   let status: number = EXIT.done;
   let failure: unknown;
+  const end = (ended: number) => {
+    status = ended;
+  };
+  const program = buildProgram({ ...services, signal }, end);
   try {
-    const end = (ended: number) => {
-      status = ended;
-    };
-    await buildProgram({ ...services, signal }, end).parseAsync(args, { from: 'user' });
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     failure = error;
   }
@@ -109,7 +111,9 @@ export async function runProgram(args: readonly string[], services: Services): P
   // Results that were lost are no success, whatever became of the rest.
   const isInterrupted = output.signal.aborted || (failure !== undefined && signal.aborted);
   if (isInterrupted) return endInterrupted(signal, services);
-  return failure === undefined ? status : endFailed(failure, services);
+  if (failure === undefined) return status;
+  const command = program.commands.find((one) => one.name() === args[0]) ?? program;
+  return endFailed(failure, command, services);
 }
 
 function endInterrupted({ reason }: AbortSignal, { stderr }: Services): number {
@@ -118,11 +122,11 @@ function endInterrupted({ reason }: AbortSignal, { stderr }: Services): number {
   return interruption.exitStatus;
 }
 
-function endFailed(error: unknown, { stderr }: Services): number {
+function endFailed(error: unknown, command: Command, { stderr }: Services): number {
   // Its message has been written.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
   stderr.write(`error: ${describeError(error)}\n`);
-  if (error instanceof UsageError) stderr.write('See --help.\n');
+  if (error instanceof UsageError) stderr.write(`${helpLine(command)}\n`);
   return exitStatusOf(error);
 }
 
@@ -148,7 +152,6 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .description('Finds text in photos: DBNet in hand-written WebGPU compute shaders.')
     .version(packageVersion())
     .exitOverride()
-    .showHelpAfterError('See --help.')
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
@@ -158,6 +161,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
       getErrHasColors: () => false,
     })
     .addHelpText('after', EXIT_STATUS_HELP);
+  program.showHelpAfterError(helpLine(program));
 
   const detect = program
     .command('detect')
@@ -246,5 +250,43 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
       end(await runLabelMaps(image, labels.opts<LabelMapsArguments>(), services)),
     );
 
+  for (const command of program.commands) {
+    const checkOptions = takeRequiredOptions(command);
+    command.showHelpAfterError(helpLine(command)).hook('preAction', () => {
+      checkOptions();
+      services.requirePackages(NEEDS[command.name()]);
+    });
+  }
   return program;
+}
+
+/**
+ * Commander looks for required options first. To one that is misspelt it would say that it is missing, and not that there
+ * is another of nearly that name.
+ *
+ * @returns What looks for them.
+ */
+function takeRequiredOptions(command: Command): () => void {
+  const required = command.options.filter(({ mandatory }) => mandatory);
+  for (const option of required) option.makeOptionMandatory(false);
+  return () => {
+    const missing = required.find((option) => command.getOptionValue(option.attributeName()) === undefined);
+    if (missing !== undefined) command.error(`error: required option '${missing.flags}' not specified`);
+  };
+}
+
+/** What commands do that takes packages which are not brought along. */
+const NEEDS: Record<string, readonly Need[]> = {
+  detect: ['gpu', 'pictures'],
+  eval: ['gpu', 'pictures'],
+  train: ['gpu', 'pictures'],
+  tune: ['gpu'],
+  convert: [],
+  'label-maps': ['pictures'],
+};
+
+/** Where help is. */
+function helpLine(command: Command): string {
+  const path = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
+  return `See ${path} --help.`;
 }

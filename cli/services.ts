@@ -14,6 +14,7 @@ import type {
 import type { RawImage, SizeOption } from '../src/input/types.ts';
 import type { Trainer } from '../src/train/trainer.ts';
 import type { TrainerOptions } from '../src/train/types.ts';
+import type { Need } from './packages.ts';
 
 /** What the commands use of a `TextDetector`. */
 export interface Detector {
@@ -59,6 +60,8 @@ export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: 
 
 /** Everything outside. */
 export interface Services {
+  /** Throws DBNetError `missing-package` that names all packages which are missing. */
+  requirePackages(needs: readonly Need[]): void;
   /** Opens the detector on the best adapter there is. */
   createDetector(options: Omit<CreateOptions, 'gpu' | 'device'>): Promise<Detector>;
   /** Opens a trainer on the same adapter. */

@@ -149,6 +149,7 @@ export function fakeServices({
     },
   };
   const services: Services = {
+    requirePackages() {},
     async createDetector(options) {
       calls.create.push(options);
       options.onProgress?.({ stage: 'weights', done: 5e6, total: 1e7 });

@@ -93,6 +93,26 @@ describe('wrong usage: status 2, a message on stderr, nothing computed', () => {
   });
 });
 
+describe('what is misspelt is told with the nearest name and where help is, without all options', () => {
+  test.each([
+    ['detect a.png --short-sid 64', 'option', '--short-sid', '--short-side', ' detect'],
+    ['train --lables x', 'option', '--lables', '--labels', ' train'],
+    ['dtect a.png', 'command', 'dtect', 'detect', ''],
+  ])('%s', async (line, what, given, meant, command) => {
+    const { run, stderr } = setUp();
+    expect(await run(line)).toBe(2);
+    expect(stderr.text()).toBe(
+      `error: unknown ${what} '${given}'\n(Did you mean ${meant}?)\nSee dbnet-webgpu${command} --help.\n`,
+    );
+  });
+
+  test('help of the command that was asked wrongly', async () => {
+    const { run, stderr } = setUp();
+    expect(await run('eval --images nowhere --labels .')).toBe(2);
+    expect(stderr.text()).toMatch(/\nSee dbnet-webgpu eval --help\.\n$/);
+  });
+});
+
 describe('options reach the detector', () => {
   test('nothing that was not given', async () => {
     const { run, calls } = setUp({ software: false });
