@@ -28,6 +28,9 @@ const DIGITS = [
 /** A digit's height and the margins, in cells. */
 const PLATE_HEIGHT = 10;
 
+/** Lines of text that are less high than so many plates lie so near to each other that a number covers the next. */
+const SMALL = 1.5;
+
 /** A region or a label. */
 interface Outlined {
   points: readonly Point[];
@@ -35,14 +38,14 @@ interface Outlined {
 
 /**
  * Draws regions as SVG of the image's size. Region i of the list is numbered i + 1, as in the table. Where half of the
- * regions are less high than a number, lines are thin and there are no numbers, which would hide the text.
+ * regions are small beside a number, lines are thin and there are no numbers, which would hide the text.
  *
  * @param regions Regions in pixels of the image; pixel centres lie on whole numbers.
  */
 export function drawOverlay(regions: readonly Outlined[], width: number, height: number): string {
   const longSide = Math.max(width, height);
   const cell = Math.max(1.5, longSide / 600);
-  const isSmall = medianThickness(regions) < PLATE_HEIGHT * cell;
+  const isSmall = medianThickness(regions) < SMALL * PLATE_HEIGHT * cell;
   const line = isSmall ? 1 : Math.max(1.5, longSide / 500);
   const outlines = regions.map(({ points }) => `<path d="${toPath(points)}"/>`).join('');
   const numbers = isSmall

@@ -315,7 +315,7 @@ describe('overlay', () => {
 
   test('of small text is thin and without numbers, by the size of most regions', () => {
     const words = (height: number) => Array.from({ length: 5 }, (_, i) => box(40, 40 + 60 * i, 120, height));
-    const [small, large] = [words(12), words(30)];
+    const [small, large] = [words(28), words(32)];
     const form = (regions: Parameters<typeof drawOverlay>[0]) => {
       const svg = drawOverlay(regions, 1200, 900);
       return { line: svg.match(/stroke="#ffe100" stroke-width="([\d.]+)"/)?.[1], numbers: /<rect/.test(svg) };
