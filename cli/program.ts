@@ -35,7 +35,7 @@ Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 term
 
 const DETECT_HELP = `
 One image: --overlay and --maps name a file or an existing folder. Several images: a folder, which is made.
-Overlays are .png, .jpg or .webp; maps are safetensors with P and, if the weights have it, T and B, [height, width], f32.
+Overlays are .png, .jpg or .webp, without numbers where the text is small; maps are safetensors with P and, if the weights have it, T and B, [height, width], f32.
 JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
 --from writes lines of JSON alone: --json FILE, line by line, and {image, error: {code, message}} for an image that fails.
 The same command again goes on where the file ends: what is done is not done again, what failed is tried again. Paths
@@ -82,7 +82,7 @@ wrote, or [{image, width, height, polygons: [{points, text, ignore}]}]. They cou
 picture as its EXIF orientation turns it; with --ignore-orientation in those stored.
 ${LABEL_FORMATS_HELP}
 Writes <image>.probability.png, .probability-mask.png, .threshold.png, .threshold-mask.png (grey, value = pixel / 255)
-and, where an image is given, <image>.labels.png: the numbered polygons over it.
+and, where an image is given, <image>.labels.png: the polygons over it, numbered where they are not small.
 JSON: one line {image, width, height, polygons, text, ignored: [{index, reason}]}, index from 0; reasons are ignore,
 outside, area (below 1 square pixel), size (see --minimum-size) and shrink (nothing was left).
 ${EXIT_STATUS_HELP}`;
