@@ -1,8 +1,9 @@
 /** @file `dbnet-webgpu detect --from`: the images of a list, or one machine's part of it, as lines of JSON. */
 
+import { messageOf } from '../src/describe.ts';
 import { DBNetError } from '../src/errors.ts';
 import { type DetectArguments, detectImage, openForDetection, toRow } from './detect.ts';
-import { describeError, EXIT, isFatal, namesLine, UsageError } from './failure.ts';
+import { EXIT, isFatal, namesLine, UsageError } from './failure.ts';
 import { readImageList, type Shard } from './image-list.ts';
 import { type JsonLines, withJsonLines } from './json-lines.ts';
 import { type FailedRow, openListOutput } from './list-output.ts';
@@ -38,7 +39,7 @@ export async function runDetectList(args: DetectListArguments, services: Service
   const { weights } = toCreateOptions(args, cwd);
   const inputs = [weights, from].filter((path) => typeof path === 'string');
   const plan = planOutputs([], { json, overlay: false }, cwd, inputs);
-  const images = await readImageList(from, shard, { cwd, stdin: services.stdin(), signal });
+  const images = await readImageList(from, shard, { cwd, stdin: services.stdin, signal });
   const view = createProgressView(stderr, now, args.quiet ?? false);
   if (plan.json === STDOUT) {
     return withJsonLines(STDOUT, services.stdout, (lines) =>
@@ -102,5 +103,5 @@ async function detectAll(
 }
 
 function toRowError(error: unknown): FailedRow['error'] {
-  return { code: error instanceof DBNetError ? error.code : null, message: describeError(error) };
+  return { code: error instanceof DBNetError ? error.code : null, message: messageOf(error) };
 }

@@ -42,7 +42,7 @@ export function parseShard(text: string): Shard {
 export async function readImageList(
   from: string,
   { index, count }: Shard,
-  { cwd, stdin, signal }: { cwd: string; stdin: Readable; signal: AbortSignal },
+  { cwd, stdin, signal }: { cwd: string; stdin: () => Readable; signal: AbortSignal },
 ): Promise<string[]> {
   const paths = new Set<string>();
   for (const line of (await readText(from, cwd, stdin, signal)).split('\n')) {
@@ -55,12 +55,17 @@ export async function readImageList(
   return [...paths].filter((_, i) => i % count === index - 1);
 }
 
-async function readText(from: string, cwd: string, stdin: Readable, signal: AbortSignal): Promise<string> {
+async function readText(
+  from: string,
+  cwd: string,
+  stdin: () => Readable,
+  signal: AbortSignal,
+): Promise<string> {
   const path = resolve(cwd, from);
   if (from !== STDIN && otherThanFile(path) === 'a folder') {
     throw new UsageError(`--from expects a file with paths, one a line; ${from} is a folder.`);
   }
-  const source = from === STDIN ? stdin : createReadStream(path);
+  const source = from === STDIN ? stdin() : createReadStream(path);
   const stop = () => source.destroy();
   signal.addEventListener('abort', stop, { once: true });
   const decoder = new TextDecoder('utf-8', { fatal: true });
