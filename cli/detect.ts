@@ -132,9 +132,10 @@ async function detectImages(images: readonly string[], run: Run, json: JsonLines
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
+      const options = { ...run.options, maps: plan.maps[index] !== undefined };
       let found: Found;
       try {
-        found = await detectImage(image, run);
+        found = await detectImage(image, { ...run, options });
       } catch (error) {
         fail(image, error);
         continue;
@@ -172,7 +173,7 @@ export async function detectImage(
 export function toRow(
   image: string,
   { width, height, network, truncated, warnings, regions }: Detection,
-): { image: string } & Omit<Detection, 'timings'> {
+): { image: string } & Omit<Detection, 'timings' | 'maps'> {
   return { image, width, height, network, truncated, warnings, regions };
 }
 
@@ -181,9 +182,9 @@ async function writeFiles(
   image: string,
   index: number,
   { picture, detection }: Found,
-  { detector, options, args, plan, view, services }: Run,
+  { args, plan, view, services }: Run,
 ): Promise<void> {
-  const { codec, cwd, signal } = services;
+  const { codec, cwd } = services;
   const overlay = plan.overlays[index];
   if (overlay !== undefined) {
     const svg = drawOverlay(detection.regions, picture.width, picture.height);
@@ -193,10 +194,7 @@ async function writeFiles(
   }
   const mapsFile = plan.maps[index];
   if (mapsFile !== undefined) {
-    const { size, background, onProgress } = options;
-    const maps = await detector.maps(picture, { size, background, onProgress, signal });
-    view.clear();
-    await replaceFile(mapsFile, encodeMaps(maps, image));
+    await replaceFile(mapsFile, encodeMaps(detection.maps!, image));
     view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
   }
 }

@@ -6,8 +6,6 @@ import type {
   Detection,
   DetectOptions,
   DetectorInfo,
-  Maps,
-  MapsOptions,
   TuneOptions,
   TuningReport,
 } from '../src/detect/types.ts';
@@ -20,7 +18,6 @@ import type { Need } from './packages.ts';
 export interface Detector {
   readonly info: DetectorInfo;
   detect(image: RawImage, options?: DetectOptions): Promise<Detection>;
-  maps(image: RawImage, options?: MapsOptions): Promise<Maps>;
   tune(size?: SizeOption, options?: TuneOptions): Promise<TuningReport>;
   dispose(): void;
 }
