@@ -132,7 +132,7 @@ async function detectImages(images: readonly string[], run: Run, json: JsonLines
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
-      const options = { ...run.options, maps: plan.maps[index] !== undefined };
+      const options = plan.maps[index] === undefined ? run.options : { ...run.options, maps: true };
       let found: Found;
       try {
         found = await detectImage(image, { ...run, options });
