@@ -158,7 +158,10 @@ async function detectImage(image: string, index: number, run: Run): Promise<Foun
   const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
   return {
     picture,
-    detection: await detector.detect(picture, { ...options, maps: plan.maps[index] !== undefined }),
+    detection: await detector.detect(picture, {
+      ...options,
+      ...(plan.maps[index] !== undefined && { maps: true }),
+    }),
   };
 }
 

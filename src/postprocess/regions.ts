@@ -56,10 +56,10 @@ export function findRegions(
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
   const outlines = finishOutlines(found.candidates, sumSpans(map.data, scratch.score.groups), resolved);
-  const tolerance = resolved.simplify * Math.min(size.width / content.width, size.height / content.height);
   const regions = outlines.map(({ points, score }): Region => {
     scalePoints(points, content, size);
-    const outline = resolved.shape === 'polygon' ? simplifyOutline(points, tolerance) : points;
+    const outline =
+      resolved.shape === 'polygon' ? fromTopLeft(simplifyOutline(points, resolved.simplify)) : points;
     return { points: outline, box: boxAround(outline), score };
   });
   return { regions, truncated: found.truncated };
@@ -109,6 +109,13 @@ function polygonRegion(polygon: Int32Array, options: RegionOptions): Point[] | u
 
 function shortSide(rect: RotatedRect): number {
   return Math.min(rect.width, rect.height);
+}
+
+/** An outline from its point of the smallest x + y on, so that one of four points begins where a quad does. */
+function fromTopLeft(outline: readonly Point[]): Point[] {
+  const sums = outline.map(([x, y]) => x + y);
+  const first = sums.indexOf(Math.min(...sums));
+  return [...outline.slice(first), ...outline.slice(0, first)];
 }
 
 /** Scales points in place from one size to another and clips them to it. */

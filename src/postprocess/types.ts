@@ -5,7 +5,8 @@ import type { Box } from '../size.ts';
 
 export type { Box, Point };
 
-/** A region of text, plain JSON. Quads are ordered top-left, top-right, bottom-right, bottom-left. */
+/** A region of text, plain JSON. Quads are ordered top-left, top-right, bottom-right, bottom-left; polygons run
+ * clockwise on the screen, from the point of the smallest x + y. */
 export interface Region {
   points: Point[];
   /** The upright box around the points. */
@@ -31,7 +32,9 @@ export interface RegionOptions {
   /** `fast`: mean over the filled rectangle (quad) or the simplified polygon; `slow`: over the contour. */
   score: 'fast' | 'slow';
   /**
-   * Points of a polygon are left out where its outline stays within about this many pixels of the map; 0 keeps all.
+   * Points of a polygon are left out as long as its outline stays within about A * simplify / L (A area, L perimeter). 0
+   * leaves out those on straight lines only. 0 to 1. Default 0.03: in photos 31 points are left of 83 (medians), at an IoU
+   * of 0.993 or more with the full polygon; 0.05 leaves 22, at 0.988.
    */
   simplify: number;
 }
