@@ -17,7 +17,10 @@ export interface Region {
 
 /** How maps become regions. Section "from maps to regions" of the paper; names as in the authors' code. */
 export interface RegionOptions {
-  /** `quad`: minimum-area rectangles; `polygon`: the unclipped contour itself. */
+  /**
+   * `quad`: minimum-area rectangles, as the authors have them, in pixels of the map: where the picture was stretched to the
+   * network's size, they are parallelograms in the picture. `polygon`: the unclipped contour itself.
+   */
   shape: 'quad' | 'polygon';
   /** A pixel belongs to the mask if its value is above this (strictly). 0 to 1. */
   threshold: number;
