@@ -9,28 +9,26 @@ import {
   checkOptions,
   checkSize,
   type Kinds,
+  kind,
   oneOf,
   positive,
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
-import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../gpu/device.ts';
+import { findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
-import { type Recipe, readRecipe } from '../input/recipe.ts';
+import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
 import type { ImageSource, SizeOption } from '../input/types.ts';
-import type { Precision } from '../kernels/wgsl.ts';
 import { loadModule } from '../load-module.ts';
-import { openCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
-import { loadBytes } from '../safetensors/load.ts';
 import type { PaddedSize } from '../size.ts';
-import { TunedChoice } from '../tuning/tuned-choice.ts';
-import { Engine, type MappedMaps, type Outputs } from './engine.ts';
+import type { Engine, MappedMaps, Outputs } from './engine.ts';
+import { openEngine, usualSource } from './open.ts';
 import type {
   CreateOptions,
   Detection,
@@ -39,9 +37,9 @@ import type {
   DetectorInfo,
   Maps,
   MapsOptions,
+  Support,
   TuneOptions,
   TuningReport,
-  WeightsSource,
 } from './types.ts';
 
 /**
@@ -69,43 +67,45 @@ export class TextDetector {
   }
 
   /**
-   * Loads weights and opens a device.
-   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `invalid-onnx`, `invalid-checkpoint`, `unsupported-dtype`,
-   *   `incompatible-weights`, `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
+   * Whether a detector can be made here, and if not why: for a page that offers something else then, before any weights are
+   * loaded. Opens no device.
+   * @param options.gpu as for `create()`.
+   * @throws DBNetError `invalid-argument` for wrong options alone.
+   * @example
+   * const support = await TextDetector.isSupported();
+   * if (!support.supported) document.querySelector('output').textContent = support.message;
+   */
+  static async isSupported(options: Pick<CreateOptions, 'gpu'> = {}): Promise<Support> {
+    const { gpu } = checkOptions(options, supportKinds);
+    const found = await findAdapter(gpu);
+    if (!('reason' in found)) return { supported: true };
+    const { reason, message } = found;
+    return { supported: false, reason, message };
+  }
+
+  /**
+   * Loads weights, opens a device and compiles what the first frame of the default size needs, side by side. It takes
+   * pauses, so that a page stays responsive.
+   * @throws DBNetError `no-webgpu`, `load-failed`, `checksum-mismatch`, `invalid-safetensors`, `invalid-onnx`,
+   *   `invalid-checkpoint`, `unsupported-dtype`, `incompatible-weights`, `invalid-argument`, `unsupported-precision`,
+   *   `gpu-error`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
-    const {
-      weights,
-      gpu,
-      device,
-      input,
-      precision = 'f32',
-      tune = 'cached',
-      onProgress,
-      signal,
-    } = checkOptions(options, createKinds);
+    const given = checkOptions(options, createKinds) as CreateOptions;
+    const { tune, onProgress, signal } = given;
     signal?.throwIfAborted();
-    const [bytes, postprocess] = await Promise.all([
-      loadBytes(weights as WeightsSource, {
-        onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
-        signal,
-      }),
-      loadModule(import('../postprocess/index.ts')),
-    ]);
-    const { architecture, graph, parameterCount, metadata } = await openCheckpoint(bytes);
-    const recipe = readRecipe(metadata, input);
-    const context = await openDevice({ gpu, device });
+    const module = loadModule(import('../postprocess/index.ts'));
+    module.catch(() => {}); // Awaited once there is an engine.
+    const { engine, checkpoint, recipe, precision } = await openEngine(given);
+    const { context } = engine;
     try {
+      const postprocess = await module;
       signal?.throwIfAborted();
-      const chosen = await choosePrecision(precision, context);
-      const choice = new TunedChoice(context, chosen);
-      if (tune !== 'off') await choice.load();
-      const engine = await Engine.create(context, graph, recipe, choice);
-      signal?.throwIfAborted();
+      const { architecture, parameterCount, metadata } = checkpoint;
       const detector = new TextDetector(engine, recipe, postprocess, {
         adapter: context.adapter,
         software: context.software,
-        precision: chosen,
+        precision,
         weights: {
           architecture,
           parameters: parameterCount,
@@ -244,7 +244,7 @@ export class TextDetector {
   async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
     const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
     if (image !== undefined) checkSize('Option image', image);
-    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
+    const { channels = usualSource() } = image ?? {};
     check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, size, this.#recipe.size);
@@ -368,12 +368,18 @@ const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
 };
 const createKinds: Kinds<CreateOptions> = {
   weights: anything,
+  cache: boolean,
+  sha256: kind(
+    '64 hexadecimal digits',
+    (value) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),
+  ),
   ...gpuKinds,
   input: anything,
   precision: oneOf('f32', 'f16', 'auto'),
   tune: oneOf('off', 'cached', 'full'),
   ...callKinds,
 };
+const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };
 const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
@@ -383,16 +389,3 @@ const detectKinds: Kinds<DetectOptions> = {
 };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
-
-/** @throws DBNetError `unsupported-precision`. */
-async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
-  // On software adapters f16 is emulated and slower.
-  if (wanted === 'f32' || (wanted === 'auto' && context.software)) return 'f32';
-  if (await compilesF16(context)) return 'f16';
-  if (wanted === 'auto') return 'f32';
-  throw new DBNetError(
-    'unsupported-precision',
-    "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
-      "use 'f32' or 'auto'",
-  );
-}
