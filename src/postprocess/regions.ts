@@ -56,11 +56,10 @@ export function findRegions(
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
   const outlines = finishOutlines(found.candidates, sumSpans(map.data, scratch.score.groups), resolved);
-  const tolerance =
-    resolved.simplify * Math.min(placed.width / content.width, placed.height / content.height);
   const regions = outlines.map(({ points, score }): Region => {
     placePoints(points, content, placed);
-    const outline = resolved.shape === 'polygon' ? simplifyOutline(points, tolerance) : points;
+    const outline =
+      resolved.shape === 'polygon' ? fromTopLeft(simplifyOutline(points, resolved.simplify)) : points;
     return { points: outline, box: boxAround(outline), score };
   });
   return { regions, truncated: found.truncated };
@@ -121,6 +120,13 @@ function checkTarget(target: NonNullable<FindRegionsOptions['target']>): Place {
 
 /** A size, and where it is. */
 type Place = Size & { x?: number; y?: number };
+
+/** An outline from its point of the smallest x + y on, so that one of four points begins where a quad does. */
+function fromTopLeft(outline: readonly Point[]): Point[] {
+  const sums = outline.map(([x, y]) => x + y);
+  const first = sums.indexOf(Math.min(...sums));
+  return [...outline.slice(first), ...outline.slice(0, first)];
+}
 
 /** Scales points in place from one size to another, clips them to it, and moves them to where it is. */
 function placePoints(points: Region['points'], from: Size, { x = 0, y = 0, width, height }: Place): void {

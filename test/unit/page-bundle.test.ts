@@ -137,7 +137,7 @@ it.each(entries)('%s takes nothing from Node', async (entry) => {
 
 it('the examples know the library by its name only', async () => {
   const files = await readdir(join(root, 'examples'), { recursive: true });
-  const sources = files.filter((file) => file.endsWith('.ts'));
+  const sources = files.filter((file) => /\.(ts|mjs)$/.test(file) && !file.includes('node_modules'));
   expect(sources.length).toBeGreaterThan(0);
   for (const file of sources) {
     const text = await readFile(join(root, 'examples', file), 'utf8');
