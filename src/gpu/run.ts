@@ -5,6 +5,7 @@
 
 import { encode, type Step } from './bind.ts';
 import { assertUsable, type GpuContext } from './device.ts';
+import { whileWaking } from './wake.ts';
 
 /** How much work goes into one submit: learnt from how long earlier ones took. */
 export class SubmitSize {
@@ -62,7 +63,7 @@ export async function run(
     const start = performance.now();
     device.queue.submit([encoder.finish()]);
     if (last) break;
-    await device.queue.onSubmittedWorkDone();
+    await whileWaking(device, device.queue.onSubmittedWorkDone());
     const flops = steps.reduce((sum, step) => sum + step.flops, 0);
     submitSize.observe(flops, performance.now() - start);
     done += flops;
