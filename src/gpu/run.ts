@@ -5,6 +5,7 @@
 
 import { encode, type Step } from './bind.ts';
 import { assertUsable, type GpuContext } from './device.ts';
+import { whileWaking } from './wake.ts';
 
 /** How much work goes into one submit: learnt from how long earlier ones took. */
 export class SubmitSize {
@@ -45,7 +46,7 @@ export async function run(
   steps: readonly Step[],
   { submitSize, finish, onProgress, signal }: RunOptions,
 ): Promise<void> {
-  const { queue } = context.device;
+  const { device } = context;
   const total = steps.reduce((sum, { flops }) => sum + flops, 0);
   const submits = cutIntoSubmits(steps, submitSize.flops);
   let done = 0;
@@ -57,7 +58,7 @@ export async function run(
     const start = performance.now();
     submit(context, steps, last ? finish : undefined);
     if (last) break;
-    await queue.onSubmittedWorkDone();
+    await whileWaking(device, device.queue.onSubmittedWorkDone());
     const flops = steps.reduce((sum, step) => sum + step.flops, 0);
     submitSize.observe(flops, performance.now() - start);
     done += flops;

@@ -11,6 +11,7 @@ import { messageOf } from '../describe.ts';
 import { encode } from '../gpu/bind.ts';
 import { assertUsable, type GpuContext } from '../gpu/device.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
+import { whileWaking } from '../gpu/wake.ts';
 import type { WinogradChannels } from '../graph/choose-kernels.ts';
 import type { KernelChoice } from '../graph/operation.ts';
 import { type Convolution, convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
@@ -187,7 +188,7 @@ export async function tune(
   let timer: TuningTimer | undefined;
   try {
     // What was submitted before must not be measured.
-    await device.queue.onSubmittedWorkDone();
+    await whileWaking(device, device.queue.onSubmittedWorkDone());
     timer = await openTimer(context);
     const roofline = await measureRoofline(context, pipelines, timer, precision, signal);
     bench = await Workbench.create(context, pipelines, placed);
