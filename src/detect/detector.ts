@@ -8,6 +8,7 @@ import {
   checkOptions,
   checkSize,
   type Kinds,
+  mismatch,
   oneOf,
   positive,
 } from '../check.ts';
@@ -22,6 +23,7 @@ import type { ImageSource, SizeOption } from '../input/types.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { loadModule } from '../load-module.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
+import { whereShippedWeightsAre } from '../models/open-weights.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
@@ -38,7 +40,6 @@ import type {
   MapsOptions,
   TuneOptions,
   TuningReport,
-  WeightsSource,
 } from './types.ts';
 
 /**
@@ -67,6 +68,9 @@ export class TextDetector {
 
   /**
    * Loads weights and opens a device.
+   * @example
+   * import weights from 'dbnet-webgpu/weights'; // the shipped ones
+   * const detector = await TextDetector.create({ weights });
    * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `invalid-onnx`, `invalid-checkpoint`, `unsupported-dtype`,
    *   `incompatible-weights`, `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
    */
@@ -80,10 +84,17 @@ export class TextDetector {
       tune = 'cached',
       onProgress,
       signal,
-    } = checkOptions(options, createKinds);
+    } = checkOptions(options ?? {}, createKinds);
+    if (weights === undefined) {
+      throw mismatch(
+        'Option weights',
+        `an address, a Response, a Blob or bytes (${whereShippedWeightsAre})`,
+        'none',
+      );
+    }
     signal?.throwIfAborted();
     const [bytes, postprocess] = await Promise.all([
-      loadBytes(weights as WeightsSource, {
+      loadBytes(weights, {
         onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
         signal,
       }),

@@ -4,6 +4,7 @@ import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '.
 import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tuned-choice.ts';
+import type { Web } from '../web.ts';
 
 export type { Point, Region, TuningReport };
 
@@ -27,7 +28,7 @@ export interface DetectOptions extends Partial<RegionOptions> {
   /** What transparent pixels are composed over. Default white, as viewers show them. */
   background?: Rgb;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** Milliseconds of one call, by stage. */
@@ -63,7 +64,7 @@ export interface MapsOptions {
   /** As for `detect()`. */
   background?: Rgb;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** Options of {@link TextDetector.tune}. */
@@ -71,7 +72,7 @@ export interface TuneOptions {
   /** Milliseconds after which no new candidate is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
   budgetMs?: number;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /**
@@ -142,5 +143,5 @@ export interface CreateOptions {
    */
   tune?: 'off' | 'cached' | 'full';
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }

@@ -7,10 +7,11 @@ import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import type { Slots } from '../gpu/slots.ts';
 import { hasPlainBuffer, isTypedArray, kindOf } from '../kind-of.ts';
+import type { Web } from '../web.ts';
 import type { ImageSource, RawImage } from './types.ts';
 
 /** What `copyExternalImageToTexture` takes. */
-export type TextureSource = ImageBitmap | HTMLCanvasElement | OffscreenCanvas;
+export type TextureSource = Web<'ImageBitmap' | 'HTMLCanvasElement' | 'OffscreenCanvas'>;
 
 export type ReadyImage = (
   | ({ kind: 'pixels' } & RawImage)

@@ -1,5 +1,7 @@
 /** @file The nouns of what comes before the network: images, sizes, colours and the input recipe. */
 
+import type { Web } from '../web.ts';
+
 /** A colour: red, green and blue, whole numbers from 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
@@ -14,12 +16,7 @@ export interface RawImage {
 /** Everything `detect()` and `maps()` take as an image. The browser's own kinds are for browsers only. */
 export type ImageSource =
   | RawImage
-  | HTMLImageElement
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | ImageBitmap
-  | ImageData
-  | Blob;
+  | Web<'HTMLImageElement' | 'HTMLCanvasElement' | 'OffscreenCanvas' | 'ImageBitmap' | 'ImageData' | 'Blob'>;
 
 /**
  * How weights want the size of an image to become that of the network, pixels; `rule` tells the kinds apart. Sides of the

@@ -6,6 +6,7 @@
 
 import { bufferUsage } from '../gpu/constants.ts';
 import { checked, type GpuContext } from '../gpu/device.ts';
+import type { Web } from '../web.ts';
 
 const queryResolve = 0x200; // GPUBufferUsage.QUERY_RESOLVE, which Node has no global for
 const mapModeRead = 0x1; // GPUMapMode.READ, likewise
@@ -259,7 +260,7 @@ export interface TurnOptions {
   /** Once this is true, no work is sampled more than `leastSamples` times, default 1. */
   isLate?: () => boolean;
   leastSamples?: number;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 export interface Sampled {

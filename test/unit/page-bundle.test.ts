@@ -13,9 +13,11 @@ import { loadModule } from '../../src/load-module.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What package.json exports, by its types' sources. */
-const entries = Object.values(manifest.exports).flatMap((target) =>
-  typeof target === 'string' ? [] : [target.types.replace(/^\.\/dist(.*)\.d\.ts$/, 'src$1.ts')],
+/** What package.json exports for pages, by its types' sources. */
+const entries = Object.entries(manifest.exports).flatMap(([name, target]) =>
+  name === './node' || typeof target === 'string'
+    ? []
+    : [target.types.replace(/^\.\/dist(.*)\.d\.ts$/, 'src$1.ts')],
 );
 
 interface Bundle {
