@@ -137,10 +137,10 @@ it.each(entries)('%s takes nothing from Node', async (entry) => {
 
 it('the examples know the library by its name only', async () => {
   const files = await readdir(join(root, 'examples'), { recursive: true });
-  const sources = files.filter((file) => file.endsWith('.ts'));
+  const sources = files.filter((file) => file.endsWith('.js'));
   expect(sources.length).toBeGreaterThan(0);
   for (const file of sources) {
     const text = await readFile(join(root, 'examples', file), 'utf8');
-    expect(text, file).not.toMatch(/(?:from |import\()'(?:\.\.\/)+(?:src|bench|test)\//);
+    expect(text, file).not.toMatch(/(?:from |import\()'(?:\.\.\/)/);
   }
 });
