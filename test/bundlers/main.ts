@@ -5,7 +5,8 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { launchBrowser, newPage, type WebGpuBrowser } from '../../scripts/browser.ts';
@@ -13,7 +14,8 @@ import { serve } from '../../scripts/static-server.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const examples = join(root, 'examples/bundlers');
-const work = join(root, 'node_modules/.cache/dbnet-webgpu/bundlers');
+/** Outside of this project, whose packages and tsconfig.json would be found from below it. */
+const work = mkdtempSync(join(tmpdir(), 'dbnet-webgpu-bundlers-'));
 const photo = join(root, 'examples/sign.jpg');
 const onnx = join(root, 'test/fixtures/narrow-onnx-r18-named/r18_named.onnx');
 
@@ -32,8 +34,6 @@ function run(cwd: string, command: string, args: string[]): string {
 
 /** The package as npm would publish it. */
 function pack(): string {
-  rmSync(work, { recursive: true, force: true });
-  mkdirSync(work, { recursive: true });
   run(root, 'npm', ['pack', '--pack-destination', work]);
   return join(work, readdirSync(work).find((name) => name.endsWith('.tgz'))!);
 }
@@ -156,34 +156,32 @@ function program(folder: string, command: string, args: string[]): string {
 
 /** The types of the package, for consumers with and without a browser's. */
 function checkTypes(folder: string): string {
-  const browser = ['--lib', 'es2022,dom,dom.iterable'];
-  const compiled = ['typescript-5', 'typescript-7'].flatMap((typescript) =>
-    ['nodenext', 'bundler'].flatMap((resolution) =>
-      [
-        ['plain.ts', '--lib', 'es2022'],
-        ['page.ts', ...browser],
-      ].map((files) => {
-        const resolved =
-          resolution === 'nodenext'
-            ? ['--module', 'nodenext']
-            : ['--module', 'esnext', '--moduleResolution', 'bundler'];
-        const options = ['--noEmit', '--strict', '--target', 'es2022', '--types', '@webgpu/types'];
-        const tsc = join(folder, 'node_modules', typescript, 'bin/tsc');
-        const { status, stdout } = spawnSync(process.execPath, [tsc, ...files, ...options, ...resolved], {
-          cwd: folder,
-          encoding: 'utf8',
-        });
-        // @webgpu/types needs lib dom for itself; what it says of itself is not ours.
-        const faults = stdout
-          .split('\n')
-          .filter((line) => line && !/^node_modules\/@webgpu\/types\//.test(line));
-        if (faults.length > 0) throw new Error(`${typescript} ${files[0]}:\n${faults.join('\n')}`);
-        if (status !== 0 && stdout === '') throw new Error(`${typescript} ended with status ${status}`);
-        return files[0];
-      }),
-    ),
-  );
-  return `${compiled.length} compilations`;
+  const modules = [
+    ['--module', 'nodenext'],
+    ['--module', 'esnext', '--moduleResolution', 'bundler'],
+  ];
+  const consumers: [typescript: string, file: string, ...options: string[]][] = [
+    ['typescript-5', 'plain.ts', '--lib', 'es2022', '--types', '@webgpu/types'],
+    ['typescript-7', 'plain.ts', '--lib', 'es2022', '--types', '@webgpu/types'],
+    ['typescript-5', 'page.ts', '--lib', 'es2022,dom,dom.iterable', '--types', '@webgpu/types'],
+    // Its lib dom has WebGPU.
+    ['typescript-7', 'page.ts', '--lib', 'es2022,dom,dom.iterable'],
+  ];
+  for (const [typescript, file, ...options] of consumers) {
+    for (const module of modules) {
+      const tsc = join(folder, 'node_modules', typescript, 'bin/tsc');
+      const args = [tsc, file, '--noEmit', '--strict', '--target', 'es2022', ...options, ...module];
+      const { status, stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+      // @webgpu/types misses lib dom itself; what it says of itself is not ours.
+      const faults = stdout
+        .split('\n')
+        .filter((line) => line && !/^node_modules\/@webgpu\/types\//.test(line));
+      if (faults.length > 0 || (status !== 0 && stdout === '')) {
+        throw new Error(`${typescript} ${file}: status ${status}\n${faults.join('\n')}`);
+      }
+    }
+  }
+  return 'TypeScript 5 and 7, with and without lib dom';
 }
 
 function checkForm(folder: string, tarball: string): string {
@@ -247,6 +245,8 @@ export async function main(names: string[]): Promise<number> {
     }
   }
   await chromium?.browser.close();
+  if (failed === 0) rmSync(work, { recursive: true });
+  else console.log(`What was built is left in ${work}`);
   return failed === 0 ? 0 : 1;
 }
 
