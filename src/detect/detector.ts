@@ -29,6 +29,7 @@ import { nominalSide } from '../input/size-rule.ts';
 import type { FrameStream, ImageSource, SizeOption } from '../input/types.ts';
 import type { Preprocess } from '../kernels/preprocess.ts';
 import { loadModule } from '../load-module.ts';
+import { whereShippedWeightsAre } from '../models/open-weights.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
@@ -97,13 +98,23 @@ export class TextDetector {
   /**
    * Loads weights, opens a device and compiles what the first frame of the default size needs, side by side. It takes
    * pauses, so that a page stays responsive.
+   * @example
+   * import weights from 'dbnet-webgpu/weights'; // the shipped ones
+   * const detector = await TextDetector.create({ weights });
    * @throws DBNetError `no-webgpu`, `load-failed`, `checksum-mismatch`, `invalid-safetensors`, `invalid-onnx`,
    *   `invalid-checkpoint`, `unsupported-dtype`, `incompatible-weights`, `invalid-argument`, `unsupported-precision`,
    *   `gpu-error`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
-    const given = checkOptions(options, createKinds) as CreateOptions;
+    const given = checkOptions(options ?? {}, createKinds) as CreateOptions;
     const { tune, onProgress, signal } = given;
+    if (given.weights === undefined) {
+      throw mismatch(
+        'Option weights',
+        `an address, a Response, a Blob or bytes (${whereShippedWeightsAre})`,
+        'none',
+      );
+    }
     signal?.throwIfAborted();
     const module = loadModule(import('../postprocess/index.ts'));
     module.catch(() => {}); // Awaited once there is an engine.

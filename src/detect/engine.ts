@@ -27,6 +27,7 @@ import { Pace } from '../pace.ts';
 import type { PaddedSize, Size } from '../size.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
+import type { Web } from '../web.ts';
 import type { OnProgress, Timings, TuneOptions } from './types.ts';
 
 /** Which maps are computed and read back. P alone skips the threshold head. */
@@ -34,7 +35,7 @@ export type Outputs = 'P' | 'PTB';
 
 interface CallOptions {
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** What is read back, and how the mask is thresholded if it is read. */

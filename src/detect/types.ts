@@ -4,6 +4,7 @@ import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '.
 import type { Box, Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tuned-choice.ts';
+import type { Web } from '../web.ts';
 
 export type { Box, Point, Region, TuningReport };
 
@@ -41,7 +42,7 @@ export interface DetectOptions extends Partial<RegionOptions> {
   /** What transparent pixels are composed over. Default white, as viewers show them. */
   background?: Rgb;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** Milliseconds of one call, by stage. */
@@ -103,7 +104,7 @@ export interface MapsOptions {
   /** As for `detect()`. */
   background?: Rgb;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** Options of {@link TextDetector.tune}. */
@@ -111,7 +112,7 @@ export interface TuneOptions {
   /** Milliseconds after which no new candidate is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
   budgetMs?: number;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /**
@@ -204,5 +205,5 @@ export interface CreateOptions {
    */
   tune?: 'off' | 'cached' | 'full';
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }

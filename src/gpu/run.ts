@@ -3,6 +3,7 @@
  * reported, an abort is noticed, and no driver's watchdog strikes.
  */
 
+import type { Web } from '../web.ts';
 import { encode, type Step } from './bind.ts';
 import { assertUsable, type GpuContext } from './device.ts';
 import { whileWaking } from './wake.ts';
@@ -34,7 +35,7 @@ export interface RunOptions {
   finish: (encoder: GPUCommandEncoder) => void;
   /** Called after each submit that is waited for, with floating-point operations done and in all. */
   onProgress?: (done: number, total: number) => void;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /**

@@ -8,20 +8,23 @@ import { DBNetError } from '../errors.ts';
 import type { Slots } from '../gpu/slots.ts';
 import { hasPlainBuffer, kindOf } from '../kind-of.ts';
 import type { Size } from '../size.ts';
+import type { Web } from '../web.ts';
 import { checkTexture, isTexture } from './gpu-texture.ts';
 import { checkPixels } from './pixels.ts';
 import type { ImageSource, RawImage } from './types.ts';
 import { unreadable } from './unreadable.ts';
 
 /** What `copyExternalImageToTexture` takes. */
-export type TextureSource = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | VideoFrame;
+export type TextureSource = Web<
+  'ImageBitmap' | 'HTMLCanvasElement' | 'OffscreenCanvas' | 'HTMLVideoElement' | 'VideoFrame'
+>;
 
 /** What is not in memory of JavaScript. */
 type Sourced =
   /** What is copied into a texture. */
   | { kind: 'texture'; source: TextureSource }
   /** What the device reads where it is: opaque frames, and textures of its own. */
-  | { kind: 'external'; source: VideoFrame }
+  | { kind: 'external'; source: Web<'VideoFrame'> }
   | { kind: 'bound'; source: GPUTexture };
 
 export type ReadyImage = (({ kind: 'pixels' } & RawImage) | Sourced) & {

@@ -1,5 +1,7 @@
 /** @file The nouns of what comes before the network: images, sizes, colours and the input recipe. */
 
+import type { Web } from '../web.ts';
+
 /** A colour: red, green and blue, whole numbers from 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
@@ -18,22 +20,16 @@ export interface RawImage {
  */
 export type ImageSource =
   | RawImage
-  | HTMLImageElement
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | ImageBitmap
-  | ImageData
-  | HTMLVideoElement
-  | VideoFrame
-  | GPUTexture
-  | Blob;
+  | Web<'HTMLImageElement' | 'HTMLCanvasElement' | 'OffscreenCanvas' | 'ImageBitmap' | 'ImageData' | 'Blob'>
+  | Web<'HTMLVideoElement' | 'VideoFrame'>
+  | GPUTexture;
 
 /**
  * Where a stream's frames come from. Of a video that plays, a camera for example, and of a `ReadableStream`, such as that of a
  * `MediaStreamTrackProcessor`, the newest frame is taken; frames of a `ReadableStream` are closed. Any other async iterable is
  * asked for one image after the other.
  */
-export type FrameStream = HTMLVideoElement | ReadableStream<ImageSource> | AsyncIterable<ImageSource>;
+export type FrameStream = Web<'HTMLVideoElement' | 'ReadableStream'> | AsyncIterable<ImageSource>;
 
 /**
  * How weights want the size of an image to become that of the network, pixels; `rule` tells the kinds apart. Sides of the

@@ -7,6 +7,7 @@
 import { bufferUsage } from '../gpu/buffer-usage.ts';
 import { checked, type GpuContext } from '../gpu/device.ts';
 import { whileWaking } from '../gpu/wake.ts';
+import type { Web } from '../web.ts';
 
 const queryResolve = 0x200; // GPUBufferUsage.QUERY_RESOLVE, which Node has no global for
 const mapModeRead = 0x1; // GPUMapMode.READ, likewise
@@ -260,7 +261,7 @@ export interface TurnOptions {
   /** Once this is true, no work is sampled more than `leastSamples` times, default 1. */
   isLate?: () => boolean;
   leastSamples?: number;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 export interface Sampled {

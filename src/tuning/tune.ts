@@ -19,6 +19,7 @@ import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
+import type { Web } from '../web.ts';
 import { candidates, neighbours, type TileTarget } from './candidates.ts';
 import {
   canUseWinograd,
@@ -53,7 +54,7 @@ export interface TunerOptions {
   openTimer?: (context: GpuContext) => Promise<TuningTimer>;
   /** Called after each form, with the number of classes that are done, and of all. */
   onProgress?: (done: number, total: number) => void;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** A class that was measured. */
@@ -122,7 +123,7 @@ interface Tools
   roofline: Roofline;
   target: TileTarget;
   tiles?: readonly Tile[];
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** A class with the rows of it that are measured. */
@@ -486,7 +487,7 @@ async function measureRoofline(
   pipelines: PipelineCache,
   timer: TuningTimer,
   precision: Precision,
-  signal: AbortSignal | undefined,
+  signal: Web<'AbortSignal'> | undefined,
 ): Promise<Roofline> {
   const best = async (kernels: readonly Kernel[], of: 'flops' | 'bytes'): Promise<number | null> => {
     const bench = await Workbench.create(
