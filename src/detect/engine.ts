@@ -14,7 +14,7 @@ import type { Constant, ParameterSource } from '../graph/operation.ts';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
 import { fuse } from '../graph/passes/index.ts';
 import type { WinogradRule } from '../graph/passes/winograd.ts';
-import { constantsOf, type Plan, plan } from '../graph/plan.ts';
+import { constantsOf, type Plan, planInSteps } from '../graph/plan.ts';
 import type { ReadyImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import type { Rgb } from '../input/types.ts';
@@ -23,7 +23,7 @@ import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
-import { Pace } from '../pace.ts';
+import { inPieces } from '../pace.ts';
 import type { PaddedSize, Size } from '../size.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
@@ -115,10 +115,8 @@ export class Engine {
     source: Preprocess['source'],
     onProgress?: OnProgress,
   ): Promise<void> {
-    const pace = new Pace();
     const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
-    await pace.rest();
-    const { steps } = this.#plan(size, outputs, source);
+    const { steps } = await this.#plan(size, outputs, source);
     const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
     let done = 0;
     try {
@@ -327,8 +325,9 @@ export class Engine {
     );
   }
 
-  #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
-    return plan(this.#graph(outputs), size, { source, ...this.#recipe.input }, this.#choice);
+  async #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Promise<Plan> {
+    const input = { source, ...this.#recipe.input };
+    return await inPieces(planInSteps(this.#graph(outputs), size, input, this.#choice));
   }
 
   /** A program that is known is there at once. */
@@ -349,12 +348,15 @@ export class Engine {
     return known;
   }
 
-  async #build(key: string, plan: Plan, { onProgress, signal }: CallOptions): Promise<Program> {
-    const program = await Program.build(plan, this.#device, (done, total) =>
-      onProgress?.({ stage: 'compile', done, total }),
-    ).catch((error) => {
+  async #build(key: string, planned: Promise<Plan>, { onProgress, signal }: CallOptions): Promise<Program> {
+    let program: Program;
+    try {
+      program = await Program.build(await planned, this.#device, (done, total) =>
+        onProgress?.({ stage: 'compile', done, total }),
+      );
+    } catch (error) {
       throw this.#translate(error);
-    });
+    }
     // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
     if (this.#programs.size > maxPrograms) {

@@ -108,12 +108,14 @@ export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
   const found = await findAdapter(options.gpu);
   if ('reason' in found) throw new DBNetError('no-webgpu', found.message, { cause: found.cause });
   const { gpu, adapter } = found;
-  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-  const wanted = { label: 'dbnet-webgpu', requiredLimits, requiredFeatures };
-  const device = await adapter.requestDevice(wanted).catch((cause: unknown) => {
+  let device: GPUDevice;
+  try {
+    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+    device = await adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  } catch (cause) {
     throw new DBNetError('no-webgpu', refusal('a device', cause), { cause });
-  });
+  }
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
   return watch(device, adapter.info, fallback, { gpu });

@@ -10,6 +10,7 @@ import layers from './layers.suite.ts';
 import mobile from './mobile.suite.ts';
 import models from './models.suite.ts';
 import network from './network.suite.ts';
+import opening from './opening.suite.ts';
 import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
 import smoke from './smoke.suite.ts';
@@ -36,6 +37,7 @@ export const suites: GpuSuite[] = [
   { name: 'models', tests: models },
   { name: 'detector', tests: detector },
   { name: 'frames', tests: frames },
+  { name: 'opening', tests: opening },
   { name: 'disposal', tests: disposal },
   { name: 'tuning', tests: tuning },
   { name: 'winograd', tests: winograd },

@@ -3,7 +3,7 @@
  * is stated here; never another error, and never no end.
  */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   findFaults,
   matchImage,
@@ -299,6 +299,8 @@ table('create() of the detector and the trainer', [
   ['TextDetector.create', (v) => TextDetector.create(v as { weights: Uint8Array })],
   ...creation('TextDetector.create', (o) => TextDetector.create(o as { weights: Uint8Array }), [
     'weights',
+    'cache',
+    'sha256',
     'gpu',
     'device',
     'input',
@@ -307,6 +309,12 @@ table('create() of the detector and the trainer', [
     'onProgress',
     'signal',
   ]),
+  [
+    'TextDetector.isSupported',
+    (v) => TextDetector.isSupported(v as object),
+    ['undefined', '{}', 'no prototype'],
+  ],
+  ['TextDetector.isSupported, option gpu', (v) => TextDetector.isSupported({ gpu: v as GPU }), ['undefined']],
   ['Trainer.create', (v) => Trainer.create(v as object)],
   ...creation('Trainer.create', Trainer.create, [
     'weights',
@@ -364,6 +372,21 @@ it.each(['weights', 'resume'])('%s null does not start from random weights', asy
   const options = { [name]: null } as object;
   const error: unknown = await Trainer.create(options).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'invalid-argument', message: expect.stringContaining('not as null') });
+});
+
+describe('isSupported()', () => {
+  const reasonOn = async (page: object) => {
+    for (const [name, value] of Object.entries(page)) vi.stubGlobal(name, value);
+    const support = await TextDetector.isSupported().finally(() => vi.unstubAllGlobals());
+    return support.supported ? undefined : support.reason;
+  };
+
+  it('tells a page that is not secure from a browser without WebGPU', async () => {
+    expect(await reasonOn({ isSecureContext: false, navigator: {} })).toBe('insecure-page');
+    expect(await reasonOn({ isSecureContext: true, navigator: {} })).toBe('no-webgpu');
+    const gpu = { requestAdapter: async () => null };
+    expect(await reasonOn({ isSecureContext: true, navigator: { gpu } })).toBe('no-adapter');
+  });
 });
 
 describe('a WebGPU that refuses', () => {
