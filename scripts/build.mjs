@@ -88,7 +88,7 @@ const buildCli = async () => {
 
 /** `.d.ts` files by tsc, their relative imports ending in `.js`, as every consumer's resolution understands them. */
 async function buildTypes() {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('@typescript/native/package.json')), 'bin/tsc');
   const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
     cwd: root,
     stdio: 'inherit',
