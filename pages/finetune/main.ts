@@ -140,7 +140,7 @@ async function suggest(): Promise<void> {
   if (added.length > 0) model.edit([...photo.labels, ...added], photo);
   find('notice').textContent =
     added.length === 0
-      ? 'The weights find no text that is not labelled yet, at this crop size.'
+      ? 'The weights find no text that is not labelled yet.'
       : `${plural(added.length, 'label')} suggested: correct them, and add what is missing.`;
 }
 

@@ -88,6 +88,18 @@ async function downloaded(button: string, name: string): Promise<Buffer> {
 }
 
 describe('the fine-tuning page', () => {
+  it('suggests labels at a size where text is found, whatever the crop', async () => {
+    await page.click('#examples button:nth-child(2)');
+    await page.waitForSelector('#photos li');
+    await fill('crop-size', 160);
+    await page.click('#suggest');
+    await page.waitForFunction('document.getElementById("notice").textContent !== ""');
+    expect(await text('#notice')).toMatch(/^\d+ labels suggested/);
+    expect((await labels()).length).toBeGreaterThan(3);
+    await page.click('#photos .remove');
+    await page.waitForFunction('document.querySelectorAll("#photos li").length === 0');
+  });
+
   it('says what is missing before it trains', async () => {
     expect(await messageOfTraining()).toMatch(/no photo yet/);
     await page.click('#examples button');

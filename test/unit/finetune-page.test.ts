@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { inside, moved, rectangle } from '../../pages/finetune/edit.ts';
+import { inside, moved, rectangle } from '../../pages/shared/edit.ts';
 import { shownPart } from '../../pages/finetune/heat-map.ts';
 import { applyLabels, labelsAsJson, type Waiting } from '../../pages/finetune/labels-file.ts';
 import { Model, nothingToLearn, type Photo } from '../../pages/finetune/model.ts';
