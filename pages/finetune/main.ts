@@ -2,6 +2,7 @@
 
 import { matchImage } from 'dbnet-webgpu/eval';
 import { download, find, make, plural } from '../shared/dom.ts';
+import { linkPages } from '../shared/nav.ts';
 import { renderComparison } from './comparison.ts';
 import { applyLabels, labelsAsJson, readLabels, takeLabels, type Waiting } from './labels-file.ts';
 import { renderLabels, renderPhotos } from './lists.ts';
@@ -25,6 +26,7 @@ model.onChange(() => {
   if (!scheduled) requestAnimationFrame(render);
   scheduled = true;
 });
+linkPages('finetune');
 render();
 void attempt(describeAdapter);
 
