@@ -3,7 +3,7 @@
 import { find } from '../shared/dom.ts';
 import { chart, sample } from './chart.ts';
 import { half, mapsAt, places, reach, word } from './section.ts';
-import { fill, slider } from './slider.ts';
+import { fill, share, slider } from './slider.ts';
 
 const domain = [-half, half] as const;
 
@@ -49,7 +49,7 @@ export function sectionFigure(): void {
     curves();
     for (const name of ['centre', 'edge', 'outside', 'here'] as const) {
       const { P, T, B } = maps(name === 'here' ? place.value : places[name]);
-      fill({ [`section-${name}-p`]: P, [`section-${name}-t`]: T, [`section-${name}-b`]: B });
+      fill({ [`section-${name}-p`]: P, [`section-${name}-t`]: T, [`section-${name}-b`]: B }, share);
     }
     // The word is drawn as wide as the line, which crosses it in the middle.
     find('section-marker').setAttribute('transform', `translate(${place.value + word.width / 2} 0)`);

@@ -39,7 +39,10 @@ export function short(value: number): string {
   return text.replaceAll('-', '−');
 }
 
-/** Fills a table's cells, by id. */
-export function fill(values: Readonly<Record<string, number>>): void {
-  for (const [id, value] of Object.entries(values)) find(id).textContent = short(value);
+/** Three decimals: for what lies between 0 and 1. */
+export const share = (value: number): string => value.toFixed(3);
+
+/** Fills elements with numbers, by id. */
+export function fill(values: Readonly<Record<string, number>>, show = short): void {
+  for (const [id, value] of Object.entries(values)) find(id).textContent = show(value);
 }
