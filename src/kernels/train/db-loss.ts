@@ -18,7 +18,7 @@ import { floats, perItem } from './elementwise.ts';
 
 export interface DbLossShape {
   label: string;
-  /** Pixels of all images together, below {@link pixelLimit}. */
+  /** Pixels of all images together, below `pixelLimit`. */
   pixels: number;
   loss: DbLoss;
 }
@@ -118,8 +118,8 @@ export const sumCount = Object.keys(sums).length;
 
 /**
  * Writes for each mined map and pixel a key by which negatives are ordered: the bits of their loss plus 1 (losses are
- * not negative, so that their bits order like they do), 0 for all others; and per slice the {@link sums}.
- * Bindings: `logits` (of P, of T), `targets` (see {@link readTargets}), `keys` (u32), `output` (f32, `[slices, 8]`).
+ * not negative, so that their bits order like they do), 0 for all others; and per slice the `sums`.
+ * Bindings: `logits` (of P, of T), `targets` (see `readTargets`), `keys` (u32), `output` (f32, `[slices, 8]`).
  */
 export function dbLossTerms({ label, pixels, loss }: DbLossShape): Kernel {
   const slices = lossSlices(pixels);
@@ -231,7 +231,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
 }
 
 /**
- * Bindings: `totals` (8), `mined` (`[slices]` per map), `mining`, `output` (f32, {@link parts}).
+ * Bindings: `totals` (8), `mined` (`[slices]` per map), `mining`, `output` (f32, `parts`).
  * A batch without positives has no Ls and, if it is mined, no Lb; one without a threshold mask no Lt.
  */
 export function dbLossParts({ label, pixels, loss }: DbLossShape): Kernel {

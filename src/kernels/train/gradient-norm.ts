@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 /**
- * The {@link verdict} on a step: the norm, the factor that clips it to `maxNorm` (0: no clipping; PyTorch's
+ * The `verdict` on a step: the norm, the factor that clips it to `maxNorm` (0: no clipping; PyTorch's
  * `clip_grad_norm_`), and whether loss and norm are finite. Bindings: `source` (`[slices]`), `parts`, `output`.
  */
 export function gradientVerdict({
