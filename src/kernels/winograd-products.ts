@@ -36,6 +36,9 @@ export const winogradProductsMultiplyAdds = (products: WinogradProducts): number
 /**
  * Bindings: `source0` `[planes, height, width, channels]`, `weights` ({@link packWinogradWeights}), `output`
  * `[planes, height, width, outChannels]`.
+ *
+ * @example
+ * const { code, bindings, dispatch } = winogradProducts({ label: 'products', planes: 36, height: 40, width: 40, channels: 64, outChannels: 64 }, { precision: 'f32', tile: { kind: 'direct', pixels: 4, channels: 4 } });
  */
 export function winogradProducts(products: WinogradProducts, options: TileOptions): Kernel {
   const { label, planes, height, width, channels, outChannels } = products;
@@ -58,7 +61,18 @@ export function winogradProducts(products: WinogradProducts, options: TileOption
   );
 }
 
-/** Packs transformed weights `[plane, out, in]` (`winogradWeights`) into matrices `[plane, in, out]`, padded with zeros. */
+/**
+ * Packs transformed weights `[plane, out, in]` (`winogradWeights`) into matrices `[plane, in, out]`, padded with zeros.
+ *
+ * @example
+ * import { packWinogradWeights, winogradPlanes, winogradWeights } from 'dbnet-webgpu/kernels';
+ *
+ * const planes = winogradPlanes(4);
+ * const weights = packWinogradWeights(
+ *   { planes, channels: 64, outChannels: 64 },
+ *   winogradWeights(new Float32Array(64 * 64 * 9), 4),
+ * );
+ */
 export function packWinogradWeights(
   { planes, channels, outChannels }: Pick<WinogradProducts, 'planes' | 'channels' | 'outChannels'>,
   weights: ArrayLike<number>,

@@ -61,16 +61,32 @@ export const winogradMatrices: Record<WinogradSize, Matrices> = {
   },
 };
 
-/** Positions of a transformed tile: planes of the transformed tensors. */
+/**
+ * Positions of a transformed tile: planes of the transformed tensors.
+ *
+ * @example
+ * winogradPlanes(4); // 36
+ */
 export const winogradPlanes = (size: WinogradSize): number => (size + 2) ** 2;
 
-/** Tiles that cover `height` x `width`. */
+/**
+ * Tiles that cover `height` x `width`.
+ *
+ * @example
+ * winogradTiles(4, { height: 160, width: 158 }); // { height: 40, width: 40 }
+ */
 export const winogradTiles = (size: WinogradSize, { height, width }: { height: number; width: number }) => ({
   height: Math.ceil(height / size),
   width: Math.ceil(width / size),
 });
 
-/** G g G^T for all filters: weights `[out, in, 3, 3]` to `[plane, out, in]`, in f64. */
+/**
+ * G g G^T for all filters: weights `[out, in, 3, 3]` to `[plane, out, in]`, in f64.
+ *
+ * @example
+ * // 16 planes of 64 x 64.
+ * const planes = winogradWeights(new Float32Array(64 * 64 * 9), 2);
+ */
 export function winogradWeights(weights: ArrayLike<number>, size: WinogradSize): Float64Array {
   const G = Float64Array.from(winogradMatrices[size].G.flat());
   const side = size + 2;
