@@ -44,6 +44,7 @@ export async function servePage(root: string, name: string): Promise<StaticServe
   const scripts = linked.map(async ({ script, source }) => [`/${script}`, await bundleForPage(root, source)]);
   const server = await serve(root, {
     '/api/index.html': noReference,
+    '/bench/page.js': await bundleForPage(root, 'bench/page/main.ts'),
     ...Object.fromEntries(await Promise.all(scripts)),
   });
   return { ...server, page: `${server.origin}/${shown.folder}/index.html` };

@@ -12,6 +12,7 @@ export function linkPages(current: keyof typeof titles): void {
       if (name === current) link.setAttribute('aria-current', 'page');
       return link;
     }),
+    make('a', { href: '../../bench/index.html' }, 'Benchmark'),
     make('a', { href: '../../api/index.html' }, 'API'),
   );
 }
