@@ -11,6 +11,7 @@ import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
 import type { StaticServer } from '../../scripts/static-server.ts';
 import { parseJsonLabels } from '../../src/eval/labels.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
+import { seriousFaults } from './accessibility.ts';
 import { newLivePage } from './live-page.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -122,6 +123,10 @@ describe('the fine-tuning page', () => {
     await page.keyboard.press('z');
     await page.keyboard.up('Control');
     await page.waitForFunction('document.querySelectorAll("#labels li").length === 2');
+  });
+
+  it.each(['light', 'dark'])('has no serious fault of accessibility, %s', async (scheme) => {
+    expect(await seriousFaults(page, scheme)).toEqual([]);
   });
 
   it('exports labels as the JSON that the command line reads', async () => {
