@@ -127,7 +127,7 @@ async function detectImages(images: readonly string[], run: Run, json: JsonLines
       view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
       let found: Found;
       try {
-        found = await detectImage(image, run);
+        found = await detectImage(image, index, run);
       } catch (error) {
         fail(image, error);
         continue;
@@ -152,10 +152,14 @@ interface Found {
   detection: Detection;
 }
 
-async function detectImage(image: string, { detector, options, args, services }: Run): Promise<Found> {
+async function detectImage(image: string, index: number, run: Run): Promise<Found> {
+  const { detector, options, args, plan, services } = run;
   const { codec, cwd } = services;
   const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
-  return { picture, detection: await detector.detect(picture, options) };
+  return {
+    picture,
+    detection: await detector.detect(picture, { ...options, maps: plan.maps[index] !== undefined }),
+  };
 }
 
 /** Writes the overlay and the maps that are asked for, and says so. */
@@ -163,9 +167,9 @@ async function writeFiles(
   image: string,
   index: number,
   { picture, detection }: Found,
-  { detector, options, args, plan, view, services }: Run,
+  { args, plan, view, services }: Run,
 ): Promise<void> {
-  const { codec, cwd, signal } = services;
+  const { codec, cwd } = services;
   const overlay = plan.overlays[index];
   if (overlay !== undefined) {
     const svg = drawOverlay(detection.regions, picture.width, picture.height);
@@ -175,10 +179,7 @@ async function writeFiles(
   }
   const mapsFile = plan.maps[index];
   if (mapsFile !== undefined) {
-    const { size, background, onProgress } = options;
-    const maps = await detector.maps(picture, { size, background, onProgress, signal });
-    view.clear();
-    await replaceFile(mapsFile, encodeMaps(maps, image));
+    await replaceFile(mapsFile, encodeMaps(detection.maps!, image));
     view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
   }
 }

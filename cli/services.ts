@@ -5,8 +5,6 @@ import type {
   Detection,
   DetectOptions,
   DetectorInfo,
-  Maps,
-  MapsOptions,
   TuneOptions,
   TuningReport,
 } from '../src/detect/types.ts';
@@ -18,7 +16,6 @@ import type { TrainerOptions } from '../src/train/types.ts';
 export interface Detector {
   readonly info: DetectorInfo;
   detect(image: RawImage, options?: DetectOptions): Promise<Detection>;
-  maps(image: RawImage, options?: MapsOptions): Promise<Maps>;
   tune(size?: SizeOption, options?: TuneOptions): Promise<TuningReport>;
   dispose(): void;
 }
