@@ -137,12 +137,12 @@ it.each(entries)('%s takes nothing from Node', async (entry) => {
   expect(imports.filter(({ external }) => external)).toEqual([]);
 });
 
-it('the examples know the library by its name only', async () => {
-  const files = await readdir(join(root, 'examples'), { recursive: true });
+it.each(['examples', 'pages'])('the %s know the library by its name only', async (folder) => {
+  const files = await readdir(join(root, folder), { recursive: true });
   const sources = files.filter((file) => /\.(ts|js|mjs)$/.test(file) && !file.includes('node_modules'));
   expect(sources.length).toBeGreaterThan(0);
   for (const file of sources) {
-    const text = await readFile(join(root, 'examples', file), 'utf8');
-    expect(text, file).not.toMatch(/(?:from |import\()'(?:\.\.\/)/);
+    const text = await readFile(join(root, folder, file), 'utf8');
+    expect(text, file).not.toMatch(/(?:from |import\()'(?:\.\.\/)+(?:src|bench|test)\//);
   }
 });
