@@ -3,42 +3,43 @@
 import {
   abortSignal,
   anything,
+  boolean,
   callback,
   check,
   checkOptions,
   checkSize,
   type Kinds,
+  kind,
   oneOf,
   positive,
 } from '../check.ts';
+import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
-import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../gpu/device.ts';
+import { findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
-import { type Recipe, readRecipe } from '../input/recipe.ts';
+import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
 import type { ImageSource, SizeOption } from '../input/types.ts';
-import type { Precision } from '../kernels/wgsl.ts';
 import { loadModule } from '../load-module.ts';
-import { openCheckpoint } from '../models/checkpoint.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
-import { loadBytes } from '../safetensors/load.ts';
 import type { PaddedSize } from '../size.ts';
-import { TunedChoice } from '../tuning/tuned-choice.ts';
-import { Engine, type Outputs } from './engine.ts';
+import type { Engine, MappedMaps, Outputs } from './engine.ts';
+import { openEngine, usualSource } from './open.ts';
 import type {
   CreateOptions,
   Detection,
+  DetectionWithMaps,
   DetectOptions,
   DetectorInfo,
   Maps,
   MapsOptions,
+  Support,
   TuneOptions,
   TuningReport,
-  WeightsSource,
 } from './types.ts';
 
 /**
@@ -66,43 +67,45 @@ export class TextDetector {
   }
 
   /**
-   * Loads weights and opens a device.
-   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `invalid-onnx`, `invalid-checkpoint`, `unsupported-dtype`,
-   *   `incompatible-weights`, `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
+   * Whether a detector can be made here, and if not why: for a page that offers something else then, before any weights are
+   * loaded. Opens no device.
+   * @param options.gpu as for `create()`.
+   * @throws DBNetError `invalid-argument` for wrong options alone.
+   * @example
+   * const support = await TextDetector.isSupported();
+   * if (!support.supported) document.querySelector('output').textContent = support.message;
+   */
+  static async isSupported(options: Pick<CreateOptions, 'gpu'> = {}): Promise<Support> {
+    const { gpu } = checkOptions(options, supportKinds);
+    const found = await findAdapter(gpu);
+    if (!('reason' in found)) return { supported: true };
+    const { reason, message } = found;
+    return { supported: false, reason, message };
+  }
+
+  /**
+   * Loads weights, opens a device and compiles what the first frame of the default size needs, side by side. It takes
+   * pauses, so that a page stays responsive.
+   * @throws DBNetError `no-webgpu`, `load-failed`, `checksum-mismatch`, `invalid-safetensors`, `invalid-onnx`,
+   *   `invalid-checkpoint`, `unsupported-dtype`, `incompatible-weights`, `invalid-argument`, `unsupported-precision`,
+   *   `gpu-error`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
-    const {
-      weights,
-      gpu,
-      device,
-      input,
-      precision = 'f32',
-      tune = 'cached',
-      onProgress,
-      signal,
-    } = checkOptions(options, createKinds);
+    const given = checkOptions(options, createKinds) as CreateOptions;
+    const { tune, onProgress, signal } = given;
     signal?.throwIfAborted();
-    const [bytes, postprocess] = await Promise.all([
-      loadBytes(weights as WeightsSource, {
-        onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
-        signal,
-      }),
-      loadModule(import('../postprocess/index.ts')),
-    ]);
-    const { architecture, graph, parameterCount, metadata } = await openCheckpoint(bytes);
-    const recipe = readRecipe(metadata, input);
-    const context = await openDevice({ gpu, device });
+    const module = loadModule(import('../postprocess/index.ts'));
+    module.catch(() => {}); // Awaited once there is an engine.
+    const { engine, checkpoint, recipe, precision } = await openEngine(given);
+    const { context } = engine;
     try {
+      const postprocess = await module;
       signal?.throwIfAborted();
-      const chosen = await choosePrecision(precision, context);
-      const choice = new TunedChoice(context, chosen);
-      if (tune !== 'off') await choice.load();
-      const engine = await Engine.create(context, graph, recipe, choice);
-      signal?.throwIfAborted();
+      const { architecture, parameterCount, metadata } = checkpoint;
       const detector = new TextDetector(engine, recipe, postprocess, {
         adapter: context.adapter,
         software: context.software,
-        precision: chosen,
+        precision,
         weights: {
           architecture,
           parameters: parameterCount,
@@ -135,11 +138,14 @@ export class TextDetector {
    * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
    *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
+  async detect(image: ImageSource, options: DetectOptions & { maps: true }): Promise<DetectionWithMaps>;
+  async detect(image: ImageSource, options?: DetectOptions): Promise<Detection>;
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
     const {
       size,
       binarize = 'P',
+      maps: wantsMaps = false,
       background = white,
       onProgress,
       signal,
@@ -154,31 +160,34 @@ export class TextDetector {
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const { width, height } = ready;
     const target = { width, height };
-    const maps = await this.#engine.compute(
+    const names = wantsMaps ? this.#mapNames : [];
+    const mapped = await this.#engine.compute(
       ready,
       network,
-      binarize === 'B' ? 'PTB' : 'P',
+      binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
       {
-        read: ['P', 'mask'],
+        read: [...new Set(['P', ...names, 'mask'] as const)],
         mask: { of: binarize, threshold: regionOptions.threshold },
         background,
       },
       { onProgress, signal },
     );
-    const mapped = performance.now();
+    const mappedAt = performance.now();
     let began: number;
     let found: RegionResult;
     let ended: number;
+    let maps: Maps | undefined;
     try {
       onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-      const map = { data: maps.float32('P'), mask: maps.words('mask'), ...network };
+      const map = { data: mapped.float32('P'), mask: mapped.words('mask'), ...network };
+      if (wantsMaps) maps = copyMaps(mapped, names, network);
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
       );
       ended = performance.now();
     } finally {
-      maps.release();
+      mapped.release();
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
@@ -190,11 +199,12 @@ export class TextDetector {
       network,
       warnings: warning ? [warning] : [],
       timings: {
-        ...maps.timings,
-        readback: began - mapped + (released - ended),
+        ...mapped.timings,
+        readback: began - mappedAt + (released - ended),
         postprocess: ended - began,
         total: performance.now() - start,
       },
+      ...(maps && { maps }),
     };
   }
 
@@ -208,20 +218,18 @@ export class TextDetector {
     signal?.throwIfAborted();
     const prepared = this.#prepare(image, size);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { hasThresholdHead } = this.info.weights;
-    const { float32, release } = await this.#engine.compute(
+    const names = this.#mapNames;
+    const mapped = await this.#engine.compute(
       ready,
       network,
-      hasThresholdHead ? 'PTB' : 'P',
-      { read: hasThresholdHead ? ['P', 'T', 'B'] : ['P'], background },
+      names.includes('T') ? 'PTB' : 'P',
+      { read: names, background },
       { onProgress, signal },
     );
     try {
-      const copy = (name: 'P' | 'T' | 'B') => float32(name).slice();
-      const probability = { P: copy('P'), ...network };
-      return hasThresholdHead ? { ...probability, T: copy('T'), B: copy('B') } : probability;
+      return copyMaps(mapped, names, network);
     } finally {
-      release();
+      mapped.release();
     }
   }
 
@@ -236,7 +244,7 @@ export class TextDetector {
   async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
     const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
     if (image !== undefined) checkSize('Option image', image);
-    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
+    const { channels = usualSource() } = image ?? {};
     check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, size, this.#recipe.size);
@@ -264,6 +272,11 @@ export class TextDetector {
     this.#engine.dispose();
   }
 
+  /** For `using`: as `dispose()`. */
+  [dispose](): void {
+    this.dispose();
+  }
+
   /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */
   #prepare(image: ImageSource, size: SizeOption | undefined): Prepared | Promise<Prepared> {
     const { maxTextureDimension2D } = this.#engine.context.device.limits;
@@ -277,6 +290,11 @@ export class TextDetector {
     };
     const read = readImage(image, maxTextureDimension2D, this.#decoding);
     return 'then' in read ? read.then(withSize) : withSize(read);
+  }
+
+  /** The maps that the weights give. */
+  get #mapNames(): readonly MapName[] {
+    return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
   }
 
   /** The weights' own thresholds first, then the paper's. */
@@ -325,6 +343,14 @@ interface Prepared {
   network: PaddedSize;
 }
 
+type MapName = 'P' | 'T' | 'B';
+
+/** Maps as they are kept by the caller, in memory of their own. */
+function copyMaps({ float32 }: MappedMaps, names: readonly MapName[], size: PaddedSize): Maps {
+  const copies = names.map((name) => [name, float32(name).slice()] as const);
+  return { ...Object.fromEntries(copies), ...size } as unknown as Maps;
+}
+
 /** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */
 const decodedAtOnce = 4;
 
@@ -342,30 +368,24 @@ const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
 };
 const createKinds: Kinds<CreateOptions> = {
   weights: anything,
+  cache: boolean,
+  sha256: kind(
+    '64 hexadecimal digits',
+    (value) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),
+  ),
   ...gpuKinds,
   input: anything,
   precision: oneOf('f32', 'f16', 'auto'),
   tune: oneOf('off', 'cached', 'full'),
   ...callKinds,
 };
+const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };
 const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),
+  maps: boolean,
   ...mapsKinds,
 };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
-
-/** @throws DBNetError `unsupported-precision`. */
-async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
-  // On software adapters f16 is emulated and slower.
-  if (wanted === 'f32' || (wanted === 'auto' && context.software)) return 'f32';
-  if (await compilesF16(context)) return 'f16';
-  if (wanted === 'auto') return 'f32';
-  throw new DBNetError(
-    'unsupported-precision',
-    "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
-      "use 'f32' or 'auto'",
-  );
-}

@@ -9,8 +9,8 @@ import { Program } from '../gpu/program.ts';
 import { run } from '../gpu/run.ts';
 import { Turns } from '../gpu/turns.ts';
 import { chooseFusions, winogradSize } from '../graph/choose-kernels.ts';
-import { type Graph, probabilityAlone } from '../graph/graph.ts';
-import type { Constant } from '../graph/operation.ts';
+import { type Graph, type Network, probabilityAlone } from '../graph/graph.ts';
+import type { Constant, ParameterSource } from '../graph/operation.ts';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
 import { fuse } from '../graph/passes/index.ts';
 import type { WinogradRule } from '../graph/passes/winograd.ts';
@@ -23,6 +23,7 @@ import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
+import { Pace } from '../pace.ts';
 import type { PaddedSize, Size } from '../size.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
@@ -72,36 +73,62 @@ export class Engine {
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
   readonly #waiting = new WaitingImages();
+  #parameters: ParameterSource = () => {
+    throw new Error('the weights are not there yet');
+  };
 
-  private constructor(
-    context: GpuContext,
-    graphs: ReadonlyMap<Outputs, Graph>,
-    recipe: Recipe,
-    choice: TunedChoice,
-  ) {
+  /**
+   * An engine of a network whose parameters are still to be loaded. What it holds is freed with the context.
+   * @param network without any fusion.
+   */
+  constructor(context: GpuContext, network: Network, recipe: Recipe, choice: TunedChoice) {
     this.context = context;
-    this.#graphs = graphs;
     this.#recipe = recipe;
     this.#choice = choice;
     this.#device = new EngineDevice(context);
     this.#upload = new ImageUpload(context);
+    const graph = { ...network, parameters: (name: string) => this.#parameters(name) };
+    const graphs = new Map<Outputs, Graph>([['P', foldBatchNorm(probabilityAlone(graph))]]);
+    if (graph.outputs.length > 1) graphs.set('PTB', foldBatchNorm(graph));
+    this.#graphs = graphs;
   }
 
   /**
-   * Folds and uploads the weights. What it holds, also when it fails, is freed with the context.
-   * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
+   * Folds and uploads the weights.
+   * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`, `disposed`, `device-lost`; the
+   *   signal's reason.
    */
-  static async create(
-    context: GpuContext,
-    graph: Graph,
-    recipe: Recipe,
-    choice: TunedChoice,
-  ): Promise<Engine> {
-    const graphs = new Map<Outputs, Graph>([['P', foldBatchNorm(probabilityAlone(graph))]]);
-    if (graph.outputs.length > 1) graphs.set('PTB', foldBatchNorm(graph));
-    const engine = new Engine(context, graphs, recipe, choice);
-    await engine.#device.constants.upload(engine.#allConstants());
-    return engine;
+  async load(parameters: ParameterSource, signal?: AbortSignal): Promise<void> {
+    this.#parameters = parameters;
+    await this.#device.constants.upload(this.#allConstants(), signal);
+  }
+
+  /**
+   * Compiles what `load()` and the first frame of a size need; the weights need not be there.
+   * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
+   */
+  async compile(
+    size: Size,
+    outputs: Outputs,
+    source: Preprocess['source'],
+    onProgress?: OnProgress,
+  ): Promise<void> {
+    const pace = new Pace();
+    const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
+    await pace.rest();
+    const { steps } = this.#plan(size, outputs, source);
+    const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
+    let done = 0;
+    try {
+      await Promise.all(
+        kernels.map(async (kernel) => {
+          await this.#device.pipelines.get(kernel);
+          onProgress?.({ stage: 'compile', done: ++done, total: kernels.length });
+        }),
+      );
+    } catch (error) {
+      throw this.#translate(error);
+    }
   }
 
   /** Whether the weights give such maps. */

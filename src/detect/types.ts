@@ -1,15 +1,16 @@
 /** @file The nouns of the public face: what goes into a detector and what comes out. */
 
 import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '../input/types.ts';
-import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
+import type { Box, Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tuned-choice.ts';
 
-export type { Point, Region, TuningReport };
+export type { Box, Point, Region, TuningReport };
 
 /**
  * How far a call has come. `done` and `total` are bytes for `weights`, classes of layers for `tune` (with fractions),
- * multiply-adds or stages otherwise.
+ * pipelines for `compile`, multiply-adds or stages otherwise. In `create()` the stages `weights` and `compile` go on side by
+ * side.
  */
 export interface Progress {
   stage: 'weights' | 'tune' | 'compile' | 'preprocess' | 'network' | 'readback' | 'postprocess';
@@ -23,6 +24,8 @@ export type OnProgress = (progress: Progress) => void;
 export interface DetectOptions extends Partial<RegionOptions> {
   /** Which map is thresholded: the probability map or the approximate binary map. Default `P`. */
   binarize?: 'P' | 'B';
+  /** Whether the maps are given with the regions, of the same run of the network. Default false. */
+  maps?: boolean;
   size?: SizeOption;
   /** What transparent pixels are composed over. Default white, as viewers show them. */
   background?: Rgb;
@@ -55,6 +58,13 @@ export interface Detection {
   /** Why text may have been missed, and what to do. Usually empty. */
   warnings: DetectionWarning[];
   timings: Timings;
+  /** With the option `maps`: as {@link TextDetector.maps} gives them. */
+  maps?: Maps;
+}
+
+/** What {@link TextDetector.detect} gives with `maps: true`. */
+export interface DetectionWithMaps extends Detection {
+  maps: Maps;
 }
 
 /** Options of {@link TextDetector.maps}. */
@@ -121,9 +131,31 @@ export interface DetectorInfo {
 /** What weights can come from: a URL (in Node and Deno a path too), a response, a file, or its bytes. */
 export type WeightsSource = BytesSource;
 
+/** What {@link TextDetector.isSupported} gives. */
+export type Support =
+  | { supported: true }
+  | {
+      supported: false;
+      /**
+       * `insecure-page`: WebGPU is for https and localhost; `no-webgpu`: there is no `navigator.gpu`; `no-adapter`: there
+       * is, but no GPU that it would use.
+       */
+      reason: 'insecure-page' | 'no-webgpu' | 'no-adapter';
+      /** What was expected and found, and what to do, for people. */
+      message: string;
+    };
+
 /** Options of {@link TextDetector.create}. */
 export interface CreateOptions {
   weights: WeightsSource;
+  /**
+   * Keeps weights that come by http in the browser's Cache API (and Deno's), by their address, and takes them from there
+   * the next time without asking the server: give files that change another name, or `sha256`. No effect where there is
+   * no such cache, where it refuses, or for weights that do not come by http. Default false.
+   */
+  cache?: boolean;
+  /** What the SHA-256 of the file must be, in hexadecimal. Kept weights of another sum are loaded anew. */
+  sha256?: string;
   /** Where `navigator.gpu` is missing: in Node what `create()` of the package `webgpu` returns. */
   gpu?: GPU;
   /** A device of the caller's. It is never destroyed by the detector. */

@@ -53,52 +53,68 @@ export const gpuKinds: Kinds<DeviceOptions> = {
   ),
 };
 
+/** Why there is no adapter. */
+export interface Unsupported {
+  reason: 'insecure-page' | 'no-webgpu' | 'no-adapter';
+  /** What was expected and found, and what to do. */
+  message: string;
+  cause?: unknown;
+}
+
+/** The adapter of WebGPU here, or why there is none. */
+export async function findAdapter(
+  given: GPU | undefined,
+): Promise<{ gpu: GPU; adapter: GPUAdapter } | Unsupported> {
+  const gpu = given ?? globalThis.navigator?.gpu;
+  if (!gpu) {
+    const found = 'expected WebGPU, found no navigator.gpu';
+    return globalThis.isSecureContext === false
+      ? {
+          reason: 'insecure-page',
+          message: `${found}, as this page is not secure: serve it by https, or from localhost`,
+        }
+      : {
+          reason: 'no-webgpu',
+          message:
+            `${found}: use a browser with WebGPU, Deno, or in Node pass \`gpu: create([])\` of the package ` +
+            "'webgpu'",
+        };
+  }
+  try {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (adapter) return { gpu, adapter };
+  } catch (cause) {
+    return { reason: 'no-adapter', message: refusal('an adapter', cause), cause };
+  }
+  return {
+    reason: 'no-adapter',
+    message:
+      'expected a WebGPU adapter, found none: enable hardware acceleration or install a graphics driver ' +
+      '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
+  };
+}
+
+const refusal = (what: string, cause: unknown): string =>
+  `expected ${what} of WebGPU, found a refusal (${messageOf(cause)}): close what else uses the GPU, or update its driver`;
+
 /**
  * Opens a device, or takes the caller's, which is then never destroyed.
  * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter, or where it gives no device.
  */
 export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
   if (options.device) return watch(options.device, options.device.adapterInfo, false, () => {});
-  const gpu = options.gpu ?? globalThis.navigator?.gpu;
-  if (!gpu) {
-    throw new DBNetError(
-      'no-webgpu',
-      'expected WebGPU, found no navigator.gpu: use a browser with WebGPU on a secure page (https or localhost), ' +
-        "Deno, or in Node pass `gpu: create([])` of the package 'webgpu'",
-    );
-  }
-  const adapter = await granted('an adapter', () =>
-    gpu.requestAdapter({ powerPreference: 'high-performance' }),
-  );
-  if (!adapter) {
-    throw new DBNetError(
-      'no-webgpu',
-      'expected a WebGPU adapter, found none: enable hardware acceleration or install a graphics driver ' +
-        '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
-    );
-  }
-  const device = await granted('a device', () => {
-    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-    return adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  const found = await findAdapter(options.gpu);
+  if ('reason' in found) throw new DBNetError('no-webgpu', found.message, { cause: found.cause });
+  const { gpu, adapter } = found;
+  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+  const wanted = { label: 'dbnet-webgpu', requiredLimits, requiredFeatures };
+  const device = await adapter.requestDevice(wanted).catch((cause: unknown) => {
+    throw new DBNetError('no-webgpu', refusal('a device', cause), { cause });
   });
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
   return watch(device, adapter.info, fallback, () => device.destroy(), gpu);
-}
-
-/** What WebGPU is asked for. @throws DBNetError `no-webgpu` where it refuses. */
-async function granted<T>(what: string, request: () => Promise<T>): Promise<T> {
-  try {
-    return await request();
-  } catch (cause) {
-    const reason = messageOf(cause);
-    throw new DBNetError(
-      'no-webgpu',
-      `expected ${what} of WebGPU, found a refusal (${reason}): close what else uses the GPU, or update its driver`,
-      { cause },
-    );
-  }
 }
 
 /**

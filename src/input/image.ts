@@ -7,6 +7,7 @@ import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import type { Slots } from '../gpu/slots.ts';
 import { hasPlainBuffer, isTypedArray, kindOf } from '../kind-of.ts';
+import type { Box, Size } from '../size.ts';
 import type { ImageSource, RawImage } from './types.ts';
 
 /** What `copyExternalImageToTexture` takes. */
@@ -167,19 +168,24 @@ function textureOrStrips(source: TextureSource, maxTextureSide: number, close?: 
 }
 
 /**
- * The pixels of an image, straight RGBA, read through a small canvas: an image may be larger than a canvas can be.
+ * The pixels of an image or of a part of it, straight RGBA, read through a small canvas: an image may be larger than a
+ * canvas can be.
  * @throws DBNetError `invalid-image`.
  */
-export function readPixelsOf(source: TextureSource): Uint8ClampedArray {
+export function readPixelsOf(
+  source: TextureSource,
+  part: Box = { x: 0, y: 0, ...sizeOf(source) },
+): Uint8ClampedArray {
   try {
-    return readStrips(source);
+    return readStrips(source, part);
   } catch (cause) {
     throw cause instanceof DBNetError ? cause : unreadable(cause);
   }
 }
 
-function readStrips(source: TextureSource): Uint8ClampedArray {
-  const { width, height } = source;
+const sizeOf = ({ width, height }: TextureSource): Size => ({ width, height });
+
+function readStrips(source: TextureSource, { x, y, width, height }: Box): Uint8ClampedArray {
   const data = new Uint8ClampedArray(width * height * 4);
   for (let top = 0; top < height; top += stripWidth) {
     for (let left = 0; left < width; left += stripWidth) {
@@ -188,10 +194,11 @@ function readStrips(source: TextureSource): Uint8ClampedArray {
       const canvas = new OffscreenCanvas(columns, rows).getContext('2d', { willReadFrequently: true });
       if (!canvas)
         throw new DBNetError('invalid-image', 'this browser gives no 2D canvas to read an image with');
-      canvas.drawImage(source, left, top, columns, rows, 0, 0, columns, rows);
+      canvas.drawImage(source, x + left, y + top, columns, rows, 0, 0, columns, rows);
       const strip = canvas.getImageData(0, 0, columns, rows).data;
-      for (let y = 0; y < rows; y++) {
-        data.set(strip.subarray(y * columns * 4, (y + 1) * columns * 4), ((top + y) * width + left) * 4);
+      for (let row = 0; row < rows; row++) {
+        const pixels = strip.subarray(row * columns * 4, (row + 1) * columns * 4);
+        data.set(pixels, ((top + row) * width + left) * 4);
       }
     }
   }

@@ -1,7 +1,7 @@
 /** @file Images on their way to the GPU: one buffer or texture that is used again, and the table of the resize. */
 
 import { DBNetError } from '../errors.ts';
-import { bufferUsage } from '../gpu/constants.ts';
+import { bufferUsage } from '../gpu/buffer-usage.ts';
 import type { GpuContext } from '../gpu/device.ts';
 import type { Externals } from '../gpu/program.ts';
 import { externals } from '../graph/plan.ts';

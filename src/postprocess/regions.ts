@@ -5,15 +5,17 @@
  */
 
 import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
+import { boxAround } from '../geometry/polygon.ts';
 import { isTypedArray } from '../kind-of.ts';
 import { contentOf, type Size } from '../size.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
-import { type Candidates, findCandidates } from './candidates.ts';
+import { type Candidate, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
 import { regionKinds, resolveRegionOptions } from './options.ts';
 import { createRegionScratch, type RegionScratch, regionScratch } from './region-scratch.ts';
 import { sumSpans } from './score.ts';
+import { simplifyOutline } from './simplify.ts';
 import type {
   FindRegionsOptions,
   Point,
@@ -53,9 +55,14 @@ export function findRegions(
 
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
-  const { regions, truncated } = finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved);
-  for (const { points } of regions) scalePoints(points, content, size);
-  return { regions, truncated };
+  const outlines = finishOutlines(found.candidates, sumSpans(map.data, scratch.score.groups), resolved);
+  const tolerance = resolved.simplify * Math.min(size.width / content.width, size.height / content.height);
+  const regions = outlines.map(({ points, score }): Region => {
+    scalePoints(points, content, size);
+    const outline = resolved.shape === 'polygon' ? simplifyOutline(points, tolerance) : points;
+    return { points: outline, box: boxAround(outline), score };
+  });
+  return { regions, truncated: found.truncated };
 }
 
 /** Puts the mask of the map into the label image. */
@@ -67,24 +74,24 @@ function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): v
 }
 
 /**
- * The regions that candidates become, in pixels of the map.
+ * The outlines and scores of the regions that candidates become, in pixels of the map.
  *
  * @param sums - for each candidate the sum of P over its pixels
  */
-function finishRegions(
-  { candidates, truncated }: Candidates,
+function finishOutlines(
+  candidates: readonly Candidate[],
   sums: ArrayLike<number>,
   options: RegionOptions,
-): RegionResult {
-  const regions: Region[] = [];
+): Omit<Region, 'box'>[] {
+  const outlines: Omit<Region, 'box'>[] = [];
   candidates.forEach(({ outline, pixels }, i) => {
     const score = pixels > 0 ? sums[i] / pixels : 0;
     if (score < options.boxThreshold) return;
     const points =
       outline instanceof Int32Array ? polygonRegion(outline, options) : quadRegion(outline, options);
-    if (points !== undefined) regions.push({ points, score });
+    if (points !== undefined) outlines.push({ points, score });
   });
-  return { regions, truncated };
+  return outlines;
 }
 
 /** A rectangle, offset; undefined if it is too small. */

@@ -1,12 +1,15 @@
 /** @file The nouns of post-processing: maps in, regions out. */
 
 import type { Point } from '../geometry/polygon.ts';
+import type { Box } from '../size.ts';
 
-export type { Point };
+export type { Box, Point };
 
-/** A region of text. Quads are ordered top-left, top-right, bottom-right, bottom-left. */
+/** A region of text, plain JSON. Quads are ordered top-left, top-right, bottom-right, bottom-left. */
 export interface Region {
   points: Point[];
+  /** The upright box around the points. */
+  box: Box;
   /** Mean probability inside the region, 0 to 1. */
   score: number;
 }
@@ -27,6 +30,10 @@ export interface RegionOptions {
   minSize: number;
   /** `fast`: mean over the filled rectangle (quad) or the simplified polygon; `slow`: over the contour. */
   score: 'fast' | 'slow';
+  /**
+   * Points of a polygon are left out where its outline stays within about this many pixels of the map; 0 keeps all.
+   */
+  simplify: number;
 }
 
 /** What `findRegions` takes: any of the options, and the size that the points are to be scaled to. */

@@ -126,6 +126,42 @@ const tests: GpuTest[] = [
     },
   },
   {
+    name: 'detect() gives the maps of its own run with the regions, in memory of their own',
+    async run(context) {
+      const file = parseSafetensors(await context.fixture('sign.safetensors'));
+      const image: RawImage = { data: file.bytes('image').slice(), width: 160, height: 96, channels: 3 };
+      const detector = await sharedDetector(context);
+      const size = { width: 160, height: 96 };
+      const expected = await detector.maps(image, { size });
+      assertAllMaps(expected);
+      for (const binarize of ['P', 'B'] as const) {
+        const options = { size, binarize, boxThreshold: 0.4 };
+        const { maps, regions } = await detector.detect(image, { ...options, maps: true });
+        // Another run would overwrite memory that is the detector's.
+        const plain = await detector.detect(image, { ...options, maps: false });
+        await detector.maps(noise(160, 96, 3), { size });
+        assertAllMaps(maps);
+        assertEqual(Object.keys(maps).sort(), ['B', 'P', 'T', 'height', 'width'], 'what it holds');
+        assertEqual([maps.width, maps.height], [160, 96], 'size');
+        for (const name of ['P', 'T', 'B'] as const) {
+          assertClose(maps[name], expected[name], 0, `${name} with binarize ${binarize}`);
+          assertEqual(maps[name].buffer.byteLength, 160 * 96 * 4, `bytes behind ${name}`);
+        }
+        assertEqual(regions, plain.regions, `regions by ${binarize}`);
+        assert(!('maps' in plain), 'no maps unless they are asked for');
+      }
+    },
+  },
+  {
+    name: 'the method that `using` calls disposes',
+    async run(context) {
+      const detector = await freshDetector(context, { device: context.device });
+      const symbol: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose');
+      detector[symbol]();
+      await assertRejects(() => detector.detect(noise(64, 32, 3)), 'disposed', 'detect()');
+    },
+  },
+  {
     name: 'grey, RGB and opaque RGBA of the same picture give the same maps',
     async run(context) {
       const detector = await sharedDetector(context);
@@ -498,6 +534,8 @@ const tests: GpuTest[] = [
       await detector.detect(image, { size: small });
       const maps = await detector.maps(image, { size: small });
       assertEqual(Object.keys(maps), ['P', 'width', 'height'], 'maps');
+      const { maps: withRegions } = await detector.detect(image, { size: small, maps: true });
+      assertEqual(withRegions, maps, 'maps of detect()');
       const { P } = await (await sharedDetector(context)).maps(image, { size: small });
       assertClose(maps.P, P, 1e-6, 'P alone and with T and B');
       for (const [what, call] of Object.entries({

@@ -12,5 +12,7 @@ export async function openSmallEngine(device: GPUDevice): Promise<Engine> {
   const context = await openDevice({ device });
   // The head's shader has 16 channels at least.
   const graph = withRandomParameters(smallNetwork(true, { width: 16 }), 1);
-  return await Engine.create(context, graph, smallRecipe, new TunedChoice(context, 'f32'));
+  const engine = new Engine(context, graph, smallRecipe, new TunedChoice(context, 'f32'));
+  await engine.load(graph.parameters);
+  return engine;
 }

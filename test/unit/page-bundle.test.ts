@@ -64,6 +64,7 @@ it("a page's bundle holds what inference needs, and no more", () => {
   const folders = page.modules.map((path) => path.match(/^src\/([^/]+)\//)?.[1]).filter(Boolean);
   expect([...new Set(folders)].sort()).toEqual([
     'detect',
+    'geometry',
     'gpu',
     'graph',
     'input',
@@ -71,6 +72,7 @@ it("a page's bundle holds what inference needs, and no more", () => {
     'models',
     'onnx',
     'postprocess',
+    'regions',
     'safetensors',
     'torch',
     'tuning',

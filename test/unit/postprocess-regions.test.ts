@@ -71,9 +71,25 @@ describe('findRegions', () => {
           [60 + d, 30 + d],
           [20 - d, 30 + d],
         ]),
+        box: { x: 20 - d, y: 20 - d, width: 40 + 2 * d, height: 10 + 2 * d },
         score: expect.closeTo(0.9, 6),
       },
     ]);
+  });
+
+  it('gives regions as plain JSON, each with the box around its points in pixels of the target', () => {
+    const map = mapOf(100, 60, []);
+    for (let x = 10; x <= 70; x++) {
+      for (let k = 0; k < 12; k++) map.data[(10 + Math.round(x / 3) + k) * 100 + x] = 0.9;
+    }
+    for (const shape of ['quad', 'polygon'] as const) {
+      const { regions } = findRegions(map, { shape, target: { width: 250, height: 90 } });
+      expect(regions).toHaveLength(1);
+      expect(JSON.parse(JSON.stringify(regions))).toEqual(regions);
+      const [{ points, box }] = regions;
+      const [left, top, right, bottom] = bounds(points);
+      expect(box).toEqual({ x: left, y: top, width: right - left, height: bottom - top });
+    }
   });
 
   it('gives polygons their larger ratio and their round corners', () => {
