@@ -25,8 +25,13 @@ const LIBRARY = {
   kernels: 'src/kernels/index.ts',
 };
 const CLI = 'cli/main.ts';
-/** The script of pages/finetune/index.html; not part of the package. */
-const FINETUNE = 'pages/finetune/main.ts';
+/** The scripts of the pages; not part of the package. */
+const PAGES = Object.fromEntries(
+  Object.keys(createRequire(import.meta.url)('../pages/pages.json')).map((name) => [
+    name,
+    `pages/${name}/main.ts`,
+  ]),
+);
 
 /** What the command line asks for by name when it is missing. */
 const OPTIONAL_PEERS = ['webgpu', 'sharp', '@sparticuz/chromium'];
@@ -54,14 +59,14 @@ const buildLibrary = () =>
 
 const lazy = Object.values(lazyModules);
 
-/** Files for a page without a bundler: a detector, what it loads, a trainer, and the example's script. */
+/** Files for a page without a bundler: a detector, what it loads, a trainer, and the pages' scripts. */
 const buildForPages = () =>
   build({
     ...common,
     entryPoints: {
       'dbnet-webgpu.min': LIBRARY.index,
       'dbnet-webgpu-train.min': LIBRARY.train,
-      finetune: FINETUNE,
+      ...PAGES,
       ...Object.fromEntries(lazy.map(({ module, file }) => [file.replace(/\.js$/, ''), module])),
     },
     plugins: [leaveOut(lazy)],
@@ -88,7 +93,10 @@ const buildCli = async () => {
 
 /** `.d.ts` files by tsc, their relative imports ending in `.js`, as every consumer's resolution understands them. */
 async function buildTypes() {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  const tsc = join(
+    dirname(createRequire(import.meta.url).resolve('@typescript/native/package.json')),
+    'bin/tsc',
+  );
   const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
     cwd: root,
     stdio: 'inherit',
@@ -105,7 +113,7 @@ async function buildTypes() {
 
 async function main() {
   const onlyCli = process.argv.includes('--cli');
-  const missing = [...(onlyCli ? [] : [...Object.values(LIBRARY), FINETUNE]), CLI].filter(
+  const missing = [...(onlyCli ? [] : [...Object.values(LIBRARY), ...Object.values(PAGES)]), CLI].filter(
     (path) => !existsSync(join(root, path)),
   );
   if (missing.length > 0) throw new Error(`entry points are missing: ${missing.join(', ')}`);

@@ -3,6 +3,7 @@
 import { matchImage } from 'dbnet-webgpu/eval';
 import { attempt, messageOf, onClick } from '../shared/attempt.ts';
 import { download, find, make, plural } from '../shared/dom.ts';
+import { linkPages } from '../shared/nav.ts';
 import { examples, fileName, onDrop, onFiles } from '../shared/pictures.ts';
 import { renderComparison } from './comparison.ts';
 import { applyLabels, labelsAsJson, readLabels, takeLabels, type Waiting } from './labels-file.ts';
@@ -27,6 +28,7 @@ model.onChange(() => {
   if (!scheduled) requestAnimationFrame(render);
   scheduled = true;
 });
+linkPages('finetune');
 render();
 void attempt(describeAdapter);
 
@@ -124,7 +126,7 @@ async function suggest(): Promise<void> {
   if (added.length > 0) model.edit([...photo.labels, ...added], photo);
   find('notice').textContent =
     added.length === 0
-      ? 'The weights find no text that is not labelled yet, at this crop size.'
+      ? 'The weights find no text that is not labelled yet.'
       : `${plural(added.length, 'label')} suggested: correct them, and add what is missing.`;
 }
 

@@ -48,7 +48,7 @@ import type {
  *
  * @example
  * const detector = await TextDetector.create({ weights: 'db-resnet18.safetensors' });
- * const { regions } = await detector.detect(document.querySelector('img'));
+ * const { regions } = await detector.detect(document.querySelector('img')!);
  */
 export class TextDetector {
   readonly info: DetectorInfo;

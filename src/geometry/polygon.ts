@@ -7,6 +7,10 @@ export type { Point };
 
 /**
  * Area of a closed curve x0, y0, x1, y1, ... by the shoelace formula; negative counter-clockwise on screen.
+ *
+ * @example
+ * signedArea(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40)); // 3000
+ *
  * @throws DBNetError `invalid-argument`
  */
 export function signedArea(points: FlatPoints): number {
@@ -22,7 +26,13 @@ export function signedArea(points: FlatPoints): number {
   return sum / 2;
 }
 
-/** Perimeter of a closed curve x0, y0, x1, y1, ... @throws DBNetError `invalid-argument` */
+/**
+ * Perimeter of a closed curve x0, y0, x1, y1, ...
+ * @throws DBNetError `invalid-argument`
+ *
+ * @example
+ * perimeter(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40)); // 260
+ */
 export function perimeter(points: FlatPoints): number {
   checkFlatPoints('points', points);
   let sum = 0;

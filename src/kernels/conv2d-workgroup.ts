@@ -12,7 +12,15 @@ import { tileThreads, type WorkgroupTile, workgroupMemory } from './tile.ts';
 import { type Gemm, type LoopSource, place, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
-/** True where the tile fits the channels. */
+/**
+ * True where the tile fits the channels.
+ *
+ * @example
+ * import { fitsWorkgroupTile, gemmOf } from 'dbnet-webgpu/kernels';
+ *
+ * const conv = { label: 'up', height: 40, width: 40, channels: 256, outChannels: 64, scale: 2 };
+ * fitsWorkgroupTile(gemmOf(conv), { kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 8, pixels: 8, channels: 8 });
+ */
 export const fitsWorkgroupTile = ({ outChannels, channels }: Gemm, tile: WorkgroupTile): boolean =>
   outChannels % tile.blockChannels === 0 && channels.every((count) => count % tile.blockDepth === 0);
 

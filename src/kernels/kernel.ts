@@ -36,10 +36,27 @@ export interface F32 {
   readonly f32: number;
 }
 
-/** A member that is an f32 in WGSL. */
+/**
+ * A member that is an f32 in WGSL.
+ *
+ * @example
+ * import { f32, uniformWords } from 'dbnet-webgpu/kernels';
+ *
+ * // A u32 beside an f32.
+ * const words = uniformWords({ width: 640, threshold: f32(0.3) });
+ */
 export const f32 = (value: number): F32 => ({ f32: value });
 
-/** The words of a uniform, in order. */
+/**
+ * The words of a uniform, in order.
+ *
+ * @example
+ * import { f32, uniformWords } from 'dbnet-webgpu/kernels';
+ *
+ * const words = uniformWords({ height: 480, width: 640, threshold: f32(0.3) });
+ * const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+ * device.queue.writeBuffer(buffer, 0, words);
+ */
 export function uniformWords(uniforms: UniformValues): Uint32Array<ArrayBuffer> {
   const members = Object.values(uniforms);
   const words = new Uint32Array(members.length);

@@ -36,6 +36,9 @@ const padding = 0xffffffff;
  * `[first source index | second source index << 16, weight of the second]`. Weights are of 2048; beyond the content of the
  * target, which the source is resized to, there is padding: `[0, 0xffffffff]`.
  * Computed in f64 on the CPU, since f32 is too coarse for wide images.
+ *
+ * @example
+ * const table = resizeTable({ width: 640, height: 480 }, { width: 992, height: 736 });
  */
 export function resizeTable(source: Size, target: PaddedSize): Uint32Array<ArrayBuffer> {
   const table = new Uint32Array(2 * (1 + target.width + target.height));
@@ -64,7 +67,13 @@ export function resizeTable(source: Size, target: PaddedSize): Uint32Array<Array
   return table;
 }
 
-/** What the shape of {@link preprocess} says of the colour behind transparent pixels: a word, red in the lowest byte. */
+/**
+ * What the shape of {@link preprocess} says of the colour behind transparent pixels: a word, red in the lowest byte.
+ *
+ * @example
+ * // Transparent pixels are composed over white.
+ * const uniforms = backgroundUniforms([255, 255, 255]);
+ */
 export const backgroundUniforms = ([red, green, blue]: readonly [number, number, number]): UniformValues => ({
   background: red | (green << 8) | (blue << 16),
 });
@@ -75,6 +84,17 @@ export const backgroundUniforms = ([red, green, blue]: readonly [number, number,
  * Where the source has alpha, its pixels are first composed over `background` of the shape ({@link backgroundUniforms}; white unless
  * it is changed): round((pixel * alpha + background * (255 - alpha)) / 255). Resized first, the colours that editors leave
  * in transparent pixels would bleed into their neighbours.
+ *
+ * @example
+ * const { code, bindings, dispatch } = preprocess({
+ *   label: 'preprocess',
+ *   height: 736,
+ *   width: 992,
+ *   source: 4,
+ *   channelOrder: 'rgb',
+ *   mean: [123.675, 116.28, 103.53],
+ *   std: [58.395, 57.12, 57.375],
+ * }, { precision: 'f32' });
  */
 export function preprocess(
   { label, height, width, source, channelOrder, mean, std }: Preprocess,

@@ -36,6 +36,9 @@ export const winogradProductsMultiplyAdds = (products: WinogradProducts): number
 /**
  * Bindings: `source0` `[planes, height, width, channels]`, `weights` (`winogradWeights`), `output`
  * `[planes, height, width, outChannels]`.
+ *
+ * @example
+ * const { code, bindings, dispatch } = winogradProducts({ label: 'products', planes: 36, height: 40, width: 40, channels: 64, outChannels: 64 }, { precision: 'f32', tile: { kind: 'direct', pixels: 4, channels: 4 } });
  */
 export function winogradProducts(products: WinogradProducts, options: TileOptions): Kernel {
   const { label, planes, height, width, channels, outChannels } = products;

@@ -15,6 +15,12 @@ export interface WinogradWeights {
  * Bindings: `weights` `[3, 3, channels, outChannels]` in f32 (`packConvWeights`), `transformed`
  * `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them; channels in whole vec4s. Sums are
  * f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = winogradWeights(
+ *   { label: 'weights', channels: 64, outChannels: 64, size: 4 },
+ *   { precision: 'f32' },
+ * );
  */
 export function winogradWeights(
   { label, channels, outChannels, size }: WinogradWeights,

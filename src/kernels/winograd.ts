@@ -61,10 +61,20 @@ export const winogradMatrices: Record<WinogradSize, Matrices> = {
   },
 };
 
-/** Positions of a transformed tile: planes of the transformed tensors. */
+/**
+ * Positions of a transformed tile: planes of the transformed tensors.
+ *
+ * @example
+ * winogradPlanes(4); // 36
+ */
 export const winogradPlanes = (size: WinogradSize): number => (size + 2) ** 2;
 
-/** Tiles that cover `height` x `width`. */
+/**
+ * Tiles that cover `height` x `width`.
+ *
+ * @example
+ * winogradTiles(4, { height: 160, width: 158 }); // { height: 40, width: 40 }
+ */
 export const winogradTiles = (size: WinogradSize, { height, width }: { height: number; width: number }) => ({
   height: Math.ceil(height / size),
   width: Math.ceil(width / size),

@@ -34,6 +34,7 @@ const findKinds: Kinds<FindRegionsOptions> = { ...regionKinds, target: anything 
  * contours. If there are more contours than `maxCandidates`, only the largest by area are looked at.
  *
  * @example
+ * const P = new Float32Array(1280 * 736);
  * const { regions } = findRegions({ data: P, width: 1280, height: 736 }, { target: { width: 1920, height: 1080 } });
  *
  * @param options - see `RegionOptions` and `FindRegionsOptions`; what is left out has the value of `regionDefaults`

@@ -11,6 +11,9 @@ import { checkFlatPoints, type FlatPoints, type Point } from '../geometry/points
  * A closed curve of fewer points that stays near the given one, as OpenCV's `approxPolyDP`: within `epsilon`,
  * and within another 0.71 `epsilon` where the clean-up drops a point.
  *
+ * @example
+ * simplifyClosed(new Int32Array([0, 0, 5, 0, 10, 0, 10, 10, 0, 10]), 1); // 4 corners
+ *
  * @param points - x0, y0, x1, y1, ... without a repeated last point
  * @param epsilon - in pixels; at least 0
  * @returns points of the input, in its order, from one that is far from the others; a single point if all are

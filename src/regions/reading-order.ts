@@ -18,6 +18,13 @@ interface Extent<Item> {
  *
  * Lines run across the whole picture: columns are not told apart. Order the regions of each column on their own.
  *
+ * @example
+ * const words = [
+ *   { text: 'world', points: [[60, 10], [110, 10], [110, 30], [60, 30]] as [number, number][] },
+ *   { text: 'hello', points: [[5, 11], [50, 11], [50, 31], [5, 31]] as [number, number][] },
+ * ];
+ * readingOrder(words).map(({ text }) => text); // ['hello', 'world']
+ *
  * @param regions - what `detect()` finds, or anything else with an outline `points`
  * @returns a new array of the same regions
  * @throws DBNetError `invalid-argument`

@@ -52,10 +52,15 @@ const vertical = 1.5;
  * picture its border is repeated.
  *
  * @example
- * const { regions } = await detector.detect(bitmap);
+ * import { readingOrder, rectify, TextDetector } from 'dbnet-webgpu';
+ *
+ * const image = await createImageBitmap(await (await fetch('/photo.jpg')).blob());
+ * const detector = await TextDetector.create({ weights: '/weights/db-resnet18.safetensors' });
+ * const { regions } = await detector.detect(image);
  * for (const region of readingOrder(regions)) {
- *   const { data, width, height } = await rectify(bitmap, region, { height: 48 });
- *   read(new ImageData(data, width, height));
+ *   const { data, width, height } = await rectify(image, region, { height: 48 });
+ *   // What a recogniser reads.
+ *   const line = new ImageData(data, width, height);
  * }
  *
  * @param image - the picture in which the region was found. A Blob and an `<img>` are decoded in each call: for many

@@ -51,6 +51,8 @@ export interface Safetensors {
  * @throws DBNetError `invalid-safetensors`, naming the tensor or the byte, what was expected and found;
  *   `invalid-argument` if it is given something else than bytes.
  * @example
+ * import { loadBytes, parseSafetensors } from 'dbnet-webgpu/safetensors';
+ *
  * const file = parseSafetensors(await loadBytes('weights/db-resnet18.safetensors'));
  * const bias = file.float32('decoder.binarize.6.bias');
  */

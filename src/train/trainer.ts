@@ -62,7 +62,8 @@ const freshMetadata = {
  *
  * @example
  * const trainer = await Trainer.create({ weights: 'db-resnet18.safetensors', cropSize: 320 });
- * for (const batch of batches) console.log((await trainer.step(batch)).loss);
+ * const polygons = [{ points: [[10, 10], [110, 10], [110, 40], [10, 40]] as [number, number][] }];
+ * for (let step = 0; step < 20; step++) console.log((await trainer.step([{ image, polygons }])).loss);
  * const bytes = await trainer.save(); // weights that TextDetector loads
  */
 export class Trainer {

@@ -135,12 +135,12 @@ it.each(entries)('%s takes nothing from Node', async (entry) => {
   expect(imports.filter(({ external }) => external)).toEqual([]);
 });
 
-it('the examples know the library by its name only', async () => {
-  const files = await readdir(join(root, 'examples'), { recursive: true });
+it('the pages know the library by its name only', async () => {
+  const files = await readdir(join(root, 'pages'), { recursive: true });
   const sources = files.filter((file) => file.endsWith('.ts'));
   expect(sources.length).toBeGreaterThan(0);
   for (const file of sources) {
-    const text = await readFile(join(root, 'examples', file), 'utf8');
+    const text = await readFile(join(root, 'pages', file), 'utf8');
     expect(text, file).not.toMatch(/(?:from |import\()'(?:\.\.\/)+(?:src|bench|test)\//);
   }
 });
