@@ -1,7 +1,9 @@
 /** @file Serves pages from the project's folder, their scripts bundled in memory. */
 
+import { join } from 'node:path';
 import { bundleForPage } from '../scripts/bundle-page.ts';
 import { type StaticServer, serve } from '../scripts/static-server.ts';
+import { assets } from './demo/models.ts';
 import titles from './pages.json' with { type: 'json' };
 
 interface Page {
@@ -48,7 +50,9 @@ export async function servePage(root: string, name: string): Promise<StaticServe
   const shown = pages[name];
   const linked = name in examples ? [shown] : Object.values(sitePages);
   const scripts = linked.map(async ({ script, source }) => [`/${script}`, await bundleForPage(root, source)]);
+  const borrowed = assets.map(({ from, to }) => [`/${to}`, { path: join(root, from) }] as const);
   const server = await serve(root, {
+    ...Object.fromEntries(borrowed),
     '/api/index.html': noReference,
     '/bench/page.js': await bundleForPage(root, 'bench/page/main.ts'),
     ...Object.fromEntries(await Promise.all(scripts)),
