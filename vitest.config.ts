@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** No limits of time: test/setup.ts ends a test that shows no sign of life. */
 const lifetimes = { setupFiles: ['test/setup.ts'], testTimeout: 0, hookTimeout: 0 };
 
-/** Examples import the library by its name. */
+/** Examples and pages import the library by its name. */
 const resolve = { tsconfigPaths: true };
 
 export default defineConfig({
@@ -18,6 +18,7 @@ export default defineConfig({
         test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: '100%', ...lifetimes },
       },
       {
+        resolve,
         test: {
           name: 'runtimes',
           include: ['test/runtimes/**/*.test.ts'],

@@ -1,14 +1,14 @@
-/** @file `npm run hello`, `npm run finetune`: prints the address of the page and serves it until Ctrl-C. */
+/** @file `npm run hello`, `npm run finetune` and so on: prints the address of the page and serves it until Ctrl-C. */
 
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { isPage, servePage } from './serve.ts';
+import { pageNames, servePage } from './serve.ts';
 
 const [name = ''] = process.argv.slice(2);
-if (isPage(name)) {
+if (pageNames.includes(name)) {
   const { page } = await servePage(fileURLToPath(new URL('../', import.meta.url)), name);
   process.stdout.write(`${page}\nCtrl-C ends it.\n`);
 } else {
-  process.stderr.write(`expected a page, hello or finetune, found '${name}'\n`);
+  process.stderr.write(`expected a page, ${pageNames.join(' or ')}, found '${name}'\n`);
   process.exitCode = 2;
 }

@@ -23,10 +23,18 @@ const LIBRARY = {
   train: 'src/train/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',
+  weights: 'src/weights.ts',
 };
+/** `dbnet-webgpu/node`, which no page loads. */
+const NODE = 'src/platform/index.ts';
 const CLI = 'cli/main.ts';
-/** The script of pages/finetune/index.html; not part of the package. */
-const FINETUNE = 'pages/finetune/main.ts';
+/** The scripts of the pages; not part of the package. */
+const PAGES = Object.fromEntries(
+  Object.keys(createRequire(import.meta.url)('../pages/pages.json')).map((name) => [
+    name,
+    `pages/${name}/main.ts`,
+  ]),
+);
 
 /** What the command line asks for by name when it is missing. */
 const OPTIONAL_PEERS = ['webgpu', 'sharp', '@sparticuz/chromium'];
@@ -54,14 +62,17 @@ const buildLibrary = () =>
 
 const lazy = Object.values(lazyModules);
 
-/** Files for a page without a bundler: a detector, what it loads, a trainer, and the example's script. */
+const buildForNode = () =>
+  build({ ...common, entryPoints: { node: NODE }, platform: 'node', target: 'node20', packages: 'external' });
+
+/** Files for a page without a bundler: a detector, what it loads, a trainer, and the pages' scripts. */
 const buildForPages = () =>
   build({
     ...common,
     entryPoints: {
       'dbnet-webgpu.min': LIBRARY.index,
       'dbnet-webgpu-train.min': LIBRARY.train,
-      finetune: FINETUNE,
+      ...PAGES,
       ...Object.fromEntries(lazy.map(({ module, file }) => [file.replace(/\.js$/, ''), module])),
     },
     plugins: [leaveOut(lazy)],
@@ -88,7 +99,10 @@ const buildCli = async () => {
 
 /** `.d.ts` files by tsc, their relative imports ending in `.js`, as every consumer's resolution understands them. */
 async function buildTypes() {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  const tsc = join(
+    dirname(createRequire(import.meta.url).resolve('@typescript/native/package.json')),
+    'bin/tsc',
+  );
   const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
     cwd: root,
     stdio: 'inherit',
@@ -105,13 +119,14 @@ async function buildTypes() {
 
 async function main() {
   const onlyCli = process.argv.includes('--cli');
-  const missing = [...(onlyCli ? [] : [...Object.values(LIBRARY), FINETUNE]), CLI].filter(
-    (path) => !existsSync(join(root, path)),
-  );
+  const missing = [
+    ...(onlyCli ? [] : [...Object.values(LIBRARY), NODE, ...Object.values(PAGES)]),
+    CLI,
+  ].filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) throw new Error(`entry points are missing: ${missing.join(', ')}`);
   if (onlyCli) return buildCli();
   await rm(join(root, 'dist'), { recursive: true, force: true });
-  await Promise.all([buildLibrary(), buildForPages(), buildCli(), buildTypes()]);
+  await Promise.all([buildLibrary(), buildForNode(), buildForPages(), buildCli(), buildTypes()]);
 }
 
 try {

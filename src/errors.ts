@@ -27,6 +27,8 @@ export type DBNetErrorCode =
   | 'missing-threshold-head'
   /** A file or an address could not be read. */
   | 'load-failed'
+  /** The weights are others than `sha256` says. */
+  | 'checksum-mismatch'
   /** There is no WebGPU here, no adapter, or it gives no device. */
   | 'no-webgpu'
   /** `precision: 'f16'` was asked for where f16 shaders do not compile. */
@@ -56,6 +58,16 @@ const brand = Symbol.for('dbnet-webgpu.DBNetError');
 /**
  * The error class of the package. A page may load several of its bundles, each with a class of its own: `instanceof`
  * knows the errors of all.
+ *
+ * @example
+ * import { DBNetError, TextDetector } from 'dbnet-webgpu';
+ *
+ * try {
+ *   await TextDetector.create({ weights: '/weights/db-resnet18.safetensors' });
+ * } catch (error) {
+ *   if (error instanceof DBNetError && error.code === 'no-webgpu') console.log('Try another browser.');
+ *   else throw error;
+ * }
  */
 export class DBNetError extends Error {
   readonly code: DBNetErrorCode;

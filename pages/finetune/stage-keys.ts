@@ -1,7 +1,7 @@
 /** @file The stage by keyboard. index.html lists the keys for the reader. */
 
 import type { Point } from 'dbnet-webgpu';
-import { add, inside, moved, rectangle, withCorner } from './edit.ts';
+import { add, inside, moved, rectangle, withCorner } from '../shared/edit.ts';
 import type { Model } from './model.ts';
 import type { Stage } from './stage.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Point } from 'dbnet-webgpu';
 import { find } from '../shared/dom.ts';
-import { add, distance, inside, moved, rectangle, withCorner } from './edit.ts';
+import { add, distance, inside, moved, rectangle, withCorner } from '../shared/edit.ts';
 import { paintMap } from './heat-map.ts';
 import type { Label, Model, Photo } from './model.ts';
 import { drawDraggedBox, drawFound, drawHandles, drawLabels, drawOpenPolygon, handle } from './outlines.ts';

@@ -2,7 +2,7 @@
 
 import { DBNetError, type StepResult, Trainer } from 'dbnet-webgpu/train';
 import { shownPart } from './heat-map.ts';
-import { findText, lookAtMap } from './looks.ts';
+import { findText, lookAtMap, type View } from './looks.ts';
 import { type Model, nothingToLearn, type Photo } from './model.ts';
 import type { RunSettings } from './settings-form.ts';
 
@@ -103,14 +103,13 @@ export class TrainingRun {
     this.#model.changed();
   }
 
-  /** The regions that weights find in a photo, at the scale of the training. */
+  /** The regions that weights find in a photo, whatever the crop: labels are for text that a small crop hides too. */
   async suggest(photo: Photo, settings: RunSettings) {
     let found: Photo['before'] = [];
     await this.#guard(async () => {
       this.#enter('busy');
       const weights = this.#trainer ? await this.#trainer.save() : settings.trainer.weights!;
-      const side = settings.trainer.cropSize ?? 640;
-      await this.#look(weights, side, [photo], 'Looking for text', (_, regions) => {
+      await this.#look(weights, 'best', [photo], 'Looking for text', (_, regions) => {
         found = regions;
       });
     });
@@ -225,13 +224,13 @@ export class TrainingRun {
 
   async #look(
     weights: NonNullable<RunSettings['trainer']['weights']>,
-    side: number,
+    view: View,
     photos: readonly Photo[],
     text: string,
     keep: (photo: Photo, regions: NonNullable<Photo['before']>) => void,
   ): Promise<void> {
     this.#progress(text, 0);
-    await findText(weights, side, photos, {
+    await findText(weights, view, photos, {
       signal: this.#abort.signal,
       onProgress: (share) => this.#progress(text, share),
       onFound: (photo, regions) => {

@@ -53,6 +53,10 @@ export interface Rates {
  * the first free detection with IoU > 0.5, as in the evaluation script of the challenge, so that figures
  * can be compared.
  *
+ * @example
+ * const labels = [{ points: [[10, 10], [110, 10], [110, 40], [10, 40]] as [number, number][], ignore: false }];
+ * const { matched } = matchImage(labels, [[[10, 10], [108, 10], [108, 40], [10, 40]]]); // 1
+ *
  * @param detections The corners of each, as of labels.
  * @throws DBNetError `invalid-argument` for what is no polygon
  */
@@ -104,6 +108,14 @@ function checkCounts(name: string, counts: unknown): Counts {
 /**
  * The sum of counts, so that precision and recall are those of the data set and not means over images.
  *
+ * @example
+ * import { rates, sumCounts } from 'dbnet-webgpu/eval';
+ *
+ * const { f } = rates(sumCounts([
+ *   { matched: 3, labels: 4, detections: 3 },
+ *   { matched: 1, labels: 1, detections: 2 },
+ * ]));
+ *
  * @throws DBNetError `invalid-argument`
  */
 export function sumCounts(images: readonly Counts[]): Counts {
@@ -124,6 +136,10 @@ export function sumCounts(images: readonly Counts[]): Counts {
  *
  * @throws DBNetError `invalid-argument`
  * @example
+ * import { matchImage, rates, sumCounts } from 'dbnet-webgpu/eval';
+ *
+ * const square: [number, number][] = [[10, 10], [40, 10], [40, 40], [10, 40]];
+ * const images = [{ labels: [{ points: square, ignore: false }], regions: [square] }];
  * const { precision, recall, f } = rates(sumCounts(images.map(({ labels, regions }) => matchImage(labels, regions))));
  */
 export function rates(counts: Counts): Rates {

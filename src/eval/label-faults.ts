@@ -19,6 +19,9 @@ export interface LabelFault {
 /**
  * The labels that no region can match, or hardly one: their corners are in the wrong order, or at the wrong scale.
  *
+ * @example
+ * const faults = findFaults([{ points: [[10, 10], [110, 10], [110, 40], [10, 40]], ignore: false }], { width: 640, height: 480 });
+ *
  * @param picture Its size, pixels.
  * @throws DBNetError `invalid-argument`
  */

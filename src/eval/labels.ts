@@ -44,6 +44,12 @@ export function withoutQuotes(text: string): string {
  * `{ image, width, height, polygons: [{ points: [[x, y], ...], text, ignore }] }`; `regions` stands for `polygons` as
  * well. `width` and `height` may be left out; `text` is empty and `ignore` follows from `text` where left out.
  *
+ * @example
+ * const [image] = parseJsonLabels(
+ *   '[{ "image": "a.jpg", "polygons": [{ "points": [[10, 10], [110, 10], [110, 40]], "text": "EXIT" }] }]',
+ *   'labels.json',
+ * );
+ *
  * @param file Name for error messages.
  * @throws DBNetError `invalid-labels` with the file and the line (not JSON) or the path of the value;
  *   `invalid-argument` for what is no text.

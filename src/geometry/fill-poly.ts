@@ -18,7 +18,17 @@ export interface FillScratch {
 
 export const fillScratch = scratchKind<FillScratch>('createFillScratch');
 
-/** An empty scratch; it grows to the largest polygon. */
+/**
+ * An empty scratch; it grows to the largest polygon.
+ *
+ * @example
+ * import { createFillScratch, labelMaps } from 'dbnet-webgpu/labels';
+ *
+ * const scratch = createFillScratch();
+ * for (const width of [320, 640]) {
+ *   labelMaps([{ points: [[10, 10], [110, 10], [110, 40], [10, 40]] }], { width, height: 320 }, { scratch });
+ * }
+ */
 export function createFillScratch(): FillScratch {
   return fillScratch.mark({ marks: new Uint8Array(0), blocks: new Uint32Array(0), width: 0, height: 0 });
 }

@@ -1,11 +1,16 @@
 /** @file Measures of closed curves. */
 
+import type { Box } from '../size.ts';
 import { checkFlatPoints, type FlatPoints, type Point } from './points.ts';
 
 export type { Point };
 
 /**
  * Area of a closed curve x0, y0, x1, y1, ... by the shoelace formula; negative counter-clockwise on screen.
+ *
+ * @example
+ * signedArea(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40)); // 3000
+ *
  * @throws DBNetError `invalid-argument`
  */
 export function signedArea(points: FlatPoints): number {
@@ -21,7 +26,13 @@ export function signedArea(points: FlatPoints): number {
   return sum / 2;
 }
 
-/** Perimeter of a closed curve x0, y0, x1, y1, ... @throws DBNetError `invalid-argument` */
+/**
+ * Perimeter of a closed curve x0, y0, x1, y1, ...
+ * @throws DBNetError `invalid-argument`
+ *
+ * @example
+ * perimeter(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40)); // 260
+ */
 export function perimeter(points: FlatPoints): number {
   checkFlatPoints('points', points);
   let sum = 0;
@@ -35,6 +46,19 @@ export function perimeter(points: FlatPoints): number {
     y0 = points[i + 1];
   }
   return sum;
+}
+
+/** The upright box around points, of which there is one at least. */
+export function boxAround(points: readonly Point[]): Box {
+  let [left, top] = points[0];
+  let [right, bottom] = points[0];
+  for (const [x, y] of points) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
 /** Whether a polygon's bounding box shares no area with a picture from (0, 0) to (width, height). */

@@ -19,7 +19,12 @@ export interface ChannelSums {
 
 const threads = 64;
 
-/** Into how many slices the pixels are cut: enough for a GPU, few enough for one workgroup to add up. */
+/**
+ * Into how many slices the pixels are cut: enough for a GPU, few enough for one workgroup to add up.
+ *
+ * @example
+ * gateSlices(160 * 160); // 64
+ */
 export const gateSlices = (pixels: number): number => Math.max(1, Math.min(64, Math.ceil(pixels / 64)));
 
 const slicesBinding = (slices: number, channels: number) => ({
@@ -27,7 +32,12 @@ const slicesBinding = (slices: number, channels: number) => ({
   type: 'vec4<f32>',
 });
 
-/** `output[slice, channel]` = the sum of `source[pixel, channel]` over the slice's pixels, f32. */
+/**
+ * `output[slice, channel]` = the sum of `source[pixel, channel]` over the slice's pixels, f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = channelSums({ label: 'sums', pixels: 160 * 160, channels: 96 }, { precision: 'f32' });
+ */
 export function channelSums(
   { label, pixels, channels }: ChannelSums,
   { precision }: { precision: Precision },
@@ -95,6 +105,17 @@ const room = (channels: number): number => Math.max(256, 2 ** Math.ceil(Math.log
 /**
  * `factors` = hard sigmoid(W2 relu(W1 mean + b1) + b2), plus 1 with a shortcut; 0 in lanes that are left over.
  * Bindings: `sums` (of {@link channelSums}), `weights`, `bias` (both of {@link packGate}), `factors`; all f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = channelGate({
+ *   label: 'gate',
+ *   pixels: 160 * 160,
+ *   averaged: 96,
+ *   hidden: 24,
+ *   channels: 96,
+ *   slope: 0.2,
+ *   shortcut: true,
+ * });
  */
 export function channelGate(gate: ChannelGate): Kernel {
   const { label, pixels, averaged, hidden, channels, slope, shortcut } = gate;
@@ -166,7 +187,20 @@ export interface GateWeights {
   expandBias: ArrayLike<number>;
 }
 
-/** What {@link channelGate} binds: `weights` `[averaged, hidden]`, then `[hidden, channels]`; `bias` of both. */
+/**
+ * What {@link channelGate} binds: `weights` `[averaged, hidden]`, then `[hidden, channels]`; `bias` of both.
+ *
+ * @example
+ * const { weights, bias } = packGate(
+ *   { averaged: 96, hidden: 24, channels: 96 },
+ *   {
+ *     reduce: new Float32Array(24 * 96),
+ *     reduceBias: new Float32Array(24),
+ *     expand: new Float32Array(96 * 24),
+ *     expandBias: new Float32Array(96),
+ *   },
+ * );
+ */
 export function packGate(
   { averaged, hidden, channels }: Pick<ChannelGate, 'averaged' | 'hidden' | 'channels'>,
   { reduce, reduceBias, expand, expandBias }: GateWeights,
@@ -186,7 +220,12 @@ export function packGate(
   return { weights, bias };
 }
 
-/** `output = source * factors`. Bindings: `source`, `factors` (f32, of {@link channelGate}), `output`. */
+/**
+ * `output = source * factors`. Bindings: `source`, `factors` (f32, of {@link channelGate}), `output`.
+ *
+ * @example
+ * const { code, bindings, dispatch } = scaleChannels({ label: 'scale', pixels: 160 * 160, channels: 96 }, { precision: 'f32' });
+ */
 export function scaleChannels(
   { label, pixels, channels }: ChannelSums,
   { precision }: { precision: Precision },

@@ -58,6 +58,18 @@ export const conv2dMultiplyAdds = ({
 /**
  * A convolution. Bindings: `source0`, ..., `weights` ({@link packConvWeights}), `bias` if any ({@link packBias}),
  * `factors` if any (`channelGate`), `residual0`, ..., `output`; elements `vec4` of `precision`, bias and factors always f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = conv2d({
+ *   label: 'conv 3x3',
+ *   sources: [{ height: 160, width: 160, channels: 64, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
+ *   outHeight: 160,
+ *   outWidth: 160,
+ *   outChannels: 64,
+ *   bias: true,
+ *   residuals: [],
+ *   activation: 'relu',
+ * }, { precision: 'f32', tile: { kind: 'direct', pixels: 4, channels: 4 } });
  */
 export function conv2d(conv: Conv2d, options: TileOptions): Kernel {
   const { sources, batch } = conv;
@@ -100,6 +112,12 @@ const weightRows = ({ sources }: Pick<Conv2d, 'sources'>): number =>
 /**
  * Packs weights `[out, in, kernel, kernel]`, one array per source, into the matrix of {@link conv2d}: rows source,
  * kernel row, kernel column, input channel, columns output channels, both padded with zeros to whole vec4s.
+ *
+ * @example
+ * const weights = packConvWeights(
+ *   { sources: [{ height: 160, width: 160, channels: 64, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }], outChannels: 64 },
+ *   [new Float32Array(64 * 64 * 9)],
+ * );
  */
 export function packConvWeights(
   conv: Pick<Conv2d, 'sources' | 'outChannels'>,
@@ -108,22 +126,54 @@ export function packConvWeights(
   const { sources, outChannels } = conv;
   const columns = 4 * vectorsOf(outChannels);
   const packed = new Float32Array(weightRows(conv) * columns);
-  let at = 0;
+  let start = 0;
   sources.forEach(({ kernel, channels }, index) => {
     const area = kernel * kernel;
-    for (let tap = 0; tap < area; tap++) {
-      for (let channel = 0; channel < channels; channel++) {
-        for (let out = 0; out < outChannels; out++) {
-          packed[at + channel * columns + out] = weights[index][(out * channels + channel) * area + tap];
-        }
-      }
-      at += 4 * vectorsOf(channels) * columns;
-    }
+    const block = 4 * vectorsOf(channels) * columns;
+    transpose(
+      weights[index],
+      channels * area,
+      outChannels,
+      (row) => {
+        const channel = Math.floor(row / area);
+        return start + (row - channel * area) * block + channel * columns;
+      },
+      packed,
+    );
+    start += area * block;
   });
   return packed;
 }
 
-/** A bias as the kernels bind it: padded with zeros to whole vec4s. */
+/** Columns that are taken together: what fills a cache line is written at once, and read in so many streams. */
+const columnsAtOnce = 16;
+
+/**
+ * Transposes a matrix `[columns, rows]`.
+ * @param startOf where in `to` a row begins.
+ */
+function transpose(
+  from: ArrayLike<number>,
+  rows: number,
+  columns: number,
+  startOf: (row: number) => number,
+  to: Float32Array,
+): void {
+  for (let first = 0; first < columns; first += columnsAtOnce) {
+    const end = Math.min(first + columnsAtOnce, columns);
+    for (let row = 0; row < rows; row++) {
+      const start = startOf(row);
+      for (let column = first; column < end; column++) to[start + column] = from[column * rows + row];
+    }
+  }
+}
+
+/**
+ * A bias as the kernels bind it: padded with zeros to whole vec4s.
+ *
+ * @example
+ * const bias = packBias(new Float32Array(64));
+ */
 export function packBias(bias: ArrayLike<number>): Float32Array<ArrayBuffer> {
   const packed = new Float32Array(4 * vectorsOf(bias.length));
   packed.set(bias);

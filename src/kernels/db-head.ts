@@ -61,6 +61,16 @@ export interface DbHeadWeights {
  * is left over stays zero through the ReLU and adds nothing.
  * `weights`, per head: `[position 4][feature][hidden]`, then `[hidden][position 4]`.
  * `bias`, per head: `[hidden]`, then the last bias four times.
+ *
+ * @example
+ * const half = {
+ *   up1: new Float32Array(64 * 64 * 4),
+ *   bias1: new Float32Array(64),
+ *   up2: new Float32Array(64 * 4),
+ *   bias2: new Float32Array(1),
+ * };
+ * // Of P, and of T.
+ * const { weights, bias } = packDbHead([half, half], 64);
  */
 export function packDbHead(
   heads: readonly DbHeadWeights[],
@@ -89,7 +99,13 @@ export function packDbHead(
   return { weights, bias };
 }
 
-/** The mask is 1 where the map `of` is above `threshold`: what the shape of {@link dbHead} says of it. */
+/**
+ * The mask is 1 where the map `of` is above `threshold`: what the shape of {@link dbHead} says of it.
+ *
+ * @example
+ * // What is text is where B is above a half.
+ * const uniforms = maskUniforms({ of: 'B', threshold: 0.5 });
+ */
 export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: number }): UniformValues => ({
   mask_threshold: f32(threshold),
   mask_of_binary: of === 'B' ? 1 : 0,
@@ -100,6 +116,9 @@ export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: numb
  * Bindings: `features0` (P's, or both), `features1` (T's, where it has a tensor of its own), `weights`, `bias`
  * ({@link packDbHead}), then the maps `probability`, `threshold`, `binary`: f32, row-major `[4 height, 4 width]`, and
  * `mask`, whose threshold changes with {@link maskUniforms}.
+ *
+ * @example
+ * const { code, bindings, dispatch } = dbHead({ label: 'head', height: 160, width: 160, channels: 64, outputs: 'PTB', merged: false, mask: false, k: 50 }, { precision: 'f32', pixels: 1 });
  */
 export function dbHead(
   { label, height, width, channels, outputs, merged, mask, k }: DbHead,

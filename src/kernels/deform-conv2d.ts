@@ -33,7 +33,12 @@ export interface DeformColumns {
   flatOffsets: boolean;
 }
 
-/** Channels of the columns: tap by tap, those of the source as they are stored. */
+/**
+ * Channels of the columns: tap by tap, those of the source as they are stored.
+ *
+ * @example
+ * columnChannels(64);
+ */
 export const columnChannels = (channels: number): number => deformTaps * 4 * vectorsOf(channels);
 
 /** A thread takes at most so many vec4s of a sample: they share its place and weights. */
@@ -46,6 +51,20 @@ const placeFlops = 30;
  * `columns[y, x, tap, c] = sigmoid(mask) * bilinear(source, y stride + tap / 3 - top + dy, x stride + tap % 3 - left + dx)[c]`
  * with zeros outside of the source. Bindings: `source`, `offsets` `[.., 28]` (single elements), `columns`; elements
  * `vec4` of `precision`. Places and weights are f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = deformColumns({
+ *   label: 'columns',
+ *   height: 40,
+ *   width: 40,
+ *   channels: 256,
+ *   outHeight: 40,
+ *   outWidth: 40,
+ *   stride: 1,
+ *   padding: { top: 1, left: 1 },
+ *   offsetPixels: 40 * 40,
+ *   flatOffsets: false,
+ * }, { precision: 'f32' });
  */
 export function deformColumns(form: DeformColumns, { precision }: { precision: Precision }): Kernel {
   const { label, height, width, channels, outHeight, outWidth, stride, padding } = form;
@@ -134,6 +153,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 
 /**
  * Weights `[out, in, 3, 3]` as those of a 1x1 convolution `[out, columns]` of what {@link deformColumns} writes.
+ *
+ * @example
+ * const columns = columnWeights({ channels: 64, outChannels: 64 }, new Float32Array(64 * 64 * 9));
  */
 export function columnWeights(
   { channels, outChannels }: { channels: number; outChannels: number },

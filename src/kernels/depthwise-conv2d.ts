@@ -28,6 +28,21 @@ const pixels = 4;
  * `output[y, x, c]` = the sum over the window of `source[y stride + i - top, x stride + j - left, c] weights[i, j, c]`.
  * Bindings: `source`, `weights` ({@link packDepthwiseWeights}), `bias` if any (`packBias`), `output`; elements `vec4` of
  * `precision`, the bias always f32. Sums are f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = depthwiseConv2d({
+ *   label: 'depthwise 3x3',
+ *   height: 160,
+ *   width: 160,
+ *   channels: 64,
+ *   kernel: 3,
+ *   stride: 1,
+ *   padding: { top: 1, left: 1 },
+ *   outHeight: 160,
+ *   outWidth: 160,
+ *   bias: true,
+ *   activation: 'relu',
+ * }, { precision: 'f32' });
  */
 export function depthwiseConv2d(conv: DepthwiseConv2d, { precision }: { precision: Precision }): Kernel {
   const { label, height, width, channels, outHeight, outWidth, kernel, stride, padding } = conv;
@@ -101,7 +116,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   };
 }
 
-/** Packs weights `[channels, 1, kernel, kernel]` as {@link depthwiseConv2d} binds them: `[kernel, kernel, channels]`. */
+/**
+ * Packs weights `[channels, 1, kernel, kernel]` as {@link depthwiseConv2d} binds them: `[kernel, kernel, channels]`.
+ *
+ * @example
+ * const weights = packDepthwiseWeights({ channels: 64, kernel: 3 }, new Float32Array(64 * 9));
+ */
 export function packDepthwiseWeights(
   { channels, kernel }: Pick<DepthwiseConv2d, 'channels' | 'kernel'>,
   weights: ArrayLike<number>,

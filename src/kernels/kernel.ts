@@ -4,7 +4,7 @@
 export interface Binding {
   /** The variable's name in the WGSL. */
   name: string;
-  access: 'read' | 'read_write' | 'texture' | 'uniform';
+  access: 'read' | 'read_write' | 'texture' | 'external' | 'uniform';
   /** Bytes of the buffer that the kernel may touch; 0 for textures and where the size is not known. */
   bytes: number;
 }
@@ -36,10 +36,27 @@ export interface F32 {
   readonly f32: number;
 }
 
-/** A member that is an f32 in WGSL. */
+/**
+ * A member that is an f32 in WGSL.
+ *
+ * @example
+ * import { f32, uniformWords } from 'dbnet-webgpu/kernels';
+ *
+ * // A u32 beside an f32.
+ * const words = uniformWords({ width: 640, threshold: f32(0.3) });
+ */
 export const f32 = (value: number): F32 => ({ f32: value });
 
-/** The words of a uniform, in order. */
+/**
+ * The words of a uniform, in order.
+ *
+ * @example
+ * import { f32, uniformWords } from 'dbnet-webgpu/kernels';
+ *
+ * const words = uniformWords({ height: 480, width: 640, threshold: f32(0.3) });
+ * const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+ * device.queue.writeBuffer(buffer, 0, words);
+ */
 export function uniformWords(uniforms: UniformValues): Uint32Array<ArrayBuffer> {
   const members = Object.values(uniforms);
   const words = new Uint32Array(members.length);
@@ -67,7 +84,7 @@ export function traffic(bindings: readonly Binding[]): number {
 
 /** A buffer of `type` elements, or a texture. */
 export interface TypedBinding extends Binding {
-  access: 'read' | 'read_write' | 'texture';
+  access: 'read' | 'read_write' | 'texture' | 'external';
   type: string;
 }
 
@@ -83,7 +100,7 @@ export function declare(
     ([name, value]) => `${name}: ${typeof value === 'number' ? 'u32' : 'f32'}`,
   );
   const declarations = typed.map(({ name, access, type }, index) =>
-    access === 'texture'
+    access === 'texture' || access === 'external'
       ? `@group(0) @binding(${index}) var ${name}: ${type};`
       : `@group(0) @binding(${index}) var<storage, ${access}> ${name}: array<${type}>;`,
   );

@@ -23,6 +23,19 @@ export interface MaxPool {
 /**
  * `output[y, x]` = the largest `source[y stride + i - top, x stride + j - left]`, i and j below `kernel`; what lies outside
  * takes no part. Every window holds something of the source.
+ *
+ * @example
+ * const { code, bindings, dispatch } = maxPool({
+ *   label: 'max-pool 3x3',
+ *   height: 320,
+ *   width: 320,
+ *   channels: 64,
+ *   outHeight: 160,
+ *   outWidth: 160,
+ *   kernel: 3,
+ *   stride: 2,
+ *   padding: { top: 1, left: 1 },
+ * }, { precision: 'f32' });
  */
 export function maxPool(pool: MaxPool, { precision }: { precision: Precision }): Kernel {
   const { label, height, width, channels, outHeight, outWidth, kernel, stride, padding, batch = 1 } = pool;

@@ -47,6 +47,9 @@ export type Tile = DirectTile | WorkgroupTile;
 /**
  * Short name of a tile, for labels and tables: `direct 8x4`, with eight lanes of channels `direct 8x4 c8`; `64x64x16 8x8`,
  * with four slices of K `32x32x32 4x4 k4`.
+ *
+ * @example
+ * tileName({ kind: 'direct', pixels: 4, channels: 4 }); // 'direct 4x4'
  */
 export function tileName(tile: Tile): string {
   if (tile.kind === 'direct') {
@@ -57,7 +60,12 @@ export function tileName(tile: Tile): string {
   return `${blockPixels}x${blockChannels}x${blockDepth} ${pixels}x${channels}${slices > 1 ? ` k${slices}` : ''}`;
 }
 
-/** Threads of a workgroup. */
+/**
+ * Threads of a workgroup.
+ *
+ * @example
+ * tileThreads({ kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 8, pixels: 8, channels: 8 }); // 64
+ */
 export function tileThreads(tile: Tile): number {
   return tile.kind === 'direct'
     ? 64
@@ -173,7 +181,13 @@ export function workgroupMemory({
   };
 }
 
-/** Bytes of workgroup memory that a tile takes; `elementBytes` is 4 for f32, 2 for f16. */
+/**
+ * Bytes of workgroup memory that a tile takes; `elementBytes` is 4 for f32, 2 for f16.
+ *
+ * @example
+ * // f32 has 4 bytes.
+ * tileWorkgroupBytes({ kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 8, pixels: 8, channels: 8 }, 4);
+ */
 export function tileWorkgroupBytes(tile: Tile, elementBytes: number): number {
   if (tile.kind === 'direct') return 0;
   const { pixels, weights, sums } = workgroupMemory(tile);

@@ -11,7 +11,12 @@ export interface UpsampleAdd {
   channels: number;
 }
 
-/** `output[y, x] = lateral[y, x] + top[y / 2, x / 2]`. */
+/**
+ * `output[y, x] = lateral[y, x] + top[y / 2, x / 2]`.
+ *
+ * @example
+ * const { code, bindings, dispatch } = upsampleAdd({ label: 'top-down', height: 40, width: 40, channels: 256 }, { precision: 'f32' });
+ */
 export function upsampleAdd(
   { label, height, width, channels }: UpsampleAdd,
   { precision }: { precision: Precision },

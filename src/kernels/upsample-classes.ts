@@ -11,7 +11,12 @@ export interface UpsampleClass {
   padding: 0 | 1;
 }
 
-/** Classes along one axis, in the order in which the class images are stored. */
+/**
+ * Classes along one axis, in the order in which the class images are stored.
+ *
+ * @example
+ * upsampleClasses(2).map(({ taps }) => taps.length); // [2, 2]
+ */
 export function upsampleClasses(scale: number): readonly UpsampleClass[] {
   const first: UpsampleClass = { taps: [[0], [1, 2]], padding: 1 };
   const between: UpsampleClass = { taps: [[0, 1, 2]], padding: 0 };

@@ -17,6 +17,15 @@ export interface UpsampleConcat {
 /**
  * `output[y, x]` = `source_i[y / scale_i, x / scale_i]` one after the other, without gaps.
  * Bindings: `source0`, ..., `output`; channels in whole vec4s of which those that are left over are zero.
+ *
+ * @example
+ * const { code, bindings, dispatch } = upsampleConcat({
+ *   label: 'concat',
+ *   height: 160,
+ *   width: 160,
+ *   channels: [64, 64, 64, 64],
+ *   scales: [8, 4, 2, 1],
+ * }, { precision: 'f32' });
  */
 export function upsampleConcat(
   { label, height, width, channels, scales }: UpsampleConcat,

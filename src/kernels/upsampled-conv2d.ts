@@ -44,6 +44,9 @@ export const upsampledConv2dMultiplyAdds = (conv: UpsampledConv2d): number =>
 /**
  * Bindings: `source0` `[height, width, channels]`, `weights` ({@link packUpsampledConvWeights}), `output`
  * `[class row, class column, height, width, outChannels]`.
+ *
+ * @example
+ * const { code, bindings, dispatch } = upsampledConv2d({ label: 'up', height: 40, width: 40, channels: 256, outChannels: 64, scale: 2 }, { precision: 'f32', tile: { kind: 'direct', pixels: 4, channels: 4 } });
  */
 export function upsampledConv2d(conv: UpsampledConv2d, options: TileOptions): Kernel {
   const { label, height, width, channels, outChannels, scale } = conv;
@@ -99,6 +102,9 @@ let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out
 /**
  * Packs weights `[out, in, 3, 3]` into the matrix of {@link upsampledConv2d}: rows class, tap, input channel, columns
  * output channels, both padded with zeros to whole vec4s. A tap is the sum, in f64, of those that fall on one pixel.
+ *
+ * @example
+ * const weights = packUpsampledConvWeights({ channels: 256, outChannels: 64, scale: 2 }, new Float32Array(64 * 256 * 9));
  */
 export function packUpsampledConvWeights(
   { channels, outChannels, scale }: Pick<UpsampledConv2d, 'channels' | 'outChannels' | 'scale'>,

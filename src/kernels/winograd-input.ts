@@ -19,7 +19,12 @@ export interface WinogradInput {
   size: WinogradSize;
 }
 
-/** Bindings: `source` `[height, width, channels]`, `output` `[plane, tile row, tile column, channels]`. */
+/**
+ * Bindings: `source` `[height, width, channels]`, `output` `[plane, tile row, tile column, channels]`.
+ *
+ * @example
+ * const { code, bindings, dispatch } = winogradInput({ label: 'tiles', height: 160, width: 160, channels: 64, size: 4 }, { precision: 'f32' });
+ */
 export function winogradInput(
   { label, height, width, channels, size }: WinogradInput,
   { precision }: { precision: Precision },

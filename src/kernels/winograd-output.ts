@@ -20,6 +20,9 @@ export interface WinogradOutput extends Epilogue {
 /**
  * Bindings: `products` `[plane, tile row, tile column, outChannels]`, then those of the epilogue: `bias` if any,
  * `residual0`, ..., `output` `[outHeight, outWidth, outChannels]`.
+ *
+ * @example
+ * const { code, bindings, dispatch } = winogradOutput({ label: 'pixels', outHeight: 160, outWidth: 160, outChannels: 64, size: 4, bias: true, residuals: [], activation: 'relu' }, { precision: 'f32' });
  */
 export function winogradOutput(form: WinogradOutput, { precision }: { precision: Precision }): Kernel {
   const { label, outHeight, outWidth, outChannels, size } = form;

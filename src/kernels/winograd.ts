@@ -4,6 +4,8 @@
  * Networks", eq. 8): F(2,3) takes 16 products for 4 outputs, F(4,3) 36 for 16, where the plain sum takes 36 and 144.
  */
 
+import type { Size } from '../size.ts';
+
 /** Outputs per tile along an axis. */
 export type WinogradSize = 2 | 4;
 
@@ -61,39 +63,24 @@ export const winogradMatrices: Record<WinogradSize, Matrices> = {
   },
 };
 
-/** Positions of a transformed tile: planes of the transformed tensors. */
+/**
+ * Positions of a transformed tile: planes of the transformed tensors.
+ *
+ * @example
+ * winogradPlanes(4); // 36
+ */
 export const winogradPlanes = (size: WinogradSize): number => (size + 2) ** 2;
 
-/** Tiles that cover `height` x `width`. */
-export const winogradTiles = (size: WinogradSize, { height, width }: { height: number; width: number }) => ({
+/**
+ * Tiles that cover `height` x `width`.
+ *
+ * @example
+ * winogradTiles(4, { height: 160, width: 158 }); // { height: 40, width: 40 }
+ */
+export const winogradTiles = (size: WinogradSize, { height, width }: Size): Size => ({
   height: Math.ceil(height / size),
   width: Math.ceil(width / size),
 });
-
-/** G g G^T for all filters: weights `[out, in, 3, 3]` to `[plane, out, in]`, in f64. */
-export function winogradWeights(weights: ArrayLike<number>, size: WinogradSize): Float64Array {
-  const G = Float64Array.from(winogradMatrices[size].G.flat());
-  const side = size + 2;
-  const filters = weights.length / 9;
-  const transformed = new Float64Array(side * side * filters);
-  const rows = new Float64Array(3 * side);
-  for (let filter = 0; filter < filters; filter++) {
-    const g = filter * 9;
-    for (let i = 0; i < 3 * side; i += 3) {
-      for (let x = 0; x < 3; x++) {
-        rows[i + x] = G[i] * weights[g + x] + G[i + 1] * weights[g + 3 + x] + G[i + 2] * weights[g + 6 + x];
-      }
-    }
-    let at = filter;
-    for (let i = 0; i < 3 * side; i += 3) {
-      for (let j = 0; j < 3 * side; j += 3) {
-        transformed[at] = G[j] * rows[i] + G[j + 1] * rows[i + 1] + G[j + 2] * rows[i + 2];
-        at += filters;
-      }
-    }
-  }
-  return transformed;
-}
 
 /** WGSL that declares `to{i}_{j}`: the matrix times the values `from{i}_{j}`, `columns` of them in a row. */
 export function multiplyLeft(

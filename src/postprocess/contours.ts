@@ -32,7 +32,15 @@ export interface ContourScratch {
 
 const contourScratch = scratchKind<ContourScratch>('createContourScratch');
 
-/** An empty scratch; it grows to what the masks need. */
+/**
+ * An empty scratch; it grows to what the masks need.
+ *
+ * @example
+ * import { createContourScratch, findContours } from 'dbnet-webgpu/postprocess';
+ *
+ * const scratch = createContourScratch();
+ * const contours = findContours(new Uint8Array(64 * 64).fill(1), 64, 64, scratch);
+ */
 export function createContourScratch(): ContourScratch {
   return contourScratch.mark({
     labels: new Int8Array(0),
@@ -56,6 +64,9 @@ const SEEN_EAST = -2;
 
 /**
  * The contours of a mask of 0 and 1, row-major, in scan order (OpenCV returns the reverse).
+ *
+ * @example
+ * const contours = findContours(new Uint8Array(64 * 64).fill(1), 64, 64);
  *
  * @returns views of `scratch`, valid until it is used again
  * @throws DBNetError `invalid-argument` if the mask does not fit its size

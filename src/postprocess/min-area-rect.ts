@@ -28,6 +28,9 @@ export interface RotatedRect {
  * decides; to choose the same one, the calipers here turn in f32 from the same corner. The corners of the chosen
  * rectangle are computed in f64.
  *
+ * @example
+ * const { center, width, height, angle } = minAreaRect(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40));
+ *
  * @param points - at least one; a single point and points on a line give a rectangle without area
  * @throws DBNetError `invalid-argument` if there is no point
  */
@@ -169,6 +172,12 @@ export function checkRect(rect: RotatedRect): void {
 /**
  * A rectangle with the same centre and angle whose sides are all moved outwards by `distance`.
  *
+ * @example
+ * import { growRect, minAreaRect } from 'dbnet-webgpu/postprocess';
+ *
+ * // 110 x 40 pixels.
+ * const rect = growRect(minAreaRect(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40)), 5);
+ *
  * @throws DBNetError `invalid-argument`
  */
 export function growRect(rect: RotatedRect, distance: number): RotatedRect {
@@ -204,6 +213,9 @@ function segmentRect(hull: Float64Array): RotatedRect {
  * `get_mini_boxes`: the two leftmost are the left ones, and of each two the upper one is the top one. Corners
  * with the same x are taken from top to bottom.
  *
+ * @example
+ * orderQuad([[110, 40], [10, 40], [10, 10], [110, 10]]); // from the top left, clockwise
+ *
  * @throws DBNetError `invalid-argument` for anything but four points
  */
 export function orderQuad(points: readonly Point[]): [Point, Point, Point, Point] {
@@ -216,6 +228,9 @@ export function orderQuad(points: readonly Point[]): [Point, Point, Point, Point
 /**
  * The corners of the convex hull, clockwise on the screen (y down) from the first one of the uppermost row,
  * without points on its edges. Andrew's monotone chain.
+ *
+ * @example
+ * const hull = convexHull(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40, 60, 20));
  *
  * @throws DBNetError `invalid-argument` if there is no point
  */

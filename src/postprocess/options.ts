@@ -9,6 +9,9 @@ const shapes = oneOf('quad', 'polygon');
  * The defaults for a shape: threshold, box threshold and unclip ratio of the paper and its code, with the
  * larger ratio for polygons as there.
  *
+ * @example
+ * regionDefaults('polygon').unclipRatio; // 2
+ *
  * @throws DBNetError `invalid-argument` for another shape
  */
 export function regionDefaults(shape: RegionOptions['shape'] = 'quad'): RegionOptions {
@@ -21,6 +24,7 @@ export function regionDefaults(shape: RegionOptions['shape'] = 'quad'): RegionOp
     maxCandidates: 1000,
     minSize: 3,
     score: 'fast',
+    simplify: 0.03,
   };
 }
 
@@ -32,10 +36,14 @@ export const regionKinds: Kinds<RegionOptions> = {
   maxCandidates: whole(1),
   minSize: atLeast(0),
   score: oneOf('fast', 'slow'),
+  simplify: between(0, 1),
 };
 
 /**
  * Fills in the defaults and checks every option. An option that is `undefined` counts as left out.
+ *
+ * @example
+ * const { boxThreshold } = resolveRegionOptions({ threshold: 0.2 }); // 0.6
  *
  * @throws DBNetError `invalid-argument`, naming the option, what it may be, and what was found
  */

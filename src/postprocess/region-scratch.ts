@@ -12,7 +12,16 @@ export interface RegionScratch {
 
 export const regionScratch = scratchKind<RegionScratch>('createRegionScratch');
 
-/** An empty scratch; it grows to what the maps need. */
+/**
+ * An empty scratch; it grows to what the maps need.
+ *
+ * @example
+ * import { createRegionScratch, findRegions } from 'dbnet-webgpu/postprocess';
+ *
+ * const scratch = createRegionScratch();
+ * const map = { data: new Float32Array(640 * 480), width: 640, height: 480 };
+ * const { regions } = findRegions(map, {}, scratch);
+ */
 export function createRegionScratch(): RegionScratch {
   return regionScratch.mark({ contours: createContourScratch(), score: createScoreScratch() });
 }

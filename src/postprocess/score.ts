@@ -23,13 +23,25 @@ export interface ScoreScratch extends FillScratch {
 
 const scoreScratch = scratchKind<ScoreScratch>('createScoreScratch');
 
-/** An empty scratch; it grows to the largest polygon. */
+/**
+ * An empty scratch; it grows to the largest polygon.
+ *
+ * @example
+ * import { createScoreScratch, polygonScore } from 'dbnet-webgpu/postprocess';
+ *
+ * const scratch = createScoreScratch();
+ * const map = { data: new Float32Array(640 * 480), width: 640, height: 480 };
+ * polygonScore(map, Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40), scratch);
+ */
 export function createScoreScratch(): ScoreScratch {
   return scoreScratch.mark({ ...createFillScratch(), groups: createSpanGroups() });
 }
 
 /**
  * Mean of the map over a filled polygon; see `addFilledPolygon` for which pixels that are.
+ *
+ * @example
+ * const score = polygonScore({ data: new Float32Array(640 * 480), width: 640, height: 480 }, Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40));
  *
  * @param points - x0, y0, x1, y1, ...; may lie outside the map
  * @returns 0 if no pixel of the polygon is in the map

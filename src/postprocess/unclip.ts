@@ -13,6 +13,12 @@ import { checkRect, growRect, type RotatedRect } from './min-area-rect.ts';
  * a w x h rectangle has the area w h + (w^2 + h^2) sin t cos t + 2 D (w + h) (sin t + cos t) + 4 D^2, which is
  * smallest at t = 0. So no polygon is needed here.
  *
+ * @example
+ * import { minAreaRect, unclipRect } from 'dbnet-webgpu/postprocess';
+ *
+ * // Outwards by 1.5 area / perimeter.
+ * const rect = unclipRect(minAreaRect(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40)), 1.5);
+ *
  * @returns the rectangle itself if it has no area
  * @throws DBNetError `invalid-argument`
  */
@@ -27,6 +33,10 @@ export function unclipRect(rect: RotatedRect, ratio: number): RotatedRect {
 /**
  * Offsets a polygon outwards by D = A * ratio / L with round joins (arcs within 0.25 px). The corners are exact
  * to 1/256 px. If the result is in several parts, the largest is kept; holes are filled.
+ *
+ * @example
+ * // Outwards by 1.5 area / perimeter.
+ * const grown = unclip(Int32Array.of(10, 10, 110, 10, 110, 40, 10, 40), 1.5);
  *
  * @param points - a closed curve x0, y0, x1, y1, ... in either orientation
  * @param ratio - at least 0

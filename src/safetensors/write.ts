@@ -29,7 +29,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  * @param metadata `__metadata__`: strings only; left out of the file where it is not given.
  * @throws DBNetError `invalid-argument`, naming the tensor or the key.
  * @example
- * const bytes = writeSafetensors({ P: { dtype: 'F32', shape: [height, width], data: P } }, { k: '50' });
+ * const P = new Float32Array(480 * 640);
+ * const bytes = writeSafetensors({ P: { dtype: 'F32', shape: [480, 640], data: P } }, { k: '50' });
  */
 export function writeSafetensors(
   tensors: Readonly<Record<string, TensorData>> | Iterable<readonly [string, TensorData]>,

@@ -11,6 +11,7 @@ import { messageOf } from '../describe.ts';
 import { encode } from '../gpu/bind.ts';
 import { assertUsable, type GpuContext } from '../gpu/device.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
+import { whileWaking } from '../gpu/wake.ts';
 import type { WinogradChannels } from '../graph/choose-kernels.ts';
 import type { KernelChoice } from '../graph/operation.ts';
 import { type Convolution, convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
@@ -18,6 +19,7 @@ import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
+import type { Web } from '../web.ts';
 import { candidates, neighbours, type TileTarget } from './candidates.ts';
 import {
   canUseWinograd,
@@ -52,7 +54,7 @@ export interface TunerOptions {
   openTimer?: (context: GpuContext) => Promise<TuningTimer>;
   /** Called after each form, with the number of classes that are done, and of all. */
   onProgress?: (done: number, total: number) => void;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** A class that was measured. */
@@ -121,7 +123,7 @@ interface Tools
   roofline: Roofline;
   target: TileTarget;
   tiles?: readonly Tile[];
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** A class with the rows of it that are measured. */
@@ -187,7 +189,7 @@ export async function tune(
   let timer: TuningTimer | undefined;
   try {
     // What was submitted before must not be measured.
-    await device.queue.onSubmittedWorkDone();
+    await whileWaking(device, device.queue.onSubmittedWorkDone());
     timer = await openTimer(context);
     const roofline = await measureRoofline(context, pipelines, timer, precision, signal);
     bench = await Workbench.create(context, pipelines, placed);
@@ -485,7 +487,7 @@ async function measureRoofline(
   pipelines: PipelineCache,
   timer: TuningTimer,
   precision: Precision,
-  signal: AbortSignal | undefined,
+  signal: Web<'AbortSignal'> | undefined,
 ): Promise<Roofline> {
   const best = async (kernels: readonly Kernel[], of: 'flops' | 'bytes'): Promise<number | null> => {
     const bench = await Workbench.create(

@@ -11,6 +11,7 @@ import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
 import type { StaticServer } from '../../scripts/static-server.ts';
 import { parseJsonLabels } from '../../src/eval/labels.ts';
 import { parseSafetensors } from '../../src/safetensors/parse.ts';
+import { seriousFaults } from './accessibility.ts';
 import { newLivePage } from './live-page.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -88,6 +89,18 @@ async function downloaded(button: string, name: string): Promise<Buffer> {
 }
 
 describe('the fine-tuning page', () => {
+  it('suggests labels at a size where text is found, whatever the crop', async () => {
+    await page.click('#examples button:nth-child(2)');
+    await page.waitForSelector('#photos li');
+    await fill('crop-size', 160);
+    await page.click('#suggest');
+    await page.waitForFunction('document.getElementById("notice").textContent !== ""');
+    expect(await text('#notice')).toMatch(/^\d+ labels suggested/);
+    expect((await labels()).length).toBeGreaterThan(3);
+    await page.click('#photos .remove');
+    await page.waitForFunction('document.querySelectorAll("#photos li").length === 0');
+  });
+
   it('says what is missing before it trains', async () => {
     expect(await messageOfTraining()).toMatch(/no photo yet/);
     await page.click('#examples button');
@@ -110,6 +123,10 @@ describe('the fine-tuning page', () => {
     await page.keyboard.press('z');
     await page.keyboard.up('Control');
     await page.waitForFunction('document.querySelectorAll("#labels li").length === 2');
+  });
+
+  it.each(['light', 'dark'])('has no serious fault of accessibility, %s', async (scheme) => {
+    expect(await seriousFaults(page, scheme)).toEqual([]);
   });
 
   it('exports labels as the JSON that the command line reads', async () => {

@@ -45,7 +45,12 @@ const normalization = ({
   #endif
   let inverse = 1.0 / sqrt(variance + ${epsilon});`;
 
-/** `output[slice] = (mean, sum of squared deviations)`, each `[channels]`. Bindings: `source`, `output`; f32. */
+/**
+ * `output[slice] = (mean, sum of squared deviations)`, each `[channels]`. Bindings: `source`, `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = batchNormStatistics({ label: 'statistics', pixels: 160 * 160, channels: 64 });
+ */
 export function batchNormStatistics({ label, pixels, channels }: Omit<BatchNormShape, 'epsilon'>): Kernel {
   const slices = pixelSlices(pixels);
   return perItem({
@@ -73,6 +78,9 @@ export function batchNormStatistics({ label, pixels, channels }: Omit<BatchNormS
 /**
  * `output = (mean, unbiased variance)`, each `[channels]`, from what the slices hold. One pixel has variance 0.
  * Bindings: `source`, `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = batchNormCombine({ label: 'statistics', pixels: 160 * 160, channels: 64 });
  */
 export function batchNormCombine({ label, pixels, channels }: Omit<BatchNormShape, 'epsilon'>): Kernel {
   const slices = pixelSlices(pixels);
@@ -110,6 +118,9 @@ export interface BatchNormForward extends BatchNormShape {
 /**
  * `output = relu((source - mean) / sqrt(variance + eps) * weight + bias + residual)`.
  * Bindings: `source`, `statistics` (mean, unbiased variance), `affine` (weight, bias), `residual` if any, `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = batchNormForward({ label: 'norm', pixels: 160 * 160, channels: 64, epsilon: 1e-5, mode: 'batch', relu: true, residual: false });
  */
 export function batchNormForward(norm: BatchNormForward): Kernel {
   const { label, pixels, channels, relu, residual } = norm;
@@ -162,6 +173,9 @@ const read = ({ pixels, channels, relu }: BatchNormBackward) => [
 /**
  * `output[slice] = (sum of g n, sum of g)`, each `[channels]`: gradients of weight and bias, in slices for `sumSlices`.
  * Bindings: `gradient`, `rectified` if there is a ReLU, `source`, `statistics`, `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = batchNormSums({ label: 'norm', pixels: 160 * 160, channels: 64, epsilon: 1e-5, mode: 'batch', relu: true });
  */
 export function batchNormSums(norm: BatchNormBackward): Kernel {
   const { label, pixels, channels, relu } = norm;
@@ -192,6 +206,9 @@ export function batchNormSums(norm: BatchNormBackward): Kernel {
 /**
  * Gradient of what came in. Bindings: `gradient`, `rectified` if there is a ReLU, `source`, `statistics`, `affine`,
  * `sums` (what {@link batchNormSums} comes to; only in mode `batch`), `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = batchNormBackward({ label: 'norm', pixels: 160 * 160, channels: 64, epsilon: 1e-5, mode: 'batch', relu: true });
  */
 export function batchNormBackward(norm: BatchNormBackward): Kernel {
   const { label, pixels, channels, mode, relu } = norm;
@@ -223,7 +240,12 @@ export function batchNormBackward(norm: BatchNormBackward): Kernel {
   });
 }
 
-/** `output = rectified > 0 ? gradient : 0`: the ReLU's gradient alone, where a shortcut needs it too. f32. */
+/**
+ * `output = rectified > 0 ? gradient : 0`: the ReLU's gradient alone, where a shortcut needs it too. f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = reluBackward({ label: 'values', count: 4096 });
+ */
 export function reluBackward({ label, count }: { label: string; count: number }): Kernel {
   return perItem({
     label,

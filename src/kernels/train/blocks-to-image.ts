@@ -23,7 +23,12 @@ const blockIndex = `let x = item % shape.width;
   let inner = (y % 2u) * 2u + x % 2u;
   let block = (((y / 4u) * (shape.width / 4u) + x / 4u) * 4u + outer) * 4u + inner;`;
 
-/** `output[map, image, y, x]` from the blocks of each map. Bindings: `source0`, ..., `output`; f32. */
+/**
+ * `output[map, image, y, x]` from the blocks of each map. Bindings: `source0`, ..., `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = blocksToImage({ label: 'maps', batch: 1, height: 640, width: 640 }, 2);
+ */
 export function blocksToImage({ label, batch, height, width }: BlocksToImage, maps: number): Kernel {
   const count = batch * height * width;
   return perItem({
@@ -42,7 +47,12 @@ export function blocksToImage({ label, batch, height, width }: BlocksToImage, ma
   });
 }
 
-/** The inverse of {@link blocksToImage}; also its gradient. Bindings: `source`, `output0`, ...; f32. */
+/**
+ * The inverse of {@link blocksToImage}; also its gradient. Bindings: `source`, `output0`, ...; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = imageToBlocks({ label: 'gradients', batch: 1, height: 640, width: 640 }, 2);
+ */
 export function imageToBlocks({ label, batch, height, width }: BlocksToImage, maps: number): Kernel {
   const count = batch * height * width;
   return perItem({

@@ -43,6 +43,22 @@ export function weightGradientThreads(conv: Conv2dWeightGradient): number {
 /**
  * `output[slice, tap, in, out] = sum over the slice's pixels of source[pixel at tap, in] * gradient[pixel, out]`,
  * in the row order of `packConvWeights`. Bindings: `source`, `gradient` (of the output), `output`; all f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = conv2dWeightGradient({
+ *   label: 'weights',
+ *   batch: 2,
+ *   height: 160,
+ *   width: 160,
+ *   channels: 64,
+ *   kernel: 3,
+ *   stride: 1,
+ *   padding: 1,
+ *   outHeight: 160,
+ *   outWidth: 160,
+ *   outChannels: 64,
+ *   slices: 8,
+ * });
  */
 export function conv2dWeightGradient(conv: Conv2dWeightGradient): Kernel {
   const {

@@ -18,7 +18,7 @@ import { floats, perItem } from './elementwise.ts';
 
 export interface DbLossShape {
   label: string;
-  /** Pixels of all images together, below {@link pixelLimit}. */
+  /** Pixels of all images together, below `pixelLimit`. */
   pixels: number;
   loss: DbLoss;
 }
@@ -118,8 +118,15 @@ export const sumCount = Object.keys(sums).length;
 
 /**
  * Writes for each mined map and pixel a key by which negatives are ordered: the bits of their loss plus 1 (losses are
- * not negative, so that their bits order like they do), 0 for all others; and per slice the {@link sums}.
- * Bindings: `logits` (of P, of T), `targets` (see {@link readTargets}), `keys` (u32), `output` (f32, `[slices, 8]`).
+ * not negative, so that their bits order like they do), 0 for all others; and per slice the `sums`.
+ * Bindings: `logits` (of P, of T), `targets` (see `readTargets`), `keys` (u32), `output` (f32, `[slices, 8]`).
+ *
+ * @example
+ * const { code, bindings, dispatch } = dbLossTerms({
+ *   label: 'loss',
+ *   pixels: 640 * 640,
+ *   loss: { weights: { probability: 5, binary: 1, threshold: 10 }, binary: 'dice', negativeRatio: 3, k: 50 },
+ * });
  */
 export function dbLossTerms({ label, pixels, loss }: DbLossShape): Kernel {
   const slices = lossSlices(pixels);
@@ -188,6 +195,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 /**
  * Adds the slices up and prepares mining: how many negatives of each map are kept, and an empty histogram.
  * Bindings: `source` (`[slices, 8]`), `totals` (8), `mining` (u32, 4 per map), `histogram` (u32, 256 per map).
+ *
+ * @example
+ * const { code, bindings, dispatch } = dbLossTotals({
+ *   label: 'loss',
+ *   pixels: 640 * 640,
+ *   loss: { weights: { probability: 5, binary: 1, threshold: 10 }, binary: 'dice', negativeRatio: 3, k: 50 },
+ * });
  */
 export function dbLossTotals({ label, pixels, loss }: DbLossShape): Kernel {
   const slices = lossSlices(pixels);
@@ -231,8 +245,15 @@ fn main(@builtin(local_invocation_index) thread: u32) {
 }
 
 /**
- * Bindings: `totals` (8), `mined` (`[slices]` per map), `mining`, `output` (f32, {@link parts}).
+ * Bindings: `totals` (8), `mined` (`[slices]` per map), `mining`, `output` (f32, `parts`).
  * A batch without positives has no Ls and, if it is mined, no Lb; one without a threshold mask no Lt.
+ *
+ * @example
+ * const { code, bindings, dispatch } = dbLossParts({
+ *   label: 'loss',
+ *   pixels: 640 * 640,
+ *   loss: { weights: { probability: 5, binary: 1, threshold: 10 }, binary: 'dice', negativeRatio: 3, k: 50 },
+ * });
  */
 export function dbLossParts({ label, pixels, loss }: DbLossShape): Kernel {
   const maps = minedMaps(loss);
@@ -300,6 +321,13 @@ fn main() {
 
 /**
  * Bindings: `logits` (of P, of T), `targets`, `keys`, `mining`, `parts`, `output` (by the logits of P, of T); f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = dbLossGradient({
+ *   label: 'loss',
+ *   pixels: 640 * 640,
+ *   loss: { weights: { probability: 5, binary: 1, threshold: 10 }, binary: 'dice', negativeRatio: 3, k: 50 },
+ * });
  */
 export function dbLossGradient({ label, pixels, loss }: DbLossShape): Kernel {
   const maps = minedMaps(loss);

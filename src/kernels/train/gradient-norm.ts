@@ -17,7 +17,12 @@ const threads = 64;
 /** Workgroups of {@link sumOfSquares}. */
 export const normSlices = (count: number): number => Math.min(256, Math.ceil(count / (4 * threads)));
 
-/** `output[slice] = sum of squares`. Bindings: `source` (`count`, a multiple of 4), `output` (f32, `[slices]`). */
+/**
+ * `output[slice] = sum of squares`. Bindings: `source` (`count`, a multiple of 4), `output` (f32, `[slices]`).
+ *
+ * @example
+ * const { code, bindings, dispatch } = sumOfSquares({ label: 'values', count: 4096 });
+ */
 export function sumOfSquares({ label, count }: { label: string; count: number }): Kernel {
   const slices = normSlices(count);
   const shape = { vectors: count / 4, slices };
@@ -44,8 +49,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 /**
- * The {@link verdict} on a step: the norm, the factor that clips it to `maxNorm` (0: no clipping; PyTorch's
+ * The `verdict` on a step: the norm, the factor that clips it to `maxNorm` (0: no clipping; PyTorch's
  * `clip_grad_norm_`), and whether loss and norm are finite. Bindings: `source` (`[slices]`), `parts`, `output`.
+ *
+ * @example
+ * const { code, bindings, dispatch } = gradientVerdict({ label: 'verdict', count: 64, maxNorm: 10 });
  */
 export function gradientVerdict({
   label,

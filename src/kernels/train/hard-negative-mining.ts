@@ -14,6 +14,14 @@ export const digitShifts = [24, 16, 8, 0] as const;
 /**
  * Counts the keys that agree with the digits found so far by their next digit.
  * Bindings: `keys`, `mining`, `histogram` (atomic, added to).
+ *
+ * @example
+ * // The highest of the keys' four bytes.
+ * const { code, bindings, dispatch } = miningHistogram({
+ *   label: 'loss',
+ *   pixels: 640 * 640,
+ *   loss: { weights: { probability: 5, binary: 1, threshold: 10 }, binary: 'dice', negativeRatio: 3, k: 50 },
+ * }, 24);
  */
 export function miningHistogram({ label, pixels, loss }: DbLossShape, shift: number): Kernel {
   const maps = minedMaps(loss);
@@ -62,6 +70,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 /**
  * Finds the digit in which the last negative to be kept lies, and empties the histogram.
  * Bindings: `histogram`, `mining`, both changed.
+ *
+ * @example
+ * // The highest of the keys' four bytes.
+ * const { code, bindings, dispatch } = miningSelect({
+ *   label: 'loss',
+ *   pixels: 640 * 640,
+ *   loss: { weights: { probability: 5, binary: 1, threshold: 10 }, binary: 'dice', negativeRatio: 3, k: 50 },
+ * }, 24);
  */
 export function miningSelect({ label, loss }: DbLossShape, shift: number): Kernel {
   const maps = minedMaps(loss);
@@ -105,6 +121,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 /**
  * Sums the losses above the key that was found, in slices. Bindings: `keys`, `mining`, `output` (f32, `[slices]` per
  * map).
+ *
+ * @example
+ * const { code, bindings, dispatch } = minedSums({
+ *   label: 'loss',
+ *   pixels: 640 * 640,
+ *   loss: { weights: { probability: 5, binary: 1, threshold: 10 }, binary: 'dice', negativeRatio: 3, k: 50 },
+ * });
  */
 export function minedSums({ label, pixels, loss }: DbLossShape): Kernel {
   const maps = minedMaps(loss);

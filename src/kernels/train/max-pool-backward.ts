@@ -16,6 +16,9 @@ export interface MaxPoolBackward {
 /**
  * Each window's gradient goes to its largest value; of equal ones to the first, row by row, as in PyTorch.
  * Bindings: `source` (what was pooled), `gradient` (of the pooled), `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = maxPoolBackward({ label: 'max-pool', batch: 1, height: 320, width: 320, channels: 64 });
  */
 export function maxPoolBackward({ label, batch, height, width, channels }: MaxPoolBackward): Kernel {
   const count = batch * height * width * channels;

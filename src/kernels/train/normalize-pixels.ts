@@ -15,6 +15,9 @@ export interface NormalizePixels {
 /**
  * `output = (pixel - mean) / std` in the network's channel order, the fourth channel 0.
  * Bindings: `source` (RGBA bytes, a u32 per pixel), `output` (vec4<f32>).
+ *
+ * @example
+ * const { code, bindings, dispatch } = normalizePixels({ label: 'pixels', pixels: 640 * 640, channelOrder: 'rgb', mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] });
  */
 export function normalizePixels({ label, pixels, channelOrder, mean, std }: NormalizePixels): Kernel {
   const vector = (values: readonly number[]) => `vec3<f32>(${values.join(', ')})`;

@@ -22,10 +22,21 @@ export interface AdamW {
 
 const unlessNotFinite = `if (verdict[${verdict.finite}] == 0.0) { return; }`;
 
-/** What the shape of {@link sgdStep} says of a step. */
+/**
+ * What the shape of {@link sgdStep} says of a step.
+ *
+ * @example
+ * const uniforms = sgdUniforms(0.007);
+ */
 export const sgdUniforms = (learningRate: number): UniformValues => ({ learning_rate: f32(learningRate) });
 
-/** What the shape of {@link adamWStep} says of step `step`, counted from 0: the corrections are 1 - beta^(step + 1). */
+/**
+ * What the shape of {@link adamWStep} says of step `step`, counted from 0: the corrections are 1 - beta^(step + 1).
+ *
+ * @example
+ * // The third step.
+ * const uniforms = adamWUniforms(3e-4, { beta1: 0.9, beta2: 0.999 }, 3);
+ */
 export const adamWUniforms = (
   learningRate: number,
   { beta1, beta2 }: Pick<AdamW, 'beta1' | 'beta2'>,
@@ -39,6 +50,9 @@ export const adamWUniforms = (
 /**
  * PyTorch's SGD (no dampening, no Nesterov): `m = momentum m + (g + weightDecay p)`, `p -= learning_rate m`.
  * Bindings: `gradients`, `verdict`, `parameters`, `momenta`; f32, `count` a multiple of 4.
+ *
+ * @example
+ * const { code, bindings, dispatch } = sgdStep({ label: 'step', count: 4096 }, { momentum: 0.9, weightDecay: 1e-4 });
  */
 export function sgdStep({ label, count }: { label: string; count: number }, options: Sgd): Kernel {
   return perItem({
@@ -68,6 +82,9 @@ export function sgdStep({ label, count }: { label: string; count: number }, opti
 /**
  * PyTorch's AdamW (Loshchilov and Hutter, 2019): decay apart from the gradient, moments corrected for their start.
  * Bindings: `gradients`, `verdict`, `parameters`, `first_moments`, `second_moments`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = adamWStep({ label: 'step', count: 4096 }, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-4 });
  */
 export function adamWStep({ label, count }: { label: string; count: number }, options: AdamW): Kernel {
   return perItem({
@@ -107,6 +124,9 @@ export function adamWStep({ label, count }: { label: string; count: number }, op
  * `average += rate (source - average)`, unless the step was not finite: running statistics of batch norm, and the
  * exponential moving average of the weights (rate: 1 - decay).
  * Bindings: `source`, `verdict`, `average`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = movingAverage({ label: 'running mean', count: 64, rate: 0.1 });
  */
 export function movingAverage({
   label,
@@ -135,6 +155,9 @@ export function movingAverage({
 /**
  * `output = source`, unless the step was not finite: the weights before an update, so that one that ruined them can be
  * undone when the next step shows it. Bindings: `source`, `verdict`, `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = copyIfFinite({ label: 'values', count: 4096 });
  */
 export function copyIfFinite({ label, count }: { label: string; count: number }): Kernel {
   return perItem({

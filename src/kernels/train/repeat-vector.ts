@@ -3,7 +3,12 @@
 import type { Kernel } from '../kernel.ts';
 import { floats, perItem } from './elementwise.ts';
 
-/** `output[i] = source[i % count]` for `times * count` elements; f32. */
+/**
+ * `output[i] = source[i % count]` for `times * count` elements; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = repeatVector({ label: 'bias', count: 64, times: 4 });
+ */
 export function repeatVector({
   label,
   count,

@@ -6,7 +6,12 @@
 import type { Kernel } from '../kernel.ts';
 import { floats, perItem, vectors } from './elementwise.ts';
 
-/** Into how many slices the pixels are cut for sums: enough threads for a GPU, few enough to be added up by one. */
+/**
+ * Into how many slices the pixels are cut for sums: enough threads for a GPU, few enough to be added up by one.
+ *
+ * @example
+ * const slices = pixelSlices(160 * 160);
+ */
 export const pixelSlices = (pixels: number): number => Math.max(1, Math.min(128, Math.ceil(pixels / 32)));
 
 /** WGSL: the pixels `begin` to `end` of `slice`. */
@@ -15,6 +20,9 @@ export const slicePixels = `let begin = slice * shape.pixels / shape.slices;
 
 /**
  * The gradient of a bias, in slices: `output[slice, channel] = sum over the slice's pixels of source[pixel, channel]`; `count` elements in all; f32.
+ *
+ * @example
+ * const { kernel, slices } = pixelSums({ label: 'bias gradient', count: 160 * 160, channels: 64 });
  */
 export function pixelSums({ label, count, channels }: { label: string; count: number; channels: number }): {
   kernel: Kernel;
@@ -45,7 +53,12 @@ export interface SumSlices {
   count: number;
 }
 
-/** `output[i] = sum over slices of source[slice, i]`; f32. */
+/**
+ * `output[i] = sum over slices of source[slice, i]`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = sumSlices({ label: 'sum', slices: 8, count: 64 });
+ */
 export function sumSlices({ label, slices, count }: SumSlices): Kernel {
   const width = count % 4 === 0 ? 4 : 1;
   const numbers = width === 4 ? vectors : floats;

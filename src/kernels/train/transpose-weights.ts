@@ -16,7 +16,12 @@ export interface TransposeWeights {
   outChannels: number;
 }
 
-/** `output[taps - 1 - tap, out, in] = source[tap, in, out]`; f32. */
+/**
+ * `output[taps - 1 - tap, out, in] = source[tap, in, out]`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = transposeWeights({ label: 'weights', taps: 9, channels: 64, outChannels: 128 });
+ */
 export function transposeWeights({ label, taps, channels, outChannels }: TransposeWeights): Kernel {
   const count = taps * channels * outChannels;
   return perItem({

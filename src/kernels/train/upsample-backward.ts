@@ -24,6 +24,19 @@ export interface UpsampleBackward {
 /**
  * `output[y, x, c] = sum of gradient[scale y .. scale y + scale - 1, scale x .. , offset + c]`, plus `previous` if any.
  * Bindings: `gradient`, `previous` if any, `output`; f32.
+ *
+ * @example
+ * const { code, bindings, dispatch } = upsampleBackward({
+ *   label: 'p4',
+ *   batch: 1,
+ *   height: 40,
+ *   width: 40,
+ *   channels: 64,
+ *   scale: 4,
+ *   gradientChannels: 256,
+ *   offset: 64,
+ *   accumulate: false,
+ * });
  */
 export function upsampleBackward(options: UpsampleBackward): Kernel {
   const { label, batch, height, width, channels, scale, gradientChannels, offset, accumulate } = options;

@@ -54,6 +54,12 @@ export interface Augmented<Polygon extends TextPolygon> {
  * - Polygons are cut to the part of the crop that shows the picture; theirs reach into the padding.
  * - How crops are drawn: see `chooseCrop`.
  *
+ * @example
+ * import { augment, Random } from 'dbnet-webgpu/train';
+ *
+ * const picture = { data: new Uint8Array(640 * 480 * 4), width: 640, height: 480, channels: 4 as const };
+ * const crop = augment(picture, [{ points: [[10, 10], [110, 10], [110, 40], [10, 40]] }], new Random(1));
+ *
  * @param random a stream for this picture alone, such as `new Random(seed, step, index)`; not used with `augment: false`
  * @throws DBNetError `invalid-image` for pixels that do not fit their size; `invalid-argument` for polygons and options
  */

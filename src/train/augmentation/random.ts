@@ -12,6 +12,10 @@ const probability = between(0, 1);
  * A generator of random numbers: sfc32 (C. Doty-Humphrey, PractRand), its state filled from the keys through the
  * finalizer of MurmurHash3 (A. Appleby). The same keys give the same numbers on every platform; streams whose keys
  * differ are independent for all practical purposes.
+ *
+ * @example
+ * // The third picture of the seventh step.
+ * const random = new Random(1, 7, 3);
  */
 export class Random {
   readonly #state = new Uint32Array(4);
