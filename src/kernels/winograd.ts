@@ -4,6 +4,8 @@
  * Networks", eq. 8): F(2,3) takes 16 products for 4 outputs, F(4,3) 36 for 16, where the plain sum takes 36 and 144.
  */
 
+import type { Size } from '../size.ts';
+
 /** Outputs per tile along an axis. */
 export type WinogradSize = 2 | 4;
 
@@ -65,7 +67,7 @@ export const winogradMatrices: Record<WinogradSize, Matrices> = {
 export const winogradPlanes = (size: WinogradSize): number => (size + 2) ** 2;
 
 /** Tiles that cover `height` x `width`. */
-export const winogradTiles = (size: WinogradSize, { height, width }: { height: number; width: number }) => ({
+export const winogradTiles = (size: WinogradSize, { height, width }: Size): Size => ({
   height: Math.ceil(height / size),
   width: Math.ceil(width / size),
 });

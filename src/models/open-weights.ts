@@ -7,6 +7,9 @@ import { parseSafetensors, type Safetensors } from '../safetensors/parse.ts';
 import type { TensorFile } from '../tensor-file.ts';
 import { isTorch } from '../torch/sniff.ts';
 
+/** For errors of calls without weights. */
+export const whereShippedWeightsAre = "the shipped weights: import weights from 'dbnet-webgpu/weights'";
+
 /** What a file holds. ONNX files bring their network, and say what of them takes no part. */
 export interface WeightsFile extends TensorFile {
   /** `float32()` without a copy where the file's bytes are such numbers: to be read only. */
