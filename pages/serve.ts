@@ -1,7 +1,9 @@
 /** @file Serves pages from the project's folder, their scripts bundled in memory. */
 
+import { join } from 'node:path';
 import { bundleForPage } from '../scripts/bundle-page.ts';
 import { type StaticServer, serve } from '../scripts/static-server.ts';
+import { assets } from './demo/models.ts';
 import titles from './pages.json' with { type: 'json' };
 
 interface Page {
@@ -23,10 +25,16 @@ export const sitePages: Readonly<Record<string, Page>> = Object.fromEntries(
   Object.keys(titles).map((name) => [name, ofSite(name)]),
 );
 
-/** Loads the package as it is built. */
-const hello: Page = { folder: 'examples/hello', script: 'dist/dbnet-webgpu.min.js', source: 'src/index.ts' };
+/** An example loads the package as it is built. */
+const example = (name: string): Page => ({
+  folder: `examples/${name}`,
+  script: 'dist/dbnet-webgpu.min.js',
+  source: 'src/index.ts',
+});
 
-const pages: Readonly<Record<string, Page>> = { hello, ...sitePages };
+const examples: Readonly<Record<string, Page>> = { hello: example('hello'), camera: example('camera') };
+
+const pages: Readonly<Record<string, Page>> = { ...examples, ...sitePages };
 
 export const pageNames = Object.keys(pages);
 
@@ -40,9 +48,11 @@ const noReference =
  */
 export async function servePage(root: string, name: string): Promise<StaticServer & { page: string }> {
   const shown = pages[name];
-  const linked = name === 'hello' ? [hello] : Object.values(sitePages);
+  const linked = name in examples ? [shown] : Object.values(sitePages);
   const scripts = linked.map(async ({ script, source }) => [`/${script}`, await bundleForPage(root, source)]);
+  const borrowed = assets.map(({ from, to }) => [`/${to}`, { path: join(root, from) }] as const);
   const server = await serve(root, {
+    ...Object.fromEntries(borrowed),
     '/api/index.html': noReference,
     '/bench/page.js': await bundleForPage(root, 'bench/page/main.ts'),
     ...Object.fromEntries(await Promise.all(scripts)),

@@ -1,14 +1,16 @@
 /** @file The page: connects what it shows, what it knows, and the run. */
 
 import { matchImage } from 'dbnet-webgpu/eval';
+import { attempt, messageOf, onClick } from '../shared/attempt.ts';
 import { download, find, make, plural } from '../shared/dom.ts';
 import { linkPages } from '../shared/nav.ts';
+import { examples, fileName, onDrop, onFiles } from '../shared/pictures.ts';
 import { renderComparison } from './comparison.ts';
 import { applyLabels, labelsAsJson, readLabels, takeLabels, type Waiting } from './labels-file.ts';
 import { renderLabels, renderPhotos } from './lists.ts';
 import { LossPlot } from './loss-plot.ts';
 import { type Label, Model, nothingToLearn, type Photo } from './model.ts';
-import { examples, loadExampleLabels, openExample, openPhoto } from './photos.ts';
+import { loadExampleLabels, openExample, openPhoto } from './photos.ts';
 import { renderRun } from './run-panel.ts';
 import { describeAdapter, readSettings } from './settings-form.ts';
 import { Stage } from './stage.ts';
@@ -70,20 +72,6 @@ function hint(): string {
   return `${plural(labelled.length, 'photo')} to train on.${unused}`;
 }
 
-/** Runs what a button stands for; what goes wrong is shown, in the library's words where it is the library's. */
-async function attempt(work: () => unknown): Promise<void> {
-  find('error').hidden = true;
-  try {
-    await work();
-  } catch (error) {
-    find('error-text').textContent = messageOf(error);
-    find('error').hidden = false;
-  }
-}
-
-const onClick = (id: string, work: () => unknown) =>
-  find(id).addEventListener('click', () => void attempt(work));
-
 /** Adds what can be opened, and gives what is to be said of the rest. */
 async function addAll(opening: readonly (() => Promise<Photo>)[]): Promise<string[]> {
   const problems: string[] = [];
@@ -109,10 +97,6 @@ async function addAll(opening: readonly (() => Promise<Photo>)[]): Promise<strin
 /** All that went wrong, as one message. */
 function throwAll(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(problems.join('\n'));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Label files and photos may come together. */
@@ -185,15 +169,9 @@ for (const [button, input] of [
 ]) {
   onClick(button, () => find<HTMLInputElement>(input).click());
 }
-for (const id of ['files', 'labels-file']) {
-  const input = find<HTMLInputElement>(id);
-  input.addEventListener('change', () => {
-    const files = [...(input.files ?? [])];
-    // So that the same file can be chosen again.
-    input.value = '';
-    void attempt(() => openFiles(files));
-  });
-}
+const openAll = (files: File[]) => void attempt(() => openFiles(files));
+for (const id of ['files', 'labels-file']) onFiles(find<HTMLInputElement>(id), openAll);
+onDrop(find('stage'), openAll);
 
 addEventListener('beforeunload', (event) => {
   // The browser asks first.
@@ -201,26 +179,11 @@ addEventListener('beforeunload', (event) => {
 });
 
 for (const address of examples) {
-  const name = address.slice(address.lastIndexOf('/') + 1);
-  const button = make('button', { type: 'button' }, make('img', { src: address, alt: '' }), name);
+  const picture = make('img', { src: address, alt: '' });
+  const button = make('button', { type: 'button' }, picture, fileName(address));
   button.addEventListener(
     'click',
     () => void attempt(async () => throwAll(await addAll([() => openExample(address)]))),
   );
   find('examples').append(button);
 }
-
-const dropZone = find('stage');
-addEventListener('dragover', (event) => {
-  event.preventDefault();
-  dropZone.classList.add('over');
-});
-addEventListener('dragleave', ({ relatedTarget }) => {
-  if (!relatedTarget) dropZone.classList.remove('over');
-});
-addEventListener('drop', (event) => {
-  event.preventDefault();
-  dropZone.classList.remove('over');
-  const files = [...(event.dataTransfer?.files ?? [])];
-  if (files.length > 0) void attempt(() => openFiles(files));
-});

@@ -1,6 +1,7 @@
 /** @file The settings of a run as the form states them. What they may be, the library says. */
 
 import type { TrainerOptions } from 'dbnet-webgpu/train';
+import { adapterName, showAdapter } from '../shared/adapter.ts';
 import { find } from '../shared/dom.ts';
 
 /** Relative to the page. */
@@ -55,13 +56,12 @@ export async function describeAdapter(): Promise<void> {
     chip.className = 'chip warn';
     return;
   }
-  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
-  const name = description || device || [vendor, architecture].filter(Boolean).join(' ') || 'GPU';
+  const { architecture, isFallbackAdapter } = adapter.info;
+  const name = adapterName(adapter.info);
   const software =
     isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${name} ${architecture}`);
-  chip.textContent = software ? 'no GPU: computed on the CPU' : name;
-  chip.title = software ? 'A step takes seconds. Small crops and few steps keep the wait short.' : name;
-  chip.className = software ? 'chip warn' : 'chip good';
+  const cost = 'A step takes seconds. Small crops and few steps keep the wait short.';
+  showAdapter(chip, name, software, software ? cost : name);
   if (!software) return;
   for (const [name, value] of [
     ['crop-size', '160'],

@@ -3,11 +3,12 @@
 import { copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writePage as writeBenchmark } from '../../bench/page/bundle.ts';
+import { assets } from '../../pages/demo/models.ts';
 import { sitePages } from '../../pages/serve.ts';
 import { bundleForPage } from '../bundle-page.ts';
 
 /** Folders whose files pages load. */
-const assets = ['examples', 'weights'];
+const folders = ['examples', 'weights'];
 
 /** Leads to the front page, also where scripts are off. */
 const frontPage = (address: string): string => `<!doctype html>
@@ -33,7 +34,8 @@ async function copyFiles(from: string, to: string): Promise<void> {
 
 /** Writes the pages into a folder. The first of `pages.json` is the front page. */
 export async function writePages(root: string, folder: string): Promise<void> {
-  for (const path of assets) await copyFiles(join(root, path), join(folder, path));
+  for (const path of folders) await copyFiles(join(root, path), join(folder, path));
+  for (const { from, to } of assets) await copyFile(join(root, from), join(folder, to));
   for (const path of ['pages/shared', ...Object.values(sitePages).map((page) => page.folder)]) {
     await cp(join(root, path), join(folder, path), { recursive: true, filter: isServed });
   }

@@ -298,6 +298,18 @@ describe('several images', () => {
     ]);
   });
 
+  test('a folder may be called as a file is, if one says so or if it is there', async () => {
+    const { run, written } = setUp();
+    for (const line of ['--overlay one.png/', '--overlay one.png']) {
+      expect(await run(`detect a.png b.png ${line}`)).toBe(0);
+      expect(written()).toEqual([
+        'one.png',
+        join('one.png', 'a.regions.png'),
+        join('one.png', 'b.regions.png'),
+      ]);
+    }
+  });
+
   test('bad images are reported, the others are done, status 1', async () => {
     const { run, stdout, stderr, cwd, calls } = setUp({
       find: (image) => {
@@ -320,6 +332,11 @@ describe('several images', () => {
   test('outputs that would clash are refused before anything is computed', async () => {
     for (const [line, message] of [
       ['detect a.png b.png --overlay b.png', /expects a folder when there are several images/],
+      [
+        'detect a.png b.png --overlay one.png',
+        /--overlay expects a folder when .* one\.png looks like a file\. .*one\.png\/$/m,
+      ],
+      ['detect a.png b.png --maps m.safetensors', /--maps expects a folder when .*looks like a file/],
       ['detect a.png --json x.png --overlay x.png', /x\.png would be overwritten: it is written twice/],
       ['detect a.png --maps sub/../a.png', /a\.png would be overwritten: it is an input/],
       ['detect a.png --weights w --json w', /w would be overwritten: it is an input/],

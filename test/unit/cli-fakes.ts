@@ -3,7 +3,7 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { createImageCodec } from '../../cli/image-codec.ts';
 import type { Detector, OutputStream, Services } from '../../cli/services.ts';
@@ -64,6 +64,8 @@ export interface FakeOptions {
   /** What `createTrainer()` gives. */
   trainer?: Services['createTrainer'];
   codec?: Services['codec'];
+  /** What stands on standard input. */
+  stdin?: string;
 }
 
 /** A quad with its corners in order. */
@@ -97,6 +99,7 @@ export function fakeServices({
   create,
   trainer = () => Promise.reject(new Error('no trainer was expected')),
   codec = createImageCodec(),
+  stdin = '',
 }: FakeOptions) {
   const calls: Calls = { create: [], detect: [], tune: [], disposed: 0 };
   const controller = new AbortController();
@@ -143,6 +146,7 @@ export function fakeServices({
     },
   };
   const services: Services = {
+    requirePackages() {},
     async createDetector(options) {
       calls.create.push(options);
       options.onProgress?.({ stage: 'weights', done: 5e6, total: 1e7 });
@@ -151,6 +155,7 @@ export function fakeServices({
     },
     createTrainer: trainer,
     codec,
+    stdin: () => Readable.from([Buffer.from(stdin)]),
     stdout,
     stderr,
     cwd,
