@@ -25,10 +25,16 @@ export const sitePages: Readonly<Record<string, Page>> = Object.fromEntries(
   Object.keys(titles).map((name) => [name, ofSite(name)]),
 );
 
-/** Loads the package as it is built. */
-const hello: Page = { folder: 'examples/hello', script: 'dist/dbnet-webgpu.min.js', source: 'src/index.ts' };
+/** An example loads the package as it is built. */
+const example = (name: string): Page => ({
+  folder: `examples/${name}`,
+  script: 'dist/dbnet-webgpu.min.js',
+  source: 'src/index.ts',
+});
 
-const pages: Readonly<Record<string, Page>> = { hello, ...sitePages };
+const examples: Readonly<Record<string, Page>> = { hello: example('hello'), camera: example('camera') };
+
+const pages: Readonly<Record<string, Page>> = { ...examples, ...sitePages };
 
 export const pageNames = Object.keys(pages);
 
@@ -42,7 +48,7 @@ const noReference =
  */
 export async function servePage(root: string, name: string): Promise<StaticServer & { page: string }> {
   const shown = pages[name];
-  const linked = name === 'hello' ? [hello] : Object.values(sitePages);
+  const linked = name in examples ? [shown] : Object.values(sitePages);
   const scripts = linked.map(async ({ script, source }) => [`/${script}`, await bundleForPage(root, source)]);
   const borrowed = assets.map(({ from, to }) => [`/${to}`, { path: join(root, from) }] as const);
   const server = await serve(root, {

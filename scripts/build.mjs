@@ -23,7 +23,10 @@ const LIBRARY = {
   train: 'src/train/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',
+  weights: 'src/weights.ts',
 };
+/** `dbnet-webgpu/node`, which no page loads. */
+const NODE = 'src/platform/index.ts';
 const CLI = 'cli/main.ts';
 /** The scripts of the pages; not part of the package. */
 const PAGES = Object.fromEntries(
@@ -58,6 +61,9 @@ const buildLibrary = () =>
   });
 
 const lazy = Object.values(lazyModules);
+
+const buildForNode = () =>
+  build({ ...common, entryPoints: { node: NODE }, platform: 'node', target: 'node20', packages: 'external' });
 
 /** Files for a page without a bundler: a detector, what it loads, a trainer, and the pages' scripts. */
 const buildForPages = () =>
@@ -113,13 +119,14 @@ async function buildTypes() {
 
 async function main() {
   const onlyCli = process.argv.includes('--cli');
-  const missing = [...(onlyCli ? [] : [...Object.values(LIBRARY), ...Object.values(PAGES)]), CLI].filter(
-    (path) => !existsSync(join(root, path)),
-  );
+  const missing = [
+    ...(onlyCli ? [] : [...Object.values(LIBRARY), NODE, ...Object.values(PAGES)]),
+    CLI,
+  ].filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) throw new Error(`entry points are missing: ${missing.join(', ')}`);
   if (onlyCli) return buildCli();
   await rm(join(root, 'dist'), { recursive: true, force: true });
-  await Promise.all([buildLibrary(), buildForPages(), buildCli(), buildTypes()]);
+  await Promise.all([buildLibrary(), buildForNode(), buildForPages(), buildCli(), buildTypes()]);
 }
 
 try {

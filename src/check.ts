@@ -8,6 +8,7 @@ import { describe, quote } from './describe.ts';
 import { DBNetError, type DBNetErrorCode } from './errors.ts';
 import { isTypedArray, kindOf, type TypedArrays } from './kind-of.ts';
 import type { Size } from './size.ts';
+import type { Web } from './web.ts';
 
 /** What a value may be. */
 export interface Kind<T = unknown> {
@@ -96,7 +97,7 @@ export const record = kind<Record<string, unknown>>('an object', (value) => kind
 export const array = kind<readonly unknown[]>('an array', Array.isArray);
 
 /** Told by what it can do, so that signals of other realms are known. */
-export const abortSignal = kind<AbortSignal>(
+export const abortSignal: Kind<Web<'AbortSignal'>> = kind(
   'an AbortSignal',
   (value) => can(value, 'throwIfAborted') && can(value, 'addEventListener'),
 );

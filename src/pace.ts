@@ -25,6 +25,15 @@ export class Pace {
   }
 }
 
+/** What a generator returns, with a rest wherever it yields. */
+export async function inPieces<T>(work: Generator<void, T>, pace = new Pace()): Promise<T> {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    await pace.rest();
+  }
+}
+
 /** Ends the task; what follows is one of its own. */
 async function giveWay(): Promise<void> {
   const { scheduler } = globalThis as { scheduler?: { yield?: () => Promise<void> } };

@@ -11,8 +11,11 @@ import { isDeno, resolvePackage } from '../../src/platform/host.ts';
 import { type CustomKernel, checkCustomKernel } from '../cases/custom-kernel.ts';
 import { type CodeSize, type Host, pageCode } from './host.ts';
 
-/** Dawn rounds timestamps to 65,536 ns unless it is told not to. */
-const dawnFlags = ['disable-dawn-features=timestamp_quantization'];
+/** Dawn rounds timestamps to 65,536 ns, and hides f16 of NVIDIA's Vulkan driver, unless it is told not to. */
+const dawnFlags = [
+  'disable-dawn-features=timestamp_quantization',
+  'enable-dawn-features=vulkan_enable_f16_on_nvidia',
+];
 
 /** Variables that choose drivers and compilers. Their values are not recorded where they are paths. */
 const driverVariables = ['DENO_WEBGPU_BACKEND', 'DENO_WEBGPU_DX12_COMPILER', 'WGPU_BACKEND'];

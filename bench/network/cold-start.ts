@@ -3,7 +3,11 @@
  * compiled shaders on disk, so only the first run after an update is cold in every respect.
  */
 
-import { type Measurement, metric, openDetector } from './measurement.ts';
+import { bufferUsage } from '../../src/gpu/buffer-usage.ts';
+import { ConstantStore } from '../../src/gpu/constants.ts';
+import { constantsOf } from '../../src/graph/plan.ts';
+import { type Measurement, type MeasurementContext, metric, openDetector } from './measurement.ts';
+import { defaultForm, graphOf } from './network.ts';
 import { drawPicture } from './picture.ts';
 
 export const coldStart: Measurement = {
@@ -11,7 +15,8 @@ export const coldStart: Measurement = {
   group: 'network',
   quick: true,
   perSize: true,
-  async run({ host, size, precision, context, quick, sampling }) {
+  async run(measurement) {
+    const { host, size, precision, context, quick, sampling } = measurement;
     const rounds = context.software ? (quick ? 1 : 3) : 5;
     const times = {
       create: [] as number[],
@@ -19,6 +24,7 @@ export const coldStart: Measurement = {
       'first frame': [] as number[],
       total: [] as number[],
     };
+    const tasks = watchLongTasks();
     const picture = drawPicture(size.width, size.height);
     for (let round = 0; round < rounds; round++) {
       sampling.signal?.throwIfAborted();
@@ -38,16 +44,90 @@ export const coldStart: Measurement = {
         detector.dispose();
       }
     }
+    const longTasks = await tasks?.();
+    const weights = await timeWeights(measurement, rounds);
     const place = { size, precision };
     return {
       metrics: [
         metric(place, 'cold start to first regions', 'ms', times.total, {
-          note: 'create (load, open, upload), compile and first frame follow',
+          note: 'create (load, open, upload, compile the default size), compile and first frame follow',
         }),
         ...(['create', 'compile', 'first frame'] as const).map((part) =>
           metric(place, `cold start: ${part}`, 'ms', times[part]),
         ),
+        metric(place, 'cold start: weights', 'ms', weights.ours, {
+          note: 'folded, packed, uploaded, transformed: a part of create',
+        }),
+        metric(place, 'cold start: weights, as a plain writeBuffer', 'ms', weights.plain, {
+          note: 'as many bytes as they take on the device',
+        }),
+        metric(
+          place,
+          'cold start: weights to a plain writeBuffer',
+          'ratio',
+          weights.ours.map((ms, round) => ms / weights.plain[round]),
+        ),
+        ...(longTasks
+          ? [
+              metric(place, 'cold start: longest task', 'ms', Math.max(0, ...longTasks), {
+                note: `of the main thread; ${longTasks.length} of over 50 ms in ${rounds} rounds`,
+              }),
+            ]
+          : []),
       ],
     };
   },
 };
+
+/** Tasks of over 50 ms from now on, in milliseconds; undefined where nothing tells them. */
+function watchLongTasks(): (() => Promise<number[]>) | undefined {
+  if (!globalThis.PerformanceObserver?.supportedEntryTypes.includes('longtask')) return undefined;
+  const durations: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) durations.push(duration);
+  });
+  observer.observe({ type: 'longtask' });
+  return async () => {
+    // The last ones are told of later.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    observer.disconnect();
+    return durations;
+  };
+}
+
+/** Milliseconds that the weights take from the file's bytes to the device, and that as many bytes take that are there. */
+async function timeWeights(
+  { context, precision, pipelines, network }: MeasurementContext,
+  rounds: number,
+): Promise<{ ours: number[]; plain: number[] }> {
+  const { device, memory } = context;
+  const form = { ...defaultForm(context, precision), outputs: 'PTB' as const };
+  const constants = constantsOf(graphOf(await network(), form), precision);
+  // Pipelines are compiled while weights load.
+  for (const { transform } of constants.values()) if (transform) await pipelines.get(transform.kernel());
+  const times = { ours: [] as number[], plain: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    const store = new ConstantStore(context, pipelines);
+    try {
+      const start = performance.now();
+      await store.upload(constants);
+      await device.queue.onSubmittedWorkDone();
+      times.ours.push(performance.now() - start);
+      const sizes = [...constants.keys()].map((name) => store.get(name).size);
+      const values = new Uint8Array(Math.max(...sizes)).fill(1);
+      const began = performance.now();
+      const buffers = sizes.map((size) => {
+        const usage = bufferUsage.storage | bufferUsage.copyTo;
+        const buffer = memory.createBuffer({ label: 'plain', size, usage });
+        device.queue.writeBuffer(buffer, 0, values, 0, size);
+        return buffer;
+      });
+      await device.queue.onSubmittedWorkDone();
+      times.plain.push(performance.now() - began);
+      memory.free(...buffers);
+    } finally {
+      store.destroy();
+    }
+  }
+  return times;
+}

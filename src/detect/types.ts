@@ -4,6 +4,7 @@ import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '.
 import type { Box, Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tuned-choice.ts';
+import type { Web } from '../web.ts';
 
 export type { Box, Point, Region, TuningReport };
 
@@ -27,10 +28,21 @@ export interface DetectOptions extends Partial<RegionOptions> {
   /** Whether the maps are given with the regions, of the same run of the network. Default false. */
   maps?: boolean;
   size?: SizeOption;
+  /**
+   * The part of the image in which text is looked for, at its own scale: `size` is for it as if it were the image. Points stay
+   * those of the whole image. Default: all.
+   */
+  regionOfInterest?: Box;
+  /**
+   * For pictures of many small words, scans and screenshots: the network runs at the picture's own scale, on parts that overlap and
+   * have the weights' own size, and takes no more GPU memory than for one; words at the seams are found once. `size` and `maps`
+   * do not go with it. It changes nothing where the picture is no larger than a part. Default false.
+   */
+  split?: boolean;
   /** What transparent pixels are composed over. Default white, as viewers show them. */
   background?: Rgb;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** Milliseconds of one call, by stage. */
@@ -49,7 +61,7 @@ export interface Detection {
   width: number;
   height: number;
   /**
-   * Size at which the network ran, pixels; with `content`, only that part at the top left was the image, and the rest was
+   * Size at which the network ran, pixels, with `split` that of a part; with `content`, only that part at the top left was the image, and the rest was
    * padded with the mean colour ({@link SizeRule} `fit`).
    */
   network: { width: number; height: number; content?: { width: number; height: number } };
@@ -67,13 +79,32 @@ export interface DetectionWithMaps extends Detection {
   maps: Maps;
 }
 
+/** Options of {@link TextDetector.stream}. */
+export interface StreamOptions extends DetectOptions {
+  /**
+   * How many frames are on their way at a time, results that nobody has asked for included: more do not help. Default 2, so that
+   * one is computed while the other is read back; 1 on software adapters.
+   */
+  inFlight?: number;
+}
+
+/** What {@link TextDetector.stream} gives for a frame. */
+export interface StreamedDetection extends Detection {
+  /** Frames that came since the one before and were too late to be looked at; 0 where the source does not say. */
+  skipped: number;
+  /** The frame's place in the video, seconds, where the source says it. */
+  mediaTime?: number;
+}
+
 /** Options of {@link TextDetector.maps}. */
 export interface MapsOptions {
   size?: SizeOption;
+  /** As for `detect()`: the maps are those of this part. */
+  regionOfInterest?: Box;
   /** As for `detect()`. */
   background?: Rgb;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** Options of {@link TextDetector.tune}. */
@@ -81,7 +112,7 @@ export interface TuneOptions {
   /** Milliseconds after which no new candidate is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
   budgetMs?: number;
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /**
@@ -174,5 +205,5 @@ export interface CreateOptions {
    */
   tune?: 'off' | 'cached' | 'full';
   onProgress?: OnProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }

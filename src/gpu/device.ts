@@ -17,6 +17,8 @@ export interface GpuContext {
   adapter: AdapterDescription;
   /** True where shaders run on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
+  /** True where the device is the caller's. */
+  borrowed: boolean;
   /** All that is held on the device. */
   memory: DeviceMemory;
   /** Set once the device is lost, with the reason. */
@@ -102,19 +104,21 @@ const refusal = (what: string, cause: unknown): string =>
  * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter, or where it gives no device.
  */
 export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
-  if (options.device) return watch(options.device, options.device.adapterInfo, false, () => {});
+  if (options.device) return watch(options.device, options.device.adapterInfo, false);
   const found = await findAdapter(options.gpu);
   if ('reason' in found) throw new DBNetError('no-webgpu', found.message, { cause: found.cause });
   const { gpu, adapter } = found;
-  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-  const wanted = { label: 'dbnet-webgpu', requiredLimits, requiredFeatures };
-  const device = await adapter.requestDevice(wanted).catch((cause: unknown) => {
+  let device: GPUDevice;
+  try {
+    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+    device = await adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  } catch (cause) {
     throw new DBNetError('no-webgpu', refusal('a device', cause), { cause });
-  });
+  }
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
-  return watch(device, adapter.info, fallback, () => device.destroy(), gpu);
+  return watch(device, adapter.info, fallback, { gpu });
 }
 
 /**
@@ -143,10 +147,9 @@ function watch(
   device: GPUDevice,
   info: GPUAdapterInfo | undefined,
   fallback: boolean,
-  destroy: () => void,
-  /** Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
-  gpu?: GPU,
-): GpuContext & { gpu?: GPU } {
+  /** Of a device that was opened here. Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
+  own?: { gpu: GPU },
+): GpuContext & { own?: { gpu: GPU } } {
   const adapter = {
     vendor: info?.vendor ?? '',
     architecture: info?.architecture ?? '',
@@ -158,16 +161,17 @@ function watch(
   const memory = new DeviceMemory(device);
   const close = () => {
     memory.close();
-    destroy();
+    if (own) device.destroy();
   };
-  const context: GpuContext & { gpu?: GPU } = {
+  const context: GpuContext & { own?: { gpu: GPU } } = {
     device,
     adapter,
     software,
+    borrowed: !own,
     memory,
     lost: undefined,
     close,
-    gpu,
+    own,
   };
   void device.lost.then(({ reason, message }) => {
     context.lost = { reason: message || reason };

@@ -2,6 +2,7 @@
 
 import { bufferUsage } from './buffer-usage.ts';
 import { allocate, assertUsable, type GpuContext } from './device.ts';
+import { whileWaking } from './wake.ts';
 
 const mapModeRead = 0x1; // GPUMapMode.READ, which Node has no global for
 
@@ -79,7 +80,7 @@ export class ReadbackPool {
 async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
   assertUsable(context);
   try {
-    await buffer.mapAsync(mapModeRead, 0, bytes);
+    await whileWaking(context.device, buffer.mapAsync(mapModeRead, 0, bytes));
     return buffer.getMappedRange(0, bytes);
   } catch (error) {
     // The lost promise settles a moment after the mapping fails.

@@ -3,8 +3,10 @@
  * reported, an abort is noticed, and no driver's watchdog strikes.
  */
 
+import type { Web } from '../web.ts';
 import { encode, type Step } from './bind.ts';
 import { assertUsable, type GpuContext } from './device.ts';
+import { whileWaking } from './wake.ts';
 
 /** How much work goes into one submit: learnt from how long earlier ones took. */
 export class SubmitSize {
@@ -33,7 +35,7 @@ export interface RunOptions {
   finish: (encoder: GPUCommandEncoder) => void;
   /** Called after each submit that is waited for, with floating-point operations done and in all. */
   onProgress?: (done: number, total: number) => void;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /**
@@ -54,20 +56,29 @@ export async function run(
     const last = index === submits.length - 1;
     signal?.throwIfAborted();
     assertUsable(context);
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    encode(pass, steps);
-    pass.end();
-    if (last) finish(encoder);
     const start = performance.now();
-    device.queue.submit([encoder.finish()]);
+    submit(context, steps, last ? finish : undefined);
     if (last) break;
-    await device.queue.onSubmittedWorkDone();
+    await whileWaking(device, device.queue.onSubmittedWorkDone());
     const flops = steps.reduce((sum, step) => sum + step.flops, 0);
     submitSize.observe(flops, performance.now() - start);
     done += flops;
     onProgress?.(done, total);
   }
+}
+
+/** Submits steps, and what `finish` adds, in one piece. */
+export function submit(
+  { device }: GpuContext,
+  steps: readonly Step[],
+  finish?: (encoder: GPUCommandEncoder) => void,
+): void {
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  encode(pass, steps);
+  pass.end();
+  finish?.(encoder);
+  device.queue.submit([encoder.finish()]);
 }
 
 /** Cuts the steps, in order, into groups of at most `limit` floating-point operations (or of one step). */

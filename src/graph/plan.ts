@@ -54,13 +54,22 @@ export const constantsOf = (
  * @param keep tensors whose buffers no later tensor takes, so that they can be read after a run: `all`, or names.
  * @throws Error for a name that the graph, as it is fused, does not have.
  */
-export function plan(
+export function plan(...given: Parameters<typeof planInSteps>): GraphPlan {
+  const steps = planInSteps(...given);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** {@link plan}, which can be interrupted after each operation: writing all shaders takes a tenth of a second at first. */
+export function* planInSteps(
   graph: Graph,
   size: Size,
   input: PlanInput,
   choice: KernelChoice,
   { keep = [] }: { keep?: 'all' | readonly string[] } = {},
-): GraphPlan {
+): Generator<void, GraphPlan> {
   const shapes = inferShapes(graph, size);
   const shapeOf = (tensor: string): TensorShape => shapes.get(tensor)!;
   const bytesOf = (tensor: string): number => {
@@ -81,9 +90,13 @@ export function plan(
       ...tensors(graph.input),
     ],
   };
-  const steps = graph.operations.flatMap((operation) => kindOf(operation).lower(operation, shapeOf, choice));
+  const steps = [first];
+  for (const operation of graph.operations) {
+    steps.push(...kindOf(operation).lower(operation, shapeOf, choice));
+    yield;
+  }
   return {
-    steps: [first, ...steps],
+    steps,
     constants: constantsOf(graph, choice.precision),
     bufferSizes: sizes,
     tensors: new Map(

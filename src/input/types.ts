@@ -1,5 +1,7 @@
 /** @file The nouns of what comes before the network: images, sizes, colours and the input recipe. */
 
+import type { Web } from '../web.ts';
+
 /** A colour: red, green and blue, whole numbers from 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
@@ -11,15 +13,23 @@ export interface RawImage {
   channels: 1 | 3 | 4;
 }
 
-/** Everything `detect()` and `maps()` take as an image. The browser's own kinds are for browsers only. */
+/**
+ * Everything `detect()` and `maps()` take as an image. The browser's own kinds are for browsers only: a video gives the frame
+ * that it shows, and frames are turned and cut as they say. A `GPUTexture` is one of the device that `create()` was given:
+ * two-dimensional, `rgba8unorm` or `bgra8unorm`, with usage `TEXTURE_BINDING`, straight alpha.
+ */
 export type ImageSource =
   | RawImage
-  | HTMLImageElement
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | ImageBitmap
-  | ImageData
-  | Blob;
+  | Web<'HTMLImageElement' | 'HTMLCanvasElement' | 'OffscreenCanvas' | 'ImageBitmap' | 'ImageData' | 'Blob'>
+  | Web<'HTMLVideoElement' | 'VideoFrame'>
+  | GPUTexture;
+
+/**
+ * Where a stream's frames come from. Of a video that plays, a camera for example, and of a `ReadableStream`, such as that of a
+ * `MediaStreamTrackProcessor`, the newest frame is taken; frames of a `ReadableStream` are closed. Any other async iterable is
+ * asked for one image after the other.
+ */
+export type FrameStream = Web<'HTMLVideoElement' | 'ReadableStream'> | AsyncIterable<ImageSource>;
 
 /**
  * How weights want the size of an image to become that of the network, pixels; `rule` tells the kinds apart. Sides of the

@@ -16,7 +16,6 @@ export {
 } from './channel-gate.ts';
 export { type Conv2d, type ConvSource, conv2d, packBias, packConvWeights } from './conv2d.ts';
 export type { Affine, Residual } from './conv2d-epilogue.ts';
-export { fitsWorkgroupTile } from './conv2d-workgroup.ts';
 export { type Convolution, convolution, gemmOf, multiplyAdds } from './convolution.ts';
 export { type DbHead, type DbHeadWeights, dbHead, maskUniforms, packDbHead } from './db-head.ts';
 export {
@@ -34,6 +33,7 @@ export {
   type Tile,
   tileName,
   tileThreads,
+  tileUse,
   tileWorkgroupBytes,
   type WorkgroupTile,
 } from './tile.ts';

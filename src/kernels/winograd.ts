@@ -4,6 +4,8 @@
  * Networks", eq. 8): F(2,3) takes 16 products for 4 outputs, F(4,3) 36 for 16, where the plain sum takes 36 and 144.
  */
 
+import type { Size } from '../size.ts';
+
 /** Outputs per tile along an axis. */
 export type WinogradSize = 2 | 4;
 
@@ -75,7 +77,7 @@ export const winogradPlanes = (size: WinogradSize): number => (size + 2) ** 2;
  * @example
  * winogradTiles(4, { height: 160, width: 158 }); // { height: 40, width: 40 }
  */
-export const winogradTiles = (size: WinogradSize, { height, width }: { height: number; width: number }) => ({
+export const winogradTiles = (size: WinogradSize, { height, width }: Size): Size => ({
   height: Math.ceil(height / size),
   width: Math.ceil(width / size),
 });

@@ -67,13 +67,14 @@ export function readCheckpoint(file: WeightsFile): Checkpoint {
   const shapes: Shapes = new Map([...names].map(([name, stored]) => [name, file.tensors.get(stored)!.shape]));
   const { name, note, architecture, network, metadata } = networkOf(file, shapes);
   const expected = parameterShapes(network);
+  const read = file.view ?? file.float32;
   checkShapes({ name, note }, expected, shapes, stored);
   checkNetwork(network);
   return {
     name,
     architecture,
     parameterCount: countParameters(expected),
-    graph: { ...network, parameters: (name) => plausible(name, file.float32(names.get(name)!)) },
+    graph: { ...network, parameters: (name) => plausible(name, read(names.get(name)!)) },
     // The thresholds of published weights are not those of weights that bring an input recipe of their own.
     metadata: file.metadata.input === undefined ? { ...metadata, ...file.metadata } : file.metadata,
     dropped: [...names]
@@ -209,7 +210,7 @@ function countParameters(shapes: Shapes): number {
 }
 
 /** @throws DBNetError `incompatible-weights` for values that are not finite, and for variances below zero. */
-function plausible(name: string, values: Float32Array): Float32Array {
+function plausible(name: string, values: ArrayLike<number>): ArrayLike<number> {
   const isVariance = name.endsWith('.running_var');
   const least = isVariance ? 0 : -Number.MAX_VALUE;
   // Millions of numbers: `findIndex` takes several times as long.

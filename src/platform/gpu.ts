@@ -10,6 +10,7 @@ import {
   findSoftwareVulkan,
   hasVulkanLoader,
   hasVulkanManifest,
+  spareDesktopSearch,
   userChosenDrivers,
   useSoftwareVulkan,
 } from './software-vulkan.ts';
@@ -105,6 +106,7 @@ async function acquire(): Promise<AcquiredGpu> {
   if (process.platform !== 'linux') {
     return (await requestAdapter()) ?? noAdapter('Update the graphics driver.');
   }
+  spareDesktopSearch();
 
   const chosen = userChosenDrivers();
   if (chosen !== undefined) {

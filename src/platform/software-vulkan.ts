@@ -19,6 +19,15 @@ const FILES = [LOADER, DRIVER, MANIFEST];
 /** Variables by which a user says which drivers the Vulkan loader takes. */
 const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
 
+/** Variables of a desktop, and those by which a user has Mesa's layer choose a GPU. */
+const SELECTION_VARIABLES = [
+  'XDG_RUNTIME_DIR',
+  'WAYLAND_DISPLAY',
+  'DISPLAY',
+  'MESA_VK_DEVICE_SELECT',
+  'DRI_PRIME',
+];
+
 /** Browsers that come with the three files. */
 const BROWSER_FOLDERS = [
   '/usr/lib/chromium',
@@ -39,6 +48,15 @@ export interface SoftwareVulkan {
 export function userChosenDrivers(): string | undefined {
   const name = DRIVER_VARIABLES.find((variable) => process.env[variable]);
   return name === undefined ? undefined : `${name}=${process.env[name]}`;
+}
+
+/**
+ * Switches off Mesa's Vulkan layer that asks the desktop which GPU it uses, where there is no desktop to ask: it would
+ * print that `XDG_RUNTIME_DIR` is not set. What a user has set stays.
+ */
+export function spareDesktopSearch(): void {
+  if (SELECTION_VARIABLES.some((variable) => process.env[variable])) return;
+  process.env.NODEVICE_SELECT ||= '1';
 }
 
 /** Whether any driver manifest stands where the Vulkan loader looks by default. */

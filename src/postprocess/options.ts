@@ -24,7 +24,7 @@ export function regionDefaults(shape: RegionOptions['shape'] = 'quad'): RegionOp
     maxCandidates: 1000,
     minSize: 3,
     score: 'fast',
-    simplify: 0,
+    simplify: 0.03,
   };
 }
 
@@ -36,7 +36,7 @@ export const regionKinds: Kinds<RegionOptions> = {
   maxCandidates: whole(1),
   minSize: atLeast(0),
   score: oneOf('fast', 'slow'),
-  simplify: atLeast(0),
+  simplify: between(0, 1),
 };
 
 /**

@@ -4,7 +4,7 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
-import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
+import { anything, check, checkOptions, checkSize, finite, type Kinds } from '../check.ts';
 import { boxAround } from '../geometry/polygon.ts';
 import { isTypedArray } from '../kind-of.ts';
 import { contentOf, type Size } from '../size.ts';
@@ -52,15 +52,15 @@ export function findRegions(
   checkMap(map);
   check('scratch', scratch, regionScratch);
   const content = contentOf(map);
-  const size = target === undefined ? content : checkSize('Option target', target);
+  const placed = target === undefined ? content : checkTarget(target);
 
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
   const outlines = finishOutlines(found.candidates, sumSpans(map.data, scratch.score.groups), resolved);
-  const tolerance = resolved.simplify * Math.min(size.width / content.width, size.height / content.height);
   const regions = outlines.map(({ points, score }): Region => {
-    scalePoints(points, content, size);
-    const outline = resolved.shape === 'polygon' ? simplifyOutline(points, tolerance) : points;
+    placePoints(points, content, placed);
+    const outline =
+      resolved.shape === 'polygon' ? fromTopLeft(simplifyOutline(points, resolved.simplify)) : points;
     return { points: outline, box: boxAround(outline), score };
   });
   return { regions, truncated: found.truncated };
@@ -112,12 +112,29 @@ function shortSide(rect: RotatedRect): number {
   return Math.min(rect.width, rect.height);
 }
 
-/** Scales points in place from one size to another and clips them to it. */
-function scalePoints(points: Region['points'], from: Size, to: Size): void {
-  const scaleX = to.width / from.width;
-  const scaleY = to.height / from.height;
+/** @throws DBNetError `invalid-argument` */
+function checkTarget(target: NonNullable<FindRegionsOptions['target']>): Place {
+  const size = checkSize('Option target', target);
+  const { x = 0, y = 0 } = target;
+  return { ...size, x: check('Option target.x', x, finite), y: check('Option target.y', y, finite) };
+}
+
+/** A size, and where it is. */
+type Place = Size & { x?: number; y?: number };
+
+/** An outline from its point of the smallest x + y on, so that one of four points begins where a quad does. */
+function fromTopLeft(outline: readonly Point[]): Point[] {
+  const sums = outline.map(([x, y]) => x + y);
+  const first = sums.indexOf(Math.min(...sums));
+  return [...outline.slice(first), ...outline.slice(0, first)];
+}
+
+/** Scales points in place from one size to another, clips them to it, and moves them to where it is. */
+function placePoints(points: Region['points'], from: Size, { x = 0, y = 0, width, height }: Place): void {
+  const scaleX = width / from.width;
+  const scaleY = height / from.height;
   for (const point of points) {
-    point[0] = Math.min(Math.max(point[0] * scaleX, 0), to.width);
-    point[1] = Math.min(Math.max(point[1] * scaleY, 0), to.height);
+    point[0] = x + Math.min(Math.max(point[0] * scaleX, 0), width);
+    point[1] = y + Math.min(Math.max(point[1] * scaleY, 0), height);
   }
 }

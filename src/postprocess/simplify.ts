@@ -5,7 +5,9 @@
 
 import { atLeast, check } from '../check.ts';
 import { countCrossings } from '../geometry/crossings.ts';
+import { offsetDistance } from '../geometry/offset.ts';
 import { checkFlatPoints, type FlatPoints, type Point } from '../geometry/points.ts';
+import { perimeter, signedArea } from '../geometry/polygon.ts';
 
 /**
  * A closed curve of fewer points that stays near the given one, as OpenCV's `approxPolyDP`: within `epsilon`,
@@ -27,23 +29,25 @@ export function simplifyClosed<Points extends FlatPoints>(points: Points, epsilo
   return dropNearlyStraight(kept, (epsilon * epsilon) / 2);
 }
 
-/** How often a tolerance is halved before an outline is left as it is. */
-const HALVINGS = 6;
+/** How often a tolerance is halved before it is 0. */
+const HALVINGS = 5;
 
 /**
  * An outline of fewer points by `simplifyClosed`, which still is one: of four points at least, and without crossings.
  * Where it would not be, the tolerance is halved.
  *
- * @returns the outline itself where no tolerance does
+ * @param ratio - the tolerance is A * ratio / L (A area, L perimeter), so that about this part of the area is lost at
+ *   most
+ * @returns points of the outline, in its order; all of them where it crosses itself
  */
-export function simplifyOutline(outline: Point[], tolerance: number): Point[] {
+export function simplifyOutline(outline: Point[], ratio: number): Point[] {
   const flat = Float64Array.from(outline.flat());
+  const length = perimeter(flat);
+  if (length === 0) return outline;
+  const tolerance = offsetDistance(Math.abs(signedArea(flat)), length, ratio);
   for (let round = 0; round <= HALVINGS; round++) {
-    const simple = simplifyClosed(flat, tolerance / 2 ** round);
-    const points = Array.from(
-      { length: simple.length / 2 },
-      (_, i): Point => [simple[2 * i], simple[2 * i + 1]],
-    );
+    const kept = simplifyClosed(flat, round < HALVINGS ? tolerance / 2 ** round : 0);
+    const points = Array.from({ length: kept.length / 2 }, (_, i): Point => [kept[2 * i], kept[2 * i + 1]]);
     if (points.length >= 4 && countCrossings(points, 1) === 0) return points;
   }
   return outline;

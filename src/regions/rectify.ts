@@ -5,7 +5,8 @@ import { MAX_PIXELS } from '../geometry/limits.ts';
 import { checkCorners, type Point } from '../geometry/points.ts';
 import { boxAround, isOutside } from '../geometry/polygon.ts';
 import { flatten, rgb, white } from '../input/background.ts';
-import { type ReadyImage, readImage, readPixelsOf } from '../input/image.ts';
+import { crop, pixelsOf } from '../input/crop.ts';
+import { type ReadyImage, readImage } from '../input/image.ts';
 import type { ImageSource, RawImage, Rgb } from '../input/types.ts';
 import { loadModule } from '../load-module.ts';
 import type { Size } from '../size.ts';
@@ -78,8 +79,7 @@ export async function rectify(
   const points = checkCorners('region.points', check('region', region, object).points);
   const corners = isConvexQuad(points) ? (points as unknown as Quad) : await rectangleAround(points);
   const { quad, natural, width, height } = layOut(corners, form);
-  // No texture is made of it, so none can be too small.
-  const ready = await readImage(image, Number.POSITIVE_INFINITY);
+  const ready = await readImage(image);
   try {
     if (isOutside(points, ready))
       throw mismatch(
@@ -135,17 +135,7 @@ function readPart(ready: ReadyImage, quad: Quad): { x: number; y: number; part: 
   const y = clip(Math.floor(box.y) - 1, ready.height - 1);
   const width = clip(Math.ceil(box.x + box.width) + 1, ready.width) - x;
   const height = clip(Math.ceil(box.y + box.height) + 1, ready.height) - y;
-  if (ready.kind === 'texture') {
-    const data = readPixelsOf(ready.source, { x, y, width, height });
-    return { x, y, part: { data, width, height, channels: 4 } };
-  }
-  const { channels } = ready;
-  const data = new Uint8Array(width * height * channels);
-  for (let row = 0; row < height; row++) {
-    const from = ((y + row) * ready.width + x) * channels;
-    data.set(ready.data.subarray(from, from + width * channels), row * width * channels);
-  }
-  return { x, y, part: { data, width, height, channels } };
+  return { x, y, part: pixelsOf(crop(ready, { x, y, width, height })) };
 }
 
 /**

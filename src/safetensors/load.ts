@@ -8,16 +8,17 @@ import { abortSignal, callback, checkOptions, type Kinds } from '../check.ts';
 import { countBytes, messageOf, quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { hasPlainBuffer, kindOf } from '../kind-of.ts';
+import type { Web } from '../web.ts';
 
 /** What bytes can be loaded from. */
-export type BytesSource = string | URL | Response | Blob | ArrayBuffer | Uint8Array;
+export type BytesSource = string | ArrayBuffer | Uint8Array | Web<'URL' | 'Response' | 'Blob'>;
 
 /** Options of {@link loadBytes}. */
 export interface LoadOptions {
   /** Called with 0 first, after each chunk, and last with `done === total`. What it throws is passed on. */
   onProgress?: (progress: LoadProgress) => void;
   /** When it aborts, the load rejects with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** How far a load has come, in bytes. `total` is undefined while it is not known. */
@@ -321,7 +322,7 @@ async function readChunk(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   sink: ByteSink,
   address: string,
-  signal: AbortSignal | undefined,
+  signal: Web<'AbortSignal'> | undefined,
 ): Promise<Uint8Array | undefined> {
   let result: ReadableStreamReadResult<Uint8Array>;
   try {

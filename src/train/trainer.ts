@@ -21,9 +21,10 @@ import { parts } from '../kernels/train/db-loss.ts';
 import { readCheckpoint } from '../models/checkpoint.ts';
 import { metadataOf } from '../models/convert.ts';
 import { dbNet } from '../models/dbnet.ts';
-import { openWeights, type WeightsFile } from '../models/open-weights.ts';
+import { openWeights, type WeightsFile, whereShippedWeightsAre } from '../models/open-weights.ts';
 import { resNet18 } from '../models/resnet.ts';
 import { loadBytes } from '../safetensors/load.ts';
+import type { Web } from '../web.ts';
 import { makeBatch } from './batch.ts';
 import { initialize } from './initialize.ts';
 import { resolveLoss } from './loss.ts';
@@ -43,7 +44,7 @@ import type {
 
 interface StepOptions {
   onProgress?: OnTrainingProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** What random weights say of their own use: ImageNet's mean and standard deviation, RGB. */
@@ -305,15 +306,17 @@ const json = kind('what JSON can hold', (value) => {
 function checkCreate(options: TrainerOptions): Partial<TrainerOptions> {
   const given = checkOptions(options, createKinds);
   const starts = ['weights', 'init', 'resume'].filter((start) => Object.hasOwn(given, start)).length;
-  if (starts !== 1)
-    throw mismatch('options', 'one of weights, init and resume', `${starts || 'none'} of them`);
+  if (starts !== 1) {
+    const expected = `one of weights, init and resume (${whereShippedWeightsAre})`;
+    throw mismatch('options', expected, `${starts || 'none'} of them`);
+  }
   return given;
 }
 
 function load(
   source: NonNullable<TrainerOptions['weights']>,
   onProgress: OnTrainingProgress | undefined,
-  signal: AbortSignal | undefined,
+  signal: Web<'AbortSignal'> | undefined,
 ): Promise<Uint8Array> {
   return loadBytes(source, {
     onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),

@@ -17,6 +17,7 @@ import type { BatchNormMode } from '../kernels/train/batch-norm.ts';
 import { type DbLoss, parts, pixelLimit } from '../kernels/train/db-loss.ts';
 import { verdict } from '../kernels/train/gradient-norm.ts';
 import { adamWUniforms, sgdUniforms } from '../kernels/train/optimizer-step.ts';
+import type { Web } from '../web.ts';
 import type { Batch } from './batch.ts';
 import { type Demand, doesNotFit } from './memory.ts';
 import { learningRateAt, type Optimizer } from './optimizer.ts';
@@ -103,7 +104,7 @@ export class TrainingEngine {
   async step(
     { count, pixels, targets }: Batch,
     step: number,
-    { onProgress, signal }: { onProgress?: OnEngineProgress; signal?: AbortSignal } = {},
+    { onProgress, signal }: { onProgress?: OnEngineProgress; signal?: Web<'AbortSignal'> } = {},
   ): Promise<StepNumbers> {
     const { program, externals, inputs, updateFrom } = await this.#program(count, onProgress);
     signal?.throwIfAborted();

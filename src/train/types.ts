@@ -3,6 +3,7 @@
 import type { ImageSource, InputRecipe, Rgb } from '../input/types.ts';
 import type { LabelMapOptions } from '../labels/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
+import type { Web } from '../web.ts';
 import type { TextPolygon } from './augmentation/augment.ts';
 import type { AugmentOptions } from './augmentation/augment-options.ts';
 import type { LossOption } from './loss.ts';
@@ -57,7 +58,7 @@ export interface TrainerOptions extends TrainingSettings {
   /** Overrides the input recipe of the weights; with `init: 'random'` it states it (default: ImageNet's, RGB). */
   input?: Partial<InputRecipe>;
   onProgress?: OnTrainingProgress;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** `done` and `total` are bytes for `weights`, shaders for `compile`, floating-point operations for `step`. */

@@ -6,6 +6,8 @@
 
 import { bufferUsage } from '../gpu/buffer-usage.ts';
 import { checked, type GpuContext } from '../gpu/device.ts';
+import { whileWaking } from '../gpu/wake.ts';
+import type { Web } from '../web.ts';
 
 const queryResolve = 0x200; // GPUBufferUsage.QUERY_RESOLVE, which Node has no global for
 const mapModeRead = 0x1; // GPUMapMode.READ, likewise
@@ -58,7 +60,7 @@ export class TimestampReader {
     encoder.resolveQuerySet(this.#queries, 0, count, this.#resolved, 0);
     encoder.copyBufferToBuffer(this.#resolved, 0, this.#staging, 0, count * stampBytes);
     this.#context.device.queue.submit([encoder.finish()]);
-    await this.#staging.mapAsync(mapModeRead);
+    await whileWaking(this.#context.device, this.#staging.mapAsync(mapModeRead));
     const stamps = new BigUint64Array(this.#staging.getMappedRange().slice(0));
     this.#staging.unmap();
     return stamps;
@@ -185,7 +187,7 @@ async function submitAndWait(device: GPUDevice, encoder: GPUCommandEncoder): Pro
   const commands = encoder.finish();
   const start = performance.now();
   device.queue.submit([commands]);
-  await device.queue.onSubmittedWorkDone();
+  await whileWaking(device, device.queue.onSubmittedWorkDone());
   return performance.now() - start;
 }
 
@@ -259,7 +261,7 @@ export interface TurnOptions {
   /** Once this is true, no work is sampled more than `leastSamples` times, default 1. */
   isLate?: () => boolean;
   leastSamples?: number;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 export interface Sampled {

@@ -11,12 +11,15 @@ import { messageOf } from '../describe.ts';
 import { encode } from '../gpu/bind.ts';
 import { assertUsable, type GpuContext } from '../gpu/device.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
+import { whileWaking } from '../gpu/wake.ts';
+import type { WinogradChannels } from '../graph/choose-kernels.ts';
 import type { KernelChoice } from '../graph/operation.ts';
 import { type Convolution, convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
+import type { Web } from '../web.ts';
 import { candidates, neighbours, type TileTarget } from './candidates.ts';
 import {
   canUseWinograd,
@@ -40,7 +43,7 @@ export interface TunerOptions {
   /** What is taken where nothing was measured. */
   standard: KernelChoice;
   /** The same of Winograd's filtering. Default: plain convolutions. */
-  standardWinograd?: (conv: { outChannels: number }) => WinogradSize | undefined;
+  standardWinograd?: (conv: WinogradChannels) => WinogradSize | undefined;
   /** Milliseconds after which no new form is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
   budgetMs?: number;
   /** Tiles to try instead of the menu; the standard tile is tried in any case. */
@@ -51,7 +54,7 @@ export interface TunerOptions {
   openTimer?: (context: GpuContext) => Promise<TuningTimer>;
   /** Called after each form, with the number of classes that are done, and of all. */
   onProgress?: (done: number, total: number) => void;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** A class that was measured. */
@@ -120,7 +123,7 @@ interface Tools
   roofline: Roofline;
   target: TileTarget;
   tiles?: readonly Tile[];
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /** A class with the rows of it that are measured. */
@@ -186,7 +189,7 @@ export async function tune(
   let timer: TuningTimer | undefined;
   try {
     // What was submitted before must not be measured.
-    await device.queue.onSubmittedWorkDone();
+    await whileWaking(device, device.queue.onSubmittedWorkDone());
     timer = await openTimer(context);
     const roofline = await measureRoofline(context, pipelines, timer, precision, signal);
     bench = await Workbench.create(context, pipelines, placed);
@@ -339,7 +342,9 @@ class Search {
   /** Winograd's size by default, where it can be tried. */
   #usualSize(): WinogradSize | undefined {
     const { conv, sizes } = this.#task;
-    const usual = this.#tools.standardWinograd(conv);
+    if (!canUseWinograd(conv)) return undefined;
+    const sources = conv.sources.map(({ channels }) => ({ inChannels: channels }));
+    const usual = this.#tools.standardWinograd({ sources, outChannels: conv.outChannels });
     return sizes.find((size) => size === usual);
   }
 
@@ -482,7 +487,7 @@ async function measureRoofline(
   pipelines: PipelineCache,
   timer: TuningTimer,
   precision: Precision,
-  signal: AbortSignal | undefined,
+  signal: Web<'AbortSignal'> | undefined,
 ): Promise<Roofline> {
   const best = async (kernels: readonly Kernel[], of: 'flops' | 'bytes'): Promise<number | null> => {
     const bench = await Workbench.create(

@@ -2,18 +2,17 @@
 
 import { TextDetector } from '../../src/detect/detector.ts';
 import type { CreateOptions, DetectOptions } from '../../src/detect/types.ts';
-import { parameterShapes } from '../../src/graph/graph.ts';
 import type { RawImage, SizeOption } from '../../src/input/types.ts';
 import { findRegions } from '../../src/postprocess/regions.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
 import type { PaddedSize } from '../../src/size.ts';
 import { refusesHostile } from '../helpers/hostile.ts';
-import { randomParameters, smallNetwork } from '../helpers/networks.ts';
 import { inOtherRealm } from '../helpers/other-realm.ts';
 import { assert, assertAllMaps, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import { compose } from './references/compose.ts';
 import { resizeBilinear } from './references/resize.ts';
+import { smallWeights } from './small-engine.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 import { watchDevice } from './watch-device.ts';
 
@@ -51,18 +50,6 @@ function noise(width: number, height: number, channels: 1 | 3 | 4, seed = 1): Ra
 }
 
 const small = { width: 64, height: 32 };
-
-/** A network of few channels with random weights, as a file with an `input` recipe. */
-function smallWeights(thresholdHead: boolean, input: object = {}): Uint8Array {
-  // The head's shader has 16 channels at least.
-  const network = smallNetwork(thresholdHead, { width: 16 });
-  const parameters = randomParameters(network, 1);
-  const tensors = [...parameterShapes(network)].map(([name, shape]): [string, TensorData] => [
-    name,
-    { dtype: 'F32', shape, data: Float32Array.from(parameters(name)) },
-  ]);
-  return writeSafetensors(tensors, { input: JSON.stringify(input) });
-}
 
 /** A picture resized to the content of a size by OpenCV's rule, over a colour. */
 function paddedBefore(image: RawImage, { width, height, content }: PaddedSize, colour: number[]): RawImage {

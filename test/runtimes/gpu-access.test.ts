@@ -45,8 +45,12 @@ it('Node: a program computes, though nothing holds the GPU object, and ends by i
 });
 
 it('Deno: a program computes and ends by itself', async () => {
-  // What Mesa's drivers print without a desktop is not ours.
-  expect(await run(findDeno(), ['run', '-A', '--v8-flags=--expose-gc', source])).toMatchObject(done);
+  // As in a container: without a desktop, of which Mesa's drivers would say that they miss it.
+  const desktop = { XDG_RUNTIME_DIR: '', WAYLAND_DISPLAY: '', DISPLAY: '' };
+  expect(await run(findDeno(), ['run', '-A', '--v8-flags=--expose-gc', source], desktop)).toEqual({
+    ...done,
+    stderr: '',
+  });
 });
 
 it('Node: an absent package webgpu is named', async () => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { checkMap, checkReference } from '../../bench/peers/check.ts';
 import type { Outcome } from '../../bench/peers/measure.ts';
-import { addRatios, formatReport, makeRow } from '../../bench/peers/report.ts';
+import { addRatios, formatMarkdown, formatReport, makeRow } from '../../bench/peers/report.ts';
 import { startServer } from '../../bench/peers/server.ts';
 
 describe('the check', () => {
@@ -60,6 +60,23 @@ describe('the report', () => {
       status: 'error',
       error: 'no adapter',
     });
+  });
+
+  it('is a table to paste', () => {
+    const noted = rows.map((row) => (row.id === 'ort-webgpu' ? { ...row, note: 'a note' } : row));
+    const lines = formatMarkdown(['some adapter'], noted).split('\n');
+    expect(lines.slice(0, 3)).toEqual([
+      '- some adapter',
+      '- name of ort-webgpu: a note',
+      '- name of ort-wasm: error: no adapter',
+    ]);
+    const table = lines.filter((line) => line.startsWith('|'));
+    expect(table[1]).toMatch(/^\| --- \| ---: \|/);
+    expect(table.slice(2)).toHaveLength(3);
+    expect(table[4]).toMatch(/^\| name of ort-webgpu 1\.2\.3 \| 700 \| .* \| 7\.00 \| 4000 \| 1 \| 4\.00 \|/);
+    // As many cells in every row.
+    const bars = table.map((line) => line.replaceAll('\\|', '').split('|').length);
+    expect(new Set(bars).size).toBe(1);
   });
 
   it('is a table for people', () => {

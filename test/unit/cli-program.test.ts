@@ -128,8 +128,8 @@ describe('options reach the detector', () => {
     const { run, calls, cwd } = setUp();
     const line =
       'detect a.png --no-overlay --weights w.safetensors --input bgr --shape polygon --threshold .25 ' +
-      '--box-threshold 0.5 --unclip-ratio 1.8 --max-candidates 20 --min-size 4.5 --score slow --binarize B ' +
-      '--short-side 480 --max-long-side 1024 --max-scale 2.5';
+      '--box-threshold 0.5 --unclip-ratio 1.8 --max-candidates 20 --min-size 4.5 --score slow --simplify 0.1 ' +
+      '--binarize B --short-side 480 --max-long-side 1024 --max-scale 2.5';
     expect(await run(line)).toBe(0);
     expect(calls.create[0]).toMatchObject({
       weights: join(cwd, 'w.safetensors'),
@@ -144,6 +144,7 @@ describe('options reach the detector', () => {
       maxCandidates: 20,
       minSize: 4.5,
       score: 'slow',
+      simplify: 0.1,
       binarize: 'B',
       size: { shortSide: 480, maxLongSide: 1024, maxScale: 2.5 },
     });

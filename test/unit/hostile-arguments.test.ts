@@ -3,7 +3,7 @@
  * is stated here; never another error, and never no end.
  */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   findFaults,
   matchImage,
@@ -12,7 +12,7 @@ import {
   rates,
   sumCounts,
 } from '../../src/eval/index.ts';
-import { DBNetError, TextDetector } from '../../src/index.ts';
+import { DBNetError, readingOrder, rectify, TextDetector } from '../../src/index.ts';
 import * as labels from '../../src/labels/index.ts';
 import * as postprocess from '../../src/postprocess/index.ts';
 import * as safetensors from '../../src/safetensors/index.ts';
@@ -127,6 +127,30 @@ table('postprocess', [
     unclipRatio: numbers('zero', '0.5'),
     maxCandidates: [],
     minSize: numbers('zero', '0.5', '1e300'),
+    simplify: numbers('zero', '0.5'),
+  }),
+]);
+
+const shown = { data: new Uint8Array(64 * 64), width: 64, height: 64, channels: 1 as const };
+const region = { points: corners };
+
+table('regions', [
+  ['readingOrder, regions', (v) => readingOrder(v as []), ['[]']],
+  ['readingOrder, a region', (v) => readingOrder([region, v as typeof region])],
+  ['readingOrder, points', (v) => readingOrder([{ points: v as postprocess.Point[] }])],
+  ['readingOrder, a point', (v) => readingOrder([{ points: [...corners, v as postprocess.Point] }])],
+  ['rectify, image', (v) => rectify(v as typeof shown, region)],
+  ['rectify, image.data', (v) => rectify({ ...shown, data: v as Uint8Array }, region)],
+  ['rectify, image.width', (v) => rectify({ ...shown, width: v as number }, region)],
+  ['rectify, region', (v) => rectify(shown, v as typeof region)],
+  ['rectify, points', (v) => rectify(shown, { points: v as postprocess.Point[] })],
+  ['rectify, a point', (v) => rectify(shown, { points: [...corners, v as postprocess.Point] })],
+  ['rectify, options', (v) => rectify(shown, region, v as object), ['undefined', ...nothing]],
+  ...options('rectify', (o) => rectify(shown, region, o), {
+    height: [],
+    maxWidth: [],
+    turnVertical: ['true'],
+    background: [],
   }),
 ]);
 
@@ -275,6 +299,8 @@ table('create() of the detector and the trainer', [
   ['TextDetector.create', (v) => TextDetector.create(v as { weights: Uint8Array })],
   ...creation('TextDetector.create', (o) => TextDetector.create(o as { weights: Uint8Array }), [
     'weights',
+    'cache',
+    'sha256',
     'gpu',
     'device',
     'input',
@@ -283,6 +309,12 @@ table('create() of the detector and the trainer', [
     'onProgress',
     'signal',
   ]),
+  [
+    'TextDetector.isSupported',
+    (v) => TextDetector.isSupported(v as object),
+    ['undefined', '{}', 'no prototype'],
+  ],
+  ['TextDetector.isSupported, option gpu', (v) => TextDetector.isSupported({ gpu: v as GPU }), ['undefined']],
   ['Trainer.create', (v) => Trainer.create(v as object)],
   ...creation('Trainer.create', Trainer.create, [
     'weights',
@@ -340,6 +372,21 @@ it.each(['weights', 'resume'])('%s null does not start from random weights', asy
   const options = { [name]: null } as object;
   const error: unknown = await Trainer.create(options).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'invalid-argument', message: expect.stringContaining('not as null') });
+});
+
+describe('isSupported()', () => {
+  const reasonOn = async (page: object) => {
+    for (const [name, value] of Object.entries(page)) vi.stubGlobal(name, value);
+    const support = await TextDetector.isSupported().finally(() => vi.unstubAllGlobals());
+    return support.supported ? undefined : support.reason;
+  };
+
+  it('tells a page that is not secure from a browser without WebGPU', async () => {
+    expect(await reasonOn({ isSecureContext: false, navigator: {} })).toBe('insecure-page');
+    expect(await reasonOn({ isSecureContext: true, navigator: {} })).toBe('no-webgpu');
+    const gpu = { requestAdapter: async () => null };
+    expect(await reasonOn({ isSecureContext: true, navigator: { gpu } })).toBe('no-adapter');
+  });
 });
 
 describe('a WebGPU that refuses', () => {

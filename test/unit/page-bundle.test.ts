@@ -13,9 +13,11 @@ import { loadModule } from '../../src/load-module.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What package.json exports, by its types' sources. */
-const entries = Object.values(manifest.exports).flatMap((target) =>
-  typeof target === 'string' ? [] : [target.types.replace(/^\.\/dist(.*)\.d\.ts$/, 'src$1.ts')],
+/** What package.json exports for pages, by its types' sources. */
+const entries = Object.entries(manifest.exports).flatMap(([name, target]) =>
+  name === './node' || typeof target === 'string'
+    ? []
+    : [target.types.replace(/^\.\/dist(.*)\.d\.ts$/, 'src$1.ts')],
 );
 
 interface Bundle {
@@ -135,12 +137,12 @@ it.each(entries)('%s takes nothing from Node', async (entry) => {
   expect(imports.filter(({ external }) => external)).toEqual([]);
 });
 
-it('the pages know the library by its name only', async () => {
-  const files = await readdir(join(root, 'pages'), { recursive: true });
-  const sources = files.filter((file) => file.endsWith('.ts'));
+it.each(['examples', 'pages'])('the %s know the library by its name only', async (folder) => {
+  const files = await readdir(join(root, folder), { recursive: true });
+  const sources = files.filter((file) => /\.(ts|js|mjs)$/.test(file) && !file.includes('node_modules'));
   expect(sources.length).toBeGreaterThan(0);
   for (const file of sources) {
-    const text = await readFile(join(root, 'pages', file), 'utf8');
+    const text = await readFile(join(root, folder, file), 'utf8');
     expect(text, file).not.toMatch(/(?:from |import\()'(?:\.\.\/)+(?:src|bench|test)\//);
   }
 });

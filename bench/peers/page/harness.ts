@@ -1,5 +1,5 @@
 /**
- * @file What is the same on every page: the stages of a cold start, samples, and the way back to Node. A page is made
+ * @file What is the same on every page: the stages of a cold start, samples, and the way out of the page. A page is made
  * for one contender, so nothing that one loads helps or hinders another.
  */
 
@@ -16,6 +16,11 @@ export interface Setup {
   weights: string;
   /** The modules of ONNX Runtime Web. */
   onnxruntime: { webgpu: string; wasm: string };
+  /** LiteRT.js: its module, the folder of its WASM files, and the same network as .tflite. Absent without the latter. */
+  litert?: { code: string; wasm: string; weights: string };
+  /** For reports. */
+  versions: Record<string, string>;
+  image: string;
 }
 
 /** What a contender runs on, as it states itself. */
@@ -23,6 +28,8 @@ export interface ContenderInfo {
   /** Of the device that it computes on; absent where that is no GPU device. */
   adapter?: string;
   threads?: number;
+  /** What readers of its figures must know. */
+  note?: string;
 }
 
 /** A contender. The calls come in this order, `prepare` and `run` again and again. */
@@ -51,18 +58,24 @@ export interface ColdStart {
   total: number;
 }
 
-/** A first result, for Node: P as base64 of f32, little-endian. */
+/** A first result, for the outside: P as base64 of f32, little-endian. */
 export interface FirstResult {
   cold: ColdStart;
   info: ContenderInfo;
   map?: string;
 }
 
-/** Makes a contender callable from Node: `peer.cold()`, once, then `peer.sample()`. */
+/** What a page offers to whoever drives it. */
+export interface Peer {
+  cold(): Promise<FirstResult>;
+  sample(): Promise<Sample>;
+}
+
+/** Makes a contender callable from outside: `peer.cold()`, once, then `peer.sample()`. */
 export function expose(contender: Contender): void {
   let setup: Setup;
   let pixels: Uint8Array;
-  const peer = {
+  const peer: Peer = {
     async cold(): Promise<FirstResult> {
       setup = await (await fetch('/setup.json')).json();
       pixels = new Uint8Array(await (await fetch('/pixels.rgba')).arrayBuffer());
@@ -108,7 +121,7 @@ export function describeAdapter(info: Partial<GPUAdapterInfo>): string {
     .join(' ');
 }
 
-/** Normalised pixels for ONNX Runtime, `[3, height, width]`, as a page of its own would write them. */
+/** Normalised pixels for ONNX Runtime and LiteRT, `[3, height, width]`, as a page of its own would write them. */
 export function normalize(pixels: Uint8Array, { input }: Setup): Float32Array {
   const count = pixels.length / 4;
   const values = new Float32Array(count * 3);

@@ -90,13 +90,33 @@ export function composePointwise(
   const inChannels = inner.length / middleChannels;
   const composed = new Float64Array(outChannels * inChannels * 9);
   const sums = new Float64Array(inChannels);
+  const rows = new Float64Array(inner);
   for (let out = 0; out < outChannels; out++) {
     for (let tap = 0; tap < 9; tap++) {
       sums.fill(0);
-      for (let middle = 0; middle < middleChannels; middle++) {
-        const weight = outer[(out * middleChannels + middle) * 9 + tap];
+      const weights = out * middleChannels * 9 + tap;
+      let middle = 0;
+      // Four at a time, in the same order: sums are read and written a quarter as often.
+      for (; middle + 4 <= middleChannels; middle += 4) {
+        const at = weights + middle * 9;
+        const a = outer[at];
+        const b = outer[at + 9];
+        const c = outer[at + 18];
+        const d = outer[at + 27];
+        let row = middle * inChannels;
+        for (let input = 0; input < inChannels; input++, row++) {
+          sums[input] =
+            sums[input] +
+            a * rows[row] +
+            b * rows[row + inChannels] +
+            c * rows[row + 2 * inChannels] +
+            d * rows[row + 3 * inChannels];
+        }
+      }
+      for (; middle < middleChannels; middle++) {
+        const weight = outer[weights + middle * 9];
         const row = middle * inChannels;
-        for (let input = 0; input < inChannels; input++) sums[input] += weight * inner[row + input];
+        for (let input = 0; input < inChannels; input++) sums[input] += weight * rows[row + input];
       }
       for (let input = 0; input < inChannels; input++) {
         composed[(out * inChannels + input) * 9 + tap] = sums[input];

@@ -1,0 +1,33 @@
+import { TextDetector } from 'dbnet-webgpu';
+import weights from 'dbnet-webgpu/weights';
+
+const output = document.querySelector('output');
+let detector;
+
+/** Shows what a task gives, or why it failed. */
+async function show(task) {
+  output.value = 'Busy.';
+  output.value = await task().catch((error) => `${error.code ?? error.name}: ${error.message}`);
+}
+
+async function open(source) {
+  detector?.dispose();
+  detector = await TextDetector.create({ weights: source });
+  return `Ready: ${detector.info.weights.architecture}.`;
+}
+
+const whenChosen = (id, task) =>
+  document.getElementById(id).addEventListener('change', ({ target }) => show(() => task(target.files[0])));
+
+whenChosen('weights', open);
+whenChosen('photo', async (photo) => {
+  const { regions } = await detector.detect(photo, { size: { shortSide: 224 } });
+  return `${regions.length} regions of text.`;
+});
+document.querySelector('button').addEventListener('click', () =>
+  show(async () => {
+    await detector.tune({ width: 64, height: 64 }, { budgetMs: 1 });
+    return 'Tuned.';
+  }),
+);
+show(() => open(weights));
