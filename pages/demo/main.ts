@@ -39,7 +39,7 @@ const choosing = new Choosing({
   onRegions: () => void attempt(redraw),
   onNetwork: () => void attempt(detect),
 });
-const finder = new Finder();
+const finder = new Finder(showProgress);
 const list = new ModelList(() => void attempt(detect));
 const photo = find<HTMLCanvasElement>('photo');
 
@@ -68,9 +68,7 @@ async function supersede(work: (signal: AbortSignal) => Promise<void>): Promise<
 
 /** The detector for the chosen model, and what the page says of it. */
 async function openDetector(signal: AbortSignal): Promise<TextDetector> {
-  const opened = await finder.open(list.model, (progress) => {
-    if (!signal.aborted) showProgress(progress);
-  });
+  const opened = await finder.open(list.model);
   signal.throwIfAborted();
   if (opened !== detector) {
     detector = opened;
