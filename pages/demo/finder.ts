@@ -9,9 +9,14 @@ export const softwareShortSide = 480;
 export class Finder {
   #model: Model | undefined;
   #detector: Promise<TextDetector> | undefined;
+  readonly #onProgress: OnProgress;
+
+  constructor(onProgress: OnProgress) {
+    this.#onProgress = onProgress;
+  }
 
   /** The detector for a model; that of another is given up. @throws DBNetError as `TextDetector.create()`. */
-  async open(model: Model, onProgress: OnProgress): Promise<TextDetector> {
+  async open(model: Model): Promise<TextDetector> {
     if (this.#model === model && this.#detector) return this.#detector;
     const earlier = this.#detector;
     this.#model = model;
@@ -21,7 +26,13 @@ export class Finder {
       // One at a time: the memory of both may be more than there is.
       const old = await earlier?.catch(() => undefined);
       old?.dispose();
-      return TextDetector.create({ weights: source, onProgress });
+      return TextDetector.create({
+        weights: source,
+        // Whoever waits by now, it is for the newest.
+        onProgress: (progress) => {
+          if (this.#model === model) this.#onProgress(progress);
+        },
+      });
     })();
     this.#detector = opening;
     try {

@@ -9,7 +9,7 @@ import {
 } from 'dbnet-webgpu';
 import { adapterName, showAdapter } from '../shared/adapter.ts';
 import { attempt, onClick } from '../shared/attempt.ts';
-import { download, find, make } from '../shared/dom.ts';
+import { find, make } from '../shared/dom.ts';
 import { linkPages } from '../shared/nav.ts';
 import { decodePhoto, examples, fileName, load, onDrop, onFiles } from '../shared/pictures.ts';
 import { type Camera, frames, openCamera } from './camera.ts';
@@ -18,12 +18,13 @@ import { Choosing } from './choosing.ts';
 import { codeOf } from './code.ts';
 import { Finder, softwareShortSide } from './finder.ts';
 import { MapLayer } from './map-layer.ts';
-import { isWeightsFile, type Model, models } from './models.ts';
+import { ModelList } from './model-list.ts';
+import { isWeightsFile } from './models.ts';
 import { showNoWebGpu } from './no-webgpu.ts';
 import { Overlay } from './overlay.ts';
-import { drawRegions, svgOf } from './picture-files.ts';
 import { showProgress } from './progress.ts';
 import { regionsOf } from './regions.ts';
+import { enableTaking, takeAlong } from './take-along.ts';
 import { duration, showTimings } from './timings.ts';
 
 interface Picture {
@@ -38,9 +39,10 @@ const choosing = new Choosing({
   onRegions: () => void attempt(redraw),
   onNetwork: () => void attempt(detect),
 });
-const finder = new Finder();
+const finder = new Finder(showProgress);
+const list = new ModelList(() => void attempt(detect));
+const photo = find<HTMLCanvasElement>('photo');
 
-let model: Model = models[0];
 let detector: TextDetector | undefined;
 let picture: Picture | undefined;
 let camera: Camera | undefined;
@@ -48,16 +50,17 @@ let found: DetectionWithMaps | undefined;
 let regions: readonly Region[] = [];
 /** Ends what is computed at the moment, as nobody waits for it any more. */
 let current = new AbortController();
+const superseded = new DOMException('nobody waits for this any more', 'AbortError');
 
 /** Everything that computes goes on only while its signal lasts; one that ended is no error. */
 async function supersede(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  current.abort();
+  current.abort(superseded);
   const mine = new AbortController();
   current = mine;
   try {
     await work(mine.signal);
   } catch (error) {
-    if (!mine.signal.aborted) throw error;
+    if (mine.signal.reason !== superseded) throw error;
   } finally {
     if (current === mine) showProgress(undefined);
   }
@@ -65,9 +68,7 @@ async function supersede(work: (signal: AbortSignal) => Promise<void>): Promise<
 
 /** The detector for the chosen model, and what the page says of it. */
 async function openDetector(signal: AbortSignal): Promise<TextDetector> {
-  const opened = await finder.open(model, (progress) => {
-    if (!signal.aborted) showProgress(progress);
-  });
+  const opened = await finder.open(list.model);
   signal.throwIfAborted();
   if (opened !== detector) {
     detector = opened;
@@ -97,12 +98,17 @@ async function detect(): Promise<void> {
   });
 }
 
-/** Shows regions over the camera for as long as it is on. */
+/** Shows regions over the camera for as long as it is on; an error ends it. */
 async function watch({ video }: Camera): Promise<void> {
   await supersede(async (signal) => {
-    const opened = await openDetector(signal);
-    showProgress(undefined);
-    for await (const frame of frames(video, signal)) await run(opened, frame, { signal });
+    try {
+      const opened = await openDetector(signal);
+      showProgress(undefined);
+      for await (const frame of frames(video, signal)) await run(opened, frame, { signal });
+    } catch (error) {
+      if (!signal.aborted) releaseCamera();
+      throw error;
+    }
   });
 }
 
@@ -146,17 +152,11 @@ function showRegions(shown: readonly Region[], detection: DetectionWithMaps): vo
   layer.show(detection.maps);
   find('count').textContent = String(regions.length);
   find('count-words').textContent = regions.length === 1 ? 'region of text' : 'regions of text';
-  enableExports(true);
+  enableTaking(true);
 }
 
 function setRatio({ width, height }: { width: number; height: number }): void {
   find('picture').style.setProperty('--ratio', String(width / height));
-}
-
-function enableExports(enabled: boolean): void {
-  for (const id of ['copy-code', 'copy-json', 'save-png', 'save-svg']) {
-    find<HTMLButtonElement>(id).disabled = !enabled;
-  }
 }
 
 /** Takes what was found of another picture away. */
@@ -165,7 +165,7 @@ function clear(): void {
   regions = [];
   overlay.show([], { width: 1, height: 1 });
   layer.show(undefined);
-  enableExports(false);
+  enableTaking(false);
   for (const id of ['count', 'total']) find(id).textContent = '–';
   for (const id of ['network-size', 'redrawn']) find(id).textContent = '';
   for (const id of ['bar', 'stages']) find(id).replaceChildren();
@@ -174,38 +174,37 @@ function clear(): void {
 
 async function showPicture(next: Picture): Promise<void> {
   stopCamera();
-  current.abort();
+  current.abort(superseded);
   clear();
   picture?.image.close();
   picture = next;
   const { image, name } = next;
-  const canvas = find<HTMLCanvasElement>('photo');
-  Object.assign(canvas, { width: image.width, height: image.height, hidden: false });
-  canvas.getContext('2d')?.drawImage(image, 0, 0);
-  canvas.setAttribute('aria-label', name);
-  reveal(image);
-  for (const button of find('samples').querySelectorAll('button')) {
-    button.setAttribute('aria-pressed', String(button.getAttribute('aria-label') === `Sample ${name}`));
-  }
+  Object.assign(photo, { width: image.width, height: image.height, hidden: false });
+  photo.getContext('2d')?.drawImage(image, 0, 0);
+  photo.setAttribute('aria-label', name);
+  reveal(image, name);
   await detect();
 }
 
-function reveal(size: { width: number; height: number }): void {
+/** Makes room for a picture. @param name that of the sample, if it is one */
+function reveal(size: { width: number; height: number }, name: string): void {
   setRatio(size);
   find('empty').hidden = true;
   find('picture').hidden = false;
+  for (const button of find('samples').querySelectorAll('button')) {
+    button.setAttribute('aria-pressed', String(button.dataset.name === name));
+  }
 }
 
 /** Pictures are shown, weights are used. */
 async function openFiles(files: readonly File[]): Promise<void> {
   const weights = files.find(isWeightsFile);
   if (weights) {
-    model = { title: weights.name, weights };
-    addModel(model);
+    list.use(weights);
     await detect();
   }
-  const photo = files.find((file) => file !== weights);
-  if (photo) await showPicture({ name: photo.name, image: await decodePhoto(photo.name, photo) });
+  const file = files.find((one) => one !== weights);
+  if (file) await showPicture({ name: file.name, image: await decodePhoto(file.name, file) });
 }
 
 async function openSample(address: string): Promise<void> {
@@ -214,126 +213,58 @@ async function openSample(address: string): Promise<void> {
 }
 
 async function toggleCamera(): Promise<void> {
-  if (camera) return stopCamera();
+  // Its last frame stays.
+  if (camera) return showPicture({ name: 'camera', image: await createImageBitmap(camera.video) });
   const video = find<HTMLVideoElement>('video');
   const opened = await openCamera(video);
+  current.abort(superseded);
   clear();
   camera = opened;
   video.hidden = false;
-  find('photo').hidden = true;
+  photo.hidden = true;
   find('camera').setAttribute('aria-pressed', 'true');
   find('camera').textContent = 'Stop camera';
-  for (const button of find('samples').querySelectorAll('button'))
-    button.setAttribute('aria-pressed', 'false');
-  reveal({ width: video.videoWidth, height: video.videoHeight });
-  try {
-    await watch(opened);
-  } catch (error) {
-    stopCamera();
-    throw error;
-  }
+  reveal({ width: video.videoWidth, height: video.videoHeight }, 'camera');
+  await watch(opened);
 }
 
-/** The last frame stays, with its regions. */
 function stopCamera(): void {
+  if (camera) current.abort(superseded);
+  releaseCamera();
+}
+
+function releaseCamera(): void {
   if (!camera) return;
-  current.abort();
-  const { video } = camera;
-  const { videoWidth: width, videoHeight: height } = video;
-  const canvas = find<HTMLCanvasElement>('photo');
-  Object.assign(canvas, { width, height, hidden: false });
-  canvas.getContext('2d')?.drawImage(video, 0, 0);
   camera.stop();
+  camera.video.hidden = true;
   camera = undefined;
-  video.hidden = true;
-  picture?.image.close();
-  picture = undefined;
   find('camera').setAttribute('aria-pressed', 'false');
   find('camera').textContent = 'Camera';
 }
 
-// The model
-
-const modelSelect = find<HTMLSelectElement>('model');
-const ownFile = 'own';
-
-function addModel(added: Model): void {
-  const listed = offered.indexOf(added) === -1 ? offered.push(added) - 1 : offered.indexOf(added);
-  const option = make('option', { value: String(listed) }, added.title);
-  modelSelect.insertBefore(option, modelSelect.querySelector(`[value=${ownFile}]`));
-  modelSelect.value = option.value;
-}
-
-const offered: Model[] = [];
-modelSelect.append(make('option', { value: ownFile }, 'A file of yours…'));
-for (const one of models) addModel(one);
-modelSelect.value = '0';
-modelSelect.addEventListener('change', () => {
-  if (modelSelect.value === ownFile) {
-    modelSelect.value = String(offered.indexOf(model));
-    find<HTMLInputElement>('weights-file').click();
-    return;
-  }
-  model = offered[Number(modelSelect.value)];
-  void attempt(detect);
-});
-
-// Taking it along
-
-/** Says so on the button for a moment. */
-async function copy(id: string, text: string): Promise<void> {
-  await navigator.clipboard.writeText(text);
-  const button = find(id);
-  const title = button.dataset.title ?? button.textContent ?? '';
-  button.dataset.title = title;
-  button.textContent = 'Copied';
-  setTimeout(() => {
-    button.textContent = title;
-  }, 1500);
-}
-
-/** What the picture's files begin with: the photo, or the camera's frame, at its own size. */
+/** The photo, or the camera's frame at this moment, at its own size. */
 function photoCanvas(): HTMLCanvasElement {
-  if (!camera) return find<HTMLCanvasElement>('photo');
+  if (!camera) return photo;
   const { video } = camera;
   const canvas = make('canvas', { width: video.videoWidth, height: video.videoHeight });
   canvas.getContext('2d')?.drawImage(video, 0, 0);
   return canvas;
 }
 
-const baseName = () => (picture?.name ?? 'camera').replace(/\.[^.]*$/, '');
-
-function savePng(): void {
-  const photo = photoCanvas();
-  const { width, height } = photo;
-  const canvas = make('canvas', { width, height });
-  const context = canvas.getContext('2d');
-  if (!context) throw new Error('this browser gives no 2D canvas to draw the picture with');
-  context.drawImage(photo, 0, 0);
-  layer.drawOn(context, { width, height });
-  drawRegions(context, regions, { width, height });
-  const name = `${baseName()}-regions.png`;
-  canvas.toBlob((blob) => blob && download(name, blob, 'image/png'), 'image/png');
-}
-
-function saveSvg(): void {
-  const photo = photoCanvas();
-  const text = svgOf(regions, photo, photo.toDataURL('image/jpeg', 0.9));
-  download(`${baseName()}-regions.svg`, text, 'image/svg+xml');
-}
-
-onClick('copy-code', () => copy('copy-code', codeOf(model, choosing.choices)));
-onClick('copy-json', () => {
-  const { width, height } = found ?? {};
-  return copy('copy-json', JSON.stringify({ width, height, regions }, null, 2));
-});
-onClick('save-png', savePng);
-onClick('save-svg', saveSvg);
+takeAlong(
+  () => ({
+    name: picture?.name ?? 'camera',
+    photo: photoCanvas(),
+    regions,
+    code: codeOf(list.model, choosing.choices),
+  }),
+  (context, size) => layer.drawOn(context, size),
+);
 
 // Where pictures come from
 
 const open = (files: File[]) => void attempt(() => openFiles(files));
-onClick('choose', () => find<HTMLInputElement>('files').click());
+onClick('choose', () => find('files').click());
 onClick('camera', toggleCamera);
 onClick('error-close', () => {});
 onFiles(find<HTMLInputElement>('files'), open);
@@ -346,6 +277,7 @@ addEventListener('paste', ({ clipboardData }) => {
 for (const address of examples) {
   const button = make('button', { type: 'button' }, make('img', { src: address, alt: '' }));
   button.setAttribute('aria-label', `Sample ${fileName(address)}`);
+  button.dataset.name = fileName(address);
   button.addEventListener('click', () => void attempt(() => openSample(address)));
   find('samples').append(button);
 }
