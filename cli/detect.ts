@@ -47,19 +47,13 @@ export async function runDetect(
   args: DetectArguments,
   services: Services,
 ): Promise<number> {
-  const { cwd, signal, stdout, stderr, now } = services;
-  const create = toCreateOptions(args, cwd);
-  const plan = planOutputs(images, args, cwd, typeof create.weights === 'string' ? [create.weights] : []);
+  const { cwd, stdout, stderr, now } = services;
+  const { weights } = toCreateOptions(args, cwd);
+  const plan = planOutputs(images, args, cwd, typeof weights === 'string' ? [weights] : []);
   const view = createProgressView(stderr, now, args.quiet ?? false);
-  const needsThreshold = args.binarize === 'B' ? '--binarize B' : undefined;
-  const detector = await openDetector(create, services, view, needsThreshold);
+  const { detector, options } = await openForDetection(args, services, view);
   try {
     makeFolders(plan);
-    const options: DetectOptions = {
-      ...withSoftwareSize(toDetectOptions(args), detector, view),
-      onProgress: view.report,
-      signal,
-    };
     const run: Run = { detector, options, args, plan, view, services };
     const failures = await withJsonLines(plan.json, stdout, (json) => detectImages(images, run, json));
     if (failures > 0 && images.length > 1) view.warn(`${failures} of ${images.length} images failed.`);
@@ -67,6 +61,19 @@ export async function runDetect(
   } finally {
     detector.dispose();
   }
+}
+
+/** Opens the detector, with what every call of it is given. Throws as {@link openDetector} does. */
+export async function openForDetection(
+  args: DetectArguments,
+  services: Services,
+  view: ProgressView,
+): Promise<{ detector: Detector; options: DetectOptions }> {
+  const { cwd, signal } = services;
+  const needsThreshold = args.binarize === 'B' ? '--binarize B' : undefined;
+  const detector = await openDetector(toCreateOptions(args, cwd), services, view, needsThreshold);
+  const options = withSoftwareSize(toDetectOptions(args), detector, view);
+  return { detector, options: { ...options, onProgress: view.report, signal } };
 }
 
 /** The sides on a software adapter, where the weights' own may take minutes. */
@@ -125,19 +132,19 @@ async function detectImages(images: readonly string[], run: Run, json: JsonLines
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
       view.start(images.length === 1 ? image : `[${index + 1}/${images.length}] ${image}`);
+      const options = plan.maps[index] === undefined ? run.options : { ...run.options, maps: true };
       let found: Found;
       try {
-        found = await detectImage(image, run);
+        found = await detectImage(image, { ...run, options });
       } catch (error) {
         fail(image, error);
         continue;
       }
       view.clear();
-      const { width, height, network, truncated, warnings, regions } = found.detection;
       // Before other files, which may turn out not to be writable.
-      await json.write({ image, width, height, network, truncated, warnings, regions });
+      await json.write(toRow(image, found.detection));
       if (plan.json !== STDOUT) stdout.write(describeImage(image, found.detection, args.shape ?? 'quad'));
-      for (const warning of warnings) view.warn(`warning: ${image}: ${warningLine(warning)}`);
+      for (const warning of found.detection.warnings) view.warn(`warning: ${image}: ${warningLine(warning)}`);
       await writeFiles(image, index, found, run).catch((error) => fail(image, error));
     }
   } finally {
@@ -152,10 +159,22 @@ interface Found {
   detection: Detection;
 }
 
-async function detectImage(image: string, { detector, options, args, services }: Run): Promise<Found> {
+/** Reads an image and detects text in it. */
+export async function detectImage(
+  image: string,
+  { detector, options, args, services }: Pick<Run, 'detector' | 'options' | 'args' | 'services'>,
+): Promise<Found> {
   const { codec, cwd } = services;
   const picture = await codec.decode(resolve(cwd, image), { ignoreOrientation: args.ignoreOrientation });
   return { picture, detection: await detector.detect(picture, options) };
+}
+
+/** The line of JSON of an image. */
+export function toRow(
+  image: string,
+  { width, height, network, truncated, warnings, regions }: Detection,
+): { image: string } & Omit<Detection, 'timings' | 'maps'> {
+  return { image, width, height, network, truncated, warnings, regions };
 }
 
 /** Writes the overlay and the maps that are asked for, and says so. */
@@ -163,9 +182,9 @@ async function writeFiles(
   image: string,
   index: number,
   { picture, detection }: Found,
-  { detector, options, args, plan, view, services }: Run,
+  { args, plan, view, services }: Run,
 ): Promise<void> {
-  const { codec, cwd, signal } = services;
+  const { codec, cwd } = services;
   const overlay = plan.overlays[index];
   if (overlay !== undefined) {
     const svg = drawOverlay(detection.regions, picture.width, picture.height);
@@ -175,10 +194,7 @@ async function writeFiles(
   }
   const mapsFile = plan.maps[index];
   if (mapsFile !== undefined) {
-    const { size, background, onProgress } = options;
-    const maps = await detector.maps(picture, { size, background, onProgress, signal });
-    view.clear();
-    await replaceFile(mapsFile, encodeMaps(maps, image));
+    await replaceFile(mapsFile, encodeMaps(detection.maps!, image));
     view.note(`Maps: ${displayPath(mapsFile, cwd)}`);
   }
 }

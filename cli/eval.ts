@@ -5,7 +5,7 @@ import { rates } from '../src/eval/icdar.ts';
 import { evaluateImages, FaultReport, type ImageEvaluation } from './evaluation.ts';
 import { EXIT } from './failure.ts';
 import { withJsonLines } from './json-lines.ts';
-import { filesOf, type LabelsArguments, labelsLine, readEvalSet } from './label-files.ts';
+import { filesOf, type LabelsArguments, labelsLine, readEvalSet, warnOfMissing } from './label-files.ts';
 import { type InputArguments, type ModelArguments, toCreateOptions, toDetectOptions } from './options.ts';
 import { planOutputs, STDOUT } from './outputs.ts';
 import { createProgressView } from './progress.ts';
@@ -40,6 +40,7 @@ export async function runEval(args: EvalArguments, services: Services): Promise<
   );
   const view = createProgressView(stderr, now, args.quiet ?? false);
   view.note(labelsLine(set));
+  warnOfMissing(set, view.warn);
   const needsThreshold = args.binarize === 'B' ? '--binarize B' : undefined;
   const detector = await openDetector(create, services, view, needsThreshold);
   try {

@@ -1,7 +1,6 @@
 /** @file Detections of labelled images compared with their labels, image by image; for `eval` and `train`. */
 
 import type { DetectOptions } from '../src/detect/types.ts';
-import { DBNetError } from '../src/errors.ts';
 import {
   type Counts,
   type ImageCounts,
@@ -12,8 +11,8 @@ import {
 } from '../src/eval/icdar.ts';
 import { findFaults, type LabelFault } from '../src/eval/label-faults.ts';
 import type { DetectionWarning, RawImage } from '../src/input/types.ts';
-import { describeError, isFatal } from './failure.ts';
-import { checkLabelSize, type EvalImage } from './label-files.ts';
+import { describeError, isFatal, namesLine } from './failure.ts';
+import { checkLabelSize, type EvalImage, type FoundImage, hasFile } from './label-files.ts';
 import type { ProgressView } from './progress.ts';
 import type { Detector, Services } from './services.ts';
 import { warningLine } from './table.ts';
@@ -42,7 +41,8 @@ export interface ImageEvaluation extends ImageCounts {
 }
 
 /**
- * Detects text in labelled images. An image that fails is reported, the others go on.
+ * Detects text in labelled images. An image that fails is reported, the others go on; those that were not found, which
+ * whoever read the labels has reported, count as failed.
  *
  * @param label What the progress is called; the image's name follows.
  * @param onImage Is given the counts of each image that did not fail.
@@ -61,6 +61,7 @@ export async function evaluateImages(
   try {
     for (const [index, image] of images.entries()) {
       signal.throwIfAborted();
+      if (!hasFile(image)) continue;
       view.start(`${label(index)} ${image.name}`);
       let evaluation: ImageEvaluation;
       try {
@@ -85,9 +86,6 @@ export async function evaluateImages(
   return { ...rates(total), ...total, images: rows.length, failed: images.length - rows.length, faulty };
 }
 
-/** Labels that are named, at most. */
-const NAMED = 5;
-
 /** Keeps what is wrong with the labels of a data set, for one line. */
 export class FaultReport {
   readonly #faults: (LabelFault & { image: string })[] = [];
@@ -109,25 +107,21 @@ export class FaultReport {
       ...count('outside', 'outside of the image (are the labels those of another size?)'),
       ...count('area', 'without area'),
     ];
-    const named = faults
-      .slice(0, NAMED)
-      .map(({ image, index, reason }) => `${image} ${index + 1} (${reason})`);
-    const more = faults.length > NAMED ? `, and ${faults.length - NAMED} more` : '';
+    const named = faults.map(({ image, index, reason }) => `${image} ${index + 1} (${reason})`);
     return (
       `warning: ${faults.length} ${faults.length === 1 ? 'label that' : 'labels that'} can hardly be found, but count: ` +
-      `${kinds.join(', ')}. By image and number: ${named.join(', ')}${more}.`
+      `${kinds.join(', ')}. By image and number: ${namesLine(named)}.`
     );
   }
 }
 
 async function evaluateImage(
-  image: EvalImage,
+  image: FoundImage,
   detector: Detector,
   options: DetectOptions,
   decode: (path: string) => Promise<RawImage>,
 ): Promise<{ evaluation: ImageEvaluation; warnings: readonly DetectionWarning[] }> {
-  const { path, problem, labels } = image;
-  if (path === undefined) throw new DBNetError('load-failed', problem ?? 'the image is missing.');
+  const { path, labels } = image;
   const picture = await decode(path);
   checkLabelSize(image, picture);
   const { regions, warnings } = await detector.detect(picture, options);

@@ -83,3 +83,12 @@ function isSystemError(error: Error): boolean {
     'syscall' in error || ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code))
   );
 }
+
+/** Names that a line has room for. */
+const NAMED = 5;
+
+/** The first of some names, and how many more there are. */
+export function namesLine(names: readonly string[]): string {
+  const more = names.length - NAMED;
+  return names.slice(0, NAMED).join(', ') + (more > 0 ? `, and ${more} more` : '');
+}

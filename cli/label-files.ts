@@ -5,14 +5,14 @@ import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 
 import { DBNetError } from '../src/errors.ts';
 import { type LabelledImage, parseJsonLabels, type TextLabel } from '../src/eval/labels.ts';
 import { LABEL_FORMATS, type LabelFormat, parseTextLabels } from '../src/eval/text-labels.ts';
-import { UsageError } from './failure.ts';
+import { namesLine, UsageError } from './failure.ts';
 import { otherThanFile } from './input-file.ts';
 
 /** One image of a data set. */
 export interface EvalImage {
   /** Name for people and for JSON rows. */
   name: string;
-  /** Where the image lies; a sentence in `problem` where it cannot be found. */
+  /** Where the image lies; without it, there is none, or more than one as `problem` says. */
   path?: string;
   problem?: string;
   labels: TextLabel[];
@@ -21,9 +21,19 @@ export interface EvalImage {
   height?: number;
 }
 
+/** One image of a data set that was found. */
+export type FoundImage = EvalImage & { path: string };
+
+/** Whether an image was found. */
+export function hasFile(image: EvalImage): image is FoundImage {
+  return image.path !== undefined;
+}
+
 /** A data set as it lies in folders. */
 export interface EvalSet {
   images: EvalImage[];
+  /** The folder of the images, as the user wrote it. */
+  folder: string;
   /** The files that the labels stand in. */
   labelFiles: string[];
   /** Images in the folder that have no labels (text labels only). */
@@ -59,7 +69,7 @@ export function readEvalSet(
   if (!isFolder(images)) throw new UsageError(`${prefix}images expects a folder; ${imagesPath} is none.`);
   if (isFolder(labels)) {
     const read = readTextFolder(labels, labelsPath, labelFormat, prefix);
-    return { ...pairWithImages(read.files, labels, images), format: read.format };
+    return { ...pairWithImages(read.files, labels, images), folder: imagesPath, format: read.format };
   }
   if (!existsSync(labels)) throw new UsageError(`${prefix}labels: ${labelsPath} does not exist.`);
   if (/\.txt$/i.test(labels)) {
@@ -68,7 +78,7 @@ export function readEvalSet(
     );
   }
   refuseFormat(labelFormat, prefix, labelsPath);
-  return readJsonSet(images, labels, labelsPath);
+  return { ...readJsonSet(images, labels, labelsPath), folder: imagesPath };
 }
 
 /** @throws UsageError for a format of text where the labels are JSON. */
@@ -88,6 +98,16 @@ export function labelsLine(
   const as = format === 'json' ? 'JSON' : `${format} (${LABEL_FORMATS[format]})`;
   const words = count(labels.length - dontCare, 'word');
   return `${what} read as ${as}: ${words} and ${dontCare} don't care in ${count(images.length, 'image')}.`;
+}
+
+/** Says which labels have no image, all of them in one line, and which have more than one. */
+export function warnOfMissing({ images, folder }: EvalSet, warn: (line: string) => void): void {
+  const lost = images.filter((image) => !hasFile(image));
+  for (const { name, problem } of lost) if (problem !== undefined) warn(`error: ${name}: ${problem}`);
+  const absent = lost.filter(({ problem }) => problem === undefined).map(({ name }) => name);
+  if (absent.length === 0) return;
+  const labels = `Labels of ${absent.length} of ${images.length} images`;
+  warn(`error: ${labels}: expected their images in ${folder}, found none for ${namesLine(absent)}.`);
 }
 
 interface TextFile {
@@ -117,7 +137,11 @@ function readTextFolder(
   return { format, files: files.map((file, i) => ({ file, labels: labels[i] })) };
 }
 
-function pairWithImages(files: readonly TextFile[], folder: string, images: string): Omit<EvalSet, 'format'> {
+function pairWithImages(
+  files: readonly TextFile[],
+  folder: string,
+  images: string,
+): Omit<EvalSet, 'format' | 'folder'> {
   const byStem = new Map<string, string[]>();
   for (const file of readdirSync(images)) {
     if (!IMAGE_EXTENSIONS.includes(extname(file).toLowerCase())) continue;
@@ -129,22 +153,18 @@ function pairWithImages(files: readonly TextFile[], folder: string, images: stri
     const found = byStem.get(stem.toLowerCase()) ?? [];
     byStem.delete(stem.toLowerCase());
     if (found.length === 1) return { name: found[0], path: join(images, found[0]), labels };
-    const problem =
-      found.length === 0
-        ? `expected an image for ${file} in ${images}, found none.`
-        : `expected one image for ${file}, found ${found.join(' and ')}.`;
-    return { name: stem, problem, labels };
+    if (found.length === 0) return { name: stem, labels };
+    return { name: stem, problem: `expected one image for ${file}, found ${found.join(' and ')}.`, labels };
   });
   const labelFiles = files.map(({ file }) => join(folder, file));
   return { images: set, labelFiles, unlabelled: [...byStem.values()].flat().length };
 }
 
-function readJsonSet(images: string, file: string, shown: string): EvalSet {
+function readJsonSet(images: string, file: string, shown: string): Omit<EvalSet, 'folder'> {
   const entries = parseJsonLabels(readText(file, shown), shown);
   const set = entries.map(({ image, width, height, polygons }): EvalImage => {
     const path = findImage(image, images, dirname(file));
-    const problem = path === undefined ? `expected it below ${images}, found no such file.` : undefined;
-    return { name: image, path, problem, labels: polygons, width, height };
+    return { name: image, path, labels: polygons, width, height };
   });
   return { images: set, labelFiles: [file], unlabelled: 0, format: 'json' };
 }

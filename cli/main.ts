@@ -7,6 +7,7 @@ import { acquireGpu } from '../src/platform/gpu.ts';
 import { Trainer } from '../src/train/trainer.ts';
 import { EXIT, OutputError } from './failure.ts';
 import { createImageCodec } from './image-codec.ts';
+import { requirePackages } from './packages.ts';
 import { runProgram } from './program.ts';
 import { Interruption } from './services.ts';
 import { openStandardOutput } from './standard-output.ts';
@@ -37,6 +38,7 @@ process.stderr.on('error', () => {});
 const stdout = openStandardOutput();
 
 let status = await runProgram(process.argv.slice(2), {
+  requirePackages,
   createDetector: async (options) => {
     const { gpu } = await acquireGpu();
     return TextDetector.create({ ...options, gpu });
@@ -46,6 +48,7 @@ let status = await runProgram(process.argv.slice(2), {
     return Trainer.create({ ...options, gpu });
   },
   codec: createImageCodec(),
+  stdin: () => process.stdin,
   stdout: stdout.stream,
   stderr: process.stderr,
   cwd: process.cwd(),

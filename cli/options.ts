@@ -42,6 +42,7 @@ export interface ModelArguments {
   maxCandidates?: number;
   minSize?: number;
   score?: 'fast' | 'slow';
+  simplify?: number;
   binarize?: 'P' | 'B';
   size?: { width: number; height: number };
   shortSide?: number;
@@ -134,6 +135,11 @@ export function addModelOptions(command: Command): Command {
         'mean over the simplified shape, or over the contour (default: fast)',
       ).choices(['fast', 'slow']),
     )
+    .option(
+      '--simplify <r>',
+      'polygons keep no point that moves them less than area * r / perimeter (default: 0.03)',
+      between(0, 1),
+    )
     .addOption(
       new Option(
         '--binarize <map>',
@@ -212,9 +218,10 @@ export function toCreateOptions(
 
 /** What of the shared options concerns `detect()`; options not given stay away, so that defaults hold. */
 export function toDetectOptions(args: ModelArguments & InputArguments): DetectOptions {
-  const { shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, binarize } = args;
+  const { shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, simplify, binarize } =
+    args;
   const given = {
-    ...{ shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, binarize },
+    ...{ shape, threshold, boxThreshold, unclipRatio, maxCandidates, minSize, score, simplify, binarize },
     background: args.background,
   };
   const options: DetectOptions = Object.fromEntries(

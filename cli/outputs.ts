@@ -23,6 +23,9 @@ export interface OutputPlan {
   maps: (string | undefined)[];
 }
 
+/** Extensions of the files that are written, which nobody gives a folder by chance. */
+const FILE_EXTENSIONS = [...OVERLAY_EXTENSIONS, 'safetensors'];
+
 /** Standard output, as `--json` names it. */
 export const STDOUT = '-';
 
@@ -94,6 +97,12 @@ function planFiles(
   }
   if (existsSync(path) && !isFolder) {
     throw new UsageError(`${option} expects a folder when there are several images; ${target} is a file.`);
+  }
+  if (!isFolder && !saysFolder && FILE_EXTENSIONS.includes(extname(target).slice(1).toLowerCase())) {
+    throw new UsageError(
+      `${option} expects a folder when there are several images; ${target} looks like a file. ` +
+        `For a folder of that name: ${target}/`,
+    );
   }
   return uniqueNames(images).map((name) => join(path, name + suffix));
 }

@@ -1,8 +1,9 @@
 /** @file The picture of the result: regions outlined and numbered, as SVG to lay over the photo. */
 
+import { perimeter, signedArea } from '../src/geometry/polygon.ts';
 import type { Point } from '../src/postprocess/types.ts';
 
-/** Bright inside a dark halo, so that an outline shows on dark and on light ground. */
+/** Lines bright inside a dark halo, so that an outline shows on dark and on light ground. */
 const LINE = '#ffe100';
 const HALO = '#000000';
 const HALO_OPACITY = 0.7;
@@ -24,22 +25,32 @@ const DIGITS = [
   'M4 3H0V0H4V6H0',
 ];
 
+/** A digit's height and the margins, in cells. */
+const PLATE_HEIGHT = 10;
+
+/** Lines of text that are less high than so many plates lie so near to each other that a number covers the next. */
+const SMALL = 1.5;
+
 /** A region or a label. */
 interface Outlined {
   points: readonly Point[];
 }
 
 /**
- * Draws regions as SVG of the image's size. Region i of the list is numbered i + 1, as in the table.
+ * Draws regions as SVG of the image's size. Region i of the list is numbered i + 1, as in the table. Where half of the
+ * regions are small beside a number, lines are thin and there are no numbers, which would hide the text.
  *
  * @param regions Regions in pixels of the image; pixel centres lie on whole numbers.
  */
 export function drawOverlay(regions: readonly Outlined[], width: number, height: number): string {
   const longSide = Math.max(width, height);
-  const line = Math.max(1.5, longSide / 500);
   const cell = Math.max(1.5, longSide / 600);
+  const isSmall = medianThickness(regions) < SMALL * PLATE_HEIGHT * cell;
+  const line = isSmall ? 1 : Math.max(1.5, longSide / 500);
   const outlines = regions.map(({ points }) => `<path d="${toPath(points)}"/>`).join('');
-  const numbers = regions.map(({ points }, i) => drawNumber(i + 1, points, cell, width, height)).join('');
+  const numbers = isSmall
+    ? ''
+    : regions.map(({ points }, i) => drawNumber(i + 1, points, cell, width, height)).join('');
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +
     `<g transform="translate(.5 .5)" fill="none" stroke-linejoin="round" stroke-linecap="round">` +
@@ -47,6 +58,20 @@ export function drawOverlay(regions: readonly Outlined[], width: number, height:
     `<g stroke="${LINE}" stroke-width="${round(line)}">${outlines}</g>` +
     `${numbers}</g></svg>`
   );
+}
+
+/** The middle one of how thick regions are, pixels: the height of lines of text. Infinite for none. */
+function medianThickness(regions: readonly Outlined[]): number {
+  const sorted = regions.map(({ points }) => thickness(points)).toSorted((a, b) => a - b);
+  return sorted.at(sorted.length >> 1) ?? Number.POSITIVE_INFINITY;
+}
+
+/** The short side of the rectangle that has this area and perimeter. */
+function thickness(points: readonly Point[]): number {
+  const flat = Float64Array.from(points.flat());
+  const half = perimeter(flat) / 2;
+  const area = Math.abs(signedArea(flat));
+  return (half - Math.sqrt(Math.max(0, half * half - 4 * area))) / 2;
 }
 
 /** A number on a dark plate, standing on the region's first corner, moved into the picture if need be. */
@@ -59,7 +84,7 @@ function drawNumber(
 ): string {
   const digits = [...String(number)].map(Number);
   const plateWidth = cell * (6 * digits.length + 2);
-  const plateHeight = cell * 10;
+  const plateHeight = cell * PLATE_HEIGHT;
   const [x, y] = points[0];
   const left = clamp(x - cell, 0, width - plateWidth);
   const top = clamp(y - plateHeight - cell, 0, height - plateHeight);
@@ -68,7 +93,7 @@ function drawNumber(
     .join('');
   return (
     `<g transform="translate(${round(left)} ${round(top)}) scale(${round(cell)})">` +
-    `<rect width="${6 * digits.length + 2}" height="10" rx="1.5" fill="${HALO}" fill-opacity="${HALO_OPACITY}"/>` +
+    `<rect width="${6 * digits.length + 2}" height="${PLATE_HEIGHT}" rx="1.5" fill="${HALO}" fill-opacity="${HALO_OPACITY}"/>` +
     `<g stroke="${LINE}" stroke-width="1">${strokes}</g></g>`
   );
 }

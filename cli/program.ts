@@ -1,11 +1,13 @@
 /** @file The command line: commands, options, help, and what a run ends with. */
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { LABEL_FORMATS } from '../src/eval/text-labels.ts';
 import { type ConvertArguments, runConvert } from './convert.ts';
 import { type DetectArguments, runDetect } from './detect.ts';
+import { type DetectListArguments, runDetectList } from './detect-list.ts';
 import { type EvalArguments, runEval } from './eval.ts';
 import { describeError, EXIT, exitStatusOf, UsageError } from './failure.ts';
+import { parseShard } from './image-list.ts';
 import { type LabelMapsArguments, runLabelMaps } from './label-maps.ts';
 import {
   addImageSizeOption,
@@ -20,6 +22,7 @@ import {
   quietOption,
 } from './options.ts';
 import { packageVersion } from './package-files.ts';
+import type { Need } from './packages.ts';
 import { Interruption, type Services } from './services.ts';
 import { watchOutput } from './standard-output.ts';
 import { addTrainOptions, type TrainArguments } from './train/options.ts';
@@ -32,8 +35,11 @@ Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 term
 
 const DETECT_HELP = `
 One image: --overlay and --maps name a file or an existing folder. Several images: a folder, which is made.
-Overlays are .png, .jpg or .webp; maps are safetensors with P and, if the weights have it, T and B, [height, width], f32.
+Overlays are .png, .jpg or .webp, without numbers where the text is small; maps are safetensors with P and, if the weights have it, T and B, [height, width], f32.
 JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
+--from writes lines of JSON alone: --json FILE, line by line, and {image, error: {code, message}} for an image that fails.
+The same command again goes on where the file ends: what is done is not done again, what failed is tried again. Paths
+count from the current folder; blank lines and repeated ones are passed over.
 ${EXIT_STATUS_HELP}`;
 
 const LABEL_FORMATS_HELP = `Lines of text: ${Object.entries(LABEL_FORMATS)
@@ -76,7 +82,7 @@ wrote, or [{image, width, height, polygons: [{points, text, ignore}]}]. They cou
 picture as its EXIF orientation turns it; with --ignore-orientation in those stored.
 ${LABEL_FORMATS_HELP}
 Writes <image>.probability.png, .probability-mask.png, .threshold.png, .threshold-mask.png (grey, value = pixel / 255)
-and, where an image is given, <image>.labels.png: the numbered polygons over it.
+and, where an image is given, <image>.labels.png: the polygons over it, numbered where they are not small.
 JSON: one line {image, width, height, polygons, text, ignored: [{index, reason}]}, index from 0; reasons are ignore,
 outside, area (below 1 square pixel), size (see --minimum-size) and shrink (nothing was left).
 ${EXIT_STATUS_HELP}`;
@@ -92,11 +98,12 @@ export async function runProgram(args: readonly string[], services: Services): P
   const signal = AbortSignal.any([services.signal, output.signal]);
   let status: number = EXIT.done;
   let failure: unknown;
+  const end = (ended: number) => {
+    status = ended;
+  };
+  const program = buildProgram({ ...services, signal }, end);
   try {
-    const end = (ended: number) => {
-      status = ended;
-    };
-    await buildProgram({ ...services, signal }, end).parseAsync(args, { from: 'user' });
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     failure = error;
   }
@@ -104,7 +111,9 @@ export async function runProgram(args: readonly string[], services: Services): P
   // Results that were lost are no success, whatever became of the rest.
   const isInterrupted = output.signal.aborted || (failure !== undefined && signal.aborted);
   if (isInterrupted) return endInterrupted(signal, services);
-  return failure === undefined ? status : endFailed(failure, services);
+  if (failure === undefined) return status;
+  const command = program.commands.find((one) => one.name() === args[0]) ?? program;
+  return endFailed(failure, command, services);
 }
 
 function endInterrupted({ reason }: AbortSignal, { stderr }: Services): number {
@@ -113,12 +122,28 @@ function endInterrupted({ reason }: AbortSignal, { stderr }: Services): number {
   return interruption.exitStatus;
 }
 
-function endFailed(error: unknown, { stderr }: Services): number {
+function endFailed(error: unknown, command: Command, { stderr }: Services): number {
   // Its message has been written.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
   stderr.write(`error: ${describeError(error)}\n`);
-  if (error instanceof UsageError) stderr.write('See --help.\n');
+  if (error instanceof UsageError) stderr.write(`${helpLine(command)}\n`);
   return exitStatusOf(error);
+}
+
+/** The images themselves, or a list of them. */
+function detectIn(
+  images: readonly string[],
+  args: DetectArguments & Partial<DetectListArguments>,
+  services: Services,
+): Promise<number> {
+  const { from } = args;
+  if (from !== undefined && images.length > 0) {
+    throw new UsageError(`Give images or a list of them with --from, not both; found ${images[0]}.`);
+  }
+  if (from !== undefined) return runDetectList({ ...args, from }, services);
+  if (args.shard !== undefined) throw new UsageError('--shard takes a part of a list: give one with --from.');
+  if (images.length === 0) throw new UsageError('expected images, or a list of them with --from.');
+  return runDetect(images, args, services);
 }
 
 function buildProgram(services: Services, end: (status: number) => void): Command {
@@ -127,7 +152,6 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .description('Finds text in photos: DBNet in hand-written WebGPU compute shaders.')
     .version(packageVersion())
     .exitOverride()
-    .showHelpAfterError('See --help.')
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
@@ -137,11 +161,15 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
       getErrHasColors: () => false,
     })
     .addHelpText('after', EXIT_STATUS_HELP);
+  program.showHelpAfterError(helpLine(program));
 
   const detect = program
     .command('detect')
     .description('find the regions of text in images: JPEG, PNG, WebP')
-    .argument('<images...>', 'image files')
+    .argument('[images...]', 'image files')
+    .optionsGroup('Many images:')
+    .option('--from <file>', 'take the images from this list, a path a line; - for standard input')
+    .addOption(new Option('--shard <i/n>', 'and of them the i-th of n parts, from 1').argParser(parseShard))
     .optionsGroup('Output:')
     .option(
       '--overlay <file>',
@@ -153,9 +181,7 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
     .addOption(quietOption());
   addModelOptions(addInputOptions(detect))
     .addHelpText('after', DETECT_HELP)
-    .action(async (images: string[]) =>
-      end(await runDetect(images, detect.opts<DetectArguments>(), services)),
-    );
+    .action(async (images: string[]) => end(await detectIn(images, detect.opts(), services)));
 
   const evaluate = program
     .command('eval')
@@ -224,5 +250,43 @@ function buildProgram(services: Services, end: (status: number) => void): Comman
       end(await runLabelMaps(image, labels.opts<LabelMapsArguments>(), services)),
     );
 
+  for (const command of program.commands) {
+    const checkOptions = takeRequiredOptions(command);
+    command.showHelpAfterError(helpLine(command)).hook('preAction', () => {
+      checkOptions();
+      services.requirePackages(NEEDS[command.name()]);
+    });
+  }
   return program;
+}
+
+/**
+ * Commander looks for required options first. To one that is misspelt it would say that it is missing, and not that there
+ * is another of nearly that name.
+ *
+ * @returns What looks for them.
+ */
+function takeRequiredOptions(command: Command): () => void {
+  const required = command.options.filter(({ mandatory }) => mandatory);
+  for (const option of required) option.makeOptionMandatory(false);
+  return () => {
+    const missing = required.find((option) => command.getOptionValue(option.attributeName()) === undefined);
+    if (missing !== undefined) command.error(`error: required option '${missing.flags}' not specified`);
+  };
+}
+
+/** What commands do that takes packages which are not brought along. */
+const NEEDS: Record<string, readonly Need[]> = {
+  detect: ['gpu', 'pictures'],
+  eval: ['gpu', 'pictures'],
+  train: ['gpu', 'pictures'],
+  tune: ['gpu'],
+  convert: [],
+  'label-maps': ['pictures'],
+};
+
+/** Where help is. */
+function helpLine(command: Command): string {
+  const path = command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
+  return `See ${path} --help.`;
 }

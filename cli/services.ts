@@ -1,24 +1,23 @@
 /** @file What the commands need from outside, as plain values, so that they run in tests without a GPU. */
 
+import type { Readable } from 'node:stream';
 import type {
   CreateOptions,
   Detection,
   DetectOptions,
   DetectorInfo,
-  Maps,
-  MapsOptions,
   TuneOptions,
   TuningReport,
 } from '../src/detect/types.ts';
 import type { RawImage, SizeOption } from '../src/input/types.ts';
 import type { Trainer } from '../src/train/trainer.ts';
 import type { TrainerOptions } from '../src/train/types.ts';
+import type { Need } from './packages.ts';
 
 /** What the commands use of a `TextDetector`. */
 export interface Detector {
   readonly info: DetectorInfo;
   detect(image: RawImage, options?: DetectOptions): Promise<Detection>;
-  maps(image: RawImage, options?: MapsOptions): Promise<Maps>;
   tune(size?: SizeOption, options?: TuneOptions): Promise<TuningReport>;
   dispose(): void;
 }
@@ -58,11 +57,15 @@ export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: 
 
 /** Everything outside. */
 export interface Services {
+  /** Throws DBNetError `missing-package` that names all packages which are missing. */
+  requirePackages(needs: readonly Need[]): void;
   /** Opens the detector on the best adapter there is. */
   createDetector(options: Omit<CreateOptions, 'gpu' | 'device'>): Promise<Detector>;
   /** Opens a trainer on the same adapter. */
   createTrainer(options: Omit<TrainerOptions, 'gpu' | 'device'>): Promise<TrainerLike>;
   codec: ImageCodec;
+  /** Standard input. */
+  stdin(): Readable;
   stdout: OutputStream;
   stderr: OutputStream;
   /** Where default output goes, and what relative paths are relative to. */

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { DBNetError } from '../src/errors.ts';
 import { cropOptions, resolveSettings } from '../src/train/settings.ts';
 import { describeError, EXIT, UsageError } from './failure.ts';
-import { type EvalSet, filesOf, labelsLine, readEvalSet } from './label-files.ts';
+import { type EvalSet, filesOf, labelsLine, readEvalSet, warnOfMissing } from './label-files.ts';
 import { displayPath } from './outputs.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
 import { removePartials, replaceFile } from './replace-file.ts';
@@ -54,7 +54,10 @@ async function train(
   const start = await chooseStart(files.state, args, shown);
   const view = createProgressView(stderr, now, args.quiet ?? false);
   view.note(labelsLine(set));
-  if (evaluationSet) view.note(labelsLine(evaluationSet, 'Labels of the evaluation'));
+  if (evaluationSet) {
+    view.note(labelsLine(evaluationSet, 'Labels of the evaluation'));
+    warnOfMissing(evaluationSet, view.warn);
+  }
   const samples = new Samples(set, codec, view);
   const settings = start
     ? resumedSettings(start.settings, { done: start.step, shown }, args, samples.fingerprint, cwd)

@@ -6,6 +6,7 @@ import { type StaticServer, serve } from '../scripts/static-server.ts';
 /** The folder of each page, the script that it loads from `dist`, and that script's source. */
 const pages = {
   hello: ['examples/hello', 'dbnet-webgpu.min.js', 'src/index.ts'],
+  camera: ['examples/camera', 'dbnet-webgpu.min.js', 'src/index.ts'],
   finetune: ['pages/finetune', 'finetune.js', 'pages/finetune/main.ts'],
 } as const;
 

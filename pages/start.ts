@@ -1,4 +1,4 @@
-/** @file `npm run hello`, `npm run finetune`: prints the address of the page and serves it until Ctrl-C. */
+/** @file `npm run hello`, `npm run camera`, `npm run finetune`: prints the address of the page and serves it until Ctrl-C. */
 
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,6 @@ if (isPage(name)) {
   const { page } = await servePage(fileURLToPath(new URL('../', import.meta.url)), name);
   process.stdout.write(`${page}\nCtrl-C ends it.\n`);
 } else {
-  process.stderr.write(`expected a page, hello or finetune, found '${name}'\n`);
+  process.stderr.write(`expected a page, hello, camera or finetune, found '${name}'\n`);
   process.exitCode = 2;
 }

@@ -100,7 +100,10 @@ function webGpuFlags(software: boolean): string[] {
   if (process.platform !== 'linux') return flags;
   // Containers have no sandbox and little shared memory; only our own pages are opened.
   flags.push('--no-sandbox', '--disable-dev-shm-usage');
-  if (!software) flags.push('--ignore-gpu-blocklist', '--enable-features=Vulkan', '--use-angle=vulkan');
+  // Vulkan throughout: frames of a video cross no other border on their way to WebGPU.
+  flags.push('--enable-features=Vulkan');
+  if (software) flags.push('--use-vulkan=swiftshader', '--use-angle=swiftshader');
+  else flags.push('--ignore-gpu-blocklist', '--use-angle=vulkan');
   return flags;
 }
 

@@ -27,6 +27,8 @@ export type DBNetErrorCode =
   | 'missing-threshold-head'
   /** A file or an address could not be read. */
   | 'load-failed'
+  /** The weights are others than `sha256` says. */
+  | 'checksum-mismatch'
   /** There is no WebGPU here, no adapter, or it gives no device. */
   | 'no-webgpu'
   /** `precision: 'f16'` was asked for where f16 shaders do not compile. */

@@ -4,7 +4,7 @@
  */
 
 import { TextDetector } from '../../src/detect/detector.ts';
-import { bufferUsage } from '../../src/gpu/constants.ts';
+import { bufferUsage } from '../../src/gpu/buffer-usage.ts';
 import { openBenchDevice } from '../device.ts';
 import { failedMetric, type Measurement, metric } from './measurement.ts';
 import { drawPicture } from './picture.ts';

@@ -1,6 +1,6 @@
 /** @file A real device made to compute nothing, so that what remains of a call is the CPU's work. */
 
-import { bufferUsage } from '../../src/gpu/constants.ts';
+import { bufferUsage } from '../../src/gpu/buffer-usage.ts';
 
 /** How long the caller has waited for the device. */
 export interface Waiting {

@@ -4,7 +4,7 @@
  * repetition does the same work on the same weights.
  */
 
-import { bufferUsage } from '../../src/gpu/constants.ts';
+import { bufferUsage } from '../../src/gpu/buffer-usage.ts';
 import { checked } from '../../src/gpu/device.ts';
 import { steepnessOf } from '../../src/graph/graph.ts';
 import type { LabelPolygon } from '../../src/labels/types.ts';

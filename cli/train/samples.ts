@@ -8,7 +8,7 @@ import type { RawImage } from '../../src/input/types.ts';
 import { type CropOptions, LabelFates } from '../../src/train/label-fates.ts';
 import type { TrainingSample } from '../../src/train/types.ts';
 import { describeError, isFatal } from '../failure.ts';
-import { checkLabelSize, type EvalImage, type EvalSet } from '../label-files.ts';
+import { checkLabelSize, type EvalSet, type FoundImage, hasFile, warnOfMissing } from '../label-files.ts';
 import type { ProgressView } from '../progress.ts';
 import type { ImageCodec } from '../services.ts';
 import type { RunSettings } from './run-settings.ts';
@@ -22,14 +22,13 @@ const SURVEYED = 200;
 /** Of the texts that crops show; fewer that can be learnt from are worth a warning. */
 const FEW = 0.5;
 
-type UsableImage = EvalImage & { path: string };
 type BatchSettings = Pick<RunSettings, 'batch' | 'orientation'>;
 
 /** The samples of a run. */
 export class Samples {
   /** Stands for the images' names and labels, in their order. */
   readonly fingerprint: string;
-  readonly #images: UsableImage[];
+  readonly #images: FoundImage[];
   readonly #missing: number;
   readonly #codec: ImageCodec;
   readonly #view: ProgressView;
@@ -42,14 +41,13 @@ export class Samples {
    *
    * @throws DBNetError `invalid-labels` if there is no text to learn from.
    */
-  constructor({ images, unlabelled }: EvalSet, codec: ImageCodec, view: ProgressView) {
-    this.#images = images.filter((image): image is UsableImage => image.path !== undefined);
+  constructor(set: EvalSet, codec: ImageCodec, view: ProgressView) {
+    const { images, unlabelled } = set;
+    this.#images = images.filter(hasFile);
     this.#missing = images.length - this.#images.length;
     this.#codec = codec;
     this.#view = view;
-    for (const { name, path, problem } of images) {
-      if (path === undefined) view.warn(`error: ${name}: ${problem ?? 'the image is missing.'}`);
-    }
+    warnOfMissing(set, view.warn);
     if (unlabelled > 0) view.note(`Images without labels, left out: ${unlabelled}.`);
     const withoutText = this.#images.filter(({ labels }) => !hasText(labels)).length;
     if (withoutText === this.#images.length) {

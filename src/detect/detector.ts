@@ -3,41 +3,54 @@
 import {
   abortSignal,
   anything,
+  boolean,
   callback,
   check,
   checkOptions,
   checkSize,
   type Kinds,
+  kind,
   mismatch,
   oneOf,
   positive,
+  whole,
 } from '../check.ts';
+import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
-import { compilesF16, type GpuContext, gpuKinds, openDevice } from '../gpu/device.ts';
+import { findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
+import { checkRegion, crop, fitTexture } from '../input/crop.ts';
+import { frameStream, openFrames } from '../input/frame-source.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
-import { type Recipe, readRecipe } from '../input/recipe.ts';
+import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
-import type { ImageSource, SizeOption } from '../input/types.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import { nominalSide } from '../input/size-rule.ts';
+import type { FrameStream, ImageSource, SizeOption } from '../input/types.ts';
+import type { Preprocess } from '../kernels/preprocess.ts';
 import { loadModule } from '../load-module.ts';
-import { openCheckpoint } from '../models/checkpoint.ts';
 import { whereShippedWeightsAre } from '../models/open-weights.ts';
 import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
-import { loadBytes } from '../safetensors/load.ts';
-import type { PaddedSize } from '../size.ts';
-import { TunedChoice } from '../tuning/tuned-choice.ts';
-import { Engine, type Outputs } from './engine.ts';
+import type { Box, PaddedSize, Size } from '../size.ts';
+import type { Web } from '../web.ts';
+import type { Engine, MappedMaps, MapRequest, Outputs } from './engine.ts';
+import { openEngine, usualSource } from './open.ts';
+import { computeInParts, smallestPart } from './split.ts';
+import { streamDetections } from './stream.ts';
 import type {
   CreateOptions,
   Detection,
+  DetectionWithMaps,
   DetectOptions,
   DetectorInfo,
   Maps,
   MapsOptions,
+  OnProgress,
+  StreamedDetection,
+  StreamOptions,
+  Support,
   TuneOptions,
   TuningReport,
 } from './types.ts';
@@ -67,53 +80,52 @@ export class TextDetector {
   }
 
   /**
-   * Loads weights and opens a device.
+   * Whether a detector can be made here, and if not why: for a page that offers something else then, before any weights are
+   * loaded. Opens no device.
+   * @param options.gpu as for `create()`.
+   * @throws DBNetError `invalid-argument` for wrong options alone.
+   * @example
+   * const support = await TextDetector.isSupported();
+   * if (!support.supported) document.querySelector('output').textContent = support.message;
+   */
+  static async isSupported(options: Pick<CreateOptions, 'gpu'> = {}): Promise<Support> {
+    const { gpu } = checkOptions(options, supportKinds);
+    const found = await findAdapter(gpu);
+    if (!('reason' in found)) return { supported: true };
+    const { reason, message } = found;
+    return { supported: false, reason, message };
+  }
+
+  /**
+   * Loads weights, opens a device and compiles what the first frame of the default size needs, side by side. It takes
+   * pauses, so that a page stays responsive.
    * @example
    * import weights from 'dbnet-webgpu/weights'; // the shipped ones
    * const detector = await TextDetector.create({ weights });
-   * @throws DBNetError `no-webgpu`, `load-failed`, `invalid-safetensors`, `invalid-onnx`, `invalid-checkpoint`, `unsupported-dtype`,
-   *   `incompatible-weights`, `invalid-argument`, `unsupported-precision`, `gpu-error`; the signal's reason.
+   * @throws DBNetError `no-webgpu`, `load-failed`, `checksum-mismatch`, `invalid-safetensors`, `invalid-onnx`,
+   *   `invalid-checkpoint`, `unsupported-dtype`, `incompatible-weights`, `invalid-argument`, `unsupported-precision`,
+   *   `gpu-error`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
-    const {
-      weights,
-      gpu,
-      device,
-      input,
-      precision = 'f32',
-      tune = 'cached',
-      onProgress,
-      signal,
-    } = checkOptions(options ?? {}, createKinds);
+    const given = checkOptions(options ?? {}, createKinds) as CreateOptions;
+    const { weights, tune, onProgress, signal } = given;
     if (weights === undefined) {
-      throw mismatch(
-        'Option weights',
-        `an address, a Response, a Blob or bytes (${whereShippedWeightsAre})`,
-        'none',
-      );
+      const expected = `an address, a Response, a Blob or bytes (${whereShippedWeightsAre})`;
+      throw mismatch('Option weights', expected, 'none');
     }
     signal?.throwIfAborted();
-    const [bytes, postprocess] = await Promise.all([
-      loadBytes(weights, {
-        onProgress: ({ done, total }) => onProgress?.({ stage: 'weights', done, total: total ?? done }),
-        signal,
-      }),
-      loadModule(import('../postprocess/index.ts')),
-    ]);
-    const { architecture, graph, parameterCount, metadata } = await openCheckpoint(bytes);
-    const recipe = readRecipe(metadata, input);
-    const context = await openDevice({ gpu, device });
+    const module = loadModule(import('../postprocess/index.ts'));
+    module.catch(() => {}); // Awaited once there is an engine.
+    const { engine, checkpoint, recipe, precision } = await openEngine(given);
+    const { context } = engine;
     try {
+      const postprocess = await module;
       signal?.throwIfAborted();
-      const chosen = await choosePrecision(precision, context);
-      const choice = new TunedChoice(context, chosen);
-      if (tune !== 'off') await choice.load();
-      const engine = await Engine.create(context, graph, recipe, choice);
-      signal?.throwIfAborted();
+      const { architecture, parameterCount, metadata } = checkpoint;
       const detector = new TextDetector(engine, recipe, postprocess, {
         adapter: context.adapter,
         software: context.software,
-        precision: chosen,
+        precision,
         weights: {
           architecture,
           parameters: parameterCount,
@@ -146,66 +158,88 @@ export class TextDetector {
    * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
    *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
+  async detect(image: ImageSource, options: DetectOptions & { maps: true }): Promise<DetectionWithMaps>;
+  async detect(image: ImageSource, options?: DetectOptions): Promise<Detection>;
   async detect(image: ImageSource, options: DetectOptions = {}): Promise<Detection> {
     const start = performance.now();
     const {
       size,
+      regionOfInterest,
       binarize = 'P',
+      maps: wantsMaps = false,
+      split = false,
       background = white,
       onProgress,
       signal,
       ...rest
     } = checkOptions(options, detectKinds);
     checkSizeOption(size);
+    if (split && size)
+      throw mismatch('Option size', 'none beside split: it runs at the scale of the image', 'one');
+    if (split && wantsMaps) throw mismatch('Option maps', 'false beside split', 'true');
     const regionOptions = this.#regionOptions(rest);
     if (binarize === 'B') this.#needThresholdHead("binarize: 'B'");
     signal?.throwIfAborted();
 
-    const prepared = this.#prepare(image, size);
-    const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { width, height } = ready;
-    const target = { width, height };
-    const maps = await this.#engine.compute(
-      ready,
-      network,
-      binarize === 'B' ? 'PTB' : 'P',
-      {
-        read: ['P', 'mask'],
-        mask: { of: binarize, threshold: regionOptions.threshold },
-        background,
-      },
-      { onProgress, signal },
-    );
-    const mapped = performance.now();
+    const prepared = this.#prepare(image, size, regionOfInterest);
+    const { ready, place: target, image: source, network } = 'then' in prepared ? await prepared : prepared;
+    const names = wantsMaps ? this.#mapNames : [];
+    const compute = (part: ReadyImage, partSize: PaddedSize, report: OnProgress | undefined) =>
+      this.#compute(
+        part,
+        partSize,
+        binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
+        {
+          read: [...new Set(['P', ...names, 'mask'] as const)],
+          mask: { of: binarize, threshold: regionOptions.threshold },
+          background,
+        },
+        { onProgress: report, signal },
+      );
+    const side = Math.max(nominalSide(this.#recipe.size), smallestPart);
+    const inParts = split && Math.max(target.width, target.height) > side;
+    const computed = inParts
+      ? await this.#computeInParts(ready, side, compute, onProgress)
+      : await compute(ready, network, onProgress).then((mapped) => ({
+          mapped,
+          network,
+          timings: mapped.timings,
+        }));
+    const mappedAt = performance.now();
     let began: number;
     let found: RegionResult;
     let ended: number;
+    let maps: Maps | undefined;
     try {
       onProgress?.({ stage: 'postprocess', done: 0, total: 1 });
-      const map = { data: maps.float32('P'), mask: maps.words('mask'), ...network };
+      const map =
+        'map' in computed
+          ? computed.map
+          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...network };
+      if (wantsMaps && 'mapped' in computed) maps = copyMaps(computed.mapped, names, network);
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
       );
       ended = performance.now();
     } finally {
-      maps.release();
+      if ('mapped' in computed) computed.mapped.release();
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-    const warning = shrinkWarning(target, network, size, this.#recipe.size);
+    const warning = inParts ? undefined : shrinkWarning(target, network, size, this.#recipe.size);
     return {
       ...found,
-      width,
-      height,
-      network,
+      ...source,
+      network: computed.network,
       warnings: warning ? [warning] : [],
       timings: {
-        ...maps.timings,
-        readback: began - mapped + (released - ended),
+        ...computed.timings,
+        readback: began - mappedAt + (released - ended),
         postprocess: ended - began,
         total: performance.now() - start,
       },
+      ...(maps && { maps }),
     };
   }
 
@@ -214,26 +248,50 @@ export class TextDetector {
    * @throws DBNetError as `detect()`.
    */
   async maps(image: ImageSource, options: MapsOptions = {}): Promise<Maps> {
-    const { size, background = white, onProgress, signal } = checkOptions(options, mapsKinds);
+    const {
+      size,
+      regionOfInterest,
+      background = white,
+      onProgress,
+      signal,
+    } = checkOptions(options, mapsKinds);
     checkSizeOption(size);
     signal?.throwIfAborted();
-    const prepared = this.#prepare(image, size);
+    const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
-    const { hasThresholdHead } = this.info.weights;
-    const { float32, release } = await this.#engine.compute(
+    const names = this.#mapNames;
+    const mapped = await this.#compute(
       ready,
       network,
-      hasThresholdHead ? 'PTB' : 'P',
-      { read: hasThresholdHead ? ['P', 'T', 'B'] : ['P'], background },
+      names.includes('T') ? 'PTB' : 'P',
+      { read: names, background },
       { onProgress, signal },
     );
     try {
-      const copy = (name: 'P' | 'T' | 'B') => float32(name).slice();
-      const probability = { P: copy('P'), ...network };
-      return hasThresholdHead ? { ...probability, T: copy('T'), B: copy('B') } : probability;
+      return copyMaps(mapped, names, network);
     } finally {
-      release();
+      mapped.release();
     }
+  }
+
+  /**
+   * Detections of a live source: as many frames on their way as help, the newest next, those that come too late skipped and
+   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled.
+   *
+   * @example
+   * for await (const { regions, skipped } of detector.stream(video)) draw(regions);
+   *
+   * @throws DBNetError `invalid-argument`; while it runs what `detect()` throws, and what the source fails with.
+   */
+  stream(
+    source: FrameStream,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamedDetection, void, undefined> {
+    const { inFlight = this.info.software ? 1 : 2, ...each } = checkOptions(options, streamKinds);
+    const frames = openFrames(check('source', source, frameStream));
+    const detect = (image: ImageSource, signal: Web<'AbortSignal'>) =>
+      this.detect(image, { ...each, signal });
+    return streamDetections(frames, detect, { inFlight, signal: each.signal });
   }
 
   /**
@@ -247,7 +305,7 @@ export class TextDetector {
   async warmup(size?: SizeOption, options: WarmupOptions = {}): Promise<void> {
     const { image, outputs = 'P' } = checkOptions(options, warmupKinds);
     if (image !== undefined) checkSize('Option image', image);
-    const { channels = typeof document === 'undefined' ? 4 : 'texture' } = image ?? {};
+    const { channels = usualSource() } = image ?? {};
     check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, size, this.#recipe.size);
@@ -275,19 +333,77 @@ export class TextDetector {
     this.#engine.dispose();
   }
 
+  /** For `using`: as `dispose()`. */
+  [dispose](): void {
+    this.dispose();
+  }
+
   /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */
-  #prepare(image: ImageSource, size: SizeOption | undefined): Prepared | Promise<Prepared> {
-    const { maxTextureDimension2D } = this.#engine.context.device.limits;
-    const withSize = (ready: ReadyImage): Prepared => {
+  #prepare(
+    image: ImageSource,
+    size: SizeOption | undefined,
+    regionOfInterest: Box | undefined,
+  ): Prepared | Promise<Prepared> {
+    const { device, borrowed } = this.#engine.context;
+    const withSize = (whole: ReadyImage): Prepared => {
       try {
-        return { ready, network: networkSize(ready, size, this.#recipe.size) };
+        const part = regionOfInterest && checkRegion(regionOfInterest, whole);
+        const ready = part ? crop(whole, part) : whole;
+        const place = part ?? { x: 0, y: 0, width: whole.width, height: whole.height };
+        return {
+          ready,
+          image: { width: whole.width, height: whole.height },
+          place,
+          network: networkSize(place, size, this.#recipe.size),
+        };
       } catch (error) {
-        ready.close?.();
+        whole.close?.();
         throw error;
       }
     };
-    const read = readImage(image, maxTextureDimension2D, this.#decoding);
+    const read = readImage(image, {
+      copiesImages:
+        typeof device.queue.copyExternalImageToTexture === 'function' &&
+        typeof createImageBitmap === 'function',
+      importsFrames: typeof device.importExternalTexture === 'function' && typeof VideoFrame === 'function',
+      bindsTextures: borrowed,
+      decoding: this.#decoding,
+    });
     return 'then' in read ? read.then(withSize) : withSize(read);
+  }
+
+  /** The maps that the weights give. */
+  get #mapNames(): readonly MapName[] {
+    return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
+  }
+
+  /** Maps of an image, or of a part of one. */
+  #compute(
+    image: ReadyImage,
+    ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: Web<'AbortSignal'> }]
+  ): Promise<MappedMaps> {
+    const { maxTextureDimension2D } = this.#engine.context.device.limits;
+    return this.#engine.compute(fitTexture(image, maxTextureDimension2D), ...rest);
+  }
+
+  /** The image counts as it is when this is called, though its parts are computed later. */
+  async #computeInParts(
+    image: ReadyImage,
+    side: number,
+    compute: (part: ReadyImage, network: PaddedSize, report: OnProgress | undefined) => Promise<MappedMaps>,
+    onProgress: OnProgress | undefined,
+  ) {
+    const kept = this.#engine.keep(image);
+    const own = 'then' in kept ? await kept : kept;
+    try {
+      return await computeInParts(own, side, (part, network, index, count) =>
+        compute(part, network, ({ stage, done, total }) =>
+          onProgress?.({ stage, done: done + index * total, total: total * count }),
+        ),
+      );
+    } finally {
+      own.close?.();
+    }
   }
 
   /** The weights' own thresholds first, then the paper's. */
@@ -332,8 +448,21 @@ export class TextDetector {
 type Postprocess = typeof import('../postprocess/index.ts');
 
 interface Prepared {
+  /** The image, or the part of it in which text is looked for. */
   ready: ReadyImage;
+  /** Where that is in the image. */
+  place: Box;
+  /** All of the image. */
+  image: Size;
   network: PaddedSize;
+}
+
+type MapName = 'P' | 'T' | 'B';
+
+/** Maps as they are kept by the caller, in memory of their own. */
+function copyMaps({ float32 }: MappedMaps, names: readonly MapName[], size: PaddedSize): Maps {
+  const copies = names.map((name) => [name, float32(name).slice()] as const);
+  return { ...Object.fromEntries(copies), ...size } as unknown as Maps;
 }
 
 /** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */
@@ -341,11 +470,11 @@ const decodedAtOnce = 4;
 
 /** Options of {@link TextDetector.warmup}. */
 interface WarmupOptions {
-  image?: { width: number; height: number; channels?: 1 | 3 | 4 | 'texture' };
+  image?: { width: number; height: number; channels?: Preprocess['source'] };
   outputs?: Outputs;
 }
 
-const warmupChannels = oneOf(1, 3, 4, 'texture');
+const warmupChannels = oneOf(1, 3, 4, 'texture', 'external');
 
 const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
   onProgress: callback,
@@ -353,30 +482,31 @@ const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
 };
 const createKinds: Kinds<CreateOptions> = {
   weights: anything,
+  cache: boolean,
+  sha256: kind(
+    '64 hexadecimal digits',
+    (value) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),
+  ),
   ...gpuKinds,
   input: anything,
   precision: oneOf('f32', 'f16', 'auto'),
   tune: oneOf('off', 'cached', 'full'),
   ...callKinds,
 };
-const mapsKinds: Kinds<MapsOptions> = { size: anything, background: rgb, ...callKinds };
+const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };
+const mapsKinds: Kinds<MapsOptions> = {
+  size: anything,
+  regionOfInterest: anything,
+  background: rgb,
+  ...callKinds,
+};
 const detectKinds: Kinds<DetectOptions> = {
   ...regionKinds,
   binarize: oneOf('P', 'B'),
+  maps: boolean,
+  split: boolean,
   ...mapsKinds,
 };
+const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: whole(1, 16) };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
-
-/** @throws DBNetError `unsupported-precision`. */
-async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
-  // On software adapters f16 is emulated and slower.
-  if (wanted === 'f32' || (wanted === 'auto' && context.software)) return 'f32';
-  if (await compilesF16(context)) return 'f16';
-  if (wanted === 'auto') return 'f32';
-  throw new DBNetError(
-    'unsupported-precision',
-    "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
-      "use 'f32' or 'auto'",
-  );
-}

@@ -6,11 +6,11 @@
 import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
 import { EngineDevice } from '../gpu/engine-device.ts';
 import { Program } from '../gpu/program.ts';
-import { run } from '../gpu/run.ts';
+import { run, submit } from '../gpu/run.ts';
 import { Turns } from '../gpu/turns.ts';
 import { chooseFusions, winogradSize } from '../graph/choose-kernels.ts';
-import { type Graph, probabilityAlone } from '../graph/graph.ts';
-import type { Constant } from '../graph/operation.ts';
+import { type Graph, type Network, probabilityAlone } from '../graph/graph.ts';
+import type { Constant, ParameterSource } from '../graph/operation.ts';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
 import { fuse } from '../graph/passes/index.ts';
 import type { WinogradRule } from '../graph/passes/winograd.ts';
@@ -23,6 +23,7 @@ import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
+import { Pace } from '../pace.ts';
 import type { PaddedSize, Size } from '../size.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
@@ -72,37 +73,64 @@ export class Engine {
   readonly #upload: ImageUpload;
   readonly #programs = new Map<string, Program>();
   readonly #turns = new Turns();
-  readonly #waiting = new WaitingImages();
+  readonly #waiting: WaitingImages;
+  #parameters: ParameterSource = () => {
+    throw new Error('the weights are not there yet');
+  };
 
-  private constructor(
-    context: GpuContext,
-    graphs: ReadonlyMap<Outputs, Graph>,
-    recipe: Recipe,
-    choice: TunedChoice,
-  ) {
+  /**
+   * An engine of a network whose parameters are still to be loaded. What it holds is freed with the context.
+   * @param network without any fusion.
+   */
+  constructor(context: GpuContext, network: Network, recipe: Recipe, choice: TunedChoice) {
     this.context = context;
-    this.#graphs = graphs;
     this.#recipe = recipe;
     this.#choice = choice;
     this.#device = new EngineDevice(context);
     this.#upload = new ImageUpload(context);
+    this.#waiting = new WaitingImages(context);
+    const graph = { ...network, parameters: (name: string) => this.#parameters(name) };
+    const graphs = new Map<Outputs, Graph>([['P', foldBatchNorm(probabilityAlone(graph))]]);
+    if (graph.outputs.length > 1) graphs.set('PTB', foldBatchNorm(graph));
+    this.#graphs = graphs;
   }
 
   /**
-   * Folds and uploads the weights. What it holds, also when it fails, is freed with the context.
-   * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`.
+   * Folds and uploads the weights.
+   * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`, `disposed`, `device-lost`; the
+   *   signal's reason.
    */
-  static async create(
-    context: GpuContext,
-    graph: Graph,
-    recipe: Recipe,
-    choice: TunedChoice,
-  ): Promise<Engine> {
-    const graphs = new Map<Outputs, Graph>([['P', foldBatchNorm(probabilityAlone(graph))]]);
-    if (graph.outputs.length > 1) graphs.set('PTB', foldBatchNorm(graph));
-    const engine = new Engine(context, graphs, recipe, choice);
-    await engine.#device.constants.upload(engine.#allConstants());
-    return engine;
+  async load(parameters: ParameterSource, signal?: Web<'AbortSignal'>): Promise<void> {
+    this.#parameters = parameters;
+    await this.#device.constants.upload(this.#allConstants(), signal);
+  }
+
+  /**
+   * Compiles what `load()` and the first frame of a size need; the weights need not be there.
+   * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
+   */
+  async compile(
+    size: Size,
+    outputs: Outputs,
+    source: Preprocess['source'],
+    onProgress?: OnProgress,
+  ): Promise<void> {
+    const pace = new Pace();
+    const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
+    await pace.rest();
+    const { steps } = this.#plan(size, outputs, source);
+    const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
+    let done = 0;
+    try {
+      await Promise.all(
+        kernels.map(async (kernel) => {
+          await this.#device.pipelines.get(kernel);
+          onProgress?.({ stage: 'compile', done: ++done, total: kernels.length });
+        }),
+      );
+    } catch (error) {
+      throw this.#translate(error);
+    }
   }
 
   /** Whether the weights give such maps. */
@@ -187,7 +215,7 @@ export class Engine {
     const { bytes } = layout;
     let preprocessed = 0;
     let submitted = 0;
-    const source = image.kind === 'texture' ? 'texture' : image.channels;
+    const source = preprocessSource(image);
     // Without a wait the image is uploaded before this returns.
     const waits = !this.#turns.idle || !this.#programs.has(programKey(size, outputs, source));
     const kept = waits ? this.#waiting.keep(image) : image;
@@ -197,9 +225,14 @@ export class Engine {
         const program = found instanceof Program ? found : await found;
         const own = 'then' in kept ? await kept : kept;
         const started = performance.now();
-        const steps = await checked(this.context, 'uploading the image', () =>
-          program.steps(this.#upload.upload(own, size)),
-        ).catch((error) => {
+        program.setShape(backgroundUniforms(request.background));
+        const steps = await checked(this.context, 'uploading the image', () => {
+          const steps = program.steps(this.#upload.upload(own, size));
+          if (own.kind === 'pixels' || own.kind === 'texture') return steps;
+          // It is read where it is, so at once: then it is the caller's again.
+          submit(this.context, steps.slice(0, 1));
+          return steps.slice(1);
+        }).catch((error) => {
           // What could not be had must not be taken for memory by the next image.
           this.#upload.destroy();
           this.#device.arena.destroy();
@@ -210,12 +243,11 @@ export class Engine {
         (await kept).close?.();
       }
     };
-    const submit = async () => {
+    const compute = async () => {
       const { program, steps, started } = await upload();
       onProgress?.({ stage: 'preprocess', done: 1, total: 1 });
       signal?.throwIfAborted();
       assertUsable(this.context);
-      program.setShape(backgroundUniforms(request.background));
       if (request.mask) program.setShape(maskUniforms(request.mask));
       const staging = await this.#device.readback.acquire(bytes);
       try {
@@ -237,7 +269,7 @@ export class Engine {
       }
       return { staging, flops: program.flops };
     };
-    const { staging, flops } = await this.#turns.take(submit);
+    const { staging, flops } = await this.#turns.take(compute);
     try {
       const mapped = await this.#device.readback.map(staging, bytes);
       assertUsable(this.context);
@@ -259,6 +291,11 @@ export class Engine {
       this.#device.readback.release(staging);
       throw this.#translate(error);
     }
+  }
+
+  /** As {@link WaitingImages.keep}: for an image of which several parts are computed. */
+  keep(image: ReadyImage): ReadyImage | Promise<ReadyImage> {
+    return this.#waiting.keep(image);
   }
 
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
@@ -339,6 +376,12 @@ export class Engine {
     }
     return error;
   }
+}
+
+/** How the first kernel reads an image. */
+function preprocessSource(image: ReadyImage): Preprocess['source'] {
+  if (image.kind === 'pixels') return image.channels;
+  return image.kind === 'external' ? 'external' : 'texture';
 }
 
 /** Under what a program is kept. */

@@ -1,16 +1,17 @@
 /** @file The nouns of the public face: what goes into a detector and what comes out. */
 
 import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '../input/types.ts';
-import type { Point, Region, RegionOptions } from '../postprocess/types.ts';
+import type { Box, Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
 import type { TuningReport } from '../tuning/tuned-choice.ts';
 import type { Web } from '../web.ts';
 
-export type { Point, Region, TuningReport };
+export type { Box, Point, Region, TuningReport };
 
 /**
  * How far a call has come. `done` and `total` are bytes for `weights`, classes of layers for `tune` (with fractions),
- * multiply-adds or stages otherwise.
+ * pipelines for `compile`, multiply-adds or stages otherwise. In `create()` the stages `weights` and `compile` go on side by
+ * side.
  */
 export interface Progress {
   stage: 'weights' | 'tune' | 'compile' | 'preprocess' | 'network' | 'readback' | 'postprocess';
@@ -24,7 +25,20 @@ export type OnProgress = (progress: Progress) => void;
 export interface DetectOptions extends Partial<RegionOptions> {
   /** Which map is thresholded: the probability map or the approximate binary map. Default `P`. */
   binarize?: 'P' | 'B';
+  /** Whether the maps are given with the regions, of the same run of the network. Default false. */
+  maps?: boolean;
   size?: SizeOption;
+  /**
+   * The part of the image in which text is looked for, at its own scale: `size` is for it as if it were the image. Points stay
+   * those of the whole image. Default: all.
+   */
+  regionOfInterest?: Box;
+  /**
+   * For pictures of many small words, scans and screenshots: the network runs at the picture's own scale, on parts that overlap and
+   * have the weights' own size, and takes no more GPU memory than for one; words at the seams are found once. `size` and `maps`
+   * do not go with it. It changes nothing where the picture is no larger than a part. Default false.
+   */
+  split?: boolean;
   /** What transparent pixels are composed over. Default white, as viewers show them. */
   background?: Rgb;
   onProgress?: OnProgress;
@@ -47,7 +61,7 @@ export interface Detection {
   width: number;
   height: number;
   /**
-   * Size at which the network ran, pixels; with `content`, only that part at the top left was the image, and the rest was
+   * Size at which the network ran, pixels, with `split` that of a part; with `content`, only that part at the top left was the image, and the rest was
    * padded with the mean colour ({@link SizeRule} `fit`).
    */
   network: { width: number; height: number; content?: { width: number; height: number } };
@@ -56,11 +70,37 @@ export interface Detection {
   /** Why text may have been missed, and what to do. Usually empty. */
   warnings: DetectionWarning[];
   timings: Timings;
+  /** With the option `maps`: as {@link TextDetector.maps} gives them. */
+  maps?: Maps;
+}
+
+/** What {@link TextDetector.detect} gives with `maps: true`. */
+export interface DetectionWithMaps extends Detection {
+  maps: Maps;
+}
+
+/** Options of {@link TextDetector.stream}. */
+export interface StreamOptions extends DetectOptions {
+  /**
+   * How many frames are on their way at a time, results that nobody has asked for included: more do not help. Default 2, so that
+   * one is computed while the other is read back; 1 on software adapters.
+   */
+  inFlight?: number;
+}
+
+/** What {@link TextDetector.stream} gives for a frame. */
+export interface StreamedDetection extends Detection {
+  /** Frames that came since the one before and were too late to be looked at; 0 where the source does not say. */
+  skipped: number;
+  /** The frame's place in the video, seconds, where the source says it. */
+  mediaTime?: number;
 }
 
 /** Options of {@link TextDetector.maps}. */
 export interface MapsOptions {
   size?: SizeOption;
+  /** As for `detect()`: the maps are those of this part. */
+  regionOfInterest?: Box;
   /** As for `detect()`. */
   background?: Rgb;
   onProgress?: OnProgress;
@@ -122,9 +162,31 @@ export interface DetectorInfo {
 /** What weights can come from: a URL (in Node and Deno a path too), a response, a file, or its bytes. */
 export type WeightsSource = BytesSource;
 
+/** What {@link TextDetector.isSupported} gives. */
+export type Support =
+  | { supported: true }
+  | {
+      supported: false;
+      /**
+       * `insecure-page`: WebGPU is for https and localhost; `no-webgpu`: there is no `navigator.gpu`; `no-adapter`: there
+       * is, but no GPU that it would use.
+       */
+      reason: 'insecure-page' | 'no-webgpu' | 'no-adapter';
+      /** What was expected and found, and what to do, for people. */
+      message: string;
+    };
+
 /** Options of {@link TextDetector.create}. */
 export interface CreateOptions {
   weights: WeightsSource;
+  /**
+   * Keeps weights that come by http in the browser's Cache API (and Deno's), by their address, and takes them from there
+   * the next time without asking the server: give files that change another name, or `sha256`. No effect where there is
+   * no such cache, where it refuses, or for weights that do not come by http. Default false.
+   */
+  cache?: boolean;
+  /** What the SHA-256 of the file must be, in hexadecimal. Kept weights of another sum are loaded anew. */
+  sha256?: string;
   /** Where `navigator.gpu` is missing: in Node what `create()` of the package `webgpu` returns. */
   gpu?: GPU;
   /** A device of the caller's. It is never destroyed by the detector. */

@@ -1,5 +1,6 @@
 /** @file Measures of closed curves. */
 
+import type { Box } from '../size.ts';
 import { checkFlatPoints, type FlatPoints, type Point } from './points.ts';
 
 export type { Point };
@@ -35,6 +36,19 @@ export function perimeter(points: FlatPoints): number {
     y0 = points[i + 1];
   }
   return sum;
+}
+
+/** The upright box around points, of which there is one at least. */
+export function boxAround(points: readonly Point[]): Box {
+  let [left, top] = points[0];
+  let [right, bottom] = points[0];
+  for (const [x, y] of points) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
 /** Whether a polygon's bounding box shares no area with a picture from (0, 0) to (width, height). */

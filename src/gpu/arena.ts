@@ -4,7 +4,7 @@
  */
 
 import { DBNetError } from '../errors.ts';
-import { bufferUsage } from './constants.ts';
+import { bufferUsage } from './buffer-usage.ts';
 import type { GpuContext } from './device.ts';
 
 export class Arena {

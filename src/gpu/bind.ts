@@ -4,7 +4,7 @@
  */
 
 import { type Binding, type Kernel, type UniformValues, uniformWords } from '../kernels/kernel.ts';
-import { bufferUsage } from './constants.ts';
+import { bufferUsage } from './buffer-usage.ts';
 import { allocate, type GpuContext } from './device.ts';
 
 /** What can be dispatched, any number of times. */

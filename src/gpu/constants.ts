@@ -3,25 +3,24 @@
 import { DBNetError } from '../errors.ts';
 import type { Constant } from '../graph/operation.ts';
 import { largestHalf, toHalf } from '../kernels/half.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import type { Kernel } from '../kernels/kernel.ts';
+import { Pace } from '../pace.ts';
+import type { Web } from '../web.ts';
+import { bind, encode, Uniforms } from './bind.ts';
+import { bufferUsage } from './buffer-usage.ts';
 import { checked, type GpuContext } from './device.ts';
+import type { PipelineCache } from './pipelines.ts';
 
-/** The bits of `GPUBufferUsage`, which Node has no global for. */
-export const bufferUsage = {
-  mapRead: 0x1,
-  copyFrom: 0x4,
-  copyTo: 0x8,
-  uniform: 0x40,
-  storage: 0x80,
-} as const;
+/** The largest finite f32. */
+const largestSingle = (2 - 2 ** -23) * 2 ** 127;
 
 /**
  * Weights may be finite and become what is not when they are folded, transformed or stored: then the network would
  * compute nonsense without a word.
  * @throws DBNetError `incompatible-weights`.
  */
-function assertStorable(name: string, values: Float32Array, precision: Precision): void {
-  const limit = precision === 'f16' ? largestHalf : Number.MAX_VALUE;
+function assertStorable({ name, precision, transform }: Constant, values: Float32Array): void {
+  const limit = (precision === 'f16' ? largestHalf : largestSingle) / (transform?.growth ?? 1);
   let index = 0;
   while (index < values.length && Math.abs(values[index]) <= limit) index++;
   if (index === values.length) return;
@@ -33,12 +32,21 @@ function assertStorable(name: string, values: Float32Array, precision: Precision
   );
 }
 
+/** A constant that the device transforms, compiled. */
+interface Transform {
+  kernel: Kernel;
+  pipeline: GPUComputePipeline;
+  uniforms: Uniforms;
+}
+
 export class ConstantStore {
   readonly #context: GpuContext;
+  readonly #pipelines: PipelineCache;
   readonly #buffers = new Map<string, GPUBuffer>();
 
-  constructor(context: GpuContext) {
+  constructor(context: GpuContext, pipelines: PipelineCache) {
     this.#context = context;
+    this.#pipelines = pipelines;
   }
 
   /** Bytes of all buffers. */
@@ -47,34 +55,81 @@ export class ConstantStore {
   }
 
   /**
-   * Uploads those that are not there yet.
-   * @throws DBNetError `gpu-error` where memory is out, `disposed`, `device-lost`; what `data()` throws.
+   * Uploads those that are not there yet, in pieces.
+   * @throws DBNetError `gpu-error` where memory is out or a transform is refused, `disposed`, `device-lost`; what `data()`
+   *   throws; the signal's reason.
    */
-  async upload(constants: ReadonlyMap<string, Constant>): Promise<void> {
-    const missing = [...constants].filter(([name]) => !this.#buffers.has(name));
+  async upload(constants: ReadonlyMap<string, Constant>, signal?: Web<'AbortSignal'>): Promise<void> {
+    const missing = [...constants.values()].filter(({ name }) => !this.#buffers.has(name));
+    const pace = new Pace(signal);
+    const answers: Promise<void>[] = [];
     try {
-      await checked(this.#context, 'uploading the weights', () => {
-        for (const [name, constant] of missing) this.#upload(name, constant);
-      });
+      for (const constant of missing) {
+        const transform = await this.#transformOf(constant);
+        try {
+          await pace.rest();
+          const values = constant.data();
+          assertStorable(constant, values);
+          await pace.rest();
+          const answer = checked(this.#context, 'uploading the weights', () =>
+            this.#upload(constant, values, transform),
+          );
+          // Only awaited once all are under way.
+          answer.catch(() => {});
+          answers.push(answer);
+        } finally {
+          transform?.uniforms.destroy();
+        }
+      }
+      await Promise.all(answers);
     } catch (error) {
       // What could not be had must not be taken for weights by the next program.
-      for (const [name] of missing) this.#free(name);
+      for (const { name } of missing) this.#free(name);
       throw error;
     }
   }
 
-  #upload(name: string, { precision, data }: Constant): void {
+  async #transformOf({ transform }: Constant): Promise<Transform | undefined> {
+    if (!transform) return undefined;
+    const kernel = transform.kernel();
+    const pipeline = await this.#pipelines.get(kernel);
+    return { kernel, pipeline, uniforms: await Uniforms.create(this.#context, [kernel]) };
+  }
+
+  #upload({ name, precision }: Constant, values: Float32Array<ArrayBuffer>, transform?: Transform): void {
+    if (!transform) {
+      this.#buffers.set(name, this.#write(name, precision === 'f16' ? toHalf(values) : values));
+      return;
+    }
     const { device, memory } = this.#context;
-    const single = data();
-    assertStorable(name, single, precision);
-    const values = precision === 'f16' ? toHalf(single) : single;
-    const buffer = memory.createBuffer({
-      label: name,
+    const { kernel, pipeline, uniforms } = transform;
+    const plain = this.#write(`${name}, plain`, values);
+    try {
+      const size = kernel.bindings[1].bytes;
+      const buffer = memory.createBuffer({ label: name, size, usage: bufferUsage.storage });
+      this.#buffers.set(name, buffer);
+      const step = bind(this.#context, pipeline, kernel, uniforms.at(0), (_, index) => ({
+        buffer: index === 0 ? plain : buffer,
+      }));
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      encode(pass, [step]);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    } finally {
+      // What was submitted is done before it goes.
+      memory.free(plain);
+    }
+  }
+
+  #write(label: string, values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): GPUBuffer {
+    const buffer = this.#context.memory.createBuffer({
+      label,
       size: values.byteLength,
       usage: bufferUsage.storage | bufferUsage.copyTo,
     });
-    this.#buffers.set(name, buffer);
-    device.queue.writeBuffer(buffer, 0, values);
+    this.#context.device.queue.writeBuffer(buffer, 0, values);
+    return buffer;
   }
 
   #free(name: string): void {

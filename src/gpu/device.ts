@@ -17,6 +17,8 @@ export interface GpuContext {
   adapter: AdapterDescription;
   /** True where shaders run on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
+  /** True where the device is the caller's. */
+  borrowed: boolean;
   /** All that is held on the device. */
   memory: DeviceMemory;
   /** Set once the device is lost, with the reason. */
@@ -53,52 +55,68 @@ export const gpuKinds: Kinds<DeviceOptions> = {
   ),
 };
 
+/** Why there is no adapter. */
+export interface Unsupported {
+  reason: 'insecure-page' | 'no-webgpu' | 'no-adapter';
+  /** What was expected and found, and what to do. */
+  message: string;
+  cause?: unknown;
+}
+
+/** The adapter of WebGPU here, or why there is none. */
+export async function findAdapter(
+  given: GPU | undefined,
+): Promise<{ gpu: GPU; adapter: GPUAdapter } | Unsupported> {
+  const gpu = given ?? globalThis.navigator?.gpu;
+  if (!gpu) {
+    const found = 'expected WebGPU, found no navigator.gpu';
+    return globalThis.isSecureContext === false
+      ? {
+          reason: 'insecure-page',
+          message: `${found}, as this page is not secure: serve it by https, or from localhost`,
+        }
+      : {
+          reason: 'no-webgpu',
+          message:
+            `${found}: use a browser with WebGPU, Deno, or in Node pass \`gpu: create([])\` of the package ` +
+            "'webgpu'",
+        };
+  }
+  try {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (adapter) return { gpu, adapter };
+  } catch (cause) {
+    return { reason: 'no-adapter', message: refusal('an adapter', cause), cause };
+  }
+  return {
+    reason: 'no-adapter',
+    message:
+      'expected a WebGPU adapter, found none: enable hardware acceleration or install a graphics driver ' +
+      '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
+  };
+}
+
+const refusal = (what: string, cause: unknown): string =>
+  `expected ${what} of WebGPU, found a refusal (${messageOf(cause)}): close what else uses the GPU, or update its driver`;
+
 /**
  * Opens a device, or takes the caller's, which is then never destroyed.
  * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter, or where it gives no device.
  */
 export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
-  if (options.device) return watch(options.device, options.device.adapterInfo, false, () => {});
-  const gpu = options.gpu ?? globalThis.navigator?.gpu;
-  if (!gpu) {
-    throw new DBNetError(
-      'no-webgpu',
-      'expected WebGPU, found no navigator.gpu: use a browser with WebGPU on a secure page (https or localhost), ' +
-        "Deno, or in Node pass `gpu: create([])` of the package 'webgpu'",
-    );
-  }
-  const adapter = await granted('an adapter', () =>
-    gpu.requestAdapter({ powerPreference: 'high-performance' }),
-  );
-  if (!adapter) {
-    throw new DBNetError(
-      'no-webgpu',
-      'expected a WebGPU adapter, found none: enable hardware acceleration or install a graphics driver ' +
-        '(on Linux without a GPU a software Vulkan driver such as SwiftShader or lavapipe)',
-    );
-  }
-  const device = await granted('a device', () => {
-    const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
-    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
-    return adapter.requestDevice({ label: 'dbnet-webgpu', requiredLimits, requiredFeatures });
+  if (options.device) return watch(options.device, options.device.adapterInfo, false);
+  const found = await findAdapter(options.gpu);
+  if ('reason' in found) throw new DBNetError('no-webgpu', found.message, { cause: found.cause });
+  const { gpu, adapter } = found;
+  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+  const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
+  const wanted = { label: 'dbnet-webgpu', requiredLimits, requiredFeatures };
+  const device = await adapter.requestDevice(wanted).catch((cause: unknown) => {
+    throw new DBNetError('no-webgpu', refusal('a device', cause), { cause });
   });
   // Deno and older browsers have the flag on the adapter instead of its info.
   const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
-  return watch(device, adapter.info, fallback, () => device.destroy(), gpu);
-}
-
-/** What WebGPU is asked for. @throws DBNetError `no-webgpu` where it refuses. */
-async function granted<T>(what: string, request: () => Promise<T>): Promise<T> {
-  try {
-    return await request();
-  } catch (cause) {
-    const reason = messageOf(cause);
-    throw new DBNetError(
-      'no-webgpu',
-      `expected ${what} of WebGPU, found a refusal (${reason}): close what else uses the GPU, or update its driver`,
-      { cause },
-    );
-  }
+  return watch(device, adapter.info, fallback, { gpu });
 }
 
 /**
@@ -127,10 +145,9 @@ function watch(
   device: GPUDevice,
   info: GPUAdapterInfo | undefined,
   fallback: boolean,
-  destroy: () => void,
-  /** Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
-  gpu?: GPU,
-): GpuContext & { gpu?: GPU } {
+  /** Of a device that was opened here. Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
+  own?: { gpu: GPU },
+): GpuContext & { own?: { gpu: GPU } } {
   const adapter = {
     vendor: info?.vendor ?? '',
     architecture: info?.architecture ?? '',
@@ -142,16 +159,17 @@ function watch(
   const memory = new DeviceMemory(device);
   const close = () => {
     memory.close();
-    destroy();
+    if (own) device.destroy();
   };
-  const context: GpuContext & { gpu?: GPU } = {
+  const context: GpuContext & { own?: { gpu: GPU } } = {
     device,
     adapter,
     software,
+    borrowed: !own,
     memory,
     lost: undefined,
     close,
-    gpu,
+    own,
   };
   void device.lost.then(({ reason, message }) => {
     context.lost = { reason: message || reason };

@@ -19,7 +19,7 @@ export class EngineDevice {
   constructor(context: GpuContext) {
     this.context = context;
     this.pipelines = new PipelineCache(context);
-    this.constants = new ConstantStore(context);
+    this.constants = new ConstantStore(context, this.pipelines);
     this.arena = new Arena(context);
     this.readback = new ReadbackPool(context);
     this.submitSize = new SubmitSize(context);

@@ -38,10 +38,14 @@ export class PipelineCache {
   }
 }
 
-function layoutOf(access: Binding['access']): { texture: object } | { buffer: GPUBufferBindingLayout } {
+function layoutOf(
+  access: Binding['access'],
+): Pick<GPUBindGroupLayoutEntry, 'texture' | 'externalTexture' | 'buffer'> {
   switch (access) {
     case 'texture':
       return { texture: {} };
+    case 'external':
+      return { externalTexture: {} };
     case 'uniform':
       return { buffer: { type: 'uniform' } };
     default:

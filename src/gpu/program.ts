@@ -9,7 +9,10 @@ import { checked } from './device.ts';
 import type { EngineDevice } from './engine-device.ts';
 
 /** What a caller binds to the plan's external resources. */
-export type Externals = ReadonlyMap<string, GPUBuffer | GPUTextureView | GPUBufferBinding>;
+export type Externals = ReadonlyMap<
+  string,
+  GPUBuffer | GPUTextureView | GPUExternalTexture | GPUBufferBinding
+>;
 
 /** What the programs of one device share. */
 export type SharedResources = Pick<EngineDevice, 'context' | 'pipelines' | 'constants' | 'arena'>;

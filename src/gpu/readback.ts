@@ -1,6 +1,6 @@
 /** @file Copying results to the CPU: mappable buffers that are used again, so that frames make no new ones. */
 
-import { bufferUsage } from './constants.ts';
+import { bufferUsage } from './buffer-usage.ts';
 import { allocate, assertUsable, type GpuContext } from './device.ts';
 
 const mapModeRead = 0x1; // GPUMapMode.READ, which Node has no global for

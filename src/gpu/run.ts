@@ -46,7 +46,7 @@ export async function run(
   steps: readonly Step[],
   { submitSize, finish, onProgress, signal }: RunOptions,
 ): Promise<void> {
-  const { device } = context;
+  const { queue } = context.device;
   const total = steps.reduce((sum, { flops }) => sum + flops, 0);
   const submits = cutIntoSubmits(steps, submitSize.flops);
   let done = 0;
@@ -55,20 +55,29 @@ export async function run(
     const last = index === submits.length - 1;
     signal?.throwIfAborted();
     assertUsable(context);
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    encode(pass, steps);
-    pass.end();
-    if (last) finish(encoder);
     const start = performance.now();
-    device.queue.submit([encoder.finish()]);
+    submit(context, steps, last ? finish : undefined);
     if (last) break;
-    await device.queue.onSubmittedWorkDone();
+    await queue.onSubmittedWorkDone();
     const flops = steps.reduce((sum, step) => sum + step.flops, 0);
     submitSize.observe(flops, performance.now() - start);
     done += flops;
     onProgress?.(done, total);
   }
+}
+
+/** Submits steps, and what `finish` adds, in one piece. */
+export function submit(
+  { device }: GpuContext,
+  steps: readonly Step[],
+  finish?: (encoder: GPUCommandEncoder) => void,
+): void {
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  encode(pass, steps);
+  pass.end();
+  finish?.(encoder);
+  device.queue.submit([encoder.finish()]);
 }
 
 /** Cuts the steps, in order, into groups of at most `limit` floating-point operations (or of one step). */

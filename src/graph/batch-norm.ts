@@ -45,8 +45,11 @@ export function scaleOutputs(
   const { scale } = normScaleShift(prefix, source);
   const perOutput = weights.length / outChannels;
   // Millions of numbers: `Float64Array.from` with a function takes ten times as long.
-  const scaled = new Float64Array(weights);
-  for (let i = 0; i < scaled.length; i++) scaled[i] *= scale[Math.floor(i / perOutput)];
+  const scaled = new Float64Array(weights.length);
+  for (let out = 0, i = 0; out < outChannels; out++) {
+    const factor = scale[out];
+    for (const end = i + perOutput; i < end; i++) scaled[i] = weights[i] * factor;
+  }
   return scaled;
 }
 

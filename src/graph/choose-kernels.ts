@@ -1,8 +1,14 @@
 /** @file How a network is computed where nothing was measured: pure functions of shape and adapter. */
 
-import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
 import { gemmOf } from '../kernels/convolution.ts';
-import { type DirectTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
+import {
+  type DirectTile,
+  leastTileUse,
+  type Tile,
+  tileThreads,
+  tileUse,
+  type WorkgroupTile,
+} from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -36,6 +42,22 @@ const directTiles: readonly DirectTile[] = [
   { kind: 'direct', pixels: 2, channels: 4 },
 ];
 
+/** The tile with so many lanes of channels as there are blocks of them, at most 8. */
+function withLanes({ outChannels }: Gemm, tile: DirectTile): DirectTile {
+  const lanes = [8, 4, 2].find((count) => count * tile.channels <= outChannels);
+  return lanes === undefined ? tile : { ...tile, lanes };
+}
+
+/** A workgroup tile is taken if its use is at least this share of the best one's. */
+const shareOfBest = 0.8;
+
+/** The workgroup tiles of which not too much is for nothing. */
+function fittingTiles(gemm: Gemm): readonly WorkgroupTile[] {
+  const best = Math.max(...workgroupTiles.map((tile) => tileUse(gemm, tile)));
+  const least = Math.max(leastTileUse, shareOfBest * best);
+  return workgroupTiles.filter((tile) => tileUse(gemm, tile) >= least);
+}
+
 /** Threads that a convolution has with a tile. */
 function threadsOf({ pixels, outChannels, planes }: Gemm, tile: Tile): number {
   const [rows, columns] =
@@ -53,27 +75,46 @@ export function chooseTile(gemm: Gemm, adapter: Adapter): Tile {
   const gpu = adapterClass(adapter);
   const largestBusy = <T extends Tile>(tiles: readonly T[]): T | undefined =>
     tiles.find((tile) => threadsOf(gemm, tile) >= busyThreads(gpu)) ?? tiles.at(-1);
-  const fitting = gpu.workgroupMemory ? workgroupTiles.filter((tile) => fitsWorkgroupTile(gemm, tile)) : [];
-  return largestBusy(fitting) ?? largestBusy(directTiles) ?? directTiles[0];
+  const fitting = gpu.workgroupMemory ? fittingTiles(gemm) : [];
+  return largestBusy(fitting) ?? withLanes(gemm, largestBusy(directTiles) ?? directTiles[0]);
 }
 
 /** From so many channels on the maps are so small that Winograd's tiles of 4x4 would be mostly border. */
 const smallMapChannels = 512;
 
+/** What the choice of Winograd's filtering depends on: a convolution with one source. */
+export interface WinogradChannels {
+  sources: readonly { inChannels: number }[];
+  outChannels: number;
+}
+
 /** Winograd's tiles for a convolution where the filtering pays. */
-export const winogradSize = ({ outChannels }: { outChannels: number }): WinogradSize =>
+export const winogradSize = ({ outChannels }: Pick<WinogradChannels, 'outChannels'>): WinogradSize =>
   outChannels >= smallMapChannels ? 2 : 4;
 
 /**
- * The default rule for Winograd's filtering: a software adapter is bound by arithmetic, so that it pays at every size;
- * on GPUs it is off, since nobody has measured it there. Its errors are about eight times those of the plain sum: f32
- * only.
+ * Channels in and out from which the filtering is estimated at least 1.3 times as fast as the plain tiles on GPUs, by
+ * machine code and whatever the image's size (`bench/machine-code.md`): with fewer its transforms are too much traffic.
  */
-export const chooseWinograd = (
-  convolution: { outChannels: number },
-  { software }: Adapter,
+const gpuWinogradChannels = 256;
+
+/**
+ * The default rule for Winograd's filtering: a software adapter is bound by arithmetic, so that it pays at every size;
+ * GPUs take it where channels are many, if they have the workgroup memory for which that was estimated. Its errors are
+ * about eight times those of the plain sum: f32 only.
+ */
+export function chooseWinograd(
+  { sources, outChannels }: WinogradChannels,
+  adapter: Adapter,
   precision: Precision,
-): WinogradSize | undefined => (software && precision === 'f32' ? winogradSize(convolution) : undefined);
+): WinogradSize | undefined {
+  const pays =
+    adapter.software ||
+    (adapterClass(adapter).workgroupMemory &&
+      outChannels >= gpuWinogradChannels &&
+      sources.every(({ inChannels }) => inChannels >= gpuWinogradChannels));
+  return pays && precision === 'f32' ? winogradSize({ outChannels }) : undefined;
+}
 
 /** Feature pixels per thread of the DB head. */
 export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 1);

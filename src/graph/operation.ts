@@ -60,8 +60,15 @@ export interface Constant {
   name: string;
   /** Type in which it is stored. */
   precision: Precision;
-  /** Computes the values; called once per device. */
+  /** Computes the values, or what `transform` makes them of; called once per device. */
   data: () => Float32Array<ArrayBuffer>;
+  /** What the device does with the numbers of `data`, in f32, before they are of use. */
+  transform?: {
+    /** Its first binding is what there is, its second what comes of it. */
+    kernel: () => Kernel;
+    /** By how much it may enlarge a number. */
+    growth: number;
+  };
 }
 
 /** How kernels are chosen for an adapter. */

@@ -1,107 +1,99 @@
 /**
- * @file Images of every kind, brought to one of two forms: raw pixels, or something that the browser can copy into
- * a texture without going through the CPU.
+ * @file Images of every kind, brought to a form that can be uploaded: raw pixels, something that the browser can copy into a
+ * texture without going through the CPU, or something that the device reads where it is.
  */
 
 import { describe } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import type { Slots } from '../gpu/slots.ts';
-import { hasPlainBuffer, isTypedArray, kindOf } from '../kind-of.ts';
+import { hasPlainBuffer, kindOf } from '../kind-of.ts';
+import type { Size } from '../size.ts';
 import type { Web } from '../web.ts';
+import { checkTexture, isTexture } from './gpu-texture.ts';
+import { checkPixels } from './pixels.ts';
 import type { ImageSource, RawImage } from './types.ts';
+import { unreadable } from './unreadable.ts';
 
 /** What `copyExternalImageToTexture` takes. */
-export type TextureSource = Web<'ImageBitmap' | 'HTMLCanvasElement' | 'OffscreenCanvas'>;
+export type TextureSource = Web<
+  'ImageBitmap' | 'HTMLCanvasElement' | 'OffscreenCanvas' | 'HTMLVideoElement' | 'VideoFrame'
+>;
 
-export type ReadyImage = (
-  | ({ kind: 'pixels' } & RawImage)
-  | { kind: 'texture'; source: TextureSource; width: number; height: number }
-) & {
+/** What is not in memory of JavaScript. */
+type Sourced =
+  /** What is copied into a texture. */
+  | { kind: 'texture'; source: TextureSource }
+  /** What the device reads where it is: opaque frames, and textures of its own. */
+  | { kind: 'external'; source: VideoFrame }
+  | { kind: 'bound'; source: GPUTexture };
+
+export type ReadyImage = (({ kind: 'pixels' } & RawImage) | Sourced) & {
+  /** Pixels of the image, or of the part of it that counts. */
+  width: number;
+  height: number;
+  /** Where that part begins in the source; never of pixels, which are cut out. */
+  origin?: { x: number; y: number };
   /** Set where it is the caller's, who may change it as soon as the call returns. */
   borrowed?: true;
   /** Frees what was made of the caller's image. */
   close?(): void;
 };
 
-/** Sides above this do not fit the resize table. */
-const maxSide = 65535;
-
-/** Width of the strips in which an image too large for a texture is read, pixels. */
-const stripWidth = 4096;
+/** What the one who asks can take. */
+export interface ReadOptions {
+  /** Whether an image of the browser can be copied into a texture, or drawn. Default true. */
+  copiesImages?: boolean;
+  /** Whether frames of a video can be bound as they are; else they are copied. Default false. */
+  importsFrames?: boolean;
+  /** Whether textures are of the asker's own device. Default false: they are refused. */
+  bindsTextures?: boolean;
+  /**
+   * How many blobs are decoded at a time and held until `close()`; no limit if it is left out. A blob cannot change, so it
+   * can wait as it is.
+   */
+  decoding?: Slots;
+}
 
 /**
  * Brings an image to a form that can be uploaded: at once, unless it has to be decoded.
- * @param maxTextureSide a larger image is read in strips, as pixels.
- * @param decoding how many blobs are decoded at a time and held until `close()`; no limit if it is left out. A blob cannot
- *   change, so it can wait as it is.
  * @throws DBNetError `invalid-image`.
  */
-export function readImage(
-  image: ImageSource,
-  maxTextureSide: number,
-  decoding?: Slots,
-): ReadyImage | Promise<ReadyImage> {
-  const own = (bitmap: ImageBitmap) => textureOrStrips(bitmap, maxTextureSide, () => bitmap.close());
+export function readImage(image: ImageSource, options: ReadOptions = {}): ReadyImage | Promise<ReadyImage> {
+  const own = (source: ImageBitmap) => ready({ kind: 'texture', source }, options, () => source.close());
   switch (kindOf(image)) {
     case 'ImageData': {
       const { data, width, height } = image as ImageData;
-      return checkPixels({ data: data as Uint8ClampedArray, width, height, channels: 4 });
+      return readyPixels({ data: data as Uint8ClampedArray, width, height, channels: 4 });
     }
     case 'Blob':
     case 'File':
-      return decodeInTurn(async () => own(await decode(image as Blob)), decoding);
+      return decodeInTurn(async () => own(await decode(image as Blob)), options.decoding);
     case 'HTMLImageElement':
       return decodeElement(image as HTMLImageElement).then(own);
     case 'ImageBitmap':
     case 'HTMLCanvasElement':
     case 'OffscreenCanvas':
-      return textureOrStrips(image as TextureSource, maxTextureSide);
+      return ready({ kind: 'texture', source: image as ImageBitmap }, options);
+    case 'HTMLVideoElement':
+      return currentFrame(image as HTMLVideoElement, options);
+    case 'VideoFrame':
+      return ready(formOfFrame(image as VideoFrame, options), options);
     default:
-      return checkPixels(image as RawImage);
+      return isTexture(image)
+        ? ready({ kind: 'bound', source: checkTexture(image, options.bindsTextures === true) }, options)
+        : readyPixels(image as RawImage);
   }
-}
-
-/**
- * An image that nobody but this library can change. What is borrowed is copied as it is now, before this returns.
- * @throws DBNetError `invalid-image`.
- */
-export function ownImage(image: ReadyImage): ReadyImage | Promise<ReadyImage> {
-  if (!image.borrowed) return image;
-  const { borrowed: _, ...own } = image;
-  // Not slice(), which for Node's Buffer is a view.
-  if (own.kind === 'pixels') return { ...own, data: new Uint8Array(own.data) };
-  // Only the handle of the copy comes later.
-  return createImageBitmap(own.source).then(
-    (source) => ({ ...own, source, close: () => source.close() }),
-    (cause) => {
-      throw unreadable(cause);
-    },
-  );
-}
-
-/** What it means that a browser does not give the pixels of an image. */
-export function unreadable(cause: unknown): DBNetError {
-  const { name, message } = (cause ?? {}) as { name?: unknown; message?: unknown };
-  return new DBNetError(
-    'invalid-image',
-    name === 'SecurityError'
-      ? 'expected an image whose pixels this page may read, found one from another origin, or drawn with one: give the ' +
-          '<img> the attribute crossorigin="anonymous" (its server must answer with Access-Control-Allow-Origin), serve ' +
-          'it from the origin of the page, or fetch() it with CORS and pass the Blob'
-      : `expected an image whose pixels can be read, found that this browser does not give them (${message ?? cause})`,
-    { cause },
-  );
 }
 
 async function decodeInTurn(decodeOne: () => Promise<ReadyImage>, decoding?: Slots): Promise<ReadyImage> {
   const leave = await decoding?.enter();
   try {
-    const ready = await decodeOne();
+    const decoded = await decodeOne();
     const close = () => {
-      ready.close?.();
+      decoded.close?.();
       leave?.();
     };
-    return { ...ready, close };
+    return { ...decoded, close };
   } catch (error) {
     leave?.();
     throw error;
@@ -142,86 +134,56 @@ async function decodeElement(image: HTMLImageElement): Promise<ImageBitmap> {
   }
 }
 
-/** @param close for a source that was made here. */
-function textureOrStrips(source: TextureSource, maxTextureSide: number, close?: () => void): ReadyImage {
-  const { width, height } = source;
-  if (width === 0 || height === 0) {
+/** The frame that a video shows; of a stream that ends or is exchanged meanwhile, too. */
+function currentFrame(video: HTMLVideoElement, options: ReadOptions): ReadyImage {
+  if (video.readyState < haveCurrentData) {
     throw new DBNetError(
       'invalid-image',
-      `expected an image with pixels, found ${describe(source)} of ${width}x${height} (closed or empty?)`,
+      `expected a <video> that shows a frame, found one in readyState ${video.readyState}: wait for its event 'loadeddata'`,
     );
   }
-  if (Math.max(width, height) <= maxTextureSide) {
-    return { kind: 'texture', source, width, height, ...(close ? { close } : { borrowed: true }) };
-  }
+  if (typeof VideoFrame !== 'function') return ready({ kind: 'texture', source: video }, options);
+  let frame: VideoFrame;
   try {
-    const { borrowed: _, ...image } = checkPixels({
-      data: readPixelsOf(source),
-      width,
-      height,
-      channels: 4,
-    });
-    return image;
-  } finally {
-    close?.();
-  }
-}
-
-/**
- * The pixels of an image, straight RGBA, read through a small canvas: an image may be larger than a canvas can be.
- * @throws DBNetError `invalid-image`.
- */
-export function readPixelsOf(source: TextureSource): Uint8ClampedArray {
-  try {
-    return readStrips(source);
+    frame = new VideoFrame(video);
   } catch (cause) {
-    throw cause instanceof DBNetError ? cause : unreadable(cause);
+    throw unreadable(cause);
   }
+  return ready(formOfFrame(frame, options), options, () => frame.close());
 }
 
-function readStrips(source: TextureSource): Uint8ClampedArray {
-  const { width, height } = source;
-  const data = new Uint8ClampedArray(width * height * 4);
-  for (let top = 0; top < height; top += stripWidth) {
-    for (let left = 0; left < width; left += stripWidth) {
-      const columns = Math.min(stripWidth, width - left);
-      const rows = Math.min(stripWidth, height - top);
-      const canvas = new OffscreenCanvas(columns, rows).getContext('2d', { willReadFrequently: true });
-      if (!canvas)
-        throw new DBNetError('invalid-image', 'this browser gives no 2D canvas to read an image with');
-      canvas.drawImage(source, left, top, columns, rows, 0, 0, columns, rows);
-      const strip = canvas.getImageData(0, 0, columns, rows).data;
-      for (let y = 0; y < rows; y++) {
-        data.set(strip.subarray(y * columns * 4, (y + 1) * columns * 4), ((top + y) * width + left) * 4);
-      }
-    }
-  }
-  return data;
+/** HTMLMediaElement.HAVE_CURRENT_DATA. */
+const haveCurrentData = 2;
+
+/** A frame with alpha is copied: bound, it would be premultiplied. The format of an opaque one may be a secret (null). */
+function formOfFrame(source: VideoFrame, { importsFrames = false }: ReadOptions): Sourced {
+  const isOpaque = !source.format?.includes('A');
+  return { kind: importsFrames && isOpaque ? 'external' : 'texture', source };
 }
 
-/** Checks that raw pixels fit their size. */
-function checkPixels(image: RawImage): ReadyImage {
-  const problem = (expected: string, found: unknown) =>
-    new DBNetError('invalid-image', `image: expected ${expected}, found ${describe(found)}`);
-  if (typeof image !== 'object' || image === null) {
-    throw problem('{ data, width, height, channels } or an image of the browser', image);
-  }
-  const { data, width, height, channels } = image;
-  if (!isTypedArray(data, 'Uint8Array', 'Uint8ClampedArray')) {
-    throw problem('data as Uint8Array or Uint8ClampedArray (or an image of the browser)', data ?? image);
-  }
-  for (const [name, side] of Object.entries({ width, height })) {
-    if (!Number.isInteger(side) || side < 1 || side > maxSide) {
-      throw problem(`${name} as a whole number from 1 to ${maxSide}`, side);
-    }
-  }
-  if (channels !== 1 && channels !== 3 && channels !== 4) throw problem('1, 3 or 4 channels', channels);
-  if (data.length !== width * height * channels) {
-    throw problem(
-      `${width * height * channels} bytes for ${width}x${height} with ${channels} channels`,
-      data.length,
-    );
-  }
-  const ready = { kind: 'pixels', data, width, height, channels } as const;
-  return hasPlainBuffer(data) ? { ...ready, borrowed: true } : { ...ready, data: new Uint8Array(data) };
+/** The size at which an image is shown. */
+function sizeOf(source: TextureSource | GPUTexture): Size {
+  if ('videoWidth' in source) return { width: source.videoWidth, height: source.videoHeight };
+  if ('displayWidth' in source) return { width: source.displayWidth, height: source.displayHeight };
+  return { width: source.width, height: source.height };
+}
+
+/** @param close for a source that was made here. */
+function ready(form: Sourced, { copiesImages = true }: ReadOptions, close?: () => void): ReadyImage {
+  const { width, height } = sizeOf(form.source);
+  const found = describe(form.source);
+  const problem =
+    form.kind === 'texture' && !copiesImages
+      ? `expected pixels, since this platform cannot copy images to the GPU, found ${found}: pass { data, width, height, channels }`
+      : (width === 0 || height === 0) &&
+        `expected an image with pixels, found ${found} of ${width}x${height} (closed or empty?)`;
+  if (!problem) return { ...form, width, height, ...(close ? { close } : { borrowed: true }) };
+  close?.();
+  throw new DBNetError('invalid-image', problem);
+}
+
+function readyPixels(image: RawImage): ReadyImage {
+  const { data, ...form } = checkPixels(image);
+  const memory = hasPlainBuffer(data) ? { data, borrowed: true as const } : { data: new Uint8Array(data) };
+  return { kind: 'pixels', ...form, ...memory };
 }

@@ -13,10 +13,36 @@ export interface RawImage {
   channels: 1 | 3 | 4;
 }
 
-/** Everything `detect()` and `maps()` take as an image. The browser's own kinds are for browsers only. */
+/**
+ * Everything `detect()` and `maps()` take as an image. The browser's own kinds are for browsers only: a video gives the frame
+ * that it shows, and frames are turned and cut as they say. A `GPUTexture` is one of the device that `create()` was given:
+ * two-dimensional, `rgba8unorm` or `bgra8unorm`, with usage `TEXTURE_BINDING`, straight alpha.
+ */
 export type ImageSource =
   | RawImage
-  | Web<'HTMLImageElement' | 'HTMLCanvasElement' | 'OffscreenCanvas' | 'ImageBitmap' | 'ImageData' | 'Blob'>;
+  | GPUTexture
+  | Web<
+      | 'HTMLImageElement'
+      | 'HTMLCanvasElement'
+      | 'OffscreenCanvas'
+      | 'ImageBitmap'
+      | 'ImageData'
+      | 'HTMLVideoElement'
+      | 'VideoFrame'
+      | 'Blob'
+    >;
+
+/**
+ * Where a stream's frames come from. Of a video that plays, a camera for example, and of a `ReadableStream`, such as that of a
+ * `MediaStreamTrackProcessor`, the newest frame is taken; frames of a `ReadableStream` are closed. Any other async iterable is
+ * asked for one image after the other.
+ */
+export type FrameStream = Web<'HTMLVideoElement'> | ImageStream | AsyncIterable<ImageSource>;
+
+/** What is used of a `ReadableStream` of images. */
+interface ImageStream {
+  getReader(): { read(): Promise<{ done: boolean; value?: ImageSource | undefined }> };
+}
 
 /**
  * How weights want the size of an image to become that of the network, pixels; `rule` tells the kinds apart. Sides of the

@@ -1,13 +1,14 @@
 /** @file Images on their way to the GPU: one buffer or texture that is used again, and the table of the resize. */
 
 import { DBNetError } from '../errors.ts';
-import { bufferUsage } from '../gpu/constants.ts';
+import { bufferUsage } from '../gpu/buffer-usage.ts';
 import type { GpuContext } from '../gpu/device.ts';
 import type { Externals } from '../gpu/program.ts';
 import { externals } from '../graph/plan.ts';
 import { resizeTable } from '../kernels/preprocess.ts';
-import type { PaddedSize, Size } from '../size.ts';
-import { type ReadyImage, unreadable } from './image.ts';
+import type { PaddedSize } from '../size.ts';
+import type { ReadyImage } from './image.ts';
+import { unreadable } from './unreadable.ts';
 
 /** Bits of `GPUTextureUsage`; a copy from an external image needs all three. */
 const textureUsage = 0x02 | 0x04 | 0x10;
@@ -35,14 +36,14 @@ export class ImageUpload {
   }
 
   /**
-   * Uploads an image that will be resized to the content of `target`.
+   * Uploads an image that will be resized to the content of `target`, or binds it as it is: then it has to be read in the
+   * task in which this is called, since a frame is there no longer and a texture may be drawn on.
    * @throws DBNetError `limit-exceeded` if the pixels are more than one buffer can hold; `invalid-image` where the
-   *   platform cannot copy this kind of image.
+   *   platform keeps the pixels to itself.
    */
   upload(image: ReadyImage, target: PaddedSize): Externals {
-    const source = image.kind === 'pixels' ? this.#uploadPixels(image) : this.#uploadTexture(image);
-    return new Map<string, GPUBuffer | GPUTextureView>([
-      [externals.source, source],
+    return new Map<string, GPUBuffer | GPUTextureView | GPUExternalTexture>([
+      [externals.source, this.#source(image)],
       [externals.resize, this.#uploadTable(image, target)],
     ]);
   }
@@ -53,6 +54,24 @@ export class ImageUpload {
     this.#pixels = undefined;
     this.#texture = undefined;
     this.#table = undefined;
+  }
+
+  #source(image: ReadyImage): GPUBuffer | GPUTextureView | GPUExternalTexture {
+    const { device } = this.#context;
+    switch (image.kind) {
+      case 'pixels':
+        return this.#uploadPixels(image);
+      case 'texture':
+        return this.#uploadTexture(image);
+      case 'bound':
+        return image.source.createView({ dimension: '2d', arrayLayerCount: 1, mipLevelCount: 1 });
+      case 'external':
+        try {
+          return device.importExternalTexture({ source: image.source });
+        } catch (cause) {
+          throw unreadable(cause);
+        }
+    }
   }
 
   #uploadPixels({ data, width, height, channels }: ReadyImage & { kind: 'pixels' }): GPUBuffer {
@@ -86,14 +105,8 @@ export class ImageUpload {
     return this.#pixels;
   }
 
-  #uploadTexture({ source, width, height }: ReadyImage & { kind: 'texture' }): GPUTextureView {
+  #uploadTexture({ source, origin, width, height }: ReadyImage & { kind: 'texture' }): GPUTextureView {
     const { device, memory } = this.#context;
-    if (typeof device.queue.copyExternalImageToTexture !== 'function') {
-      throw new DBNetError(
-        'invalid-image',
-        'this platform cannot copy such an image to the GPU: pass { data, width, height, channels } instead',
-      );
-    }
     const old = this.#texture?.texture;
     if (!this.#texture || old?.width !== width || old.height !== height) {
       memory.free(old);
@@ -107,7 +120,7 @@ export class ImageUpload {
     }
     const { texture, view } = this.#texture;
     try {
-      device.queue.copyExternalImageToTexture({ source }, { texture, premultipliedAlpha: false }, [
+      device.queue.copyExternalImageToTexture({ source, origin }, { texture, premultipliedAlpha: false }, [
         width,
         height,
       ]);
@@ -117,9 +130,11 @@ export class ImageUpload {
     return view;
   }
 
-  #uploadTable(source: Size, target: PaddedSize): GPUBuffer {
+  #uploadTable({ kind, width, height, origin }: ReadyImage, target: PaddedSize): GPUBuffer {
     const { device, memory } = this.#context;
-    const key = JSON.stringify([source.width, source.height, target]);
+    // What was copied has no other parts.
+    const from = kind === 'bound' || kind === 'external' ? origin : undefined;
+    const key = JSON.stringify([width, height, from, target]);
     const size = 8 * (1 + target.width + target.height);
     if (!this.#table || this.#table.size < size) {
       memory.free(this.#table);
@@ -131,7 +146,7 @@ export class ImageUpload {
       this.#tableFor = '';
     }
     if (this.#tableFor !== key) {
-      device.queue.writeBuffer(this.#table, 0, resizeTable(source, target));
+      device.queue.writeBuffer(this.#table, 0, resizeTable({ width, height }, target, from));
       this.#tableFor = key;
     }
     return this.#table;

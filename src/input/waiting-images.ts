@@ -5,13 +5,20 @@
  */
 
 import { DBNetError } from '../errors.ts';
-import { ownImage, type ReadyImage } from './image.ts';
+import type { GpuContext } from '../gpu/device.ts';
+import type { ReadyImage } from './image.ts';
+import { ownImage } from './own-image.ts';
 
 /** Bytes that copies may take together; a single one may take more. */
 export const waitingLimit = 512 * 2 ** 20;
 
 export class WaitingImages {
+  readonly #context: GpuContext;
   #bytes = 0;
+
+  constructor(context: GpuContext) {
+    this.#context = context;
+  }
 
   /**
    * The image as it is at this moment, whatever becomes of the caller's. `close()` of it makes room.
@@ -39,7 +46,7 @@ export class WaitingImages {
       },
     });
     try {
-      const own = ownImage(image);
+      const own = ownImage(image, this.#context);
       if (!('then' in own)) return releasing(own);
       const kept = own.then(releasing, (error) => {
         release();

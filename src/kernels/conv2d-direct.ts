@@ -1,8 +1,9 @@
 /**
  * @file The convolution with direct register tiles: no workgroup memory, no barriers.
  * A thread reads `pixels` input vectors and the weights of `channels` outputs from storage and keeps all its sums
- * in registers. Neighbouring threads take neighbouring pixels, so that they read the same weights; threads are
- * numbered over pixels and channels together, so that small maps leave none idle.
+ * in registers. Neighbouring threads take neighbouring pixels, so that they read the same weights, or on GPUs first the
+ * channels of `lanes` threads, so that what they read stands side by side; threads are numbered over pixels and channels
+ * together, so that small maps leave none idle.
  */
 
 import { vectorsOf } from './kernel.ts';
@@ -13,6 +14,7 @@ import { type Precision, wgsl } from './wgsl.ts';
 export function directCode(loop: TileLoop, tile: DirectTile, precision: Precision): string {
   const { planes, sources, outChannels, bias, scaled = false, residuals, affine } = loop;
   const vectors = tile.channels / 4;
+  const { lanes = 1 } = tile;
   const sums = tile.pixels * vectors;
   const partial = vectorsOf(outChannels) % vectors !== 0;
   const exists = (pixel: string, vector: string) =>
@@ -23,8 +25,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let item = id.y * groups.x * 64u + id.x;
   let pixels = shape.out_height * shape.out_width;
   let tiles = (pixels + ${tile.pixels - 1}u) / ${tile.pixels}u;
+  #if ${lanes === 1}
   let first = (item % tiles) * ${tile.pixels}u;
   let channel = (item / tiles) * ${vectors}u;
+  #else
+  let first = (item / ${lanes}u % tiles) * ${tile.pixels}u;
+  let channel = (item / ${lanes}u / tiles * ${lanes}u + item % ${lanes}u) * ${vectors}u;
+  #endif
   #if ${planes !== undefined}
   let ${planes?.name ?? ''} = id.z;
   #endif

@@ -9,7 +9,7 @@ import { directCode } from './conv2d-direct.ts';
 import { epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { workgroupCode } from './conv2d-workgroup.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
-import { type Tile, tileName } from './tile.ts';
+import { assertTile, directThreads, type Tile, tileName } from './tile.ts';
 import type { TileLoop } from './tile-loop.ts';
 import { elementBytes, header, type Precision } from './wgsl.ts';
 
@@ -21,8 +21,11 @@ export interface TileOptions {
 /**
  * The kernel. Bindings: `source0`, ..., `weights`, `bias` and `factors` if any, `residual0`, ..., `output`;
  * elements `vec4` of `precision`, bias and factors always f32.
+ *
+ * @throws DBNetError `invalid-argument` for a tile that is none.
  */
 export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Kernel {
+  assertTile(tile);
   const { sources, planes, outHeight, outWidth, outChannels, weightRows } = loop;
   const count = planes?.count ?? 1;
   const bytesOf = (values: number) => values * elementBytes(precision);
@@ -67,8 +70,7 @@ export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Ke
 /** Workgroups in x and y. */
 function tileGrid(pixels: number, outChannels: number, tile: Tile): [number, number] {
   if (tile.kind === 'direct') {
-    const threads = Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels);
-    return workgroupGrid(Math.ceil(threads / 64));
+    return workgroupGrid(Math.ceil(directThreads({ pixels, outChannels }, tile) / 64));
   }
   return [Math.ceil(pixels / tile.blockPixels), Math.ceil(outChannels / tile.blockChannels)];
 }

@@ -1,23 +1,21 @@
 /**
  * @file The convolution with workgroup tiles: blocks of pixels and of weights go through workgroup memory and are
  * shared by all threads of the workgroup; each thread keeps `pixels` x `channels` sums in registers.
- * Needs input channels that are a multiple of `blockDepth` and output channels that are one of `blockChannels`.
+ * Channels that fill no whole block are rounded up to one: what is too much of the weights is zero, what is too much of
+ * the outputs is not written.
  *
  * Two latencies are hidden. The next block is loaded from storage into registers while this one is multiplied, and
  * what the next products need is read from workgroup memory before these products. So that each of those reads is a
  * whole vec4, pixels are stored transposed: four pixels of one channel side by side.
  */
 
+import { vectorsOf } from './kernel.ts';
 import { tileThreads, type WorkgroupTile, workgroupMemory } from './tile.ts';
-import { type Gemm, type LoopSource, place, storeCall, type TileLoop } from './tile-loop.ts';
+import { type LoopSource, place, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
-/** True where the tile fits the channels. */
-export const fitsWorkgroupTile = ({ outChannels, channels }: Gemm, tile: WorkgroupTile): boolean =>
-  outChannels % tile.blockChannels === 0 && channels.every((count) => count % tile.blockDepth === 0);
-
 export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Precision): string {
-  const { planes, sources } = loop;
+  const { planes, sources, outChannels } = loop;
   const { blockPixels, blockDepth, slices = 1 } = tile;
   const type = `vec4<${precision}>`;
   const threads = tileThreads(tile);
@@ -33,6 +31,9 @@ export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Pr
   const squares = (blockPixels / 4) * depth;
   const squareRounds = Math.ceil(squares / threads);
   const weightRounds = Math.ceil(memory.weights / threads);
+  // Whether blocks hang over the channels.
+  const overDepth = sources.some(({ channels }) => vectorsOf(channels) % depth !== 0);
+  const overChannels = vectorsOf(outChannels) % blockVectors !== 0;
 
   /** The sources' variants of a statement; `source` says which of them the loop has come to. */
   const bySource = (statement: (source: LoopSource, index: number) => string): string =>
@@ -56,7 +57,12 @@ export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Pr
       )
       .join('\n')}
     #for l in 0..${weightRounds}
+    #if ${overDepth}
+    // Rows that follow are another tap's.
+    next_weight{l} = select(${type}(), weights[weight + weight_at{l}], weight_row{l} < (vectors - c) * 4u);
+    #else
     next_weight{l} = weights[weight + weight_at{l}];
+    #endif
     #end`;
 
   // Channels that are multiplied in one step. In f16 their products are summed in f16 and the sum is added in f32.
@@ -91,7 +97,11 @@ export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Pr
   let pixel = first + (row + ${p >> 2}u * ${rows}u) * 4u + ${p % 4}u;
   if (pixel < shape.out_height * shape.out_width) {
     #for v in 0..${vectors}
-    ${storeCall(planes, 'pixel', `channel + column + {v}u * ${columns}u`, `sum${p >> 2}_${p % 4}_{v}`)}
+    ${guarded(
+      overChannels,
+      `channel + column + {v}u * ${columns}u < shape.out_vectors`,
+      storeCall(planes, 'pixel', `channel + column + {v}u * ${columns}u`, `sum${p >> 2}_${p % 4}_{v}`),
+    )}
     #end
   }`;
   /** One pixel of each thread: slices take turns at adding up what the others have. */
@@ -170,13 +180,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   // And of the weights.
   let out_vectors = shape.out_vectors;
   #for l in 0..${weightRounds}
+  #if ${overDepth}
+  let weight_row{l} = (thread + {l}u * ${threads}u) / ${blockVectors}u;
+  #endif
+  #if ${overChannels}
+  let weight_at{l} = (thread + {l}u * ${threads}u) / ${blockVectors}u * out_vectors + min((thread + {l}u * ${threads}u) % ${blockVectors}u, out_vectors - 1u - channel);
+  #else
   let weight_at{l} = (thread + {l}u * ${threads}u) / ${blockVectors}u * out_vectors + (thread + {l}u * ${threads}u) % ${blockVectors}u;
+  #endif
   var next_weight{l}: ${type};
   #end
 
   ${sources.map(({ prologue = '' }) => prologue).join('\n')}
   // One loop through all sources, the taps of their windows and the blocks of their channels; the weights lie in this order.
-  let blocks = ${sources.map(({ taps }, s) => `${taps} * (shape.vectors${s} / ${depth}u)`).join(' + ')};
+  let blocks = ${sources.map(({ taps }, s) => `${taps} * (${overDepth ? `(shape.vectors${s} + ${depth - 1}u)` : `shape.vectors${s}`} / ${depth}u)`).join(' + ')};
   #if ${sources.length > 1}
   var source = 0u;
   #endif
@@ -211,7 +228,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // On to the next block. After the last there is none: what is loaded then is not used.
     weight += ${blockDepth}u * out_vectors;
     c += ${depth}u;
+    #if ${overDepth}
+    if (c >= vectors) {
+      weight -= (c - vectors) * 4u * out_vectors;
+    #else
     if (c == vectors) {
+    #endif
       c = 0u;
       tap++;
       #if ${sources.length > 1}

@@ -108,19 +108,46 @@ export function packConvWeights(
   const { sources, outChannels } = conv;
   const columns = 4 * vectorsOf(outChannels);
   const packed = new Float32Array(weightRows(conv) * columns);
-  let at = 0;
+  let start = 0;
   sources.forEach(({ kernel, channels }, index) => {
     const area = kernel * kernel;
-    for (let tap = 0; tap < area; tap++) {
-      for (let channel = 0; channel < channels; channel++) {
-        for (let out = 0; out < outChannels; out++) {
-          packed[at + channel * columns + out] = weights[index][(out * channels + channel) * area + tap];
-        }
-      }
-      at += 4 * vectorsOf(channels) * columns;
-    }
+    const block = 4 * vectorsOf(channels) * columns;
+    transpose(
+      weights[index],
+      channels * area,
+      outChannels,
+      (row) => {
+        const channel = Math.floor(row / area);
+        return start + (row - channel * area) * block + channel * columns;
+      },
+      packed,
+    );
+    start += area * block;
   });
   return packed;
+}
+
+/** Columns that are taken together: what fills a cache line is written at once, and read in so many streams. */
+const columnsAtOnce = 16;
+
+/**
+ * Transposes a matrix `[columns, rows]`.
+ * @param startOf where in `to` a row begins.
+ */
+function transpose(
+  from: ArrayLike<number>,
+  rows: number,
+  columns: number,
+  startOf: (row: number) => number,
+  to: Float32Array,
+): void {
+  for (let first = 0; first < columns; first += columnsAtOnce) {
+    const end = Math.min(first + columnsAtOnce, columns);
+    for (let row = 0; row < rows; row++) {
+      const start = startOf(row);
+      for (let column = first; column < end; column++) to[start + column] = from[column * rows + row];
+    }
+  }
 }
 
 /** A bias as the kernels bind it: padded with zeros to whole vec4s. */

@@ -16,7 +16,6 @@ export {
 } from './channel-gate.ts';
 export { type Conv2d, type ConvSource, conv2d, packBias, packConvWeights } from './conv2d.ts';
 export type { Affine, Residual } from './conv2d-epilogue.ts';
-export { fitsWorkgroupTile } from './conv2d-workgroup.ts';
 export { type Convolution, convolution, gemmOf, multiplyAdds } from './convolution.ts';
 export { type DbHead, type DbHeadWeights, dbHead, maskUniforms, packDbHead } from './db-head.ts';
 export {
@@ -34,6 +33,7 @@ export {
   type Tile,
   tileName,
   tileThreads,
+  tileUse,
   tileWorkgroupBytes,
   type WorkgroupTile,
 } from './tile.ts';
@@ -44,12 +44,8 @@ export { type UpsampleClass, upsampleClasses } from './upsample-classes.ts';
 export { type UpsampleConcat, upsampleConcat } from './upsample-concat.ts';
 export { packUpsampledConvWeights, type UpsampledConv2d, upsampledConv2d } from './upsampled-conv2d.ts';
 export type { Precision } from './wgsl.ts';
-export {
-  type WinogradSize,
-  winogradPlanes,
-  winogradTiles,
-  winogradWeights,
-} from './winograd.ts';
+export { type WinogradSize, winogradPlanes, winogradTiles } from './winograd.ts';
 export { type WinogradInput, winogradInput } from './winograd-input.ts';
 export { type WinogradOutput, winogradOutput } from './winograd-output.ts';
-export { packWinogradWeights, type WinogradProducts, winogradProducts } from './winograd-products.ts';
+export { type WinogradProducts, winogradProducts } from './winograd-products.ts';
+export { type WinogradWeights, winogradWeights } from './winograd-weights.ts';

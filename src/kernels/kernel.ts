@@ -4,7 +4,7 @@
 export interface Binding {
   /** The variable's name in the WGSL. */
   name: string;
-  access: 'read' | 'read_write' | 'texture' | 'uniform';
+  access: 'read' | 'read_write' | 'texture' | 'external' | 'uniform';
   /** Bytes of the buffer that the kernel may touch; 0 for textures and where the size is not known. */
   bytes: number;
 }
@@ -67,7 +67,7 @@ export function traffic(bindings: readonly Binding[]): number {
 
 /** A buffer of `type` elements, or a texture. */
 export interface TypedBinding extends Binding {
-  access: 'read' | 'read_write' | 'texture';
+  access: 'read' | 'read_write' | 'texture' | 'external';
   type: string;
 }
 
@@ -83,7 +83,7 @@ export function declare(
     ([name, value]) => `${name}: ${typeof value === 'number' ? 'u32' : 'f32'}`,
   );
   const declarations = typed.map(({ name, access, type }, index) =>
-    access === 'texture'
+    access === 'texture' || access === 'external'
       ? `@group(0) @binding(${index}) var ${name}: ${type};`
       : `@group(0) @binding(${index}) var<storage, ${access}> ${name}: array<${type}>;`,
   );

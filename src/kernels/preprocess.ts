@@ -15,10 +15,10 @@ export interface Preprocess {
   height: number;
   width: number;
   /**
-   * `texture`: an RGBA texture (`rgba8unorm`); otherwise interleaved bytes with so many channels. Alpha is straight: not
-   * yet multiplied into the colours.
+   * `texture`: an RGBA texture of 8 bits; `external`: an opaque `GPUExternalTexture` (a video's frame); otherwise interleaved
+   * bytes with so many channels. Alpha is straight: not yet multiplied into the colours.
    */
-  source: 'texture' | 1 | 3 | 4;
+  source: 'texture' | 'external' | 1 | 3 | 4;
   channelOrder: 'rgb' | 'bgr';
   /** In the stated order, in units of pixel values (0 to 255). */
   mean: readonly [number, number, number];
@@ -28,6 +28,8 @@ export interface Preprocess {
 /** Bits of a resize weight, as OpenCV's `INTER_RESIZE_COEF_BITS`. */
 const weightBits = 11;
 
+const textureTypes = { texture: 'texture_2d<f32>', external: 'texture_external' };
+
 /** In place of a weight: this column or row is padding. */
 const padding = 0xffffffff;
 
@@ -36,8 +38,13 @@ const padding = 0xffffffff;
  * `[first source index | second source index << 16, weight of the second]`. Weights are of 2048; beyond the content of the
  * target, which the source is resized to, there is padding: `[0, 0xffffffff]`.
  * Computed in f64 on the CPU, since f32 is too coarse for wide images.
+ * @param origin where in what is bound the source begins, pixels; textures only.
  */
-export function resizeTable(source: Size, target: PaddedSize): Uint32Array<ArrayBuffer> {
+export function resizeTable(
+  source: Size,
+  target: PaddedSize,
+  origin: { x: number; y: number } = { x: 0, y: 0 },
+): Uint32Array<ArrayBuffer> {
   const table = new Uint32Array(2 * (1 + target.width + target.height));
   table.set([source.width, source.height]);
   const content = contentOf(target);
@@ -46,7 +53,7 @@ export function resizeTable(source: Size, target: PaddedSize): Uint32Array<Array
     ['x', source.width, content.width, target.width],
     ['y', source.height, content.height, target.height],
   ] as const) {
-    const clamp = (index: number) => Math.min(Math.max(index, 0), from - 1);
+    const clamp = (index: number) => origin[axis] + Math.min(Math.max(index, 0), from - 1);
     for (let i = 0; i < to; i++) {
       const centre = Math.fround((i + 0.5) * (from / to) - 0.5);
       const first = Math.floor(centre);
@@ -83,8 +90,8 @@ export function preprocess(
   const hasAlpha = source === 'texture' || source === 4;
   const shape: UniformValues = hasAlpha ? { width, ...backgroundUniforms([255, 255, 255]) } : { width };
   const typed: TypedBinding[] = [
-    source === 'texture'
-      ? { name: 'source', access: 'texture', bytes: 0, type: 'texture_2d<f32>' }
+    typeof source === 'string'
+      ? { name: 'source', access: source, bytes: 0, type: textureTypes[source] }
       : { name: 'source', access: 'read', bytes: 0, type: 'u32' },
     { name: 'resize', access: 'read', bytes: 8 * (1 + width + height), type: 'vec2<u32>' },
     {
@@ -98,7 +105,7 @@ export function preprocess(
     `vec3<f32>(${values.map((value) => literal(value)).join(', ')})`;
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
-#if ${!hasAlpha}
+#if ${source === 1 || source === 3}
 fn byte_at(index: u32) -> u32 {
   return (source[index / 4u] >> ((index % 4u) * 8u)) & 255u;
 }
@@ -112,6 +119,8 @@ fn compose(rgba: vec4<u32>) -> vec3<u32> {
 fn pixel(x: u32, y: u32) -> vec3<u32> {
   #if ${source === 'texture'}
   return compose(vec4<u32>(textureLoad(source, vec2<u32>(x, y), 0) * 255.0 + 0.5));
+  #elif ${source === 'external'}
+  return vec3<u32>(saturate(textureLoad(source, vec2<u32>(x, y)).rgb) * 255.0 + 0.5);
   #elif ${source === 4}
   let word = source[y * resize[0].x + x];
   return compose((vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u));

@@ -4,12 +4,20 @@
  * barriers are expensive; workgroup tiles share loads among threads and win on GPUs.
  */
 
+import { DBNetError } from '../errors.ts';
+import type { Gemm } from './tile-loop.ts';
+
 /** Each thread computes `pixels` x `channels` outputs from storage, 64 threads a workgroup along the pixels. */
 export interface DirectTile {
   kind: 'direct';
   pixels: number;
   /** A multiple of 4. */
   channels: number;
+  /**
+   * So many neighbouring threads have the same pixels and neighbouring channels. Channels stand side by side in memory:
+   * GPUs read fewer cache lines so. Default: 1.
+   */
+  lanes?: number;
 }
 
 /**
@@ -21,7 +29,7 @@ export interface WorkgroupTile {
   blockPixels: number;
   /** A multiple of `channels`. */
   blockChannels: number;
-  /** A multiple of 4 that divides the input channels. */
+  /** A multiple of 4. */
   blockDepth: number;
   /** A multiple of 4. */
   pixels: number;
@@ -36,11 +44,17 @@ export interface WorkgroupTile {
 
 export type Tile = DirectTile | WorkgroupTile;
 
-/** Short name of a tile, for labels and tables: `direct 8x4`, `64x64x16 8x8`, with four slices of K `32x32x32 4x4 k4`. */
+/**
+ * Short name of a tile, for labels and tables: `direct 8x4`, with eight lanes of channels `direct 8x4 c8`; `64x64x16 8x8`,
+ * with four slices of K `32x32x32 4x4 k4`.
+ */
 export function tileName(tile: Tile): string {
-  return tile.kind === 'direct'
-    ? `direct ${tile.pixels}x${tile.channels}`
-    : `${tile.blockPixels}x${tile.blockChannels}x${tile.blockDepth} ${tile.pixels}x${tile.channels}${(tile.slices ?? 1) > 1 ? ` k${tile.slices}` : ''}`;
+  if (tile.kind === 'direct') {
+    const { pixels, channels, lanes = 1 } = tile;
+    return `direct ${pixels}x${channels}${lanes > 1 ? ` c${lanes}` : ''}`;
+  }
+  const { blockPixels, blockChannels, blockDepth, pixels, channels, slices = 1 } = tile;
+  return `${blockPixels}x${blockChannels}x${blockDepth} ${pixels}x${channels}${slices > 1 ? ` k${slices}` : ''}`;
 }
 
 /** Threads of a workgroup. */
@@ -48,6 +62,82 @@ export function tileThreads(tile: Tile): number {
   return tile.kind === 'direct'
     ? 64
     : (tile.blockPixels / tile.pixels) * (tile.blockChannels / tile.channels) * (tile.slices ?? 1);
+}
+
+/** Far more than any tile has that pays: a shader with more would take long to compile. */
+const maxSide = 256;
+const maxSums = 256;
+
+/** The members of each kind of tile, and what each is a multiple of. */
+const members: Record<Tile['kind'], Readonly<Record<string, number>>> = {
+  direct: { pixels: 1, channels: 4 },
+  workgroup: { blockPixels: 4, blockChannels: 4, blockDepth: 4, pixels: 4, channels: 4 },
+};
+
+/** What is wrong with something as a tile; undefined for one that kernels can be made with. */
+function tileFault(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return `an object is expected, ${String(value)} was found`;
+  const tile = value as Record<string, unknown>;
+  const kinds = Object.keys(members);
+  if (typeof tile.kind !== 'string' || !Object.hasOwn(members, tile.kind)) {
+    return `kind: ${kinds.map((kind) => `'${kind}'`).join(', ')} are expected, ${String(tile.kind)} was found`;
+  }
+  const whole = (name: string, multiple: number): string | undefined => {
+    const found = tile[name];
+    return Number.isInteger(found) &&
+      (found as number) > 0 &&
+      (found as number) <= maxSide &&
+      (found as number) % multiple === 0
+      ? undefined
+      : `${name}: a multiple of ${multiple} from ${multiple} to ${maxSide} is expected, ${String(found)} was found`;
+  };
+  for (const [name, multiple] of Object.entries(members[tile.kind as Tile['kind']])) {
+    const fault = whole(name, multiple);
+    if (fault) return fault;
+  }
+  const known = value as Tile;
+  const sums = known.pixels * known.channels;
+  if (sums > maxSums) return `a thread computes at most ${maxSums} outputs, not ${sums}`;
+  if (known.kind === 'direct') return known.lanes === undefined ? undefined : whole('lanes', 1);
+  const { blockDepth, pixels, channels, slices = 1 } = known;
+  return (
+    whole('blockPixels', pixels) ??
+    whole('blockChannels', channels) ??
+    (Number.isInteger(slices) && slices > 0 && (blockDepth / 4) % slices === 0
+      ? undefined
+      : `slices: a divisor of ${blockDepth / 4}, the vectors of the depth, is expected, ${String(slices)} was found`)
+  );
+}
+
+/** True for a tile that kernels can be made with. */
+export const isTile = (value: unknown): value is Tile => tileFault(value) === undefined;
+
+/** @throws DBNetError `invalid-argument` for a tile that no kernel can be made with. */
+export function assertTile(tile: unknown): asserts tile is Tile {
+  const fault = tileFault(tile);
+  if (fault) throw new DBNetError('invalid-argument', `This is no tile: ${fault}.`);
+}
+
+/** Threads of all workgroups, but for those that fill up the last: whole lanes of channels. */
+export function directThreads(
+  { pixels, outChannels }: Pick<Gemm, 'pixels' | 'outChannels'>,
+  { pixels: rows, channels, lanes = 1 }: DirectTile,
+): number {
+  return Math.ceil(pixels / rows) * Math.ceil(outChannels / (channels * lanes)) * lanes;
+}
+
+/** Where less of a tile's products counts, another is faster. */
+export const leastTileUse = 0.55;
+
+/** The share of a tile's products that count: less than 1 where channels fill no whole blocks. */
+export function tileUse({ outChannels, channels }: Gemm, tile: Tile): number {
+  const whole = (count: number, block: number) => Math.ceil(count / block) * block;
+  if (tile.kind === 'direct') return outChannels / whole(outChannels, tile.channels * (tile.lanes ?? 1));
+  const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+  return (
+    (outChannels / whole(outChannels, tile.blockChannels)) *
+    (total(channels) / total(channels.map((count) => whole(count, tile.blockDepth))))
+  );
 }
 
 /** What a tile keeps in workgroup memory, in vec4s. */

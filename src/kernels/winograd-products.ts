@@ -34,7 +34,7 @@ export const winogradProductsMultiplyAdds = (products: WinogradProducts): number
   products.planes * products.height * products.width * products.channels * products.outChannels;
 
 /**
- * Bindings: `source0` `[planes, height, width, channels]`, `weights` ({@link packWinogradWeights}), `output`
+ * Bindings: `source0` `[planes, height, width, channels]`, `weights` (`winogradWeights`), `output`
  * `[planes, height, width, outChannels]`.
  */
 export function winogradProducts(products: WinogradProducts, options: TileOptions): Kernel {
@@ -56,23 +56,4 @@ export function winogradProducts(products: WinogradProducts, options: TileOption
     },
     options,
   );
-}
-
-/** Packs transformed weights `[plane, out, in]` (`winogradWeights`) into matrices `[plane, in, out]`, padded with zeros. */
-export function packWinogradWeights(
-  { planes, channels, outChannels }: Pick<WinogradProducts, 'planes' | 'channels' | 'outChannels'>,
-  weights: ArrayLike<number>,
-): Float32Array<ArrayBuffer> {
-  const columns = 4 * vectorsOf(outChannels);
-  const rows = 4 * vectorsOf(channels);
-  const packed = new Float32Array(planes * rows * columns);
-  for (let plane = 0; plane < planes; plane++) {
-    for (let channel = 0; channel < channels; channel++) {
-      for (let out = 0; out < outChannels; out++) {
-        packed[(plane * rows + channel) * columns + out] =
-          weights[(plane * outChannels + out) * channels + channel];
-      }
-    }
-  }
-  return packed;
 }

@@ -72,31 +72,6 @@ export const winogradTiles = (size: WinogradSize, { height, width }: Size): Size
   width: Math.ceil(width / size),
 });
 
-/** G g G^T for all filters: weights `[out, in, 3, 3]` to `[plane, out, in]`, in f64. */
-export function winogradWeights(weights: ArrayLike<number>, size: WinogradSize): Float64Array {
-  const G = Float64Array.from(winogradMatrices[size].G.flat());
-  const side = size + 2;
-  const filters = weights.length / 9;
-  const transformed = new Float64Array(side * side * filters);
-  const rows = new Float64Array(3 * side);
-  for (let filter = 0; filter < filters; filter++) {
-    const g = filter * 9;
-    for (let i = 0; i < 3 * side; i += 3) {
-      for (let x = 0; x < 3; x++) {
-        rows[i + x] = G[i] * weights[g + x] + G[i + 1] * weights[g + 3 + x] + G[i + 2] * weights[g + 6 + x];
-      }
-    }
-    let at = filter;
-    for (let i = 0; i < 3 * side; i += 3) {
-      for (let j = 0; j < 3 * side; j += 3) {
-        transformed[at] = G[j] * rows[i] + G[j + 1] * rows[i + 1] + G[j + 2] * rows[i + 2];
-        at += filters;
-      }
-    }
-  }
-  return transformed;
-}
-
 /** WGSL that declares `to{i}_{j}`: the matrix times the values `from{i}_{j}`, `columns` of them in a row. */
 export function multiplyLeft(
   to: string,

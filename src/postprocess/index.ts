@@ -20,6 +20,7 @@ export { findRegions } from './regions.ts';
 export { createScoreScratch, polygonScore, type ScoreMap, type ScoreScratch } from './score.ts';
 export { simplifyClosed } from './simplify.ts';
 export type {
+  Box,
   FindRegionsOptions,
   Point,
   ProbabilityMap,

@@ -21,6 +21,7 @@ export function regionDefaults(shape: RegionOptions['shape'] = 'quad'): RegionOp
     maxCandidates: 1000,
     minSize: 3,
     score: 'fast',
+    simplify: 0.03,
   };
 }
 
@@ -32,6 +33,7 @@ export const regionKinds: Kinds<RegionOptions> = {
   maxCandidates: whole(1),
   minSize: atLeast(0),
   score: oneOf('fast', 'slow'),
+  simplify: between(0, 1),
 };
 
 /**

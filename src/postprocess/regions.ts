@@ -4,16 +4,18 @@
  * numbers, and a polygon that splits keeps its largest part.
  */
 
-import { anything, check, checkOptions, checkSize, type Kinds } from '../check.ts';
+import { anything, check, checkOptions, checkSize, finite, type Kinds } from '../check.ts';
+import { boxAround } from '../geometry/polygon.ts';
 import { isTypedArray } from '../kind-of.ts';
 import { contentOf, type Size } from '../size.ts';
 import { frameBits, frameMask, frameThreshold } from './binarize.ts';
-import { type Candidates, findCandidates } from './candidates.ts';
+import { type Candidate, findCandidates } from './candidates.ts';
 import type { ContourScratch } from './contours.ts';
 import { minAreaRect, type RotatedRect } from './min-area-rect.ts';
 import { regionKinds, resolveRegionOptions } from './options.ts';
 import { createRegionScratch, type RegionScratch, regionScratch } from './region-scratch.ts';
 import { sumSpans } from './score.ts';
+import { simplifyOutline } from './simplify.ts';
 import type {
   FindRegionsOptions,
   Point,
@@ -49,13 +51,18 @@ export function findRegions(
   checkMap(map);
   check('scratch', scratch, regionScratch);
   const content = contentOf(map);
-  const size = target === undefined ? content : checkSize('Option target', target);
+  const placed = target === undefined ? content : checkTarget(target);
 
   frame(map, resolved.threshold, scratch.contours);
   const found = findCandidates(map, resolved, scratch);
-  const { regions, truncated } = finishRegions(found, sumSpans(map.data, scratch.score.groups), resolved);
-  for (const { points } of regions) scalePoints(points, content, size);
-  return { regions, truncated };
+  const outlines = finishOutlines(found.candidates, sumSpans(map.data, scratch.score.groups), resolved);
+  const regions = outlines.map(({ points, score }): Region => {
+    placePoints(points, content, placed);
+    const outline =
+      resolved.shape === 'polygon' ? fromTopLeft(simplifyOutline(points, resolved.simplify)) : points;
+    return { points: outline, box: boxAround(outline), score };
+  });
+  return { regions, truncated: found.truncated };
 }
 
 /** Puts the mask of the map into the label image. */
@@ -67,24 +74,24 @@ function frame(map: ProbabilityMap, threshold: number, image: ContourScratch): v
 }
 
 /**
- * The regions that candidates become, in pixels of the map.
+ * The outlines and scores of the regions that candidates become, in pixels of the map.
  *
  * @param sums - for each candidate the sum of P over its pixels
  */
-function finishRegions(
-  { candidates, truncated }: Candidates,
+function finishOutlines(
+  candidates: readonly Candidate[],
   sums: ArrayLike<number>,
   options: RegionOptions,
-): RegionResult {
-  const regions: Region[] = [];
+): Omit<Region, 'box'>[] {
+  const outlines: Omit<Region, 'box'>[] = [];
   candidates.forEach(({ outline, pixels }, i) => {
     const score = pixels > 0 ? sums[i] / pixels : 0;
     if (score < options.boxThreshold) return;
     const points =
       outline instanceof Int32Array ? polygonRegion(outline, options) : quadRegion(outline, options);
-    if (points !== undefined) regions.push({ points, score });
+    if (points !== undefined) outlines.push({ points, score });
   });
-  return { regions, truncated };
+  return outlines;
 }
 
 /** A rectangle, offset; undefined if it is too small. */
@@ -104,12 +111,29 @@ function shortSide(rect: RotatedRect): number {
   return Math.min(rect.width, rect.height);
 }
 
-/** Scales points in place from one size to another and clips them to it. */
-function scalePoints(points: Region['points'], from: Size, to: Size): void {
-  const scaleX = to.width / from.width;
-  const scaleY = to.height / from.height;
+/** @throws DBNetError `invalid-argument` */
+function checkTarget(target: NonNullable<FindRegionsOptions['target']>): Place {
+  const size = checkSize('Option target', target);
+  const { x = 0, y = 0 } = target;
+  return { ...size, x: check('Option target.x', x, finite), y: check('Option target.y', y, finite) };
+}
+
+/** A size, and where it is. */
+type Place = Size & { x?: number; y?: number };
+
+/** An outline from its point of the smallest x + y on, so that one of four points begins where a quad does. */
+function fromTopLeft(outline: readonly Point[]): Point[] {
+  const sums = outline.map(([x, y]) => x + y);
+  const first = sums.indexOf(Math.min(...sums));
+  return [...outline.slice(first), ...outline.slice(0, first)];
+}
+
+/** Scales points in place from one size to another, clips them to it, and moves them to where it is. */
+function placePoints(points: Region['points'], from: Size, { x = 0, y = 0, width, height }: Place): void {
+  const scaleX = width / from.width;
+  const scaleY = height / from.height;
   for (const point of points) {
-    point[0] = Math.min(Math.max(point[0] * scaleX, 0), to.width);
-    point[1] = Math.min(Math.max(point[1] * scaleY, 0), to.height);
+    point[0] = x + Math.min(Math.max(point[0] * scaleX, 0), width);
+    point[1] = y + Math.min(Math.max(point[1] * scaleY, 0), height);
   }
 }

@@ -3,8 +3,11 @@
  * and the final clean-up of OpenCV's `approxPolyDP`.
  */
 
-import { atLeast, check, typedArray } from '../check.ts';
-import { checkFlatPoints } from '../geometry/points.ts';
+import { atLeast, check } from '../check.ts';
+import { countCrossings } from '../geometry/crossings.ts';
+import { offsetDistance } from '../geometry/offset.ts';
+import { checkFlatPoints, type FlatPoints, type Point } from '../geometry/points.ts';
+import { perimeter, signedArea } from '../geometry/polygon.ts';
 
 /**
  * A closed curve of fewer points that stays near the given one, as OpenCV's `approxPolyDP`: within `epsilon`,
@@ -16,16 +19,39 @@ import { checkFlatPoints } from '../geometry/points.ts';
  *   within `epsilon` of it
  * @throws DBNetError `invalid-argument` for other points, and an epsilon that is negative or not finite
  */
-export function simplifyClosed(points: Int32Array, epsilon: number): Int32Array {
-  check('points', points, typedArray('Int32Array'));
+export function simplifyClosed<Points extends FlatPoints>(points: Points, epsilon: number): Points {
   checkFlatPoints('points', points);
   check('epsilon', epsilon, atLeast(0));
   const kept = keepCorners(points, epsilon * epsilon);
   return dropNearlyStraight(kept, (epsilon * epsilon) / 2);
 }
 
+/** How often a tolerance is halved before it is 0. */
+const HALVINGS = 5;
+
+/**
+ * An outline of fewer points by `simplifyClosed`, which still is one: of four points at least, and without crossings.
+ * Where it would not be, the tolerance is halved.
+ *
+ * @param ratio - the tolerance is A * ratio / L (A area, L perimeter), so that about this part of the area is lost at
+ *   most
+ * @returns points of the outline, in its order; all of them where it crosses itself
+ */
+export function simplifyOutline(outline: Point[], ratio: number): Point[] {
+  const flat = Float64Array.from(outline.flat());
+  const length = perimeter(flat);
+  if (length === 0) return outline;
+  const tolerance = offsetDistance(Math.abs(signedArea(flat)), length, ratio);
+  for (let round = 0; round <= HALVINGS; round++) {
+    const kept = simplifyClosed(flat, round < HALVINGS ? tolerance / 2 ** round : 0);
+    const points = Array.from({ length: kept.length / 2 }, (_, i): Point => [kept[2 * i], kept[2 * i + 1]]);
+    if (points.length >= 4 && countCrossings(points, 1) === 0) return points;
+  }
+  return outline;
+}
+
 /** Douglas-Peucker between two points that are far apart, on a stack of our own. */
-function keepCorners(points: Int32Array, limit: number): Int32Array {
+function keepCorners<Points extends FlatPoints>(points: Points, limit: number): Points {
   const n = points.length / 2;
   // From the first point to the one farthest from it, and from there again, three times.
   let first = 0;
@@ -35,7 +61,7 @@ function keepCorners(points: Int32Array, limit: number): Int32Array {
     first = second;
     [second, distance] = farthest(points, first);
   }
-  const kept = new Int32Array(points.length);
+  const kept = points.slice();
   let size = 0;
   const keep = (i: number) => {
     kept[size++] = points[2 * i];
@@ -50,11 +76,11 @@ function keepCorners(points: Int32Array, limit: number): Int32Array {
     if (split < 0) keep(from);
     else stack.push(split, to, from, split);
   }
-  return kept.slice(0, size);
+  return kept.slice(0, size) as Points;
 }
 
 /** The first of the points that are farthest from point `from`, and its squared distance. */
-function farthest(points: Int32Array, from: number): [index: number, distance: number] {
+function farthest(points: FlatPoints, from: number): [index: number, distance: number] {
   const x = points[2 * from];
   const y = points[2 * from + 1];
   let best = 0;
@@ -78,7 +104,7 @@ function farthest(points: Int32Array, from: number): [index: number, distance: n
  * it is near enough. The distance is the one to the segment, not to its line, as in OpenCV since its pull
  * request 28119 (2025).
  */
-function splitPoint(points: Int32Array, from: number, to: number, limit: number): number {
+function splitPoint(points: FlatPoints, from: number, to: number, limit: number): number {
   const x = points[2 * from];
   const y = points[2 * from + 1];
   const dx = points[2 * to] - x;
@@ -114,7 +140,7 @@ function splitPoint(points: Int32Array, from: number, to: number, limit: number)
  * OpenCV's last stage: drops a corner that lies nearly on the line between its neighbours and not behind it,
  * unless that line is horizontal or vertical. After a corner is dropped the next one stays. Works in place.
  */
-function dropNearlyStraight(corners: Int32Array, limit: number): Int32Array {
+function dropNearlyStraight<Points extends FlatPoints>(corners: Points, limit: number): Points {
   const n = corners.length / 2;
   let left = n;
   let write = 0;
@@ -141,5 +167,5 @@ function dropNearlyStraight(corners: Int32Array, limit: number): Int32Array {
     corners[2 * write + 1] = y0;
     write++;
   }
-  return corners.slice(0, 2 * left);
+  return corners.slice(0, 2 * left) as Points;
 }

@@ -34,21 +34,22 @@ const METADATA_KEY = '__metadata__';
  * @param text The header.
  * @param textOffset Byte of the file at which the text begins.
  * @param dataOffset Byte of the file at which the tensors' bytes begin.
- * @param fileLength Length of the file, bytes.
+ * @param fileLength Length of the file, bytes; undefined where only its beginning is there, so that the end is not checked.
  * @throws DBNetError `invalid-safetensors`, naming the byte or the tensor.
  */
 export function parseHeader(
   text: string,
   textOffset: number,
   dataOffset: number,
-  fileLength: number,
+  fileLength: number | undefined,
 ): SafetensorsHeader {
   const cursor = new JsonCursor(text, textOffset);
+  const dataLength = fileLength === undefined ? Number.POSITIVE_INFINITY : fileLength - dataOffset;
   const tensors = new Map<string, TensorInfo>();
   const metadata: Record<string, string> = Object.create(null);
   cursor.object('the header', (name) => {
     if (name === METADATA_KEY) readMetadata(cursor, metadata);
-    else tensors.set(name, readTensor(cursor, name, dataOffset, fileLength - dataOffset));
+    else tensors.set(name, readTensor(cursor, name, dataOffset, dataLength));
   });
   cursor.end();
   checkLayout(tensors, dataOffset, fileLength);
@@ -146,7 +147,11 @@ function measure(what: string, dtype: Dtype, shape: readonly number[]): { size: 
 }
 
 /** The tensors, in the order of their bytes, must cover the data from its first byte to its last. */
-function checkLayout(tensors: ReadonlyMap<string, TensorInfo>, dataOffset: number, fileLength: number): void {
+function checkLayout(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  dataOffset: number,
+  fileLength: number | undefined,
+): void {
   const entries = [...tensors];
   entries.sort(([, a], [, b]) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
   let end = dataOffset;
@@ -167,7 +172,7 @@ function checkLayout(tensors: ReadonlyMap<string, TensorInfo>, dataOffset: numbe
     end = byteOffset + byteLength;
     before = name;
   }
-  if (end !== fileLength) {
+  if (fileLength !== undefined && end !== fileLength) {
     failInvalid(
       `expected the file to end at byte ${end}, after ` +
         `${before === undefined ? 'a header without tensors' : `its last tensor ${quote(before)}`}, found ` +

@@ -27,6 +27,14 @@ export interface LoadProgress {
   total: number | undefined;
 }
 
+/** What a load within the house can be asked for as well. */
+interface Loading extends LoadOptions {
+  /** Called with what has come of a file, until it has seen enough and says so by `true`. Not for bytes in memory. */
+  onBytes?: (bytes: Uint8Array) => boolean;
+}
+
+const enough = () => true;
+
 const loadKinds: Kinds<LoadOptions> = { onProgress: callback, signal: abortSignal };
 
 type FileSystem = typeof import('node:fs');
@@ -50,7 +58,11 @@ const CHUNK_BYTES = 1 << 20;
  * });
  */
 export async function loadBytes(source: BytesSource, given: LoadOptions = {}): Promise<Uint8Array> {
-  const options = checkOptions(given, loadKinds);
+  return await readBytes(source, checkOptions(given, loadKinds));
+}
+
+/** {@link loadBytes} that shows what comes while it comes. */
+export async function readBytes(source: BytesSource, options: Loading): Promise<Uint8Array> {
   options.signal?.throwIfAborted();
   if (typeof source === 'string') return loadAddress(source, options);
   switch (kindOf(source)) {
@@ -104,7 +116,7 @@ export function viewBytes(bytes: ArrayBuffer | Uint8Array): Uint8Array {
   }
 }
 
-async function loadAddress(source: string | URL, options: LoadOptions): Promise<Uint8Array> {
+async function loadAddress(source: string | URL, options: Loading): Promise<Uint8Array> {
   const text = String(source);
   if (text === '') {
     throw new DBNetError(
@@ -138,7 +150,7 @@ function parseUrl(text: string): URL {
   }
 }
 
-async function loadUrl(url: string, options: LoadOptions): Promise<Uint8Array> {
+async function loadUrl(url: string, options: Loading): Promise<Uint8Array> {
   const address = shorten(url);
   let response: Response;
   try {
@@ -158,11 +170,7 @@ async function loadUrl(url: string, options: LoadOptions): Promise<Uint8Array> {
   return loadResponse(response, options, address);
 }
 
-async function loadResponse(
-  response: Response,
-  options: LoadOptions,
-  requested?: string,
-): Promise<Uint8Array> {
+async function loadResponse(response: Response, options: Loading, requested?: string): Promise<Uint8Array> {
   const address = requested ?? (response.url === '' ? 'The response' : shorten(response.url));
   if (!response.ok) failLoad(`${address}: ${explainStatus(response)}`);
   if (response.bodyUsed || response.body?.locked) {
@@ -214,7 +222,7 @@ function fileSystem(): FileSystem | undefined {
 async function readFile(
   fs: FileSystem,
   file: string | URL,
-  { onProgress, signal }: LoadOptions,
+  { onProgress, onBytes = enough, signal }: Loading,
 ): Promise<Uint8Array> {
   const address = String(file);
   const attempt = async <T>(operation: () => Promise<T>): Promise<T> => {
@@ -238,6 +246,7 @@ async function readFile(
     if (total === 0) failLoad(`${address} is empty (0 bytes); expected a file with content.`);
     const bytes = allocate(total, address);
     let done = 0;
+    let looking = true;
     onProgress?.({ done, total });
     while (done < total) {
       signal?.throwIfAborted();
@@ -246,6 +255,7 @@ async function readFile(
       if (bytesRead === 0)
         failLoad(`${address} became shorter while it was read: ${done} of ${total} bytes. Try again.`);
       done += bytesRead;
+      if (looking) looking = !onBytes(bytes.subarray(0, done));
       onProgress?.({ done, total });
     }
     signal?.throwIfAborted();
@@ -276,7 +286,7 @@ async function readStream(
   stream: ReadableStream<Uint8Array>,
   total: number | undefined,
   address: string,
-  { onProgress, signal }: LoadOptions,
+  { onProgress, onBytes = enough, signal }: Loading,
 ): Promise<Uint8Array> {
   const reader = stream.getReader();
   const cancel = () => {
@@ -285,6 +295,7 @@ async function readStream(
   // Cancelling ends a read that is waiting, even where the source never answers.
   signal?.addEventListener('abort', cancel, { once: true });
   let finished = false;
+  let looking = true;
   try {
     const sink = new ByteSink(total, address);
     onProgress?.({ done: 0, total: sink.total });
@@ -293,6 +304,7 @@ async function readStream(
       const chunk = await readChunk(reader, sink, address, signal);
       if (chunk === undefined) break;
       sink.push(chunk);
+      if (looking) looking = !onBytes(sink.bytes());
       onProgress?.({ done: sink.done, total: sink.total });
     }
     finished = true;
@@ -354,6 +366,7 @@ class ByteSink {
     this.done += chunk.length;
   }
 
+  /** What there is. */
   bytes(): Uint8Array {
     if (this.#buffer) return this.#buffer.subarray(0, this.done);
     const all = new Uint8Array(this.done);
@@ -362,7 +375,7 @@ class ByteSink {
       all.set(chunk, at);
       at += chunk.length;
     }
-    this.#chunks = [];
+    this.#chunks = [all];
     return all;
   }
 }

@@ -17,9 +17,10 @@
 import { countBytes, describe, quote } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { isFloatDtype, toFloat32 } from './dtypes.ts';
-import { parseHeader, type TensorInfo } from './header.ts';
+import { parseHeader, type SafetensorsHeader, type TensorInfo } from './header.ts';
 import { failInvalid } from './json-cursor.ts';
 import { viewBytes } from './load.ts';
+import { isSafetensors } from './sniff.ts';
 
 /** Bytes of the header length at the start of the file. */
 export const LENGTH_BYTES = 8;
@@ -94,6 +95,24 @@ export function parseSafetensors(bytes: ArrayBuffer | Uint8Array): Safetensors {
       return toFloat32(view(info), info.dtype);
     },
   };
+}
+
+/**
+ * The header of a file of which the beginning is there; undefined until all of the header is, and for what is none. Where
+ * the file ends is not checked: {@link parseSafetensors} does that.
+ * @throws DBNetError `invalid-safetensors`
+ */
+export function peekHeader(file: Uint8Array): SafetensorsHeader | undefined {
+  if (file.length <= LENGTH_BYTES || !isSafetensors(file)) return undefined;
+  const length = new DataView(file.buffer, file.byteOffset).getUint32(0, true);
+  const dataOffset = LENGTH_BYTES + length;
+  if (length > MAX_HEADER_BYTES || file.length < dataOffset) return undefined;
+  return parseHeader(
+    decodeHeader(file.subarray(LENGTH_BYTES, dataOffset)),
+    LENGTH_BYTES,
+    dataOffset,
+    undefined,
+  );
 }
 
 /** Length of the header in bytes: at least 2, at most the limit, and within the file. */

@@ -1,6 +1,7 @@
 /** @file Images of every kind as pixels in memory, which crops are cut from. */
 
-import { readImage, readPixelsOf } from '../input/image.ts';
+import { pixelsOf } from '../input/crop.ts';
+import { readImage } from '../input/image.ts';
 import type { ImageSource } from '../input/types.ts';
 
 export interface Pixels {
@@ -15,18 +16,13 @@ export interface Pixels {
  * @throws DBNetError `invalid-image`.
  */
 export async function readPixels(image: ImageSource): Promise<Pixels> {
-  // No texture is made of it, so none can be too small.
-  const ready = await readImage(image, Number.POSITIVE_INFINITY);
-  if (ready.kind === 'texture') {
-    const { source, width, height } = ready;
-    try {
-      return { data: readPixelsOf(source), width, height, channels: 4 };
-    } finally {
-      ready.close?.();
-    }
+  const ready = await readImage(image);
+  try {
+    const { data, width, height, channels } = pixelsOf(ready);
+    return channels === 1 ? fromGrey(data, width, height) : { data, width, height, channels };
+  } finally {
+    ready.close?.();
   }
-  const { data, width, height, channels } = ready;
-  return channels === 1 ? fromGrey(data, width, height) : { data, width, height, channels };
 }
 
 function fromGrey(grey: Uint8Array | Uint8ClampedArray, width: number, height: number): Pixels {

@@ -11,6 +11,7 @@ import {
   mismatch,
   oneOf,
 } from '../check.ts';
+import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
 import { type AdapterDescription, assertUsable, gpuKinds, openDevice } from '../gpu/device.ts';
 import { Turns } from '../gpu/turns.ts';
@@ -242,6 +243,11 @@ export class Trainer {
   /** Frees all GPU memory. A device that was passed in stays as it is. The trainer cannot be used afterwards. */
   dispose(): void {
     this.#engine.dispose();
+  }
+
+  /** For `using`: as `dispose()`. */
+  [dispose](): void {
+    this.dispose();
   }
 
   /**

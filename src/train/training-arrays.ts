@@ -3,7 +3,7 @@
  * statistics, each one flat array in the order of the layouts.
  */
 
-import { bufferUsage } from '../gpu/constants.ts';
+import { bufferUsage } from '../gpu/buffer-usage.ts';
 import { checked, type GpuContext } from '../gpu/device.ts';
 import type { Externals } from '../gpu/program.ts';
 import { ReadbackPool } from '../gpu/readback.ts';

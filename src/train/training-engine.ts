@@ -5,7 +5,7 @@
 
 import { DBNetError } from '../errors.ts';
 import type { Step } from '../gpu/bind.ts';
-import { bufferUsage } from '../gpu/constants.ts';
+import { bufferUsage } from '../gpu/buffer-usage.ts';
 import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
 import { EngineDevice } from '../gpu/engine-device.ts';
 import { type Externals, Program } from '../gpu/program.ts';

@@ -16,9 +16,13 @@ export interface TileTarget {
   software: boolean;
 }
 
-const direct = (pixels: number, channels: number): DirectTile => ({ kind: 'direct', pixels, channels });
+/** The tile with so many lanes of channels; 1, the default, is left out, so that equal tiles look alike. */
+const direct = (pixels: number, channels: number, lanes = 1): DirectTile => ({
+  ...{ kind: 'direct', pixels, channels },
+  ...(lanes > 1 ? { lanes } : {}),
+});
 
-/** Direct tiles, pixels x channels per thread, the likeliest first. */
+/** Direct tiles for software adapters, pixels x channels per thread, the likeliest first. */
 const directMenu: readonly DirectTile[] = [
   direct(8, 4),
   direct(4, 8),
@@ -31,6 +35,17 @@ const directMenu: readonly DirectTile[] = [
   direct(1, 16),
   direct(2, 4),
 ];
+
+/** The same for GPUs, with lanes of channels. */
+const gpuDirectMenu: readonly DirectTile[] = [8, 16, 4].flatMap((lanes) => [
+  direct(4, 8, lanes),
+  direct(4, 4, lanes),
+  direct(2, 4, lanes),
+  direct(2, 8, lanes),
+  direct(8, 4, lanes),
+  direct(4, 16, lanes),
+  direct(1, 4, lanes),
+]);
 
 /** Blocks of a workgroup, pixels x channels, with the share of a thread that suits most GPUs. */
 const blocks = [
@@ -101,18 +116,23 @@ const workgroupStart = [
 export function candidates(gemm: Gemm, { precision, limits, software }: TileTarget): Tile[] {
   const tiles: readonly Tile[] = software
     ? [...directMenu.slice(0, 6), workgroupStart[0]]
-    : [...workgroupStart, ...directMenu.slice(0, 3)];
+    : [...workgroupStart, ...gpuDirectMenu.slice(0, 3)];
   return tiles.filter((tile) => tileFits(gemm, tile, precision, limits));
 }
 
-/** Tiles that differ from `tile` in one respect: the block, the depth, the share of a thread, or the slices of K. */
-export function neighbours(gemm: Gemm, tile: Tile, { precision, limits }: TileTarget): Tile[] {
+/** Tiles that differ from `tile` in one respect: the block, the depth, the share of a thread, the slices of K, the lanes. */
+export function neighbours(gemm: Gemm, tile: Tile, { precision, limits, software }: TileTarget): Tile[] {
   const near: Tile[] =
     tile.kind === 'direct'
-      ? directMenu.filter((other) => (other.pixels === tile.pixels) !== (other.channels === tile.channels))
+      ? (software ? directMenu : gpuDirectMenu).filter((other) => directDifferences(tile, other) === 1)
       : workgroupMenu.filter((other) => differences(tile, other) === 1);
   return near.filter((other) => tileFits(gemm, other, precision, limits));
 }
+
+const directDifferences = (a: DirectTile, b: DirectTile): number =>
+  Number(a.pixels !== b.pixels) +
+  Number(a.channels !== b.channels) +
+  Number((a.lanes ?? 1) !== (b.lanes ?? 1));
 
 function differences(a: WorkgroupTile, b: WorkgroupTile): number {
   const block = a.blockPixels !== b.blockPixels || a.blockChannels !== b.blockChannels;

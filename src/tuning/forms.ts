@@ -5,12 +5,13 @@
  */
 
 import { type Convolution, type convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
-import { declare, type Kernel, traffic, vectorsOf, workgroupGrid } from '../kernels/kernel.ts';
+import type { Kernel } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
-import { type Precision, wgsl } from '../kernels/wgsl.ts';
-import { combine, multiplyLeft, type WinogradSize, winogradMatrices } from '../kernels/winograd.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import type { WinogradSize } from '../kernels/winograd.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
 import { winogradOutput } from '../kernels/winograd-output.ts';
+import { winogradWeights } from '../kernels/winograd-weights.ts';
 import { winogradProducts } from './classes.ts';
 import type { Placed, Tolerance } from './workbench.ts';
 
@@ -47,7 +48,10 @@ export function formKernels(
   return {
     prepare: [
       {
-        kernel: weightsKernel(size, channels, conv.outChannels),
+        kernel: winogradWeights(
+          { label: `measuring: weights of F(${size},3)`, channels, outChannels: conv.outChannels, size },
+          { precision },
+        ),
         names: { transformed: 'winogradWeights' },
       },
     ],
@@ -92,46 +96,5 @@ export function sumTolerance(
   return {
     absolute: (winograd ? winogradErrors : 1) * margin * productSize * (unit.f32 * terms + products),
     relative: 4 * unit[precision],
-  };
-}
-
-/** G g G^T of every filter: `weights` `[3, 3, in, out]` to `transformed` `[plane, in, out]`, f32, channels in whole vec4s. */
-function weightsKernel(size: WinogradSize, inChannels: number, outChannels: number): Kernel {
-  const { G } = winogradMatrices[size];
-  const side = size + 2;
-  const filters = 16 * vectorsOf(inChannels) * vectorsOf(outChannels);
-  const shape = { filters };
-  const { bindings, declarations } = declare(
-    [
-      { name: 'weights', access: 'read', bytes: 4 * 9 * filters, type: 'f32' },
-      { name: 'transformed', access: 'read_write', bytes: 4 * side * side * filters, type: 'f32' },
-    ],
-    shape,
-  );
-  const code = wgsl`${declarations}
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-  let filter_index = id.y * groups.x * 64u + id.x;
-  if (filter_index >= shape.filters) { return; }
-  #for y in 0..3
-  #for x in 0..3
-  let g{y}_{x} = weights[({y}u * 3u + {x}u) * shape.filters + filter_index];
-  #end
-  #end
-  ${multiplyLeft('e', G, 'g', 3)}
-  #for i in 0..${side}
-  ${G.map((row, j) => `transformed[({i}u * ${side}u + ${j}u) * shape.filters + filter_index] = ${combine(row, (k) => `e{i}_${k}`)};`).join('\n')}
-  #end
-}
-`;
-  const flops = filters * (3 * side + side * side) * 6;
-  return {
-    label: `measuring: weights of F(${size},3)`,
-    code,
-    bindings,
-    shape,
-    dispatch: [...workgroupGrid(Math.ceil(filters / 64)), 1],
-    flops,
-    bytes: traffic(bindings),
   };
 }

@@ -1,9 +1,16 @@
 /** @file The tuning table: plain JSON that says which tile was the fastest for which class of layers. */
 
 import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
-import { fitsWorkgroupTile } from '../kernels/conv2d-workgroup.ts';
 import { type Convolution, gemmOf } from '../kernels/convolution.ts';
-import { type Tile, tileThreads, tileWorkgroupBytes } from '../kernels/tile.ts';
+import {
+  directThreads,
+  isTile,
+  leastTileUse,
+  type Tile,
+  tileThreads,
+  tileUse,
+  tileWorkgroupBytes,
+} from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -93,30 +100,12 @@ export function readTable(value: unknown, key: string): TuningTable | undefined 
   const entries: [string, TuningEntry][] = [];
   for (const [name, entry] of Object.entries(value.entries)) {
     if (!isObject(entry) || !isPositive(entry.ms) || !isPositive(entry.gflops)) continue;
-    const tile = readTile(entry.tile);
+    const { tile } = entry;
     const winograd = readWinograd(entry.winograd);
-    if (tile && winograd) entries.push([name, { tile, ms: entry.ms, gflops: entry.gflops, ...winograd }]);
+    if (isTile(tile) && winograd)
+      entries.push([name, { tile, ms: entry.ms, gflops: entry.gflops, ...winograd }]);
   }
   return { version: tableVersion, key, entries: Object.fromEntries(entries) };
-}
-
-/** Far more than any tile has that pays: a shader with more would take long to compile. */
-const maxSide = 256;
-const maxSums = 256;
-
-/** A tile from storage, or undefined if it is none that the kernels can be made with. */
-function readTile(value: unknown): Tile | undefined {
-  if (!isObject(value)) return undefined;
-  const { kind, pixels, channels, blockPixels, blockChannels, blockDepth, slices } = value;
-  if (!isMultiple(pixels, 1) || !isMultiple(channels, 4) || pixels * channels > maxSums) return undefined;
-  if (kind === 'direct') return { kind, pixels, channels };
-  if (kind !== 'workgroup' || !isMultiple(blockDepth, 4)) return undefined;
-  if (!isMultiple(pixels, 4) || !isMultiple(blockPixels, pixels) || !isMultiple(blockChannels, channels)) {
-    return undefined;
-  }
-  const tile = { kind, blockPixels, blockChannels, blockDepth, pixels, channels } as const;
-  if (slices === undefined) return tile;
-  return isMultiple(slices, 1) && (blockDepth / 4) % slices === 0 ? { ...tile, slices } : undefined;
 }
 
 /** What an entry says of Winograd, which may be nothing; undefined if it is something else. */
@@ -132,9 +121,6 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isPositive = (value: unknown): value is number =>
   typeof value === 'number' && Number.isFinite(value) && value > 0;
 
-const isMultiple = (value: unknown, of: number): value is number =>
-  isPositive(value) && value <= maxSide && value % of === 0;
-
 /** The limits of a device that bound a tile. */
 export type TileLimits = Pick<
   GPUSupportedLimits,
@@ -148,7 +134,8 @@ export type TileLimits = Pick<
 export function tileFits(gemm: Gemm, tile: Tile, precision: Precision, limits: TileLimits): boolean {
   const threads = tileThreads(tile);
   return (
-    (tile.kind === 'direct' ? tile.channels <= gemm.outChannels : fitsWorkgroupTile(gemm, tile)) &&
+    tile.channels <= gemm.outChannels &&
+    tileUse(gemm, tile) >= leastTileUse &&
     threads <= limits.maxComputeInvocationsPerWorkgroup &&
     threads <= limits.maxComputeWorkgroupSizeX &&
     tileWorkgroupBytes(tile, elementBytes(precision)) <= limits.maxComputeWorkgroupStorageSize &&
@@ -159,6 +146,6 @@ export function tileFits(gemm: Gemm, tile: Tile, precision: Precision, limits: T
 /** The largest dimension of the dispatch. */
 function workgroupsInX({ pixels, outChannels }: Gemm, tile: Tile): number {
   return tile.kind === 'direct'
-    ? Math.ceil((Math.ceil(pixels / tile.pixels) * Math.ceil(outChannels / tile.channels)) / 64)
+    ? Math.ceil(directThreads({ pixels, outChannels }, tile) / 64)
     : Math.ceil(pixels / tile.blockPixels);
 }

@@ -4,7 +4,7 @@
  * samples of several works in turns.
  */
 
-import { bufferUsage } from '../gpu/constants.ts';
+import { bufferUsage } from '../gpu/buffer-usage.ts';
 import { checked, type GpuContext } from '../gpu/device.ts';
 import type { Web } from '../web.ts';
 

@@ -11,6 +11,7 @@ import { messageOf } from '../describe.ts';
 import { encode } from '../gpu/bind.ts';
 import { assertUsable, type GpuContext } from '../gpu/device.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
+import type { WinogradChannels } from '../graph/choose-kernels.ts';
 import type { KernelChoice } from '../graph/operation.ts';
 import { type Convolution, convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
 import type { Kernel } from '../kernels/kernel.ts';
@@ -41,7 +42,7 @@ export interface TunerOptions {
   /** What is taken where nothing was measured. */
   standard: KernelChoice;
   /** The same of Winograd's filtering. Default: plain convolutions. */
-  standardWinograd?: (conv: { outChannels: number }) => WinogradSize | undefined;
+  standardWinograd?: (conv: WinogradChannels) => WinogradSize | undefined;
   /** Milliseconds after which no new form is begun. Default 2,000 on a GPU, 60,000 on a software adapter. */
   budgetMs?: number;
   /** Tiles to try instead of the menu; the standard tile is tried in any case. */
@@ -340,7 +341,9 @@ class Search {
   /** Winograd's size by default, where it can be tried. */
   #usualSize(): WinogradSize | undefined {
     const { conv, sizes } = this.#task;
-    const usual = this.#tools.standardWinograd(conv);
+    if (!canUseWinograd(conv)) return undefined;
+    const sources = conv.sources.map(({ channels }) => ({ inChannels: channels }));
+    const usual = this.#tools.standardWinograd({ sources, outChannels: conv.outChannels });
     return sizes.find((size) => size === usual);
   }
 

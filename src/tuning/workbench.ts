@@ -5,7 +5,7 @@
  */
 
 import { bind, encode, type Step, storesHalf, Uniforms } from '../gpu/bind.ts';
-import { bufferUsage } from '../gpu/constants.ts';
+import { bufferUsage } from '../gpu/buffer-usage.ts';
 import { checked, type GpuContext } from '../gpu/device.ts';
 import type { PipelineCache } from '../gpu/pipelines.ts';
 import { ReadbackPool } from '../gpu/readback.ts';

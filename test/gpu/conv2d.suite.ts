@@ -26,6 +26,10 @@ const menu: readonly Tile[] = [
   direct(8, 4),
   direct(8, 8),
   direct(1, 16),
+  // Lanes of channels: a whole workgroup of them, more than there are channels, a number that is no power of two.
+  { ...direct(4, 8), lanes: 8 },
+  { ...direct(2, 4), lanes: 64 },
+  { ...direct(4, 4), lanes: 6 },
   workgroup(64, 64, 16, 8, 8),
   workgroup(32, 64, 16, 4, 8),
   workgroup(32, 32, 16, 4, 4),
@@ -95,6 +99,33 @@ const mobile = [
     tiles: [direct(4, 8), direct(8, 8), direct(1, 16), workgroup(16, stored(outChannels), 4, 4, 4)],
   })),
 );
+
+/** Workgroup tiles whose blocks hang over the channels: over those that go in, those that come out, and both, of any source. */
+const overhanging: readonly Tile[] = [
+  { ...direct(4, 4), lanes: 8 },
+  workgroup(16, 32, 16, 4, 4),
+  { ...workgroup(16, 64, 32, 4, 8), slices: 4 },
+];
+const padded = [
+  conv('3x3, 12 to 27 channels', [{ height: 5, width: 13, channels: 12, ...window3 }], 27, {
+    bias: true,
+    residuals: [{ kind: 'same' }],
+    activation: 'relu',
+  }),
+  conv('1x1, 40 to 24 channels', [{ height: 5, width: 13, channels: 40, ...point }], 24),
+  conv('3x3, 32 to 100 channels', [{ height: 5, width: 13, channels: 32, ...window3 }], 100),
+  conv(
+    '3x3 and 1x1 of stride 2, 20 and 24 to 72 channels',
+    [
+      { height: 5, width: 13, channels: 20, ...window3 },
+      { height: 9, width: 25, channels: 24, ...point, stride: 2 },
+    ],
+    72,
+  ),
+  conv('3x3 of 3 images, 20 to 36 channels', [{ height: 5, width: 7, channels: 20, ...window3 }], 36, {
+    batch: 3,
+  }),
+].map((form) => ({ conv: form, tiles: overhanging }));
 
 /** Image sizes 13x7, 5x33 and 1x1; where a residual is upsampled, multiples of its scale. */
 const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
@@ -236,7 +267,7 @@ const check = (name: string, conv: Conv2d, tiles: readonly Tile[]): GpuTest => (
 
 const tests: GpuTest[] = [
   ...menu.map((tile) => check(`tile ${tileName(tile)}`, everyTile, [tile])),
-  ...[...shapes, ...mobile].map(({ conv, tiles = pair }) => check(conv.label, conv, tiles)),
+  ...[...shapes, ...mobile, ...padded].map(({ conv, tiles = pair }) => check(conv.label, conv, tiles)),
   ...upsampled,
 ];
 

@@ -2,18 +2,17 @@
 
 import { TextDetector } from '../../src/detect/detector.ts';
 import type { CreateOptions, DetectOptions } from '../../src/detect/types.ts';
-import { parameterShapes } from '../../src/graph/graph.ts';
 import type { RawImage, SizeOption } from '../../src/input/types.ts';
 import { findRegions } from '../../src/postprocess/regions.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
 import type { PaddedSize } from '../../src/size.ts';
 import { refusesHostile } from '../helpers/hostile.ts';
-import { randomParameters, smallNetwork } from '../helpers/networks.ts';
 import { inOtherRealm } from '../helpers/other-realm.ts';
 import { assert, assertAllMaps, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import { compose } from './references/compose.ts';
 import { resizeBilinear } from './references/resize.ts';
+import { smallWeights } from './small-engine.ts';
 import type { GpuTest, GpuTestContext } from './suite.ts';
 import { watchDevice } from './watch-device.ts';
 
@@ -51,18 +50,6 @@ function noise(width: number, height: number, channels: 1 | 3 | 4, seed = 1): Ra
 }
 
 const small = { width: 64, height: 32 };
-
-/** A network of few channels with random weights, as a file with an `input` recipe. */
-function smallWeights(thresholdHead: boolean, input: object = {}): Uint8Array {
-  // The head's shader has 16 channels at least.
-  const network = smallNetwork(thresholdHead, { width: 16 });
-  const parameters = randomParameters(network, 1);
-  const tensors = [...parameterShapes(network)].map(([name, shape]): [string, TensorData] => [
-    name,
-    { dtype: 'F32', shape, data: Float32Array.from(parameters(name)) },
-  ]);
-  return writeSafetensors(tensors, { input: JSON.stringify(input) });
-}
 
 /** A picture resized to the content of a size by OpenCV's rule, over a colour. */
 function paddedBefore(image: RawImage, { width, height, content }: PaddedSize, colour: number[]): RawImage {
@@ -123,6 +110,42 @@ const tests: GpuTest[] = [
       for (const [stage, ms] of Object.entries(byP.timings)) {
         assert(Number.isFinite(ms) && ms >= 0, `timings.${stage} is ${ms}`);
       }
+    },
+  },
+  {
+    name: 'detect() gives the maps of its own run with the regions, in memory of their own',
+    async run(context) {
+      const file = parseSafetensors(await context.fixture('sign.safetensors'));
+      const image: RawImage = { data: file.bytes('image').slice(), width: 160, height: 96, channels: 3 };
+      const detector = await sharedDetector(context);
+      const size = { width: 160, height: 96 };
+      const expected = await detector.maps(image, { size });
+      assertAllMaps(expected);
+      for (const binarize of ['P', 'B'] as const) {
+        const options = { size, binarize, boxThreshold: 0.4 };
+        const { maps, regions } = await detector.detect(image, { ...options, maps: true });
+        // Another run would overwrite memory that is the detector's.
+        const plain = await detector.detect(image, { ...options, maps: false });
+        await detector.maps(noise(160, 96, 3), { size });
+        assertAllMaps(maps);
+        assertEqual(Object.keys(maps).sort(), ['B', 'P', 'T', 'height', 'width'], 'what it holds');
+        assertEqual([maps.width, maps.height], [160, 96], 'size');
+        for (const name of ['P', 'T', 'B'] as const) {
+          assertClose(maps[name], expected[name], 0, `${name} with binarize ${binarize}`);
+          assertEqual(maps[name].buffer.byteLength, 160 * 96 * 4, `bytes behind ${name}`);
+        }
+        assertEqual(regions, plain.regions, `regions by ${binarize}`);
+        assert(!('maps' in plain), 'no maps unless they are asked for');
+      }
+    },
+  },
+  {
+    name: 'the method that `using` calls disposes',
+    async run(context) {
+      const detector = await freshDetector(context, { device: context.device });
+      const symbol: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose');
+      detector[symbol]();
+      await assertRejects(() => detector.detect(noise(64, 32, 3)), 'disposed', 'detect()');
     },
   },
   {
@@ -498,6 +521,8 @@ const tests: GpuTest[] = [
       await detector.detect(image, { size: small });
       const maps = await detector.maps(image, { size: small });
       assertEqual(Object.keys(maps), ['P', 'width', 'height'], 'maps');
+      const { maps: withRegions } = await detector.detect(image, { size: small, maps: true });
+      assertEqual(withRegions, maps, 'maps of detect()');
       const { P } = await (await sharedDetector(context)).maps(image, { size: small });
       assertClose(maps.P, P, 1e-6, 'P alone and with T and B');
       for (const [what, call] of Object.entries({

@@ -5,6 +5,7 @@ import dbHead from './db-head.suite.ts';
 import deform from './deform.suite.ts';
 import detector from './detector.suite.ts';
 import disposal from './disposal.suite.ts';
+import frames from './frames.suite.ts';
 import layers from './layers.suite.ts';
 import mobile from './mobile.suite.ts';
 import models from './models.suite.ts';
@@ -34,6 +35,7 @@ export const suites: GpuSuite[] = [
   { name: 'network', tests: network },
   { name: 'models', tests: models },
   { name: 'detector', tests: detector },
+  { name: 'frames', tests: frames },
   { name: 'disposal', tests: disposal },
   { name: 'tuning', tests: tuning },
   { name: 'winograd', tests: winograd },

@@ -67,7 +67,7 @@ export class PlanRun {
       release: also = () => {},
     }: { pipelines?: PipelineCache; release?: () => void } = {},
   ): Promise<PlanRun> {
-    const constants = new ConstantStore(context);
+    const constants = new ConstantStore(context, pipelines);
     const arena = new Arena(context);
     let program: Program | undefined;
     const release = () => {

@@ -24,7 +24,7 @@ interface Case {
   name: string;
   from: Size;
   to: PaddedSize;
-  source: Preprocess['source'];
+  source: Exclude<Preprocess['source'], 'external'>;
   channelOrder?: Preprocess['channelOrder'];
   mean?: Preprocess['mean'];
   std?: Preprocess['std'];

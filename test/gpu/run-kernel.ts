@@ -9,7 +9,7 @@ import { assert, assertWritten, poison, readBuffer, USAGE } from './assert.ts';
 import { fromHalf } from './precision.ts';
 
 /** Numbers (stored as the kernel declares them), bytes, words, or a texture. */
-export type KernelInput = Float32Array | Uint8Array | Uint32Array | GPUTextureView;
+export type KernelInput = Float32Array | Uint8Array | Uint32Array | GPUTextureView | GPUExternalTexture;
 
 /** One cache per context, so that a test of several sizes compiles a shader once. */
 const caches = new WeakMap<GpuContext, PipelineCache>();

@@ -80,10 +80,11 @@ function upload(device: GPUDevice, pixels: Uint8Array<ArrayBuffer>, side: number
 
 const open = async (device: GPUDevice): Promise<SharedResources> => {
   const context = await openDevice({ device });
+  const pipelines = new PipelineCache(context);
   return {
     context,
-    pipelines: new PipelineCache(context),
-    constants: new ConstantStore(context),
+    pipelines,
+    constants: new ConstantStore(context, pipelines),
     arena: new Arena(context),
   };
 };
@@ -169,7 +170,7 @@ const tests: GpuTest[] = [
   {
     name: 'constants are computed and uploaded once, as halves where asked',
     async run({ device }) {
-      const constants = new ConstantStore(await openDevice({ device }));
+      const { constants } = await open(device);
       let calls = 0;
       const data = () => {
         calls++;
@@ -199,7 +200,7 @@ const tests: GpuTest[] = [
     name: 'constants that their precision cannot hold are an error each time, and leave nothing',
     async run({ device }) {
       const watched = watchDevice(device);
-      const constants = new ConstantStore(await openDevice({ device }));
+      const { constants } = await open(device);
       const of = (precision: 'f32' | 'f16', value: number) =>
         new Map([
           ['good', { name: 'good', precision, data: () => randomFloats(64, 1) }],

@@ -1,10 +1,12 @@
-/** @file A detector's engine with a network of few channels and random weights: what it does takes milliseconds. */
+/** @file Weights, and a detector's engine, of few channels and random numbers: what they do takes milliseconds. */
 
 import { Engine } from '../../src/detect/engine.ts';
 import { openDevice } from '../../src/gpu/device.ts';
+import { parameterShapes } from '../../src/graph/graph.ts';
 import { readRecipe } from '../../src/input/recipe.ts';
+import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
 import { TunedChoice } from '../../src/tuning/tuned-choice.ts';
-import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
+import { randomParameters, smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 
 export const smallRecipe = readRecipe({ input: JSON.stringify({ size: { rule: 'shortSide', value: 32 } }) });
 
@@ -12,5 +14,19 @@ export async function openSmallEngine(device: GPUDevice): Promise<Engine> {
   const context = await openDevice({ device });
   // The head's shader has 16 channels at least.
   const graph = withRandomParameters(smallNetwork(true, { width: 16 }), 1);
-  return await Engine.create(context, graph, smallRecipe, new TunedChoice(context, 'f32'));
+  const engine = new Engine(context, graph, smallRecipe, new TunedChoice(context, 'f32'));
+  await engine.load(graph.parameters);
+  return engine;
+}
+
+/** A network of few channels with random weights, as a file with an `input` recipe. */
+export function smallWeights(thresholdHead: boolean, input: object = {}): Uint8Array {
+  // The head's shader has 16 channels at least.
+  const network = smallNetwork(thresholdHead, { width: 16 });
+  const parameters = randomParameters(network, 1);
+  const tensors = [...parameterShapes(network)].map(([name, shape]): [string, TensorData] => [
+    name,
+    { dtype: 'F32', shape, data: Float32Array.from(parameters(name)) },
+  ]);
+  return writeSafetensors(tensors, { input: JSON.stringify(input) });
 }

@@ -1,20 +1,18 @@
 /** @file The three steps of a Winograd convolution, each against matrix products in f64, and together against the sum. */
 
 import { openDevice } from '../../src/gpu/device.ts';
+import { packConvWeights } from '../../src/kernels/conv2d.ts';
 import type { Affine } from '../../src/kernels/conv2d-epilogue.ts';
+import { vectorsOf } from '../../src/kernels/kernel.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
-import {
-  type WinogradSize,
-  winogradPlanes,
-  winogradTiles,
-  winogradWeights,
-} from '../../src/kernels/winograd.ts';
+import { type WinogradSize, winogradPlanes, winogradTiles } from '../../src/kernels/winograd.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
-import { packWinogradWeights, winogradProducts } from '../../src/kernels/winograd-products.ts';
+import { winogradProducts } from '../../src/kernels/winograd-products.ts';
+import { winogradWeights } from '../../src/kernels/winograd-weights.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { convolve } from './references/convolution.ts';
-import { transformTiles, untransformTiles } from './references/winograd.ts';
+import { transformTiles, transformWeights, untransformTiles } from './references/winograd.ts';
 import { runKernel } from './run-kernel.ts';
 import type { GpuTest } from './suite.ts';
 
@@ -28,6 +26,46 @@ const workgroup: Tile = {
   pixels: 4,
   channels: 4,
 };
+
+/** Weights `[out, in, 3, 3]` as the transform takes them. */
+const packedFilters = (weights: Float32Array, channels: number, outChannels: number) =>
+  packConvWeights(
+    {
+      sources: [{ height: 0, width: 0, channels, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
+      outChannels,
+    },
+    [weights],
+  );
+
+/** The weights alone, where channels fill no vec4. */
+function weightsTest(size: WinogradSize, inChannels: number, outChannels: number): GpuTest {
+  return {
+    name: `F(${size},3) of weights ${inChannels} > ${outChannels}`,
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const weights = randomFloats(outChannels * inChannels * 9, 2);
+      const kernel = winogradWeights(
+        { label: 'weights', channels: inChannels, outChannels, size },
+        { precision },
+      );
+      const { transformed } = await runKernel(context, kernel, {
+        weights: packedFilters(weights, inChannels, outChannels),
+      });
+      const expected = transformWeights(weights, { inChannels, outChannels }, size);
+      const [rows, columns] = [inChannels, outChannels].map((channels) => 4 * vectorsOf(channels));
+      const padded = transformed.map((_, i) => {
+        const [plane, row, column] = [
+          Math.floor(i / (rows * columns)),
+          Math.floor(i / columns) % rows,
+          i % columns,
+        ];
+        if (row >= inChannels || column >= outChannels) return 0;
+        return expected[(plane * inChannels + row) * outChannels + column];
+      });
+      assertClose(transformed, padded, 1e-6, 'transformed weights');
+    },
+  };
+}
 
 function test(
   size: WinogradSize,
@@ -58,10 +96,18 @@ function test(
         channels: inChannels,
         outChannels,
       };
-      const packed = packWinogradWeights(conv, winogradWeights(weights, size));
+      const transform = winogradWeights(
+        { label: 'weights', channels: inChannels, outChannels, size },
+        { precision },
+      );
+      const { transformed } = await runKernel(context, transform, {
+        weights: packedFilters(weights, inChannels, outChannels),
+      });
+      const channels = { inChannels, outChannels };
+      assertClose(transformed, transformWeights(weights, channels, size), 1e-6, 'transformed weights');
       const { output: products } = await runKernel(context, winogradProducts(conv, { tile, precision }), {
         source0: tiles,
-        weights: packed,
+        weights: transformed,
       });
 
       const output = winogradOutput(
@@ -116,6 +162,9 @@ const tests: GpuTest[] = [
   test(4, direct, [1, 1]),
   test(2, workgroup, [6, 9]),
   test(4, workgroup, [13, 7]),
+  weightsTest(2, 3, 5),
+  weightsTest(4, 7, 18),
+  weightsTest(4, 130, 66),
 ];
 
 export default tests;

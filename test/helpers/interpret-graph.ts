@@ -20,7 +20,7 @@ import { depthwise } from '../gpu/references/depthwise.ts';
 import { maxPool, pool3x3 } from '../gpu/references/max-pool.ts';
 import { sigmoid } from '../gpu/references/reference.ts';
 import { concatenate, gatherClasses, upsampleNearest } from '../gpu/references/upsample.ts';
-import { transformTiles, untransformTiles } from '../gpu/references/winograd.ts';
+import { transformTiles, transformWeights, untransformTiles } from '../gpu/references/winograd.ts';
 
 type Tensor = Float64Array;
 
@@ -154,7 +154,8 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
   },
   winogradInput: ({ input, size }, { get, shapeOf }) => [transformTiles(get(input), shapeOf(input), size)],
   winogradProducts({ input, weight, inChannels, outChannels, size }, { get, parameter }) {
-    const [tiles, weights] = [get(input), parameter(weight)];
+    const tiles = get(input);
+    const weights = transformWeights(parameter(weight), { inChannels, outChannels }, size);
     const planes = winogradPlanes(size);
     const perPlane = tiles.length / (planes * inChannels);
     return [
@@ -163,7 +164,7 @@ const meanings: { [Op in Operation['op']]: Meaning<Operation & { op: Op }> } = {
         const plane = Math.floor(i / (perPlane * outChannels));
         let sum = 0;
         for (let c = 0; c < inChannels; c++) {
-          const factor = weights[(plane * outChannels + out) * inChannels + c];
+          const factor = weights[(plane * inChannels + c) * outChannels + out];
           sum += tiles[Math.floor(i / outChannels) * inChannels + c] * factor;
         }
         return sum;

@@ -24,7 +24,7 @@ const height = 96;
  */
 function scripts(otherOrigin: string): { page: string; worker: string } {
   const common = `
-import { DBNetError, TextDetector, Trainer } from '/dbnet-webgpu.js';
+import { DBNetError, rectify, TextDetector, Trainer } from '/dbnet-webgpu.js';
 const options = { size: { width: ${width}, height: ${height} }, threshold: 0.3, boxThreshold: 0.4 };
 const blob = await (await fetch('/sign.png')).blob();
 const bitmap = await createImageBitmap(blob);
@@ -178,6 +178,18 @@ globalThis.images = async () => {
   };
 };
 
+globalThis.crops = async () => {
+  const region = { points: [[20.5, 11], [120, 20.5], [118, 60], [18, 49]] };
+  const images = { blob, bitmap, canvas, data, element, htmlCanvas,
+    raw: { data: data.data, width: ${width}, height: ${height}, channels: 4 } };
+  const crops = {};
+  for (const [kind, image] of Object.entries(images)) {
+    const { data, width, height } = await rectify(image, region, { height: 32 });
+    crops[kind] = [...new ImageData(data, width, height).data];
+  }
+  return crops;
+};
+
 globalThis.run = async () => ({
   regions: await regionsOf({ blob, bitmap, canvas, data, element, htmlCanvas,
     raw: { data: data.data, width: ${width}, height: ${height}, channels: 4 } }),
@@ -298,6 +310,13 @@ describe('the bundle in Chromium', () => {
     const { raw, ...others } = found.regions;
     expect(raw.length).toBeGreaterThanOrEqual(2);
     for (const [kind, regions] of Object.entries(others)) expect(regions, kind).toEqual(raw);
+  });
+
+  it('cuts the same crop from every kind of image', async () => {
+    const { raw, ...others } = (await page.evaluate('crops()')) as Record<string, number[]>;
+    expect(raw.length % (4 * 32)).toBe(0);
+    expect(new Set(raw).size).toBeGreaterThan(20);
+    for (const [kind, crop] of Object.entries(others)) expect(crop, kind).toEqual(raw);
   });
 
   it('reads an image that is wider than a texture may be', () => {

@@ -313,6 +313,19 @@ describe('overlay', () => {
     expect(places[1][1]).toBeGreaterThan(50);
   });
 
+  test('of small text is thin and without numbers, by the size of most regions', () => {
+    const words = (height: number) => Array.from({ length: 5 }, (_, i) => box(40, 40 + 60 * i, 120, height));
+    const [small, large] = [words(28), words(32)];
+    const form = (regions: Parameters<typeof drawOverlay>[0]) => {
+      const svg = drawOverlay(regions, 1200, 900);
+      return { line: svg.match(/stroke="#ffe100" stroke-width="([\d.]+)"/)?.[1], numbers: /<rect/.test(svg) };
+    };
+    expect(form(small)).toEqual({ line: '1', numbers: false });
+    expect(form(large)).toEqual({ line: '2.4', numbers: true });
+    expect(form([...large, ...small.slice(0, 3)])).toEqual({ line: '2.4', numbers: true });
+    expect(form([...large.slice(0, 3), ...small])).toEqual({ line: '1', numbers: false });
+  });
+
   test('is the same for the same regions, and plain without any', () => {
     expect(drawOverlay([], 64, 32)).not.toMatch(/<path|<rect/);
     expect(drawOverlay([box(1, 2, 30, 10)], 64, 32)).toBe(drawOverlay([box(1, 2, 30, 10)], 64, 32));

@@ -96,6 +96,7 @@ describe('one image', () => {
               [22, 11],
               [2, 11],
             ],
+            box: { x: 2, y: 3, width: 20, height: 8 },
             score: 0.9,
           },
         ],
@@ -110,13 +111,15 @@ describe('one image', () => {
     expect(stdout.text()).toMatch(/^a\.png: 1 region in /);
   });
 
-  test('--json and --overlay and --maps to files', async () => {
+  test('--json and --overlay and --maps to files, of one run of the network', async () => {
     const { run, written, cwd, calls } = setUp();
     const line = 'detect a.png --json out.json --overlay x.webp --maps m.safetensors --size 64x32';
     expect(await run(line)).toBe(0);
     expect(written()).toEqual(['m.safetensors', 'out.json', 'x.webp']);
     expect(lines(readFileSync(join(cwd, 'out.json'), 'utf8'))).toHaveLength(1);
-    expect(calls.maps[0].options.size).toEqual({ width: 64, height: 32 });
+    expect(calls.detect.map(({ options }) => options)).toMatchObject([
+      { maps: true, size: { width: 64, height: 32 } },
+    ]);
     const file = parseSafetensors(new Uint8Array(readFileSync(join(cwd, 'm.safetensors'))));
     expect([...file.tensors.keys()]).toEqual(['P', 'T', 'B']);
     for (const [name, value] of Object.entries({ P: 0.25, T: 0.5, B: 0.75 })) {
@@ -160,7 +163,6 @@ describe('one image', () => {
       const { image, options } = calls.detect.at(-1)!;
       expect([image.channels, ...image.data.subarray(0, 4)]).toEqual([4, 200, 100, 50, 0]);
       expect(options.background).toEqual(background);
-      expect(calls.maps.at(-1)!.options.background).toEqual(background);
       expect([...(await sharp(join(cwd, 'x.png')).ensureAlpha().raw().toBuffer()).subarray(0, 4)]).toEqual([
         ...corner,
         255,
@@ -203,9 +205,8 @@ test('an image that was shrunk too far: a line that quiet does not hide, and a f
 describe('the size on a software adapter', () => {
   const sizeOf = async (line: string, options: Omit<FakeOptions, 'cwd'> = {}) => {
     const { run, calls, stderr } = setUp(options);
-    expect(await run(`detect a.png --maps m.safetensors ${line}`.trim())).toBe(0);
+    expect(await run(`detect a.png ${line}`.trim())).toBe(0);
     const { size } = calls.detect[0].options;
-    expect(calls.maps[0].options.size).toEqual(size);
     return { size, says: stderr.text() };
   };
   const note = /^Without a GPU the short side is scaled to 736; --short-side 1024, .* 1\.9 times as long\.$/m;
@@ -297,6 +298,18 @@ describe('several images', () => {
     ]);
   });
 
+  test('a folder may be called as a file is, if one says so or if it is there', async () => {
+    const { run, written } = setUp();
+    for (const line of ['--overlay one.png/', '--overlay one.png']) {
+      expect(await run(`detect a.png b.png ${line}`)).toBe(0);
+      expect(written()).toEqual([
+        'one.png',
+        join('one.png', 'a.regions.png'),
+        join('one.png', 'b.regions.png'),
+      ]);
+    }
+  });
+
   test('bad images are reported, the others are done, status 1', async () => {
     const { run, stdout, stderr, cwd, calls } = setUp({
       find: (image) => {
@@ -319,6 +332,11 @@ describe('several images', () => {
   test('outputs that would clash are refused before anything is computed', async () => {
     for (const [line, message] of [
       ['detect a.png b.png --overlay b.png', /expects a folder when there are several images/],
+      [
+        'detect a.png b.png --overlay one.png',
+        /--overlay expects a folder when .* one\.png looks like a file\. .*one\.png\/$/m,
+      ],
+      ['detect a.png b.png --maps m.safetensors', /--maps expects a folder when .*looks like a file/],
       ['detect a.png --json x.png --overlay x.png', /x\.png would be overwritten: it is written twice/],
       ['detect a.png --maps sub/../a.png', /a\.png would be overwritten: it is an input/],
       ['detect a.png --weights w --json w', /w would be overwritten: it is an input/],

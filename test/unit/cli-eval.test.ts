@@ -170,13 +170,30 @@ describe('text labels', () => {
       'gt/gt_gone.txt': '',
     });
     expect(await run('eval --images i --labels gt')).toBe(1);
-    expect(stderr.text()).toMatch(/^error: gone: expected an image for gt_gone\.txt in .*, found none\.$/m);
+    expect(stderr.text()).toMatch(
+      /^error: Labels of 1 of 4 images: expected their images in i, found none for gone\.$/m,
+    );
     expect(stderr.text()).toMatch(
       /^error: two: expected one image for gt_two\.txt, found two\.(png|jpg) and/m,
     );
     expect(stderr.text()).toMatch(/^error: bad\.jpg: expected a whole JPEG/m);
     expect(stderr.text()).toMatch(/^3 of 4 images failed and are not part of the totals\.$/m);
     expect(stdout.text()).toContain('ICDAR 2015 protocol, 1 image\n');
+    expect(calls.detect).toHaveLength(1);
+  });
+
+  test('many labels without an image: one line, with the first of their names', async () => {
+    const gone = Array.from({ length: 12 }, (_, i) => [`gt/gt_${i}.txt`, '']);
+    const { run, stderr, calls } = setUp({
+      'i/a.png': pictures.get(64)!,
+      'gt/gt_a.txt': '',
+      ...Object.fromEntries(gone),
+    });
+    expect(await run('eval --images i --labels gt')).toBe(1);
+    expect(stderr.text().match(/^error: .*$/gm)).toEqual([
+      'error: Labels of 12 of 13 images: expected their images in i, found none for 0, 1, 2, 3, 4, and 7 more.',
+    ]);
+    expect(stderr.text()).toMatch(/^12 of 13 images failed/m);
     expect(calls.detect).toHaveLength(1);
   });
 
@@ -244,7 +261,7 @@ describe('JSON labels', () => {
     });
     expect(await run('eval --images set/images --labels set/labels.json')).toBe(1);
     expect(stderr.text()).toMatch(
-      /^error: \.\.\/secret\/a\.png: expected it below .*images, found no such file/m,
+      /^error: Labels of 1 of 2 images: expected their images in set\/images, found none for \.\.\/secret\/a\.png\.$/m,
     );
     expect(calls.detect).toHaveLength(1);
   });

@@ -3,14 +3,14 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { createImageCodec } from '../../cli/image-codec.ts';
 import type { Detector, OutputStream, Services } from '../../cli/services.ts';
 import type {
   CreateOptions,
   DetectOptions,
-  MapsOptions,
+  Maps,
   Region,
   TuneOptions,
   TuningReport,
@@ -41,7 +41,6 @@ export function captureStream(isTTY = false): OutputStream & { text(): string } 
 export interface Calls {
   create: Omit<CreateOptions, 'gpu' | 'device'>[];
   detect: { image: RawImage; options: DetectOptions }[];
-  maps: { image: RawImage; options: MapsOptions }[];
   tune: { size: SizeOption | undefined; options: TuneOptions }[];
   disposed: number;
 }
@@ -65,6 +64,8 @@ export interface FakeOptions {
   /** What `createTrainer()` gives. */
   trainer?: Services['createTrainer'];
   codec?: Services['codec'];
+  /** What stands on standard input. */
+  stdin?: string;
 }
 
 /** A quad with its corners in order. */
@@ -75,7 +76,7 @@ export function box(x: number, y: number, width: number, height: number, score =
     [x + width, y + height],
     [x, y + height],
   ];
-  return { points, score };
+  return { points, box: { x, y, width, height }, score };
 }
 
 /** Services with a fake detector; `find` says what is in a picture. */
@@ -98,8 +99,9 @@ export function fakeServices({
   create,
   trainer = () => Promise.reject(new Error('no trainer was expected')),
   codec = createImageCodec(),
+  stdin = '',
 }: FakeOptions) {
-  const calls: Calls = { create: [], detect: [], maps: [], tune: [], disposed: 0 };
+  const calls: Calls = { create: [], detect: [], tune: [], disposed: 0 };
   const controller = new AbortController();
   const stdout = captureStream(isTTY);
   const stderr = captureStream(isTTY);
@@ -127,13 +129,11 @@ export function fakeServices({
       const timings = { preprocess: 1, network: 2000, readback: 3, postprocess: 4, total: 2008 };
       const { width, height } = image;
       const network = { width: 64, height: 32, ...(content && { content }) };
-      return { regions, width, height, network, truncated: false, warnings, timings };
-    },
-    async maps(image, options = {}) {
-      calls.maps.push({ image, options });
       const map = (value: number) => new Float32Array(64 * 32).fill(value);
-      const probability = { P: map(0.25), width: 64, height: 32, ...(content && { content }) };
-      return hasThresholdHead ? { ...probability, T: map(0.5), B: map(0.75) } : probability;
+      const alone = { P: map(0.25), ...network };
+      const maps: Maps = hasThresholdHead ? { ...alone, T: map(0.5), B: map(0.75) } : alone;
+      const detection = { regions, width, height, network, truncated: false, warnings, timings };
+      return options.maps ? { ...detection, maps } : detection;
     },
     async tune(size, options = {}) {
       calls.tune.push({ size, options });
@@ -146,6 +146,7 @@ export function fakeServices({
     },
   };
   const services: Services = {
+    requirePackages() {},
     async createDetector(options) {
       calls.create.push(options);
       options.onProgress?.({ stage: 'weights', done: 5e6, total: 1e7 });
@@ -154,6 +155,7 @@ export function fakeServices({
     },
     createTrainer: trainer,
     codec,
+    stdin: () => Readable.from([Buffer.from(stdin)]),
     stdout,
     stderr,
     cwd,

@@ -31,7 +31,10 @@ function setUp(options: Omit<FakeOptions, 'cwd'> = {}) {
 describe('help and version', () => {
   test.each([
     ['--help', /Usage: dbnet-webgpu .*Commands:.*detect.*eval.*Exit status/s],
-    ['detect --help', /<images\.\.\.>.*--overlay.*--maps.*--ignore-orientation.*--weights.*--box-threshold/s],
+    [
+      'detect --help',
+      /\[images\.\.\.\].*--from.*--shard.*--overlay.*--maps.*--ignore-orientation.*--weights.*--box-threshold/s,
+    ],
     ['eval --help', /--images.*--labels.*--short-side.*gt_<image>\.txt/s],
     [
       'train --help',
@@ -52,7 +55,7 @@ describe('wrong usage: status 2, a message on stderr, nothing computed', () => {
   test.each([
     ['', /Usage: dbnet-webgpu/],
     ['find a.png', /unknown command 'find'/],
-    ['detect', /missing required argument 'images'/],
+    ['detect', /expected images, or a list of them with --from/],
     ['detect a.png --colour', /unknown option '--colour'/],
     ['detect a.png --threshold', /argument missing/],
     ['detect a.png --threshold 1.5', /--threshold.*from 0 to 1/],
@@ -90,6 +93,26 @@ describe('wrong usage: status 2, a message on stderr, nothing computed', () => {
   });
 });
 
+describe('what is misspelt is told with the nearest name and where help is, without all options', () => {
+  test.each([
+    ['detect a.png --short-sid 64', 'option', '--short-sid', '--short-side', ' detect'],
+    ['train --lables x', 'option', '--lables', '--labels', ' train'],
+    ['dtect a.png', 'command', 'dtect', 'detect', ''],
+  ])('%s', async (line, what, given, meant, command) => {
+    const { run, stderr } = setUp();
+    expect(await run(line)).toBe(2);
+    expect(stderr.text()).toBe(
+      `error: unknown ${what} '${given}'\n(Did you mean ${meant}?)\nSee dbnet-webgpu${command} --help.\n`,
+    );
+  });
+
+  test('help of the command that was asked wrongly', async () => {
+    const { run, stderr } = setUp();
+    expect(await run('eval --images nowhere --labels .')).toBe(2);
+    expect(stderr.text()).toMatch(/\nSee dbnet-webgpu eval --help\.\n$/);
+  });
+});
+
 describe('options reach the detector', () => {
   test('nothing that was not given', async () => {
     const { run, calls } = setUp({ software: false });
@@ -105,8 +128,8 @@ describe('options reach the detector', () => {
     const { run, calls, cwd } = setUp();
     const line =
       'detect a.png --no-overlay --weights w.safetensors --input bgr --shape polygon --threshold .25 ' +
-      '--box-threshold 0.5 --unclip-ratio 1.8 --max-candidates 20 --min-size 4.5 --score slow --binarize B ' +
-      '--short-side 480 --max-long-side 1024 --max-scale 2.5';
+      '--box-threshold 0.5 --unclip-ratio 1.8 --max-candidates 20 --min-size 4.5 --score slow --simplify 0.1 ' +
+      '--binarize B --short-side 480 --max-long-side 1024 --max-scale 2.5';
     expect(await run(line)).toBe(0);
     expect(calls.create[0]).toMatchObject({
       weights: join(cwd, 'w.safetensors'),
@@ -121,6 +144,7 @@ describe('options reach the detector', () => {
       maxCandidates: 20,
       minSize: 4.5,
       score: 'slow',
+      simplify: 0.1,
       binarize: 'B',
       size: { shortSide: 480, maxLongSide: 1024, maxScale: 2.5 },
     });

@@ -383,7 +383,7 @@ describe('data', () => {
     });
     const { run, stderr, trainer } = setUp(cwd);
     expect(await run('--steps 6')).toBe(1);
-    expect(stderr.text()).toMatch(/^error: gone: expected an image for gt_gone\.txt/m);
+    expect(stderr.text()).toMatch(/^error: Labels of 1 of \d+ images: .* found none for gone\.$/m);
     expect(stderr.text().match(/^error: bad\.png: expected a whole JPEG.* It is left out\.$/gm)).toHaveLength(
       1,
     );

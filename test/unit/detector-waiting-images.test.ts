@@ -1,8 +1,12 @@
 /** @file Copies of images that wait: what is copied, and how much may wait. */
 
 import { describe, expect, it } from 'vitest';
+import type { GpuContext } from '../../src/gpu/device.ts';
 import type { ReadyImage } from '../../src/input/image.ts';
 import { WaitingImages, waitingLimit } from '../../src/input/waiting-images.ts';
+
+/** Of a device only textures are asked. */
+const context = {} as GpuContext;
 
 const raw = (more: { borrowed?: true } = {}): ReadyImage & { kind: 'pixels' } => ({
   kind: 'pixels',
@@ -22,7 +26,7 @@ function half(): ReadyImage {
 
 describe('WaitingImages', () => {
   it("copies what is the caller's, and nothing else", async () => {
-    const waiting = new WaitingImages();
+    const waiting = new WaitingImages(context);
     const borrowed = raw({ borrowed: true });
     const kept = await waiting.keep(borrowed);
     borrowed.data.fill(0);
@@ -32,7 +36,7 @@ describe('WaitingImages', () => {
   });
 
   it('refuses what would be too much to wait, until there is room again', async () => {
-    const waiting = new WaitingImages();
+    const waiting = new WaitingImages(context);
     const first = await waiting.keep(half());
     await waiting.keep(half());
     expect(() => waiting.keep(raw({ borrowed: true }))).toThrowError(
@@ -50,6 +54,6 @@ describe('WaitingImages', () => {
 
   it('takes one image of any size', async () => {
     const image = half();
-    expect(new WaitingImages().keep({ ...image, height: 4 * image.height })).toBeDefined();
+    expect(new WaitingImages(context).keep({ ...image, height: 4 * image.height })).toBeDefined();
   });
 });

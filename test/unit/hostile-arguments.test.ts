@@ -12,7 +12,7 @@ import {
   rates,
   sumCounts,
 } from '../../src/eval/index.ts';
-import { DBNetError, TextDetector } from '../../src/index.ts';
+import { DBNetError, readingOrder, rectify, TextDetector } from '../../src/index.ts';
 import * as labels from '../../src/labels/index.ts';
 import * as postprocess from '../../src/postprocess/index.ts';
 import * as safetensors from '../../src/safetensors/index.ts';
@@ -127,6 +127,30 @@ table('postprocess', [
     unclipRatio: numbers('zero', '0.5'),
     maxCandidates: [],
     minSize: numbers('zero', '0.5', '1e300'),
+    simplify: numbers('zero', '0.5'),
+  }),
+]);
+
+const shown = { data: new Uint8Array(64 * 64), width: 64, height: 64, channels: 1 as const };
+const region = { points: corners };
+
+table('regions', [
+  ['readingOrder, regions', (v) => readingOrder(v as []), ['[]']],
+  ['readingOrder, a region', (v) => readingOrder([region, v as typeof region])],
+  ['readingOrder, points', (v) => readingOrder([{ points: v as postprocess.Point[] }])],
+  ['readingOrder, a point', (v) => readingOrder([{ points: [...corners, v as postprocess.Point] }])],
+  ['rectify, image', (v) => rectify(v as typeof shown, region)],
+  ['rectify, image.data', (v) => rectify({ ...shown, data: v as Uint8Array }, region)],
+  ['rectify, image.width', (v) => rectify({ ...shown, width: v as number }, region)],
+  ['rectify, region', (v) => rectify(shown, v as typeof region)],
+  ['rectify, points', (v) => rectify(shown, { points: v as postprocess.Point[] })],
+  ['rectify, a point', (v) => rectify(shown, { points: [...corners, v as postprocess.Point] })],
+  ['rectify, options', (v) => rectify(shown, region, v as object), ['undefined', ...nothing]],
+  ...options('rectify', (o) => rectify(shown, region, o), {
+    height: [],
+    maxWidth: [],
+    turnVertical: ['true'],
+    background: [],
   }),
 ]);
 

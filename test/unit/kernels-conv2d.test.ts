@@ -7,7 +7,6 @@ import { f32, uniformWords } from '../../src/kernels/kernel.ts';
 import type { Tile } from '../../src/kernels/tile.ts';
 import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
 import { packUpsampledConvWeights, type UpsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
-import { packWinogradWeights } from '../../src/kernels/winograd-products.ts';
 import { randomFloats } from '../gpu/assert.ts';
 import { convolve } from '../gpu/references/convolution.ts';
 import { gatherClasses, upsampleNearest } from '../gpu/references/upsample.ts';
@@ -233,8 +232,6 @@ describe('padding to whole vec4s', () => {
     const zeros = Array<number>(8).fill(0);
     const expected = column([[1, 3, 5, 7, 9, 0, 0, 0], [2, 4, 6, 8, 10, 0, 0, 0], zeros, zeros]);
     expect([...packConvWeights(conv, [weights])]).toEqual(expected);
-    const plane = { planes: 1, channels: 2, outChannels: 5 };
-    expect([...packWinogradWeights(plane, weights)]).toEqual(expected);
     expect([...packBias([1, 2, 3, 4, 5])]).toEqual([1, 2, 3, 4, 5, 0, 0, 0]);
   });
 

@@ -22,6 +22,7 @@ import { type Precision, wgsl } from '../../src/kernels/wgsl.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import { winogradProducts } from '../../src/kernels/winograd-products.ts';
+import { winogradWeights } from '../../src/kernels/winograd-weights.ts';
 import { pool3x3 } from '../gpu/references/max-pool.ts';
 
 interface Size {
@@ -142,6 +143,8 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'stem-pool': (precision, size) => stemPool({ label: 'stem', ...size, outChannels: 64 }, { precision }),
   'winograd-input': (precision, size) =>
     winogradInput({ label: 'tiles', ...size, channels: 64, size: 4 }, { precision }),
+  'winograd-weights': (precision, { height: channels }) =>
+    winogradWeights({ label: 'weights', channels, outChannels: 64, size: 4 }, { precision }),
   'winograd-output': (precision, { height, width }) =>
     winogradOutput(
       {

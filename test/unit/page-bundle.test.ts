@@ -66,6 +66,7 @@ it("a page's bundle holds what inference needs, and no more", () => {
   const folders = page.modules.map((path) => path.match(/^src\/([^/]+)\//)?.[1]).filter(Boolean);
   expect([...new Set(folders)].sort()).toEqual([
     'detect',
+    'geometry',
     'gpu',
     'graph',
     'input',
@@ -73,6 +74,7 @@ it("a page's bundle holds what inference needs, and no more", () => {
     'models',
     'onnx',
     'postprocess',
+    'regions',
     'safetensors',
     'torch',
     'tuning',
@@ -137,7 +139,7 @@ it.each(entries)('%s takes nothing from Node', async (entry) => {
 
 it('the examples know the library by its name only', async () => {
   const files = await readdir(join(root, 'examples'), { recursive: true });
-  const sources = files.filter((file) => file.endsWith('.js'));
+  const sources = files.filter((file) => /\.(js|mjs|ts)$/.test(file) && !file.includes('node_modules'));
   expect(sources.length).toBeGreaterThan(0);
   for (const file of sources) {
     const text = await readFile(join(root, 'examples', file), 'utf8');

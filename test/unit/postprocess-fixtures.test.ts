@@ -2,6 +2,7 @@
 
 import { Clipper, FillRule } from 'clipper2-ts';
 import { describe, expect, it } from 'vitest';
+import { intersectionOverUnion, toShape } from '../../src/eval/overlap.ts';
 import { findRegions, type Point, type Region, type RegionOptions } from '../../src/postprocess/index.ts';
 import { readFixture, readJsonFixture } from '../helpers/fixtures.ts';
 
@@ -55,6 +56,24 @@ describe('the regions of OpenCV and Clipper', () => {
     }
     expect(total).toBe(565);
     expect(unmatched).toEqual(KNOWN);
+  });
+
+  it('are polygons of tens of points, as good as all of their points', () => {
+    const points: number[] = [];
+    const allPoints: number[] = [];
+    for (const { reference, found } of results) {
+      if (reference.shape !== 'polygon') continue;
+      const full = regionsOf({ ...reference, simplify: 0 }).regions;
+      found.regions.forEach((region, i) => {
+        const overlap = intersectionOverUnion(toShape(region.points), toShape(full[i].points));
+        expect(overlap, `${nameOf(reference)} #${i}`).toBeGreaterThan(0.99);
+        points.push(region.points.length);
+        allPoints.push(full[i].points.length);
+      });
+    }
+    const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
+    expect(median(points)).toBeLessThanOrEqual(0.65 * median(allPoints));
+    expect(median(points)).toBeLessThan(40);
   });
 
   it('are matched at IoU 0.999 where they are quads', () => {

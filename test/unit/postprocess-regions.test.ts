@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DBNetError } from '../../src/errors.ts';
+import { countCrossings } from '../../src/geometry/crossings.ts';
 import {
   createRegionScratch,
   findRegions,
@@ -7,6 +8,7 @@ import {
   type ProbabilityMap,
   regionDefaults,
   resolveRegionOptions,
+  signedArea,
 } from '../../src/postprocess/index.ts';
 import { randomMask } from '../helpers/masks.ts';
 import { seededRandom } from '../helpers/random.ts';
@@ -71,9 +73,25 @@ describe('findRegions', () => {
           [60 + d, 30 + d],
           [20 - d, 30 + d],
         ]),
+        box: { x: 20 - d, y: 20 - d, width: 40 + 2 * d, height: 10 + 2 * d },
         score: expect.closeTo(0.9, 6),
       },
     ]);
+  });
+
+  it('gives regions as plain JSON, each with the box around its points in pixels of the target', () => {
+    const map = mapOf(100, 60, []);
+    for (let x = 10; x <= 70; x++) {
+      for (let k = 0; k < 12; k++) map.data[(10 + Math.round(x / 3) + k) * 100 + x] = 0.9;
+    }
+    for (const shape of ['quad', 'polygon'] as const) {
+      const { regions } = findRegions(map, { shape, target: { width: 250, height: 90 } });
+      expect(regions).toHaveLength(1);
+      expect(JSON.parse(JSON.stringify(regions))).toEqual(regions);
+      const [{ points, box }] = regions;
+      const [left, top, right, bottom] = bounds(points);
+      expect(box).toEqual({ x: left, y: top, width: right - left, height: bottom - top });
+    }
   });
 
   it('gives polygons their larger ratio and their round corners', () => {
@@ -89,6 +107,40 @@ describe('findRegions', () => {
       const nearest = Math.min(...points.map(([x, y]) => Math.hypot(x - corner[0], y - corner[1])));
       expect(nearest).toBeGreaterThan(0.35 * d);
     }
+  });
+
+  describe('simplifies polygons', () => {
+    /** Wavy bands of several heights, with noise in their outlines, some of them at the border. */
+    const bands = mapOf(320, 240, []);
+    const next = seededRandom(11);
+    for (let band = 0; band < 8; band++) {
+      const height = 4 + 2 * band;
+      const [amplitude, phase] = [2 + 8 * next(), 6 * next()];
+      for (let x = band % 3 === 0 ? 0 : 12; x < 300 - 20 * band; x++) {
+        const y = 4 + 26 * band + amplitude * (1 + Math.sin(x / 30 + phase)) - next();
+        for (let k = 0; k < height; k++) bands.data[Math.round(Math.max(y, 0) + k) * 320 + x] = 0.9;
+      }
+    }
+    const target = { width: 960, height: 720 };
+    const find = (simplify?: number) => findRegions(bands, { shape: 'polygon', target, simplify }).regions;
+    const full = find(0).map(({ points }) => points);
+
+    it.each([undefined, 0, 0.01, 0.1, 0.3, 1])('to outlines that are still some: %s', (simplify) => {
+      const regions = find(simplify);
+      expect(regions).toHaveLength(full.length);
+      expect(find(simplify)).toEqual(regions);
+      regions.forEach(({ points, score }, i) => {
+        expect(points.length).toBeGreaterThanOrEqual(4);
+        expect(points.length).toBeLessThanOrEqual(full[i].length);
+        expect(countCrossings(points, 1)).toBe(0);
+        expect(signedArea(Float64Array.from(points.flat()))).toBeGreaterThan(0);
+        expect(Math.min(...points.map(([x, y]) => x + y))).toBe(points[0][0] + points[0][1]);
+        expect(score).toBe(find(0)[i].score);
+        // Each point is one of the full outline's.
+        const known = new Set(full[i].map(String));
+        expect(points.every((point) => known.has(String(point)))).toBe(true);
+      });
+    });
   });
 
   it('follows a curve with a polygon, where a quad is its box', () => {
@@ -426,6 +478,7 @@ describe('resolveRegionOptions', () => {
       maxCandidates: 1000,
       minSize: 3,
       score: 'fast',
+      simplify: 0.03,
     };
     expect(resolveRegionOptions()).toEqual(quads);
     expect(resolveRegionOptions({ shape: 'polygon' })).toEqual({

@@ -1,7 +1,8 @@
 /** @file Which tiles are tried, for which classes of layers: plain numbers, no GPU. */
 
 import { describe, expect, test } from 'vitest';
-import { chooseTile } from '../../src/graph/choose-kernels.ts';
+import type { Adapter } from '../../src/graph/adapter-classes.ts';
+import { chooseTile, chooseWinograd } from '../../src/graph/choose-kernels.ts';
 import type { Conv2d } from '../../src/kernels/conv2d.ts';
 import { gemmOf, multiplyAdds } from '../../src/kernels/convolution.ts';
 import {
@@ -11,6 +12,7 @@ import {
   tileWorkgroupBytes,
   type WorkgroupTile,
 } from '../../src/kernels/tile.ts';
+import type { Precision } from '../../src/kernels/wgsl.ts';
 import { candidates, neighbours, type TileTarget } from '../../src/tuning/candidates.ts';
 import {
   groupByClass,
@@ -68,9 +70,9 @@ describe('candidates', () => {
       '16x32x16 4x4',
       '32x32x32 4x4 k2',
       '32x32x32 4x4 k4',
-      'direct 8x4',
-      'direct 4x8',
-      'direct 8x8',
+      'direct 4x8 c8',
+      'direct 4x4 c8',
+      'direct 2x4 c8',
     ]);
   });
 
@@ -86,22 +88,21 @@ describe('candidates', () => {
     ]);
   });
 
-  test('blocks that do not divide the channels are left out', () => {
+  test('blocks of which half or more would be for nothing are left out', () => {
     expect(names(candidates(gemmOf(conv(64, 32, 80)), gpu))).toEqual([
       '32x32x16 4x4',
       '64x32x16 8x4',
       '16x32x16 4x4',
       '32x32x32 4x4 k2',
       '32x32x32 4x4 k4',
-      'direct 8x4',
-      'direct 4x8',
-      'direct 8x8',
+      'direct 4x4 c8',
+      'direct 2x4 c8',
     ]);
     // The image has 3 channels, which fill no block.
     expect(names(candidates(gemmOf(conv(3, 64, 80)), gpu))).toEqual([
-      'direct 8x4',
-      'direct 4x8',
-      'direct 8x8',
+      'direct 4x8 c8',
+      'direct 4x4 c8',
+      'direct 2x4 c8',
     ]);
   });
 
@@ -142,8 +143,16 @@ describe('neighbours', () => {
 
   test('of direct tiles are direct', () => {
     expect(
-      names(neighbours(gemmOf(conv(64, 128, 80)), { kind: 'direct', pixels: 8, channels: 8 }, gpu)),
+      names(neighbours(gemmOf(conv(64, 128, 80)), { kind: 'direct', pixels: 8, channels: 8 }, software)),
     ).toEqual(['direct 8x4', 'direct 4x8', 'direct 2x8']);
+    const lanes: Tile = { kind: 'direct', pixels: 4, channels: 8, lanes: 8 };
+    expect(names(neighbours(gemmOf(conv(64, 128, 80)), lanes, gpu))).toEqual([
+      'direct 4x4 c8',
+      'direct 2x8 c8',
+      'direct 4x16 c8',
+      'direct 4x8 c16',
+      'direct 4x8 c4',
+    ]);
   });
 
   test('fit the limits, and lead to every tile of the menu that does', () => {
@@ -178,8 +187,14 @@ describe('tileFits', () => {
     ['half as many are fine', conv(64, 64, 1024), { ...tile, pixels: 8 }, true],
     ['more channels per thread than there are', conv(64, 4, 8), { ...tile, channels: 8 }, false],
     [
-      'a depth that does not divide the input channels',
+      'a depth that hangs over the input channels',
       conv(24, 64, 8),
+      { kind: 'workgroup', blockPixels: 32, blockChannels: 64, blockDepth: 16, pixels: 4, channels: 8 },
+      true,
+    ],
+    [
+      'one that hangs over them too far',
+      conv(8, 64, 8),
       { kind: 'workgroup', blockPixels: 32, blockChannels: 64, blockDepth: 16, pixels: 4, channels: 8 },
       false,
     ],
@@ -274,6 +289,27 @@ test('default tiles fit the limits', () => {
       expect(tileFits(problem, chooseTile(problem, { software }), 'f32', limits)).toBe(true);
     }
   }
+});
+
+test('Winograd by default: always on the CPU, from 256 channels up on GPUs with workgroup memory, never in f16', () => {
+  const choose = (inChannels: number, outChannels: number, adapter: Adapter, precision: Precision = 'f32') =>
+    chooseWinograd({ sources: [{ inChannels }], outChannels }, adapter, precision);
+  const software = { software: true };
+  const amd = { software: false, adapter: { vendor: 'amd' } };
+  const arm = { software: false, adapter: { vendor: 'arm' } };
+  expect([64, 256, 512].map((channels) => choose(channels, channels, software))).toEqual([4, 4, 2]);
+  expect([64, 128, 256, 512].map((channels) => choose(channels, channels, amd))).toEqual([
+    undefined,
+    undefined,
+    4,
+    2,
+  ]);
+  expect([choose(256, 64, amd), choose(64, 256, amd), choose(512, 512, arm)]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect([choose(512, 512, amd, 'f16'), choose(512, 512, software, 'f16')]).toEqual([undefined, undefined]);
 });
 
 test.each(['f32', 'f16'] as const)(

@@ -3,14 +3,15 @@
  * transform with the epilogue. Made by a pass. Identity: `kernels/winograd.ts`.
  */
 
+import { packConvWeights } from '../../kernels/conv2d.ts';
 import { type WinogradSize, winogradPlanes, winogradTiles } from '../../kernels/winograd.ts';
 import { winogradInput as inputKernel } from '../../kernels/winograd-input.ts';
 import { winogradOutput as outputKernel } from '../../kernels/winograd-output.ts';
 import {
-  packWinogradWeights,
   winogradProducts as productsKernel,
   type WinogradProducts,
 } from '../../kernels/winograd-products.ts';
+import { winogradGrowth, winogradWeights } from '../../kernels/winograd-weights.ts';
 import { constants, type OperationKind, type TensorShape, tensors } from '../operation.ts';
 import { biasConstant, type Epilogue, epilogueOf } from './conv2d.ts';
 
@@ -38,13 +39,13 @@ export const winogradInput: OperationKind<WinogradInputOperation> = {
   ],
 };
 
-/** For each plane the product of tiles and weights. */
+/** For each plane the product of tiles and transformed weights. */
 export interface WinogradProductsOperation {
   op: 'winogradProducts';
   name: string;
   output: string;
   input: string;
-  /** Parameter `[plane, outChannels, inChannels]`. */
+  /** Parameter `[outChannels, inChannels, 3, 3]`. */
   weight: string;
   inChannels: number;
   outChannels: number;
@@ -55,14 +56,20 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
   inputs: ({ input }) => [input],
   outputs: ({ output }) => [output],
   shapes: ({ input, outChannels }, shapeOf) => [{ ...shapeOf(input), channels: outChannels }],
-  constants: (operation, source, precision) => [
-    {
-      name: `${operation.name}.weights`,
-      precision,
-      data: () =>
-        packWinogradWeights(productsOf(operation, { height: 0, width: 0 }), source(operation.weight)),
-    },
-  ],
+  constants({ name, weight, inChannels: channels, outChannels, size }, source, precision) {
+    const label = `${name}.weights`;
+    return [
+      {
+        name: label,
+        precision,
+        data: () => packConvWeights({ sources: [{ ...window, channels }], outChannels }, [source(weight)]),
+        transform: {
+          kernel: () => winogradWeights({ label, channels, outChannels, size }, { precision }),
+          growth: winogradGrowth(size),
+        },
+      },
+    ];
+  },
   lower(operation, shapeOf, choice) {
     const { name, input, output } = operation;
     const products = productsOf(operation, shapeOf(input));
@@ -74,6 +81,9 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
     ];
   },
 };
+
+/** Packed weights do not depend on the size. */
+const window = { height: 0, width: 0, kernel: 3, stride: 1, padding: { top: 1, left: 1 } };
 
 const productsOf = (
   { name: label, inChannels: channels, outChannels, size }: WinogradProductsOperation,

@@ -89,13 +89,17 @@ export function composePointwise(
 ): Float64Array {
   const inChannels = inner.length / middleChannels;
   const composed = new Float64Array(outChannels * inChannels * 9);
+  const sums = new Float64Array(inChannels);
   for (let out = 0; out < outChannels; out++) {
-    for (let middle = 0; middle < middleChannels; middle++) {
-      for (let tap = 0; tap < 9; tap++) {
+    for (let tap = 0; tap < 9; tap++) {
+      sums.fill(0);
+      for (let middle = 0; middle < middleChannels; middle++) {
         const weight = outer[(out * middleChannels + middle) * 9 + tap];
-        for (let input = 0; input < inChannels; input++) {
-          composed[(out * inChannels + input) * 9 + tap] += weight * inner[middle * inChannels + input];
-        }
+        const row = middle * inChannels;
+        for (let input = 0; input < inChannels; input++) sums[input] += weight * inner[row + input];
+      }
+      for (let input = 0; input < inChannels; input++) {
+        composed[(out * inChannels + input) * 9 + tap] = sums[input];
       }
     }
   }

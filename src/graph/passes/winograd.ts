@@ -4,11 +4,11 @@
  * eight times those of the plain sum in F(4,3), so it is for f32 only.
  */
 
-import { type WinogradSize, winogradWeights } from '../../kernels/winograd.ts';
+import type { WinogradSize } from '../../kernels/winograd.ts';
 import type { Graph } from '../graph.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
-import { type Derive, isSame3x3, replaceOperations, type Window } from './rewrite.ts';
+import { isSame3x3, replaceOperations, type Window } from './rewrite.ts';
 
 /** True for a convolution that can be transformed. */
 export const suitsWinograd = ({ sources }: { sources: readonly Window[] }): boolean =>
@@ -19,31 +19,25 @@ export type WinogradRule = (operation: Conv2dOperation) => WinogradSize | undefi
 
 /** Transforms those of the convolutions that can be which the rule names a size for. */
 export const winograd = (graph: Graph, rule: WinogradRule): Graph =>
-  replaceOperations(graph, (operation, derive) => {
+  replaceOperations(graph, (operation) => {
     if (operation.op !== 'conv2d' || operation.factors || !suitsWinograd(operation)) return [operation];
     const size = rule(operation);
-    return size === undefined ? [operation] : transformed(operation, size, graph, derive);
+    return size === undefined ? [operation] : transformed(operation, size);
   });
 
-function transformed(
-  operation: Conv2dOperation,
-  size: WinogradSize,
-  { parameters }: Graph,
-  derive: Derive,
-): Operation[] {
+function transformed(operation: Conv2dOperation, size: WinogradSize): Operation[] {
   const { name, output, residuals, outChannels, bias, activation, affine } = operation;
   const [{ tensor: input, weight, inChannels }] = operation.sources;
   const [tiles, products] = [`${name}.tiles`, `${name}.products`];
-  // Its weights are others for each size.
-  const transform = `F(${size},3)`;
   return [
     { op: 'winogradInput', name: tiles, input, output: tiles, size },
     {
       op: 'winogradProducts',
-      name: `${name}.${transform}`,
+      // Its weights are others for each size.
+      name: `${name}.F(${size},3)`,
       input: tiles,
       output: products,
-      weight: derive(`${weight} ${transform}`, () => winogradWeights(parameters(weight), size)),
+      weight,
       inChannels,
       outChannels,
       size,

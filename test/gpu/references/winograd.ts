@@ -73,3 +73,26 @@ export function untransformTiles(
   }
   return output;
 }
+
+/** U = G g G^T of weights `[out, in, 3, 3]`: `[plane, in, out]`. */
+export function transformWeights(
+  weights: ArrayLike<number>,
+  { inChannels, outChannels }: { inChannels: number; outChannels: number },
+  size: WinogradSize,
+): Float64Array {
+  const side = size + 2;
+  const output = new Float64Array(side * side * inChannels * outChannels);
+  for (let out = 0; out < outChannels; out++) {
+    for (let c = 0; c < inChannels; c++) {
+      const filter = [0, 1, 2].map((y) =>
+        [0, 1, 2].map((x) => weights[((out * inChannels + c) * 3 + y) * 3 + x]),
+      );
+      for (const [i, row] of sandwich(winogradMatrices[size].G, filter).entries()) {
+        for (const [j, value] of row.entries()) {
+          output[((i * side + j) * inChannels + c) * outChannels + out] = value;
+        }
+      }
+    }
+  }
+  return output;
+}

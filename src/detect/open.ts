@@ -1,0 +1,130 @@
+/**
+ * @file Opening a detector: the device opens and the first frame's pipelines compile while the weights are on their way. Of a
+ * safetensors file the header comes first, and it says all of the network but its numbers; of others the network is
+ * known when all of the file is there.
+ */
+
+import { DBNetError } from '../errors.ts';
+import { compilesF16, type GpuContext, openDevice } from '../gpu/device.ts';
+import { type Recipe, readRecipe } from '../input/recipe.ts';
+import { networkSize } from '../input/size.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import { type Checkpoint, openCheckpoint, peekCheckpoint } from '../models/checkpoint.ts';
+import { TunedChoice } from '../tuning/tuned-choice.ts';
+import { Engine } from './engine.ts';
+import { loadWeights } from './load-weights.ts';
+import type { CreateOptions } from './types.ts';
+
+export interface Opened {
+  engine: Engine;
+  checkpoint: Checkpoint;
+  recipe: Recipe;
+  precision: Precision;
+}
+
+/** From what images come first, where nothing says it: a page's pictures, or pixels. */
+export const usualSource = () => (typeof document === 'undefined' ? 4 : 'texture');
+
+/** An engine whose pipelines are being compiled. */
+interface Begun {
+  engine: Engine;
+  recipe: Recipe;
+  compiling: Promise<void>;
+}
+
+/**
+ * Loads weights, opens a device and compiles, side by side. What fails first ends the rest; then nothing is left.
+ * @throws DBNetError as `TextDetector.create()`; the signal's reason, or what `onProgress` throws.
+ */
+export async function openEngine(options: CreateOptions): Promise<Opened> {
+  const { input, tune = 'cached', onProgress, signal } = options;
+  const stop = new AbortController();
+  const forward = () => stop.abort(signal?.reason);
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', forward, { once: true });
+  const stopped = new Promise<never>((_, reject) => {
+    stop.signal.addEventListener('abort', () => reject(stop.signal.reason), { once: true });
+  });
+  stopped.catch(() => {});
+
+  const begin = ({ graph, metadata }: Checkpoint, { context, choice }: Place): Begun => {
+    const recipe = readRecipe(metadata, input);
+    const engine = new Engine(context, graph, recipe, choice);
+    const size = networkSize(undefined, undefined, recipe.size);
+    // What is measured first may be computed in another way afterwards.
+    const waits = tune === 'full' && !engine.isTuned(size);
+    const compiling = waits
+      ? Promise.resolve()
+      : engine.compile(size, 'P', usualSource(), (progress) => {
+          if (!stop.signal.aborted) onProgress?.(progress);
+        });
+    // The download need not end for this to be known.
+    compiling.catch((error) => stop.abort(error));
+    return { engine, recipe, compiling };
+  };
+
+  let early: Promise<Begun | undefined> | undefined;
+  const peek = (bytes: Uint8Array): boolean => {
+    try {
+      const checkpoint = peekCheckpoint(bytes);
+      if (!checkpoint) return false;
+      early = opening.then((place) => (stop.signal.aborted ? undefined : begin(checkpoint, place)));
+      // What is wrong is said when all of the file is there: it may be the file's end.
+      early = early.catch(() => undefined);
+      return true;
+    } catch {
+      return true;
+    }
+  };
+
+  const loading = loadWeights(options.weights, { ...options, onBytes: peek, signal: stop.signal });
+  const opening = openPlace(options);
+  const work = async (): Promise<Opened> => {
+    const [{ bytes, keep }, place] = await Promise.all([loading, opening]);
+    const checkpoint = await openCheckpoint(bytes);
+    stop.signal.throwIfAborted();
+    const { engine, recipe, compiling } = (await early) ?? begin(checkpoint, place);
+    await Promise.all([engine.load(checkpoint.graph.parameters, stop.signal), compiling, keep()]);
+    return { engine, checkpoint, recipe, precision: place.choice.precision };
+  };
+  try {
+    return await Promise.race([work(), stopped]);
+  } catch (error) {
+    stop.abort(error);
+    opening.then(({ context }) => context.close()).catch(() => {});
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', forward);
+  }
+}
+
+/** Where a detector computes, and how. */
+interface Place {
+  context: GpuContext;
+  choice: TunedChoice;
+}
+
+async function openPlace({ gpu, device, precision = 'f32', tune }: CreateOptions): Promise<Place> {
+  const context = await openDevice({ gpu, device });
+  try {
+    const choice = new TunedChoice(context, await choosePrecision(precision, context));
+    if (tune !== 'off') await choice.load();
+    return { context, choice };
+  } catch (error) {
+    context.close();
+    throw error;
+  }
+}
+
+/** @throws DBNetError `unsupported-precision`. */
+async function choosePrecision(wanted: 'f32' | 'f16' | 'auto', context: GpuContext): Promise<Precision> {
+  // On software adapters f16 is emulated and slower.
+  if (wanted === 'f32' || (wanted === 'auto' && context.software)) return 'f32';
+  if (await compilesF16(context)) return 'f16';
+  if (wanted === 'auto') return 'f32';
+  throw new DBNetError(
+    'unsupported-precision',
+    "precision 'f16': expected a device that compiles f16 shaders, found one that does not (feature 'shader-f16'): " +
+      "use 'f32' or 'auto'",
+  );
+}

@@ -1,0 +1,62 @@
+/** @file A caller's texture as an image: which ones the kernels can read, and a copy of one that has to wait. */
+
+import { can } from '../check.ts';
+import { DBNetError } from '../errors.ts';
+import type { GpuContext } from '../gpu/device.ts';
+import type { Box } from '../size.ts';
+
+/** Deno's textures have no tag. */
+export const isTexture = (value: unknown): value is GPUTexture => can(value, 'createView');
+
+/** @throws DBNetError `invalid-image` for a texture that the kernels cannot read. */
+export function checkTexture(texture: GPUTexture, isOfOurDevice: boolean): GPUTexture {
+  const { format, dimension, sampleCount, usage } = texture;
+  const refuse = (expected: string, found: string) => {
+    throw new DBNetError('invalid-image', `expected ${expected}, found ${found}`);
+  };
+  if (!isOfOurDevice) {
+    refuse(
+      'a GPUTexture of the device that this detector computes on, passed to create() as `device`',
+      "one where the device is not the caller's: pass `device`, or a canvas, bitmap or pixels instead",
+    );
+  }
+  if (format !== 'rgba8unorm' && format !== 'bgra8unorm') {
+    refuse("a GPUTexture of the format 'rgba8unorm' or 'bgra8unorm'", `'${format}'`);
+  }
+  if (dimension !== '2d' || sampleCount !== 1) {
+    refuse('a GPUTexture of two dimensions and one sample', `${dimension} with ${sampleCount} samples`);
+  }
+  if ((usage & textureBinding) === 0) refuse('a GPUTexture with the usage TEXTURE_BINDING', `usage ${usage}`);
+  return texture;
+}
+
+/** Bits of `GPUTextureUsage`, which Node has no global for. */
+const copyFrom = 0x1;
+const copyTo = 0x2;
+const textureBinding = 0x4;
+
+/** @throws DBNetError `invalid-image` for a texture that cannot be copied, `disposed`. */
+export function copyOfTexture(
+  source: GPUTexture,
+  { x, y, width, height }: Box,
+  { device, memory }: Pick<GpuContext, 'device' | 'memory'>,
+): GPUTexture {
+  if ((source.usage & copyFrom) === 0) {
+    throw new DBNetError(
+      'invalid-image',
+      'expected a GPUTexture with the usage COPY_SRC where it has to wait for its turn, found one without: add that usage, or ' +
+        'await earlier calls, and warmup() for its size, before this one',
+    );
+  }
+  const { format } = source;
+  const copy = memory.createTexture({
+    label: 'waiting image',
+    size: [width, height],
+    format,
+    usage: copyTo | textureBinding,
+  });
+  const encoder = device.createCommandEncoder();
+  encoder.copyTextureToTexture({ texture: source, origin: [x, y] }, { texture: copy }, [width, height]);
+  device.queue.submit([encoder.finish()]);
+  return copy;
+}

@@ -1,0 +1,39 @@
+/** @file An image that nobody but this library can change. */
+
+import type { GpuContext } from '../gpu/device.ts';
+import { copyOfTexture } from './gpu-texture.ts';
+import type { ReadyImage } from './image.ts';
+import { unreadable } from './unreadable.ts';
+
+/**
+ * What is borrowed is copied as it is now, before this returns.
+ * @throws DBNetError `invalid-image`.
+ */
+export function ownImage(
+  image: ReadyImage,
+  context: Pick<GpuContext, 'device' | 'memory'>,
+): ReadyImage | Promise<ReadyImage> {
+  if (!image.borrowed) return image;
+  const { borrowed: _, ...own } = image;
+  if (own.kind === 'pixels') {
+    // Not slice(), which for Node's Buffer is a view.
+    return { ...own, data: new Uint8Array(own.data) };
+  }
+  if ('clone' in own.source) {
+    // Another handle of the same frame: nothing is copied.
+    const source = own.source.clone();
+    return { ...own, source, close: () => source.close() } as ReadyImage;
+  }
+  const { origin: { x, y } = { x: 0, y: 0 }, ...part } = own;
+  if (part.kind === 'bound') {
+    const source = copyOfTexture(part.source, { x, y, ...part }, context);
+    return { ...part, source, close: () => context.memory.free(source) };
+  }
+  // Only the handle of the copy comes later.
+  return createImageBitmap(part.source, x, y, part.width, part.height).then(
+    (source) => ({ ...part, kind: 'texture' as const, source, close: () => source.close() }),
+    (cause) => {
+      throw unreadable(cause);
+    },
+  );
+}

@@ -1,0 +1,41 @@
+/** @file Long work in pieces, between which a page can answer its user. */
+
+import type { Web } from './web.ts';
+
+/** Milliseconds after which a piece ends: with what is still to be done in it, below the 50 of a long task. */
+const pieceMs = 10;
+
+/** Whoever has much to do calls `rest()` between its parts. */
+export class Pace {
+  readonly #signal: Web<'AbortSignal'> | undefined;
+  #began = performance.now();
+
+  constructor(signal?: Web<'AbortSignal'>) {
+    this.#signal = signal;
+  }
+
+  /**
+   * Lets others have their turn if the piece has lasted long enough.
+   * @throws the signal's reason once it is aborted.
+   */
+  async rest(): Promise<void> {
+    this.#signal?.throwIfAborted();
+    if (performance.now() - this.#began < pieceMs) return;
+    await giveWay();
+    this.#signal?.throwIfAborted();
+    this.#began = performance.now();
+  }
+}
+
+/** Ends the task; what follows is one of its own. */
+async function giveWay(): Promise<void> {
+  const { scheduler } = globalThis as { scheduler?: { yield?: () => Promise<void> } };
+  if (scheduler?.yield) return await scheduler.yield();
+  // Not a timer: browsers make those of hidden pages wait for a second.
+  const { port1, port2 } = new MessageChannel();
+  await new Promise((resolve) => {
+    port1.onmessage = resolve;
+    port2.postMessage(undefined);
+  });
+  port1.close();
+}
