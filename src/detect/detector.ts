@@ -334,8 +334,10 @@ export class TextDetector {
   }
 
   /** For `using`: as `dispose()`. */
-  [dispose](): void {
-    this.dispose();
+  declare [Symbol.dispose]: () => void;
+
+  static {
+    TextDetector.prototype[dispose] = TextDetector.prototype.dispose;
   }
 
   /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */

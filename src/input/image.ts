@@ -24,7 +24,7 @@ type Sourced =
   /** What is copied into a texture. */
   | { kind: 'texture'; source: TextureSource }
   /** What the device reads where it is: opaque frames, and textures of its own. */
-  | { kind: 'external'; source: VideoFrame }
+  | { kind: 'external'; source: Web<'VideoFrame'> }
   | { kind: 'bound'; source: GPUTexture };
 
 export type ReadyImage = (({ kind: 'pixels' } & RawImage) | Sourced) & {
@@ -156,7 +156,7 @@ function currentFrame(video: HTMLVideoElement, options: ReadOptions): ReadyImage
 const haveCurrentData = 2;
 
 /** A frame with alpha is copied: bound, it would be premultiplied. The format of an opaque one may be a secret (null). */
-function formOfFrame(source: VideoFrame, { importsFrames = false }: ReadOptions): Sourced {
+function formOfFrame(source: Web<'VideoFrame'>, { importsFrames = false }: ReadOptions): Sourced {
   const isOpaque = !source.format?.includes('A');
   return { kind: importsFrames && isOpaque ? 'external' : 'texture', source };
 }

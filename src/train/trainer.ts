@@ -246,8 +246,10 @@ export class Trainer {
   }
 
   /** For `using`: as `dispose()`. */
-  [dispose](): void {
-    this.dispose();
+  declare [Symbol.dispose]: () => void;
+
+  static {
+    Trainer.prototype[dispose] = Trainer.prototype.dispose;
   }
 
   /**
