@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** @file The public face: an image in, regions of text out. */
 
 import {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** @file The public face of training: samples in, a smaller loss and weights out. */
 
 import {
