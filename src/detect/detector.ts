@@ -336,7 +336,9 @@ export class TextDetector {
   declare [Symbol.dispose]: () => void;
 
   static {
-    TextDetector.prototype[dispose] = TextDetector.prototype.dispose;
+    TextDetector.prototype[dispose] = function () {
+      this.dispose();
+    };
   }
 
   /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */

@@ -251,7 +251,9 @@ export class Trainer {
   declare [Symbol.dispose]: () => void;
 
   static {
-    Trainer.prototype[dispose] = Trainer.prototype.dispose;
+    Trainer.prototype[dispose] = function () {
+      this.dispose();
+    };
   }
 
   /**
