@@ -14,6 +14,8 @@ export const lazyModules = {
   tuner: { module: 'src/tuning/tune.ts', file: 'dbnet-webgpu-tuner.min.js' },
   /** From maps to regions: fetched while the weights are. */
   regions: { module: 'src/postprocess/index.ts', file: 'dbnet-webgpu-regions.min.js' },
+  /** Frames of a camera, one after the other. */
+  stream: { module: 'src/detect/stream.ts', file: 'dbnet-webgpu-stream.min.js' },
   /** ONNX files and PyTorch checkpoints. */
   readers: { module: 'src/models/foreign.ts', file: 'dbnet-webgpu-readers.min.js' },
 };

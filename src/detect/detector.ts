@@ -21,7 +21,6 @@ import { findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
 import { checkRegion, crop, fitTexture } from '../input/crop.ts';
-import { frameStream, openFrames } from '../input/frame-source.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
@@ -37,7 +36,6 @@ import type { Box, PaddedSize, Size } from '../size.ts';
 import type { Engine, MappedMaps, MapRequest, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
 import { computeInParts, smallestPart } from './split.ts';
-import { streamDetections } from './stream.ts';
 import type {
   CreateOptions,
   Detection,
@@ -285,14 +283,14 @@ export class TextDetector {
    *
    * @throws DBNetError `invalid-argument`; while it runs what `detect()` throws, and what the source fails with.
    */
-  stream(
+  async *stream(
     source: FrameStream,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamedDetection, void, undefined> {
     const { inFlight = this.info.software ? 1 : 2, ...each } = checkOptions(options, streamKinds);
-    const frames = openFrames(check('source', source, frameStream));
+    const { streamDetections } = await loadModule(import('./stream.ts'));
     const detect = (image: ImageSource, signal: AbortSignal) => this.detect(image, { ...each, signal });
-    return streamDetections(frames, detect, { inFlight, signal: each.signal });
+    yield* streamDetections(source, detect, { inFlight, signal: each.signal });
   }
 
   /**

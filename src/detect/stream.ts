@@ -1,6 +1,8 @@
 /** @file Detections of a live source, one after the other, as fast as they come. */
 
-import type { Frame, FrameSource } from '../input/frame-source.ts';
+import { check } from '../check.ts';
+import { type Frame, frameStream, openFrames } from '../input/frame-source.ts';
+import type { FrameStream } from '../input/types.ts';
 import type { Detection, StreamedDetection } from './types.ts';
 
 interface StreamSettings {
@@ -13,12 +15,14 @@ interface StreamSettings {
  * Results in the order of their frames. While `inFlight` frames are on their way no other is taken; the next is then the newest.
  * Leaving it (`break`), an error and the signal end the source and what is on its way.
  * @param detect is done with an image as soon as it has returned its promise.
+ * @throws DBNetError `invalid-argument` for what is no stream; what `detect` and the source fail with; the signal's reason.
  */
 export async function* streamDetections(
-  source: FrameSource,
+  stream: FrameStream,
   detect: (image: Frame['image'], signal: AbortSignal) => Promise<Detection>,
   { inFlight, signal }: StreamSettings,
 ): AsyncGenerator<StreamedDetection, void, undefined> {
+  const source = openFrames(check('source', stream, frameStream));
   const ending = new AbortController();
   let wake = () => {};
   const abort = () => {

@@ -137,7 +137,13 @@ export function directThreads(
 /** Where less of a tile's products counts, another is faster. */
 export const leastTileUse = 0.55;
 
-/** The share of a tile's products that count: less than 1 where channels fill no whole blocks. */
+/**
+ * The share of a tile's products that count: less than 1 where channels fill no whole blocks.
+ *
+ * @example
+ * const gemm = { pixels: 160 * 160, outChannels: 96, channels: [64], planes: 1 };
+ * tileUse(gemm, { kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 8, pixels: 8, channels: 8 }); // 0.75
+ */
 export function tileUse({ outChannels, channels }: Gemm, tile: Tile): number {
   const whole = (count: number, block: number) => Math.ceil(count / block) * block;
   if (tile.kind === 'direct') return outChannels / whole(outChannels, tile.channels * (tile.lanes ?? 1));

@@ -10,6 +10,10 @@ import { acquireGpu } from './gpu.ts';
  *
  * @throws DBNetError `missing-package`, or `no-webgpu` with what to install
  * @example
+ * import { TextDetector } from 'dbnet-webgpu';
+ * import { gpu } from 'dbnet-webgpu/node';
+ * import weights from 'dbnet-webgpu/weights';
+ *
  * const detector = await TextDetector.create({ gpu: await gpu(), weights });
  */
 export async function gpu(): Promise<GPU> {

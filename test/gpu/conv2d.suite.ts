@@ -122,9 +122,6 @@ const padded = [
     ],
     72,
   ),
-  conv('3x3 of 3 images, 20 to 36 channels', [{ height: 5, width: 7, channels: 20, ...window3 }], 36, {
-    batch: 3,
-  }),
 ].map((form) => ({ conv: form, tiles: overhanging }));
 
 /** Image sizes 13x7, 5x33 and 1x1; where a residual is upsampled, multiples of its scale. */

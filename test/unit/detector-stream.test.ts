@@ -65,7 +65,7 @@ const open = (
   detect: ReturnType<typeof manual>['detect'],
   inFlight = 2,
   signal?: AbortSignal,
-) => streamDetections(openFrames(source), detect, { inFlight, signal });
+) => streamDetections(source, detect, { inFlight, signal });
 
 describe('streamDetections', () => {
   it('keeps so many on their way, skips and closes what is too late, and goes on with the newest', async () => {
@@ -201,5 +201,10 @@ describe('streamDetections', () => {
   it('refuses a video of a browser that does not tell of its frames', () => {
     const video = { [Symbol.toStringTag]: 'HTMLVideoElement' } as unknown as HTMLVideoElement;
     expect(() => openFrames(video)).toThrowError(expect.objectContaining({ code: 'invalid-argument' }));
+  });
+
+  it.each([undefined, null, 7, 'video', {}, new Uint8Array(4)])('refuses %s', async (source) => {
+    const stream = open(source as unknown as FrameStream, manual().detect);
+    await expect(stream.next()).rejects.toMatchObject({ code: 'invalid-argument' });
   });
 });
