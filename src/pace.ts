@@ -1,14 +1,16 @@
 /** @file Long work in pieces, between which a page can answer its user. */
 
+import type { Web } from './web.ts';
+
 /** Milliseconds after which a piece ends: with what is still to be done in it, below the 50 of a long task. */
 const pieceMs = 10;
 
 /** Whoever has much to do calls `rest()` between its parts. */
 export class Pace {
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: Web<'AbortSignal'> | undefined;
   #began = performance.now();
 
-  constructor(signal?: AbortSignal) {
+  constructor(signal?: Web<'AbortSignal'>) {
     this.#signal = signal;
   }
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** @file The public face: an image in, regions of text out. */
 
 import {
@@ -33,6 +34,7 @@ import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import type { Box, PaddedSize, Size } from '../size.ts';
+import type { Web } from '../web.ts';
 import type { Engine, MappedMaps, MapRequest, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
 import { computeInParts, smallestPart } from './split.ts';
@@ -105,13 +107,10 @@ export class TextDetector {
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
     const given = checkOptions(options ?? {}, createKinds) as CreateOptions;
-    const { tune, onProgress, signal } = given;
-    if (given.weights === undefined) {
-      throw mismatch(
-        'Option weights',
-        `an address, a Response, a Blob or bytes (${whereShippedWeightsAre})`,
-        'none',
-      );
+    const { weights, tune, onProgress, signal } = given;
+    if (weights === undefined) {
+      const expected = `an address, a Response, a Blob or bytes (${whereShippedWeightsAre})`;
+      throw mismatch('Option weights', expected, 'none');
     }
     signal?.throwIfAborted();
     const module = loadModule(import('../postprocess/index.ts'));
@@ -289,7 +288,8 @@ export class TextDetector {
   ): AsyncGenerator<StreamedDetection, void, undefined> {
     const { inFlight = this.info.software ? 1 : 2, ...each } = checkOptions(options, streamKinds);
     const { streamDetections } = await loadModule(import('./stream.ts'));
-    const detect = (image: ImageSource, signal: AbortSignal) => this.detect(image, { ...each, signal });
+    const detect = (image: ImageSource, signal: Web<'AbortSignal'>) =>
+      this.detect(image, { ...each, signal });
     yield* streamDetections(source, detect, { inFlight, signal: each.signal });
   }
 
@@ -333,8 +333,12 @@ export class TextDetector {
   }
 
   /** For `using`: as `dispose()`. */
-  [dispose](): void {
-    this.dispose();
+  declare [Symbol.dispose]: () => void;
+
+  static {
+    TextDetector.prototype[dispose] = function () {
+      this.dispose();
+    };
   }
 
   /** The image as it can be uploaded, and the network's size for it; at once, unless the image has to be decoded. */
@@ -379,7 +383,7 @@ export class TextDetector {
   /** Maps of an image, or of a part of one. */
   #compute(
     image: ReadyImage,
-    ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: AbortSignal }]
+    ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: Web<'AbortSignal'> }]
   ): Promise<MappedMaps> {
     const { maxTextureDimension2D } = this.#engine.context.device.limits;
     return this.#engine.compute(fitTexture(image, maxTextureDimension2D), ...rest);

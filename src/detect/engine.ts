@@ -100,7 +100,7 @@ export class Engine {
    * @throws DBNetError `incompatible-weights` for numbers that are not finite, `gpu-error`, `disposed`, `device-lost`; the
    *   signal's reason.
    */
-  async load(parameters: ParameterSource, signal?: AbortSignal): Promise<void> {
+  async load(parameters: ParameterSource, signal?: Web<'AbortSignal'>): Promise<void> {
     this.#parameters = parameters;
     await this.#device.constants.upload(this.#allConstants(), signal);
   }

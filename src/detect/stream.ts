@@ -3,12 +3,13 @@
 import { check } from '../check.ts';
 import { type Frame, frameStream, openFrames } from '../input/frame-source.ts';
 import type { FrameStream } from '../input/types.ts';
+import type { Web } from '../web.ts';
 import type { Detection, StreamedDetection } from './types.ts';
 
 interface StreamSettings {
   /** How many frames are computed at a time. */
   inFlight: number;
-  signal?: AbortSignal;
+  signal?: Web<'AbortSignal'>;
 }
 
 /**
@@ -19,7 +20,7 @@ interface StreamSettings {
  */
 export async function* streamDetections(
   stream: FrameStream,
-  detect: (image: Frame['image'], signal: AbortSignal) => Promise<Detection>,
+  detect: (image: Frame['image'], signal: Web<'AbortSignal'>) => Promise<Detection>,
   { inFlight, signal }: StreamSettings,
 ): AsyncGenerator<StreamedDetection, void, undefined> {
   const source = openFrames(check('source', stream, frameStream));

@@ -187,7 +187,7 @@ export interface CreateOptions {
   cache?: boolean;
   /** What the SHA-256 of the file must be, in hexadecimal. Kept weights of another sum are loaded anew. */
   sha256?: string;
-  /** Where `navigator.gpu` is missing: in Node what `create()` of the package `webgpu` returns. */
+  /** Where `navigator.gpu` is missing: in Node what `gpu()` of `dbnet-webgpu/node` gives. */
   gpu?: GPU;
   /** A device of the caller's. It is never destroyed by the detector. */
   device?: GPUDevice;

@@ -5,6 +5,7 @@ import type { Constant } from '../graph/operation.ts';
 import { largestHalf, toHalf } from '../kernels/half.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { Pace } from '../pace.ts';
+import type { Web } from '../web.ts';
 import { bind, encode, Uniforms } from './bind.ts';
 import { bufferUsage } from './buffer-usage.ts';
 import { checked, type GpuContext } from './device.ts';
@@ -58,7 +59,7 @@ export class ConstantStore {
    * @throws DBNetError `gpu-error` where memory is out or a transform is refused, `disposed`, `device-lost`; what `data()`
    *   throws; the signal's reason.
    */
-  async upload(constants: ReadonlyMap<string, Constant>, signal?: AbortSignal): Promise<void> {
+  async upload(constants: ReadonlyMap<string, Constant>, signal?: Web<'AbortSignal'>): Promise<void> {
     const missing = [...constants.values()].filter(({ name }) => !this.#buffers.has(name));
     const pace = new Pace(signal);
     const answers: Promise<void>[] = [];

@@ -78,8 +78,8 @@ export async function findAdapter(
       : {
           reason: 'no-webgpu',
           message:
-            `${found}: use a browser with WebGPU, Deno, or in Node pass \`gpu: create([])\` of the package ` +
-            "'webgpu'",
+            `${found}: use a browser with WebGPU, Deno, or in Node pass \`gpu: await gpu()\` of ` +
+            "'dbnet-webgpu/node'",
         };
   }
   try {

@@ -156,7 +156,7 @@ function currentFrame(video: HTMLVideoElement, options: ReadOptions): ReadyImage
 const haveCurrentData = 2;
 
 /** A frame with alpha is copied: bound, it would be premultiplied. The format of an opaque one may be a secret (null). */
-function formOfFrame(source: VideoFrame, { importsFrames = false }: ReadOptions): Sourced {
+function formOfFrame(source: Web<'VideoFrame'>, { importsFrames = false }: ReadOptions): Sourced {
   const isOpaque = !source.format?.includes('A');
   return { kind: importsFrames && isOpaque ? 'external' : 'texture', source };
 }

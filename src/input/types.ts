@@ -20,16 +20,29 @@ export interface RawImage {
  */
 export type ImageSource =
   | RawImage
-  | Web<'HTMLImageElement' | 'HTMLCanvasElement' | 'OffscreenCanvas' | 'ImageBitmap' | 'ImageData' | 'Blob'>
-  | Web<'HTMLVideoElement' | 'VideoFrame'>
-  | GPUTexture;
+  | GPUTexture
+  | Web<
+      | 'HTMLImageElement'
+      | 'HTMLCanvasElement'
+      | 'OffscreenCanvas'
+      | 'ImageBitmap'
+      | 'ImageData'
+      | 'HTMLVideoElement'
+      | 'VideoFrame'
+      | 'Blob'
+    >;
 
 /**
  * Where a stream's frames come from. Of a video that plays, a camera for example, and of a `ReadableStream`, such as that of a
  * `MediaStreamTrackProcessor`, the newest frame is taken; frames of a `ReadableStream` are closed. Any other async iterable is
  * asked for one image after the other.
  */
-export type FrameStream = Web<'HTMLVideoElement' | 'ReadableStream'> | AsyncIterable<ImageSource>;
+export type FrameStream = Web<'HTMLVideoElement'> | ImageStream | AsyncIterable<ImageSource>;
+
+/** What is used of a `ReadableStream` of images. */
+interface ImageStream {
+  getReader(): { read(): Promise<{ done: boolean; value?: ImageSource | undefined }> };
+}
 
 /**
  * How weights want the size of an image to become that of the network, pixels; `rule` tells the kinds apart. Sides of the

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** @file The public face of training: samples in, a smaller loss and weights out. */
 
 import {
@@ -247,8 +248,12 @@ export class Trainer {
   }
 
   /** For `using`: as `dispose()`. */
-  [dispose](): void {
-    this.dispose();
+  declare [Symbol.dispose]: () => void;
+
+  static {
+    Trainer.prototype[dispose] = function () {
+      this.dispose();
+    };
   }
 
   /**

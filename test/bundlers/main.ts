@@ -205,8 +205,8 @@ function cases(tarball: string): Record<string, () => Promise<string> | string> 
   return {
     types: () => checkTypes(consumers()),
     form: () => checkForm(consumers(), tarball),
-    node: () => program(own('node'), process.execPath, ['main.js']),
-    deno: () => program(own('deno'), deno, ['run', '-A', '--quiet', 'main.js']),
+    node: () => program(own('node'), process.execPath, ['main.js', photo]),
+    deno: () => program(own('deno'), deno, ['run', '-A', '--quiet', 'main.js', photo]),
     vite: () => built('vite'),
     'vite under a strict policy': () => useBuilt(join(work, 'vite/dist'), strictPolicy),
     'vite dev': () => useDevServer(join(work, 'vite')),

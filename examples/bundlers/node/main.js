@@ -1,12 +1,13 @@
+import process from 'node:process';
 import { TextDetector } from 'dbnet-webgpu';
 import { gpu } from 'dbnet-webgpu/node';
 import weights from 'dbnet-webgpu/weights';
+import sharp from 'sharp';
 
 const detector = await TextDetector.create({ gpu: await gpu(), weights });
-// A black page with a white line: whatever decodes your images gives you such bytes.
-const [width, height] = [320, 64];
-const data = new Uint8Array(width * height).fill(0);
-for (let x = 60; x < 260; x++) if (x % 12 < 6) for (let y = 24; y < 40; y++) data[y * width + x] = 255;
-const { regions } = await detector.detect({ data, width, height, channels: 1 }, { size: { width, height } });
+const pixels = sharp(process.argv[2]).autoOrient().toColourspace('srgb').ensureAlpha().raw();
+const { data, info } = await pixels.toBuffer({ resolveWithObject: true });
+const image = { data, width: info.width, height: info.height, channels: 4 };
+const { regions } = await detector.detect(image, { size: { shortSide: 224 } });
 console.log(`${regions.length} regions of text.`);
 detector.dispose();
