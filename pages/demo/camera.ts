@@ -1,4 +1,4 @@
-/** @file The camera, and its frames. */
+/** @file The camera. */
 
 /** A camera that is on. */
 export interface Camera {
@@ -35,24 +35,4 @@ export async function openCamera(video: HTMLVideoElement): Promise<Camera> {
     throw error;
   }
   return { video, stop };
-}
-
-/** The newest frame each time that one is asked for, until the signal; it is closed when the next is. */
-export async function* frames(
-  video: HTMLVideoElement,
-  signal: AbortSignal,
-): AsyncGenerator<ImageBitmap, void, undefined> {
-  let seen = -1;
-  while (!signal.aborted) {
-    await new Promise(requestAnimationFrame);
-    if (signal.aborted) return;
-    if (video.currentTime === seen || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) continue;
-    seen = video.currentTime;
-    const frame = await createImageBitmap(video);
-    try {
-      yield frame;
-    } finally {
-      frame.close();
-    }
-  }
 }

@@ -1,19 +1,13 @@
 /** @file The page: connects pictures, the detector, what is chosen and what is shown. */
 
-import {
-  type DetectionWithMaps,
-  type OnProgress,
-  type Progress,
-  type Region,
-  TextDetector,
-} from 'dbnet-webgpu';
+import { type DetectionWithMaps, type Progress, type Region, TextDetector } from 'dbnet-webgpu';
 import { adapterName, showAdapter } from '../shared/adapter.ts';
 import { attempt, onClick } from '../shared/attempt.ts';
 import { find, make } from '../shared/dom.ts';
 import { linkPages } from '../shared/nav.ts';
 import { decodePhoto, examples, fileName, load, onDrop, onFiles } from '../shared/pictures.ts';
-import { type Camera, frames, openCamera } from './camera.ts';
-import { detectOptions, statedBy } from './choices.ts';
+import { type Camera, openCamera } from './camera.ts';
+import { type Choices, detectOptions, statedBy } from './choices.ts';
 import { Choosing } from './choosing.ts';
 import { codeOf } from './code.ts';
 import { Finder, softwareShortSide } from './finder.ts';
@@ -94,7 +88,9 @@ async function detect(): Promise<void> {
       if (!signal.aborted) showProgress(progress);
     };
     const opened = await openDetector(signal);
-    await run(opened, shown.image, { signal, onProgress });
+    const used = choosing.choices;
+    const options = { ...detectOptions(used), maps: true, signal, onProgress } as const;
+    show(await opened.detect(shown.image, options), used);
   });
 }
 
@@ -104,7 +100,11 @@ async function watch({ video }: Camera): Promise<void> {
     try {
       const opened = await openDetector(signal);
       showProgress(undefined);
-      for await (const frame of frames(video, signal)) await run(opened, frame, { signal });
+      const used = choosing.choices;
+      const options = { ...detectOptions(used), maps: true, signal };
+      for await (const { maps, ...detection } of opened.stream(video, options)) {
+        if (maps) show({ ...detection, maps }, used);
+      }
     } catch (error) {
       if (!signal.aborted) releaseCamera();
       throw error;
@@ -112,19 +112,8 @@ async function watch({ video }: Camera): Promise<void> {
   });
 }
 
-/** Runs the network and shows what it gave. */
-async function run(
-  opened: TextDetector,
-  image: ImageBitmap,
-  options: { signal: AbortSignal; onProgress?: OnProgress },
-): Promise<void> {
-  const used = choosing.choices;
-  show(await opened.detect(image, { ...detectOptions(used), maps: true, ...options }));
-  // They may have been changed meanwhile.
-  if (choosing.choices !== used) redraw();
-}
-
-function show(detection: DetectionWithMaps): void {
+/** Shows what a run of the network gave. @param used the choices that it was run with */
+function show(detection: DetectionWithMaps, used: Choices): void {
   found = detection;
   const { network, warnings, timings } = detection;
   showRegions(detection.regions, detection);
@@ -133,6 +122,8 @@ function show(detection: DetectionWithMaps): void {
   find('network-size').textContent = `, network at ${network.width} × ${network.height}`;
   find('warning').hidden = warnings.length === 0;
   find('warning').textContent = warnings.map(({ message }) => message).join(' ');
+  // They may have been changed meanwhile.
+  if (choosing.choices !== used) redraw();
 }
 
 /** Regions anew, from the kept maps. */
