@@ -98,13 +98,11 @@ describe('the examples for a page', () => {
   let server: StaticServer;
 
   beforeAll(async () => {
-    chromium = await launchBrowser([
-      '--use-fake-device-for-media-stream',
-      '--use-fake-ui-for-media-stream',
-    ]);
+    chromium = await launchBrowser(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
     server = await serve(folder, {
       '/page.html': '<!doctype html><img src="/sign.jpg"><script type="module" src="/out/page.js"></script>',
-      '/camera.html': '<!doctype html><video muted></video><script type="module" src="/out/camera.js"></script>',
+      '/camera.html':
+        '<!doctype html><video muted></video><script type="module" src="/out/camera.js"></script>',
     });
   }, 240_000);
 
