@@ -350,7 +350,7 @@ export class TextDetector {
     const { device, borrowed } = this.#engine.context;
     const withSize = (whole: ReadyImage): Prepared => {
       try {
-        const part = regionOfInterest && checkRegion(regionOfInterest, whole);
+        const part = regionOfInterest === undefined ? undefined : checkRegion(regionOfInterest, whole);
         const ready = part ? crop(whole, part) : whole;
         const place = part ?? { x: 0, y: 0, width: whole.width, height: whole.height };
         return {

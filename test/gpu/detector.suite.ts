@@ -6,7 +6,7 @@ import type { RawImage, SizeOption } from '../../src/input/types.ts';
 import { findRegions } from '../../src/postprocess/regions.ts';
 import { parseSafetensors, type Safetensors } from '../../src/safetensors/parse.ts';
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
-import type { PaddedSize } from '../../src/size.ts';
+import type { Box, PaddedSize } from '../../src/size.ts';
 import { refusesHostile } from '../helpers/hostile.ts';
 import { inOtherRealm } from '../helpers/other-realm.ts';
 import { assert, assertAllMaps, assertClose, assertEqual, assertRejects, random } from './assert.ts';
@@ -470,6 +470,28 @@ const tests: GpuTest[] = [
         };
         await refusesHostile(name, (v) => detect({ [name]: v }), right[name as 'size'] ?? ['undefined']);
       }
+      for (const call of [detector.detect.bind(detector), detector.maps.bind(detector)]) {
+        await refusesHostile(
+          'regionOfInterest',
+          (v) => call(image, { size: small, regionOfInterest: v as Box }),
+          ['undefined'],
+        );
+      }
+      for (const name of ['x', 'y', 'width', 'height']) {
+        const part = { x: 0, y: 0, width: 8, height: 8 };
+        const right = name === 'x' || name === 'y' ? ['zero'] : [];
+        await refusesHostile(name, (v) => detect({ regionOfInterest: { ...part, [name]: v } }), right);
+      }
+      await refusesHostile('source of stream()', (v) => detector.stream(v as AsyncIterable<RawImage>).next());
+      const none = (async function* () {})();
+      await refusesHostile('options of stream()', (v) => detector.stream(none, v as object).next(), empty);
+      for (const name of ['inFlight', 'split', 'maps']) {
+        const right = ['undefined', ...(name === 'inFlight' ? [] : ['true'])];
+        await refusesHostile(name, (v) => detector.stream(none, { [name]: v }).next(), right);
+      }
+      await assertRejects(() => detect({ split: true }), 'invalid-argument', 'split with a size');
+      const both = { split: true, maps: true };
+      await assertRejects(() => detector.detect(image, both), 'invalid-argument', 'split with maps');
       await refusesHostile('options of maps()', (v) => detector.maps(image, v as object), empty);
       await refusesHostile('size of warmup()', (v) => detector.warmup(v as typeof small), empty);
       await refusesHostile('options of warmup()', (v) => detector.warmup(small, v as object), empty);
