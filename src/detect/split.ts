@@ -2,6 +2,7 @@
 
 import { crop } from '../input/crop.ts';
 import type { ReadyImage } from '../input/image.ts';
+import { ceilToMultiple } from '../input/size-rule.ts';
 
 import type { Box, PaddedSize, Size } from '../size.ts';
 import type { MappedMaps } from './engine.ts';
@@ -61,7 +62,7 @@ export async function computeInParts(
   const map = new WholeMap(image);
   const parts = partsOf(image, side);
   const { width, height } = parts[0].seen;
-  const network = { width: 32 * Math.ceil(width / 32), height: 32 * Math.ceil(height / 32) };
+  const network = { width: ceilToMultiple(width), height: ceilToMultiple(height) };
   const timings = { preprocess: 0, network: 0 };
   for (const [index, part] of parts.entries()) {
     const { close: _, ...cropped } = crop(image, part.seen);

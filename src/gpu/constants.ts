@@ -6,10 +6,11 @@ import { largestHalf, toHalf } from '../kernels/half.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { Pace } from '../pace.ts';
 import type { Web } from '../web.ts';
-import { bind, encode, Uniforms } from './bind.ts';
+import { bind, Uniforms } from './bind.ts';
 import { bufferUsage } from './buffer-usage.ts';
 import { checked, type GpuContext } from './device.ts';
 import type { PipelineCache } from './pipelines.ts';
+import { submit } from './run.ts';
 
 /** The largest finite f32. */
 const largestSingle = (2 - 2 ** -23) * 2 ** 127;
@@ -101,7 +102,7 @@ export class ConstantStore {
       this.#buffers.set(name, this.#write(name, precision === 'f16' ? toHalf(values) : values));
       return;
     }
-    const { device, memory } = this.#context;
+    const { memory } = this.#context;
     const { kernel, pipeline, uniforms } = transform;
     const plain = this.#write(`${name}, plain`, values);
     try {
@@ -111,11 +112,7 @@ export class ConstantStore {
       const step = bind(this.#context, pipeline, kernel, uniforms.at(0), (_, index) => ({
         buffer: index === 0 ? plain : buffer,
       }));
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      encode(pass, [step]);
-      pass.end();
-      device.queue.submit([encoder.finish()]);
+      submit(this.#context, [step]);
     } finally {
       // What was submitted is done before it goes.
       memory.free(plain);

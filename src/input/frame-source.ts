@@ -3,6 +3,7 @@
 import { can, kind } from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import { kindOf } from '../kind-of.ts';
+import { showsFrame } from './shows-frame.ts';
 import type { FrameStream, ImageSource } from './types.ts';
 
 /** A frame, and how many came since the one before that nobody had time for. */
@@ -44,9 +45,6 @@ export function openFrames(source: FrameStream): FrameSource {
   return new IterableSource(source as AsyncIterable<ImageSource>);
 }
 
-/** HTMLMediaElement.HAVE_CURRENT_DATA. */
-const haveCurrentData = 2;
-
 /** What a video shows, each frame once. Its frames are counted by the browser. */
 class VideoSource implements FrameSource {
   readonly #video: HTMLVideoElement;
@@ -61,7 +59,7 @@ class VideoSource implements FrameSource {
   next(): Promise<Frame | undefined> {
     const video = this.#video;
     // A video that stands still shows a frame, too, and will not show another.
-    if (this.#first && video.readyState >= haveCurrentData) {
+    if (this.#first && showsFrame(video)) {
       this.#first = false;
       return Promise.resolve({ image: video, skipped: 0, mediaTime: video.currentTime });
     }

@@ -3,6 +3,7 @@
 import { can } from '../check.ts';
 import { DBNetError } from '../errors.ts';
 import type { GpuContext } from '../gpu/device.ts';
+import { textureUsage } from '../gpu/texture-usage.ts';
 import type { Box } from '../size.ts';
 
 /** Deno's textures have no tag. */
@@ -26,14 +27,10 @@ export function checkTexture(texture: GPUTexture, isOfOurDevice: boolean): GPUTe
   if (dimension !== '2d' || sampleCount !== 1) {
     refuse('a GPUTexture of two dimensions and one sample', `${dimension} with ${sampleCount} samples`);
   }
-  if ((usage & textureBinding) === 0) refuse('a GPUTexture with the usage TEXTURE_BINDING', `usage ${usage}`);
+  if ((usage & textureUsage.binding) === 0)
+    refuse('a GPUTexture with the usage TEXTURE_BINDING', `usage ${usage}`);
   return texture;
 }
-
-/** Bits of `GPUTextureUsage`, which Node has no global for. */
-const copyFrom = 0x1;
-const copyTo = 0x2;
-const textureBinding = 0x4;
 
 /** @throws DBNetError `invalid-image` for a texture that cannot be copied, `disposed`. */
 export function copyOfTexture(
@@ -41,7 +38,7 @@ export function copyOfTexture(
   { x, y, width, height }: Box,
   { device, memory }: Pick<GpuContext, 'device' | 'memory'>,
 ): GPUTexture {
-  if ((source.usage & copyFrom) === 0) {
+  if ((source.usage & textureUsage.copyFrom) === 0) {
     throw new DBNetError(
       'invalid-image',
       'expected a GPUTexture with the usage COPY_SRC where it has to wait for its turn, found one without: add that usage, or ' +
@@ -53,7 +50,7 @@ export function copyOfTexture(
     label: 'waiting image',
     size: [width, height],
     format,
-    usage: copyTo | textureBinding,
+    usage: textureUsage.copyTo | textureUsage.binding,
   });
   const encoder = device.createCommandEncoder();
   encoder.copyTextureToTexture({ texture: source, origin: [x, y] }, { texture: copy }, [width, height]);

@@ -11,6 +11,7 @@ import type { Size } from '../size.ts';
 import type { Web } from '../web.ts';
 import { checkTexture, isTexture } from './gpu-texture.ts';
 import { checkPixels } from './pixels.ts';
+import { showsFrame } from './shows-frame.ts';
 import type { ImageSource, RawImage } from './types.ts';
 import { unreadable } from './unreadable.ts';
 
@@ -136,7 +137,7 @@ async function decodeElement(image: HTMLImageElement): Promise<ImageBitmap> {
 
 /** The frame that a video shows; of a stream that ends or is exchanged meanwhile, too. */
 function currentFrame(video: HTMLVideoElement, options: ReadOptions): ReadyImage {
-  if (video.readyState < haveCurrentData) {
+  if (!showsFrame(video)) {
     throw new DBNetError(
       'invalid-image',
       `expected a <video> that shows a frame, found one in readyState ${video.readyState}: wait for its event 'loadeddata'`,
@@ -151,9 +152,6 @@ function currentFrame(video: HTMLVideoElement, options: ReadOptions): ReadyImage
   }
   return ready(formOfFrame(frame, options), options, () => frame.close());
 }
-
-/** HTMLMediaElement.HAVE_CURRENT_DATA. */
-const haveCurrentData = 2;
 
 /** A frame with alpha is copied: bound, it would be premultiplied. The format of an opaque one may be a secret (null). */
 function formOfFrame(source: Web<'VideoFrame'>, { importsFrames = false }: ReadOptions): Sourced {

@@ -52,6 +52,9 @@ export function unboundedScale({ width, height }: Size, rule: SizeRule): number 
   return Math.min(1, nominalSide(rule) / Math.min(width, height));
 }
 
+/** The network's side that holds so many pixels. */
+export const ceilToMultiple = (side: number): number => Math.ceil(side / multiple) * multiple;
+
 const floorToMultiple = (side: number) => Math.floor(side / multiple) * multiple;
 
 /** The default bound on the long side, pixels. */
@@ -83,9 +86,8 @@ function fitted(
   const long = maxLongSide === undefined ? longSide : floorToMultiple(maxLongSide);
   const scale = Math.min(long / Math.max(width, height), shortSide / Math.min(width, height), maxScale);
   const round = (side: number) => Math.max(1, Math.floor(side * scale + 0.5));
-  const pad = (side: number) => Math.ceil(side / multiple) * multiple;
   const content = { width: round(width), height: round(height) };
-  const padded = { width: pad(content.width), height: pad(content.height) };
+  const padded = { width: ceilToMultiple(content.width), height: ceilToMultiple(content.height) };
   const fills = padded.width === content.width && padded.height === content.height;
   return fills ? padded : { ...padded, content };
 }

@@ -4,14 +4,15 @@ import { DBNetError } from '../errors.ts';
 import { bufferUsage } from '../gpu/buffer-usage.ts';
 import type { GpuContext } from '../gpu/device.ts';
 import type { Externals } from '../gpu/program.ts';
+import { textureUsage } from '../gpu/texture-usage.ts';
 import { externals } from '../graph/plan.ts';
 import { resizeTable } from '../kernels/preprocess.ts';
 import type { PaddedSize } from '../size.ts';
 import type { ReadyImage } from './image.ts';
 import { unreadable } from './unreadable.ts';
 
-/** Bits of `GPUTextureUsage`; a copy from an external image needs all three. */
-const textureUsage = 0x02 | 0x04 | 0x10;
+/** What a copy from an external image needs. */
+const copiedUsage = textureUsage.copyTo | textureUsage.binding | textureUsage.render;
 
 export class ImageUpload {
   readonly #context: GpuContext;
@@ -114,7 +115,7 @@ export class ImageUpload {
         label: 'image',
         size: [width, height],
         format: 'rgba8unorm',
-        usage: textureUsage,
+        usage: copiedUsage,
       });
       this.#texture = { texture, view: texture.createView() };
     }

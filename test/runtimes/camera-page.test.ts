@@ -8,7 +8,7 @@ import { launchBrowser, type WebGpuBrowser } from '../../scripts/browser.ts';
 import { bundleForPage } from '../../scripts/bundle-page.ts';
 import { type StaticServer, serve } from '../../scripts/static-server.ts';
 import { smallWeights } from '../gpu/small-engine.ts';
-import { newLivePage } from './live-page.ts';
+import { newLivePage, open } from './live-page.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -27,7 +27,7 @@ async function newPage(): Promise<Page> {
 beforeAll(async () => {
   example = await servePage(root, 'camera');
   empty = await serve(root, {
-    '/': '<!doctype html><title>stream</title>',
+    '/': '<!doctype html><title>stream</title><script type="module">globalThis.library = await import("/dbnet-webgpu.js");</script>',
     '/dbnet-webgpu.js': await bundleForPage(root, 'src/index.ts'),
     '/small.safetensors': smallWeights(true),
   });
@@ -56,10 +56,10 @@ it('the example looks at frames, says how many it skipped, and stops', async () 
 
 it('300 frames come in order, each with its place in the video, and memory is that of the first', async () => {
   const page = await newPage();
-  await page.goto(empty.origin);
+  await open(page, empty.origin, '"library" in globalThis');
   const { times, skipped, first, last, stopped } = await page.evaluate(async () => {
-    const library = '/dbnet-webgpu.js';
-    const { TextDetector } = (await import(library)) as typeof import('../../src/index.ts');
+    const { library } = globalThis as unknown as { library: typeof import('../../src/index.ts') };
+    const { TextDetector } = library;
     const detector = await TextDetector.create({ weights: '/small.safetensors' });
     const camera = await navigator.mediaDevices.getUserMedia({ video: true });
     const video = Object.assign(document.createElement('video'), { srcObject: camera, muted: true });

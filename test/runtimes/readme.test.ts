@@ -56,7 +56,7 @@ beforeAll(async () => {
   }
   readme = await readFile(join(packed, 'README.md'), 'utf8');
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await sharp(join(root, 'examples/sign.jpg')).resize({ width: 200 }).toFile(join(folder, 'sign.jpg'));
+  await sharp(join(root, 'examples/sign.jpg')).resize({ width: 160 }).toFile(join(folder, 'sign.jpg'));
 }, 300_000);
 
 afterAll(async () => {
@@ -129,6 +129,12 @@ describe('the examples for a page', () => {
       logLevel: 'silent',
     });
     const page = await newLivePage(chromium.browser);
+    // A small picture, for a machine that computes on the CPU.
+    await page.evaluateOnNewDocument(() => {
+      const { mediaDevices } = navigator;
+      const open = mediaDevices.getUserMedia.bind(mediaDevices);
+      mediaDevices.getUserMedia = () => open({ video: { width: 160, height: 120 } });
+    });
     const first = new Promise<string>((resolve, reject) => {
       page.on('pageerror', reject);
       page.on('console', (message) => (message.type() === 'log' ? resolve : reject)(message.text()));
