@@ -38,7 +38,6 @@ import type { Web } from '../web.ts';
 import type { MappedMaps, MapRequest, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
 import { RecoverableEngine } from './recoverable-engine.ts';
-import { computeInParts, smallestPart } from './split.ts';
 import type {
   CreateOptions,
   Detection,
@@ -206,7 +205,8 @@ export class TextDetector {
         },
         { onProgress: report, signal },
       );
-    const side = Math.max(nominalSide(this.#recipe.size), smallestPart);
+    // Parts with shorter sides would be mostly border.
+    const side = Math.max(nominalSide(this.#recipe.size), 512);
     const inParts = split && Math.max(target.width, target.height) > side;
     const computed = inParts
       ? await this.#computeInParts(ready, side, compute, onProgress)
@@ -420,6 +420,7 @@ export class TextDetector {
     const kept = this.#engine.current.keep(image);
     const own = 'then' in kept ? await kept : kept;
     try {
+      const { computeInParts } = await loadModule(import('./split.ts'));
       return await computeInParts(own, side, (part, network, index, count) =>
         compute(part, network, ({ stage, done, total }) =>
           onProgress?.({ stage, done: done + index * total, total: total * count }),

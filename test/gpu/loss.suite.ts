@@ -1,6 +1,6 @@
 /**
  * @file Devices that are lost: calls that are under way say so, the next one computes on another device, bit for bit the same,
- * at whatever moment it happens. With a network of few channels, so that many moments can be tried.
+ * at whatever moment it happens. With a network of few channels.
  */
 
 import { TextDetector } from '../../src/detect/detector.ts';
@@ -13,6 +13,9 @@ import type { GpuTest } from './suite.ts';
 import { spread, type WatchedDevice, watchDevice } from './watch-device.ts';
 
 const size = { width: 64, height: 32 };
+
+/** Of a detector's life, at which its device is lost. `npm run soak` tries more. */
+const moments = 8;
 
 function noise(): RawImage {
   const next = random(1);
@@ -85,7 +88,7 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'at 50 moments: no call hangs, what fails says why, and the next result is the same',
+    name: 'at any moment: no call hangs, what fails says why, and the next result is the same',
     async run(context) {
       const { gpu, devices, loseNext } = watchedGpu(context.gpu);
       const image = noise();
@@ -95,7 +98,7 @@ const tests: GpuTest[] = [
       const { answers } = devices[0].watched;
       whole.dispose();
       let lost = 0;
-      for (const answer of spread(50, answers)) {
+      for (const answer of spread(moments, answers)) {
         loseNext(answer);
         const detector = await open(gpu).catch(codeOf);
         if (!(detector instanceof TextDetector)) {
@@ -113,7 +116,7 @@ const tests: GpuTest[] = [
         assertEqual(await call(detector), expected, `after the loss at answer ${answer} of ${answers}`);
         detector.dispose();
       }
-      assert(lost >= 45, `a loss is noticed, found ${lost} of 50`);
+      assert(lost >= moments - 1, `a loss is noticed, found ${lost} of ${moments}`);
     },
   },
   {
