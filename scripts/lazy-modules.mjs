@@ -16,6 +16,8 @@ export const lazyModules = {
   regions: { module: 'src/postprocess/index.ts', file: 'dbnet-webgpu-regions.min.js' },
   /** Frames of a camera, one after the other. */
   stream: { module: 'src/detect/stream.ts', file: 'dbnet-webgpu-stream.min.js' },
+  /** Large pictures in parts. */
+  split: { module: 'src/detect/split.ts', file: 'dbnet-webgpu-split.min.js' },
   /** ONNX files and PyTorch checkpoints. */
   readers: { module: 'src/models/foreign.ts', file: 'dbnet-webgpu-readers.min.js' },
 };

@@ -35,9 +35,9 @@ import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import type { Box, PaddedSize, Size } from '../size.ts';
 import type { Web } from '../web.ts';
-import type { Engine, MappedMaps, MapRequest, Outputs } from './engine.ts';
+import type { MappedMaps, MapRequest, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
-import { computeInParts, smallestPart } from './split.ts';
+import { RecoverableEngine } from './recoverable-engine.ts';
 import type {
   CreateOptions,
   Detection,
@@ -56,26 +56,38 @@ import type {
 
 /**
  * Finds text in images with DBNet ("Real-time Scene Text Detection with Differentiable Binarization"), on WebGPU.
- * Calls may overlap; they take turns on the device.
+ * Calls may overlap; they take turns on the device. When the device is lost, calls that are under way fail with `device-lost`, and the
+ * next one opens another device, from the weights in memory; not so with a device of the caller's.
  *
  * @example
  * const detector = await TextDetector.create({ weights: 'db-resnet18.safetensors' });
  * const { regions } = await detector.detect(document.querySelector('img')!);
  */
 export class TextDetector {
-  readonly info: DetectorInfo;
-  readonly #engine: Engine;
+  readonly #engine: RecoverableEngine;
+  readonly #facts: Omit<DetectorInfo, 'adapter' | 'software'>;
   readonly #recipe: Recipe;
   readonly #postprocess: Postprocess;
   readonly #scratch: RegionScratch;
   readonly #decoding = new Slots(decodedAtOnce);
 
-  private constructor(engine: Engine, recipe: Recipe, postprocess: Postprocess, info: DetectorInfo) {
+  private constructor(
+    engine: RecoverableEngine,
+    recipe: Recipe,
+    postprocess: Postprocess,
+    facts: Omit<DetectorInfo, 'adapter' | 'software'>,
+  ) {
     this.#engine = engine;
     this.#recipe = recipe;
     this.#postprocess = postprocess;
     this.#scratch = postprocess.createRegionScratch();
-    this.info = info;
+    this.#facts = facts;
+  }
+
+  /** What it runs on, now, and with which weights. */
+  get info(): DetectorInfo {
+    const { adapter, software } = this.#engine.current.context;
+    return { adapter, software, ...this.#facts };
   }
 
   /**
@@ -115,15 +127,13 @@ export class TextDetector {
     signal?.throwIfAborted();
     const module = loadModule(import('../postprocess/index.ts'));
     module.catch(() => {}); // Awaited once there is an engine.
-    const { engine, checkpoint, recipe, precision } = await openEngine(given);
-    const { context } = engine;
+    const { engine, checkpoint, recipe, precision, reopen } = await openEngine(given);
     try {
       const postprocess = await module;
       signal?.throwIfAborted();
       const { architecture, parameterCount, metadata } = checkpoint;
-      const detector = new TextDetector(engine, recipe, postprocess, {
-        adapter: context.adapter,
-        software: context.software,
+      const recoverable = new RecoverableEngine(engine, reopen, given.onDeviceLost);
+      const detector = new TextDetector(recoverable, recipe, postprocess, {
         precision,
         weights: {
           architecture,
@@ -139,14 +149,14 @@ export class TextDetector {
       }
       return detector;
     } catch (error) {
-      context.close();
+      engine.context.close();
       throw error;
     }
   }
 
   /** Bytes of GPU memory that the detector holds at the moment, by use. */
   get memory(): { weights: number; activations: number; readback: number; input: number } {
-    return this.#engine.memory;
+    return this.#engine.current.memory;
   }
 
   /**
@@ -195,7 +205,8 @@ export class TextDetector {
         },
         { onProgress: report, signal },
       );
-    const side = Math.max(nominalSide(this.#recipe.size), smallestPart);
+    // Parts with shorter sides would be mostly border.
+    const side = Math.max(nominalSide(this.#recipe.size), 512);
     const inParts = split && Math.max(target.width, target.height) > side;
     const computed = inParts
       ? await this.#computeInParts(ready, side, compute, onProgress)
@@ -308,7 +319,7 @@ export class TextDetector {
     check('Option image.channels', channels, warmupChannels);
     if (outputs === 'PTB') this.#needThresholdHead("outputs: 'PTB'");
     const network = networkSize(image, size, this.#recipe.size);
-    await this.#engine.warmup(network, outputs, channels, {});
+    await (await this.#engine.ready()).warmup(network, outputs, channels, {});
   }
 
   /**
@@ -324,7 +335,7 @@ export class TextDetector {
     const { budgetMs, onProgress, signal } = checkOptions(options, tuneKinds);
     const network = networkSize(undefined, size, this.#recipe.size);
     signal?.throwIfAborted();
-    return await this.#engine.tune(network, { budgetMs, onProgress, signal });
+    return await (await this.#engine.ready()).tune(network, { budgetMs, onProgress, signal });
   }
 
   /** Frees all GPU memory. A device that was passed in stays as it is. The detector cannot be used afterwards. */
@@ -347,7 +358,7 @@ export class TextDetector {
     size: SizeOption | undefined,
     regionOfInterest: Box | undefined,
   ): Prepared | Promise<Prepared> {
-    const { device, borrowed } = this.#engine.context;
+    const { device, borrowed } = this.#engine.current.context;
     const withSize = (whole: ReadyImage): Prepared => {
       try {
         const part = regionOfInterest === undefined ? undefined : checkRegion(regionOfInterest, whole);
@@ -385,8 +396,18 @@ export class TextDetector {
     image: ReadyImage,
     ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: Web<'AbortSignal'> }]
   ): Promise<MappedMaps> {
-    const { maxTextureDimension2D } = this.#engine.context.device.limits;
-    return this.#engine.compute(fitTexture(image, maxTextureDimension2D), ...rest);
+    const { current } = this.#engine;
+    const fitted = fitTexture(image, current.context.device.limits.maxTextureDimension2D);
+    const engine = this.#engine.ready();
+    if (!('then' in engine)) return engine.compute(fitted, ...rest);
+    const kept = Promise.resolve(current.keep(fitted));
+    return engine.then(
+      async (another) => another.compute(await kept, ...rest),
+      async (error) => {
+        (await kept).close?.();
+        throw error;
+      },
+    );
   }
 
   /** The image counts as it is when this is called, though its parts are computed later. */
@@ -396,9 +417,10 @@ export class TextDetector {
     compute: (part: ReadyImage, network: PaddedSize, report: OnProgress | undefined) => Promise<MappedMaps>,
     onProgress: OnProgress | undefined,
   ) {
-    const kept = this.#engine.keep(image);
+    const kept = this.#engine.current.keep(image);
     const own = 'then' in kept ? await kept : kept;
     try {
+      const { computeInParts } = await loadModule(import('./split.ts'));
       return await computeInParts(own, side, (part, network, index, count) =>
         compute(part, network, ({ stage, done, total }) =>
           onProgress?.({ stage, done: done + index * total, total: total * count }),
@@ -491,6 +513,7 @@ const createKinds: Kinds<CreateOptions> = {
     (value) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),
   ),
   ...gpuKinds,
+  onDeviceLost: callback,
   input: anything,
   precision: oneOf('f32', 'f16', 'auto'),
   tune: oneOf('off', 'cached', 'full'),

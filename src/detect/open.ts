@@ -20,6 +20,8 @@ export interface Opened {
   checkpoint: Checkpoint;
   recipe: Recipe;
   precision: Precision;
+  /** The same engine on another device, from the weights in memory. @throws DBNetError as {@link openEngine} */
+  reopen(): Promise<Engine>;
 }
 
 /** From what images come first, where nothing says it: a page's pictures, or pixels. */
@@ -85,7 +87,19 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
     stop.signal.throwIfAborted();
     const { engine, recipe, compiling } = (await early) ?? begin(checkpoint, place);
     await Promise.all([engine.load(checkpoint.graph.parameters, stop.signal), compiling, keep()]);
-    return { engine, checkpoint, recipe, precision: place.choice.precision };
+    const { precision } = place.choice;
+    const reopen = async () => {
+      const { context, choice } = await openPlace({ ...options, precision });
+      try {
+        const another = new Engine(context, checkpoint.graph, recipe, choice);
+        await another.load(checkpoint.graph.parameters);
+        return another;
+      } catch (error) {
+        context.close();
+        throw error;
+      }
+    };
+    return { engine, checkpoint, recipe, precision, reopen };
   };
   try {
     return await Promise.race([work(), stopped]);

@@ -3,15 +3,11 @@
 import { crop } from '../input/crop.ts';
 import type { ReadyImage } from '../input/image.ts';
 import { ceilToMultiple } from '../input/size-rule.ts';
-
 import type { Box, PaddedSize, Size } from '../size.ts';
 import type { MappedMaps } from './engine.ts';
 
 /** Pixels at the border of a part where the network sees too little of the surroundings; twice as much is shared. */
 const margin = 96;
-
-/** Parts with shorter sides would be mostly border. */
-export const smallestPart = 512;
 
 /** A part that the network sees, and what of its map counts: the rest is nearer to the middle of another part. */
 export interface Part {

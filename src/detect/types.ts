@@ -191,6 +191,8 @@ export interface CreateOptions {
   gpu?: GPU;
   /** A device of the caller's. It is never destroyed by the detector. */
   device?: GPUDevice;
+  /** Told once of each loss of the device, with the browser's reason. What is disposed is not lost. */
+  onDeviceLost?: (reason: string) => void;
   /** Overrides the input recipe of the weights' metadata; `'rgb'`/`'bgr'` alone overrides the order. */
   input?: Partial<InputRecipe>;
   /**

@@ -174,7 +174,8 @@ function watch(
     own,
   };
   void device.lost.then(({ reason, message }) => {
-    context.lost = { reason: message || reason };
+    // What was closed here is disposed, not lost.
+    if (!memory.closed) context.lost = { reason: message || reason };
   });
   return context;
 }
@@ -210,15 +211,18 @@ export async function checked<T>(context: GpuContext, what: string, work: () => 
   return result.value;
 }
 
-/** @throws DBNetError `disposed` once the context is closed, `device-lost` once the device is lost. */
-export function assertUsable(context: GpuContext): void {
-  context.memory.assertOpen();
-  if (context.lost) {
+/** @throws DBNetError `device-lost` once the device is lost, `disposed` once the context is closed. */
+export function assertUsable({ lost, borrowed, memory }: GpuContext): void {
+  if (lost) {
     throw new DBNetError(
       'device-lost',
-      `the GPU device was lost (${context.lost.reason}): create a new detector or trainer`,
+      `the GPU device was lost (${lost.reason}): ` +
+        (borrowed
+          ? 'create a new detector or trainer with another device'
+          : 'the next call of a detector opens another one; a trainer is to be created anew'),
     );
   }
+  memory.assertOpen();
 }
 
 /**

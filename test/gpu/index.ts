@@ -7,6 +7,7 @@ import detector from './detector.suite.ts';
 import disposal from './disposal.suite.ts';
 import frames from './frames.suite.ts';
 import layers from './layers.suite.ts';
+import loss from './loss.suite.ts';
 import mobile from './mobile.suite.ts';
 import models from './models.suite.ts';
 import network from './network.suite.ts';
@@ -39,6 +40,7 @@ export const suites: GpuSuite[] = [
   { name: 'frames', tests: frames },
   { name: 'opening', tests: opening },
   { name: 'disposal', tests: disposal },
+  { name: 'loss', tests: loss },
   { name: 'tuning', tests: tuning },
   { name: 'winograd', tests: winograd },
   { name: 'training: convolution', tests: trainingConvolution },
