@@ -33,11 +33,11 @@ function assertStorable({ name, precision, transform }: Constant, values: Float3
   );
 }
 
-/** A constant that the device transforms, compiled. */
+/** What the device makes of a constant, ready to be dispatched. */
 interface Transform {
   kernel: Kernel;
   pipeline: GPUComputePipeline;
-  uniforms: Uniforms;
+  uniform: GPUBufferBinding;
 }
 
 export class ConstantStore {
@@ -62,39 +62,39 @@ export class ConstantStore {
    */
   async upload(constants: ReadonlyMap<string, Constant>, signal?: Web<'AbortSignal'>): Promise<void> {
     const missing = [...constants.values()].filter(({ name }) => !this.#buffers.has(name));
+    const kernels = missing.flatMap(({ transform }) => transform?.kernel() ?? []);
     const pace = new Pace(signal);
     const answers: Promise<void>[] = [];
+    let uniforms: Uniforms | undefined;
+    let transformed = 0;
     try {
+      if (kernels.length > 0) uniforms = await Uniforms.create(this.#context, kernels);
       for (const constant of missing) {
-        const transform = await this.#transformOf(constant);
-        try {
-          await pace.rest();
-          const values = constant.data();
-          assertStorable(constant, values);
-          await pace.rest();
-          const answer = checked(this.#context, 'uploading the weights', () =>
-            this.#upload(constant, values, transform),
-          );
-          // Only awaited once all are under way.
-          answer.catch(() => {});
-          answers.push(answer);
-        } finally {
-          transform?.uniforms.destroy();
+        let transform: Transform | undefined;
+        if (uniforms && constant.transform) {
+          const kernel = kernels[transformed];
+          const pipeline = await this.#pipelines.get(kernel);
+          transform = { kernel, pipeline, uniform: uniforms.at(transformed++) };
         }
+        await pace.rest();
+        const values = constant.data();
+        assertStorable(constant, values);
+        await pace.rest();
+        const answer = checked(this.#context, 'uploading the weights', () =>
+          this.#upload(constant, values, transform),
+        );
+        // Only awaited once all are under way.
+        answer.catch(() => {});
+        answers.push(answer);
       }
       await Promise.all(answers);
     } catch (error) {
       // What could not be had must not be taken for weights by the next program.
       for (const { name } of missing) this.#free(name);
       throw error;
+    } finally {
+      uniforms?.destroy();
     }
-  }
-
-  async #transformOf({ transform }: Constant): Promise<Transform | undefined> {
-    if (!transform) return undefined;
-    const kernel = transform.kernel();
-    const pipeline = await this.#pipelines.get(kernel);
-    return { kernel, pipeline, uniforms: await Uniforms.create(this.#context, [kernel]) };
   }
 
   #upload({ name, precision }: Constant, values: Float32Array<ArrayBuffer>, transform?: Transform): void {
@@ -103,13 +103,13 @@ export class ConstantStore {
       return;
     }
     const { memory } = this.#context;
-    const { kernel, pipeline, uniforms } = transform;
+    const { kernel, pipeline, uniform } = transform;
     const plain = this.#write(`${name}, plain`, values);
     try {
       const size = kernel.bindings[1].bytes;
       const buffer = memory.createBuffer({ label: name, size, usage: bufferUsage.storage });
       this.#buffers.set(name, buffer);
-      const step = bind(this.#context, pipeline, kernel, uniforms.at(0), (_, index) => ({
+      const step = bind(this.#context, pipeline, kernel, uniform, (_, index) => ({
         buffer: index === 0 ? plain : buffer,
       }));
       submit(this.#context, [step]);

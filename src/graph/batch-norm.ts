@@ -41,11 +41,11 @@ export function scaleOutputs(
   prefix: string,
   outChannels: number,
   source: ParameterSource,
-): Float64Array {
+): Float32Array {
   const { scale } = normScaleShift(prefix, source);
   const perOutput = weights.length / outChannels;
   // Millions of numbers: `Float64Array.from` with a function takes ten times as long.
-  const scaled = new Float64Array(weights.length);
+  const scaled = new Float32Array(weights.length);
   for (let out = 0, i = 0; out < outChannels; out++) {
     const factor = scale[out];
     for (const end = i + perOutput; i < end; i++) scaled[i] = weights[i] * factor;

@@ -1,20 +1,29 @@
 /** @file The weight transform of a Winograd convolution, G g G^T of every filter, done once when weights are uploaded. */
 
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
-import { header, type Precision, wgsl } from './wgsl.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 import { combine, multiplyLeft, type WinogradSize, winogradMatrices, winogradPlanes } from './winograd.ts';
+
+/** Strides of a weight's indices, in elements. */
+interface Strides {
+  outChannel: number;
+  channel: number;
+  tap: number;
+}
 
 export interface WinogradWeights {
   label: string;
   channels: number;
   outChannels: number;
   size: WinogradSize;
+  /** `oihw`, as PyTorch has them; `packed`: as `packConvWeights` gives them. Default: `oihw`. */
+  layout?: 'oihw' | 'packed';
 }
 
 /**
- * Bindings: `weights` `[3, 3, channels, outChannels]` in f32 (`packConvWeights`), `transformed`
- * `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them; channels in whole vec4s. Sums are
- * f32.
+ * Bindings: `weights` `[outChannels, channels, 3, 3]` in f32, or packed; `transformed` `[plane, channels, outChannels]` of
+ * `precision`, as `winogradProducts` wants them; channels in whole vec4s of which those that are left over are zero. Sums
+ * are f32.
  *
  * @example
  * const { code, bindings, dispatch } = winogradWeights(
@@ -23,20 +32,35 @@ export interface WinogradWeights {
  * );
  */
 export function winogradWeights(
-  { label, channels, outChannels, size }: WinogradWeights,
+  { label, channels, outChannels, size, layout = 'oihw' }: WinogradWeights,
   { precision }: { precision: Precision },
 ): Kernel {
   const { G } = winogradMatrices[size];
   const side = size + 2;
-  const vectors = 4 * vectorsOf(channels) * vectorsOf(outChannels);
+  const [rows, columns] = [vectorsOf(channels), vectorsOf(outChannels)];
+  const vectors = 4 * rows * columns;
+  const packed = layout === 'packed';
+  // What fills the vec4s up is there in packed ones.
+  const stored = packed ? [4 * rows, 4 * columns] : [channels, outChannels];
+  const strides: Strides = packed
+    ? { outChannel: 1, channel: 4 * columns, tap: 4 * vectors }
+    : { outChannel: 9 * channels, channel: 9, tap: 1 };
+  const shape = {
+    vectors,
+    out_vectors: columns,
+    channels: stored[0],
+    out_channels: stored[1],
+    out_step: strides.outChannel,
+    channel_step: strides.channel,
+    tap_step: strides.tap,
+  };
   const type = `vec4<${precision}>`;
-  const shape = { vectors };
   const typed: TypedBinding[] = [
-    { name: 'weights', access: 'read', bytes: 9 * vectors * 16, type: 'vec4<f32>' },
+    { name: 'weights', access: 'read', bytes: 9 * stored[0] * stored[1] * 4, type: 'f32' },
     {
       name: 'transformed',
       access: 'read_write',
-      bytes: winogradPlanes(size) * vectors * (precision === 'f16' ? 8 : 16),
+      bytes: winogradPlanes(size) * vectors * 4 * elementBytes(precision),
       type,
     },
   ];
@@ -46,9 +70,16 @@ export function winogradWeights(
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let at = id.y * groups.x * 64u + id.x;
   if (at >= shape.vectors) { return; }
+  let channel = at / shape.out_vectors;
+  let first = at % shape.out_vectors * 4u;
+  // Channels that fill a vec4 up have no weights.
+  let filters = first + vec4<u32>(0u, 1u, 2u, 3u);
+  let is_there = (filters < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
+  let start = select(vec4<u32>(), filters * shape.out_step + channel * shape.channel_step, is_there);
   #for y in 0..3
   #for x in 0..3
-  let g{y}_{x} = weights[({y}u * 3u + {x}u) * shape.vectors + at];
+  let at{y}_{x} = start + ({y}u * 3u + {x}u) * shape.tap_step;
+  let g{y}_{x} = select(vec4<f32>(), vec4<f32>(weights[at{y}_{x}.x], weights[at{y}_{x}.y], weights[at{y}_{x}.z], weights[at{y}_{x}.w]), is_there);
   #end
   #end
   // e = G g, and e G^T.

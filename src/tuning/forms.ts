@@ -49,7 +49,13 @@ export function formKernels(
     prepare: [
       {
         kernel: winogradWeights(
-          { label: `measuring: weights of F(${size},3)`, channels, outChannels: conv.outChannels, size },
+          {
+            label: `measuring: weights of F(${size},3)`,
+            channels,
+            outChannels: conv.outChannels,
+            size,
+            layout: 'packed',
+          },
           { precision },
         ),
         names: { transformed: 'winogradWeights' },

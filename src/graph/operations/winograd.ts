@@ -3,7 +3,6 @@
  * transform with the epilogue. Made by a pass. Identity: `kernels/winograd.ts`.
  */
 
-import { packConvWeights } from '../../kernels/conv2d.ts';
 import { type WinogradSize, winogradPlanes, winogradTiles } from '../../kernels/winograd.ts';
 import { winogradInput as inputKernel } from '../../kernels/winograd-input.ts';
 import { winogradOutput as outputKernel } from '../../kernels/winograd-output.ts';
@@ -62,7 +61,7 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
       {
         name: label,
         precision,
-        data: () => packConvWeights({ sources: [{ ...window, channels }], outChannels }, [source(weight)]),
+        data: () => singles(source(weight)),
         transform: {
           kernel: () => winogradWeights({ label, channels, outChannels, size }, { precision }),
           growth: winogradGrowth(size),
@@ -82,8 +81,9 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
   },
 };
 
-/** Packed weights do not depend on the size. */
-const window = { height: 0, width: 0, kernel: 3, stride: 1, padding: { top: 1, left: 1 } };
+/** The numbers as f32, themselves where they are that already. */
+const singles = (values: ArrayLike<number>): Float32Array<ArrayBuffer> =>
+  (values instanceof Float32Array ? values : new Float32Array(values)) as Float32Array<ArrayBuffer>;
 
 const productsOf = (
   { name: label, inChannels: channels, outChannels, size }: WinogradProductsOperation,
