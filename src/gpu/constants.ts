@@ -18,26 +18,42 @@ const largestSingle = (2 - 2 ** -23) * 2 ** 127;
 /**
  * Weights may be finite and become what is not when they are folded, transformed or stored: then the network would
  * compute nonsense without a word.
+ * @param scale factors of the values' first dimension, which the device multiplies by.
  * @throws DBNetError `incompatible-weights`.
  */
-function assertStorable({ name, precision, transform }: Constant, values: Float32Array): void {
+function assertStorable(
+  { name, precision, transform }: Constant,
+  values: Float32Array,
+  scale: Float32Array = one,
+): void {
   const limit = (precision === 'f16' ? largestHalf : largestSingle) / (transform?.growth ?? 1);
-  let index = 0;
-  while (index < values.length && Math.abs(values[index]) <= limit) index++;
-  if (index === values.length) return;
-  const hint =
-    precision === 'f16' && Number.isFinite(values[index]) ? "use precision 'f32'" : 'the file is damaged';
-  throw new DBNetError(
-    'incompatible-weights',
-    `'${name}', folded with its batch norm: expected numbers that ${precision} can hold, found ${values[index]}: ${hint}`,
-  );
+  const perFactor = values.length / scale.length;
+  for (let row = 0, index = 0; row < scale.length; row++) {
+    const factor = scale[row];
+    // NaN, which is above nothing, for a factor that is no number itself.
+    const most =
+      Math.abs(factor) <= largestSingle ? Math.min(limit / Math.abs(factor), largestSingle) : Number.NaN;
+    const end = (row + 1) * perFactor;
+    while (index < end && Math.abs(values[index]) <= most) index++;
+    if (index === end) continue;
+    const found = values[index] * factor;
+    const hint =
+      precision === 'f16' && Number.isFinite(found) ? "use precision 'f32'" : 'the file is damaged';
+    throw new DBNetError(
+      'incompatible-weights',
+      `'${name}', folded with its batch norm: expected numbers that ${precision} can hold, found ${found}: ${hint}`,
+    );
+  }
 }
+
+const one = Float32Array.of(1);
 
 /** What the device makes of a constant, ready to be dispatched. */
 interface Transform {
   kernel: Kernel;
   pipeline: GPUComputePipeline;
   uniform: GPUBufferBinding;
+  scale?: Float32Array<ArrayBuffer>;
 }
 
 export class ConstantStore {
@@ -78,10 +94,11 @@ export class ConstantStore {
         }
         await pace.rest();
         const values = constant.data();
-        assertStorable(constant, values);
+        const scale = constant.transform?.scale?.();
+        assertStorable(constant, values, scale);
         await pace.rest();
         const answer = checked(this.#context, 'uploading the weights', () =>
-          this.#upload(constant, values, transform),
+          this.#upload(constant, values, transform && { ...transform, scale }),
         );
         // Only awaited once all are under way.
         answer.catch(() => {});
@@ -103,19 +120,21 @@ export class ConstantStore {
       return;
     }
     const { memory } = this.#context;
-    const { kernel, pipeline, uniform } = transform;
-    const plain = this.#write(`${name}, plain`, values);
+    const { kernel, pipeline, uniform, scale } = transform;
+    const given: GPUBuffer[] = [];
     try {
-      const size = kernel.bindings[1].bytes;
+      for (const numbers of scale ? [values, scale] : [values])
+        given.push(this.#write(`${name}, plain`, numbers));
+      const size = kernel.bindings[given.length].bytes;
       const buffer = memory.createBuffer({ label: name, size, usage: bufferUsage.storage });
       this.#buffers.set(name, buffer);
       const step = bind(this.#context, pipeline, kernel, uniform, (_, index) => ({
-        buffer: index === 0 ? plain : buffer,
+        buffer: given[index] ?? buffer,
       }));
       submit(this.#context, [step]);
     } finally {
       // What was submitted is done before it goes.
-      memory.free(plain);
+      memory.free(...given);
     }
   }
 

@@ -16,13 +16,15 @@ export interface WinogradWeights {
   channels: number;
   outChannels: number;
   size: WinogradSize;
+  /** Whether output channels are multiplied by factors. Default: no. */
+  scaled?: boolean;
   /** `oihw`, as PyTorch has them; `packed`: as `packConvWeights` gives them. Default: `oihw`. */
   layout?: 'oihw' | 'packed';
 }
 
 /**
- * Bindings: `weights` `[outChannels, channels, 3, 3]` in f32, or packed; `transformed` `[plane, channels, outChannels]` of
- * `precision`, as `winogradProducts` wants them; channels in whole vec4s of which those that are left over are zero. Sums
+ * Bindings: `weights` `[outChannels, channels, 3, 3]` in f32, or packed; `scale` `[outChannels]` in f32, if scaled;
+ * `transformed` `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them; channels in whole vec4s of which those that are left over are zero. Sums
  * are f32.
  *
  * @example
@@ -32,7 +34,7 @@ export interface WinogradWeights {
  * );
  */
 export function winogradWeights(
-  { label, channels, outChannels, size, layout = 'oihw' }: WinogradWeights,
+  { label, channels, outChannels, size, scaled = false, layout = 'oihw' }: WinogradWeights,
   { precision }: { precision: Precision },
 ): Kernel {
   const { G } = winogradMatrices[size];
@@ -57,6 +59,7 @@ export function winogradWeights(
   const type = `vec4<${precision}>`;
   const typed: TypedBinding[] = [
     { name: 'weights', access: 'read', bytes: 9 * stored[0] * stored[1] * 4, type: 'f32' },
+    ...(scaled ? [{ name: 'scale', access: 'read' as const, bytes: 4 * outChannels, type: 'f32' }] : []),
     {
       name: 'transformed',
       access: 'read_write',
@@ -76,10 +79,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let filters = first + vec4<u32>(0u, 1u, 2u, 3u);
   let is_there = (filters < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
   let start = select(vec4<u32>(), filters * shape.out_step + channel * shape.channel_step, is_there);
+  #if ${scaled}
+  let factors = vec4<f32>(${[0, 1, 2, 3].map((i) => `scale[min(first + ${i}u, shape.out_channels - 1u)]`).join(', ')});
+  #endif
   #for y in 0..3
   #for x in 0..3
   let at{y}_{x} = start + ({y}u * 3u + {x}u) * shape.tap_step;
-  let g{y}_{x} = select(vec4<f32>(), vec4<f32>(weights[at{y}_{x}.x], weights[at{y}_{x}.y], weights[at{y}_{x}.z], weights[at{y}_{x}.w]), is_there);
+  let g{y}_{x} = select(vec4<f32>(), ${scaled ? 'factors * ' : ''}vec4<f32>(weights[at{y}_{x}.x], weights[at{y}_{x}.y], weights[at{y}_{x}.z], weights[at{y}_{x}.w]), is_there);
   #end
   #end
   // e = G g, and e G^T.

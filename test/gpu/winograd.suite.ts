@@ -9,7 +9,7 @@ import { type WinogradSize, winogradPlanes, winogradTiles } from '../../src/kern
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import { winogradProducts } from '../../src/kernels/winograd-products.ts';
-import { winogradWeights } from '../../src/kernels/winograd-weights.ts';
+import { type WinogradWeights, winogradWeights } from '../../src/kernels/winograd-weights.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { convolve } from './references/convolution.ts';
 import { transformTiles, transformWeights, untransformTiles } from './references/winograd.ts';
@@ -27,8 +27,8 @@ const workgroup: Tile = {
   channels: 4,
 };
 
-/** Weights `[out, in, 3, 3]` as the transform takes them. */
-const packedFilters = (weights: Float32Array, channels: number, outChannels: number) =>
+/** The same weights as convolutions take them. */
+const packed = (weights: Float32Array, channels: number, outChannels: number) =>
   packConvWeights(
     {
       sources: [{ height: 0, width: 0, channels, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
@@ -38,18 +38,25 @@ const packedFilters = (weights: Float32Array, channels: number, outChannels: num
   );
 
 /** The weights alone, where channels fill no vec4. */
-function weightsTest(size: WinogradSize, inChannels: number, outChannels: number): GpuTest {
+function weightsTest(
+  size: WinogradSize,
+  inChannels: number,
+  outChannels: number,
+  form: Pick<WinogradWeights, 'scaled' | 'layout'> = {},
+): GpuTest {
   return {
-    name: `F(${size},3) of weights ${inChannels} > ${outChannels}`,
+    name: `F(${size},3) of weights ${inChannels} > ${outChannels}, ${JSON.stringify(form)}`,
     async run({ device }) {
       const context = await openDevice({ device });
       const weights = randomFloats(outChannels * inChannels * 9, 2);
+      const scale = randomFloats(outChannels, 3);
       const kernel = winogradWeights(
-        { label: 'weights', channels: inChannels, outChannels, size },
+        { label: 'weights', channels: inChannels, outChannels, size, ...form },
         { precision },
       );
       const { transformed } = await runKernel(context, kernel, {
-        weights: packedFilters(weights, inChannels, outChannels),
+        weights: form.layout === 'packed' ? packed(weights, inChannels, outChannels) : weights,
+        ...(form.scaled ? { scale } : {}),
       });
       const expected = transformWeights(weights, { inChannels, outChannels }, size);
       const [rows, columns] = [inChannels, outChannels].map((channels) => 4 * vectorsOf(channels));
@@ -60,7 +67,8 @@ function weightsTest(size: WinogradSize, inChannels: number, outChannels: number
           i % columns,
         ];
         if (row >= inChannels || column >= outChannels) return 0;
-        return expected[(plane * inChannels + row) * outChannels + column];
+        const value = expected[(plane * inChannels + row) * outChannels + column];
+        return form.scaled ? value * scale[column] : value;
       });
       assertClose(transformed, padded, 1e-6, 'transformed weights');
     },
@@ -100,9 +108,7 @@ function test(
         { label: 'weights', channels: inChannels, outChannels, size },
         { precision },
       );
-      const { transformed } = await runKernel(context, transform, {
-        weights: packedFilters(weights, inChannels, outChannels),
-      });
+      const { transformed } = await runKernel(context, transform, { weights });
       const channels = { inChannels, outChannels };
       assertClose(transformed, transformWeights(weights, channels, size), 1e-6, 'transformed weights');
       const { output: products } = await runKernel(context, winogradProducts(conv, { tile, precision }), {
@@ -163,8 +169,8 @@ const tests: GpuTest[] = [
   test(2, workgroup, [6, 9]),
   test(4, workgroup, [13, 7]),
   weightsTest(2, 3, 5),
-  weightsTest(4, 7, 18),
-  weightsTest(4, 130, 66),
+  weightsTest(4, 7, 18, { scaled: true }),
+  weightsTest(4, 130, 66, { layout: 'packed' }),
 ];
 
 export default tests;

@@ -11,7 +11,7 @@ import {
   type WinogradProducts,
 } from '../../kernels/winograd-products.ts';
 import { winogradGrowth, winogradWeights } from '../../kernels/winograd-weights.ts';
-import { constants, type OperationKind, type TensorShape, tensors } from '../operation.ts';
+import { constants, factorsOf, type OperationKind, type TensorShape, tensors } from '../operation.ts';
 import { biasConstant, type Epilogue, epilogueOf } from './conv2d.ts';
 
 /** A tensor to `[plane, tile row, tile column, channels]`. */
@@ -57,13 +57,16 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
   shapes: ({ input, outChannels }, shapeOf) => [{ ...shapeOf(input), channels: outChannels }],
   constants({ name, weight, inChannels: channels, outChannels, size }, source, precision) {
     const label = `${name}.weights`;
+    const { values, scale } = factorsOf(source, weight);
+    const form = { label, channels, outChannels, size, scaled: scale !== undefined };
     return [
       {
         name: label,
         precision,
-        data: () => singles(source(weight)),
+        data: () => singles(values()),
         transform: {
-          kernel: () => winogradWeights({ label, channels, outChannels, size }, { precision }),
+          kernel: () => winogradWeights(form, { precision }),
+          scale: scale && (() => new Float32Array(scale())),
           growth: winogradGrowth(size),
         },
       },

@@ -8,6 +8,7 @@
 
 import { dropUnused, type Graph } from '../graph.ts';
 import { inferShapes } from '../infer-shapes.ts';
+import { factorsOf } from '../operation.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
 import type { UpsampleConcatOperation } from '../operations/upsample.ts';
@@ -51,14 +52,16 @@ function split(
   const { name, outChannels } = operation;
   const [source] = operation.sources;
   const shapes = inferShapes(graph, anySize);
+  const { values, scale } = factorsOf(graph.parameters, source.weight);
   const channels = inputs.map((input) => shapes.get(input)!.channels);
   const slice = (index: number) => {
     const from = channels.slice(0, index).reduce((sum, count) => sum + count, 0);
     const block = { from, to: from + channels[index] };
     return {
-      weight: derive(`${source.weight}[${inputs[index]}]`, () =>
-        channelSlice(graph.parameters(source.weight), outChannels, source.inChannels, block),
-      ),
+      weight: derive(`${source.weight}[${inputs[index]}]`, {
+        values: () => channelSlice(values(), outChannels, source.inChannels, block),
+        scale,
+      }),
       inChannels: channels[index],
     };
   };
@@ -89,10 +92,13 @@ function channelSlice(
   outChannels: number,
   inChannels: number,
   { from, to }: { from: number; to: number },
-): Float64Array {
+): ArrayLike<number> {
   const area = weights.length / (outChannels * inChannels);
   const block = area * (to - from);
-  const sliced = new Float64Array(outChannels * block);
+  const sliced =
+    weights instanceof Float32Array
+      ? new Float32Array(outChannels * block)
+      : new Float64Array(outChannels * block);
   for (let out = 0; out < outChannels; out++) {
     const start = area * (out * inChannels + from);
     for (let i = 0; i < block; i++) sliced[out * block + i] = weights[start + i];

@@ -1,21 +1,38 @@
 enable f16;
-@group(0) @binding(0) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read_write> transformed: array<vec4<f16>>;
-struct Shape { vectors: u32 }
-@group(0) @binding(2) var<uniform> shape: Shape;
+@group(0) @binding(0) var<storage, read> weights: array<f32>;
+@group(0) @binding(1) var<storage, read> scale: array<f32>;
+@group(0) @binding(2) var<storage, read_write> transformed: array<vec4<f16>>;
+struct Shape { vectors: u32, out_vectors: u32, channels: u32, out_channels: u32, out_step: u32, channel_step: u32, tap_step: u32 }
+@group(0) @binding(3) var<uniform> shape: Shape;
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let at = id.y * groups.x * 64u + id.x;
   if (at >= shape.vectors) { return; }
-  let g0_0 = weights[(0u * 3u + 0u) * shape.vectors + at];
-  let g0_1 = weights[(0u * 3u + 1u) * shape.vectors + at];
-  let g0_2 = weights[(0u * 3u + 2u) * shape.vectors + at];
-  let g1_0 = weights[(1u * 3u + 0u) * shape.vectors + at];
-  let g1_1 = weights[(1u * 3u + 1u) * shape.vectors + at];
-  let g1_2 = weights[(1u * 3u + 2u) * shape.vectors + at];
-  let g2_0 = weights[(2u * 3u + 0u) * shape.vectors + at];
-  let g2_1 = weights[(2u * 3u + 1u) * shape.vectors + at];
-  let g2_2 = weights[(2u * 3u + 2u) * shape.vectors + at];
+  let channel = at / shape.out_vectors;
+  let first = at % shape.out_vectors * 4u;
+  // Channels that fill a vec4 up have no weights.
+  let filters = first + vec4<u32>(0u, 1u, 2u, 3u);
+  let is_there = (filters < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
+  let start = select(vec4<u32>(), filters * shape.out_step + channel * shape.channel_step, is_there);
+  let factors = vec4<f32>(scale[min(first + 0u, shape.out_channels - 1u)], scale[min(first + 1u, shape.out_channels - 1u)], scale[min(first + 2u, shape.out_channels - 1u)], scale[min(first + 3u, shape.out_channels - 1u)]);
+  let at0_0 = start + (0u * 3u + 0u) * shape.tap_step;
+  let g0_0 = select(vec4<f32>(), factors * vec4<f32>(weights[at0_0.x], weights[at0_0.y], weights[at0_0.z], weights[at0_0.w]), is_there);
+  let at0_1 = start + (0u * 3u + 1u) * shape.tap_step;
+  let g0_1 = select(vec4<f32>(), factors * vec4<f32>(weights[at0_1.x], weights[at0_1.y], weights[at0_1.z], weights[at0_1.w]), is_there);
+  let at0_2 = start + (0u * 3u + 2u) * shape.tap_step;
+  let g0_2 = select(vec4<f32>(), factors * vec4<f32>(weights[at0_2.x], weights[at0_2.y], weights[at0_2.z], weights[at0_2.w]), is_there);
+  let at1_0 = start + (1u * 3u + 0u) * shape.tap_step;
+  let g1_0 = select(vec4<f32>(), factors * vec4<f32>(weights[at1_0.x], weights[at1_0.y], weights[at1_0.z], weights[at1_0.w]), is_there);
+  let at1_1 = start + (1u * 3u + 1u) * shape.tap_step;
+  let g1_1 = select(vec4<f32>(), factors * vec4<f32>(weights[at1_1.x], weights[at1_1.y], weights[at1_1.z], weights[at1_1.w]), is_there);
+  let at1_2 = start + (1u * 3u + 2u) * shape.tap_step;
+  let g1_2 = select(vec4<f32>(), factors * vec4<f32>(weights[at1_2.x], weights[at1_2.y], weights[at1_2.z], weights[at1_2.w]), is_there);
+  let at2_0 = start + (2u * 3u + 0u) * shape.tap_step;
+  let g2_0 = select(vec4<f32>(), factors * vec4<f32>(weights[at2_0.x], weights[at2_0.y], weights[at2_0.z], weights[at2_0.w]), is_there);
+  let at2_1 = start + (2u * 3u + 1u) * shape.tap_step;
+  let g2_1 = select(vec4<f32>(), factors * vec4<f32>(weights[at2_1.x], weights[at2_1.y], weights[at2_1.z], weights[at2_1.w]), is_there);
+  let at2_2 = start + (2u * 3u + 2u) * shape.tap_step;
+  let g2_2 = select(vec4<f32>(), factors * vec4<f32>(weights[at2_2.x], weights[at2_2.y], weights[at2_2.z], weights[at2_2.w]), is_there);
   // e = G g, and e G^T.
   let e0_0 = 0.25 * g0_0;
   let e0_1 = 0.25 * g0_1;
