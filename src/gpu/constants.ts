@@ -8,7 +8,7 @@ import { Pace } from '../pace.ts';
 import type { Web } from '../web.ts';
 import { bind, Uniforms } from './bind.ts';
 import { bufferUsage } from './buffer-usage.ts';
-import { checked, type GpuContext } from './device.ts';
+import { allocate, checked, type GpuContext } from './device.ts';
 import type { PipelineCache } from './pipelines.ts';
 import { submit } from './run.ts';
 
@@ -30,11 +30,8 @@ function assertStorable(
   const perFactor = values.length / scale.length;
   for (let row = 0, index = 0; row < scale.length; row++) {
     const factor = scale[row];
-    // NaN, which is above nothing, for a factor that is no number itself.
-    const most =
-      Math.abs(factor) <= largestSingle ? Math.min(limit / Math.abs(factor), largestSingle) : Number.NaN;
     const end = (row + 1) * perFactor;
-    while (index < end && Math.abs(values[index]) <= most) index++;
+    while (index < end && Math.abs(values[index] * factor) <= limit) index++;
     if (index === end) continue;
     const found = values[index] * factor;
     const hint =
@@ -48,12 +45,19 @@ function assertStorable(
 
 const one = Float32Array.of(1);
 
-/** What the device makes of a constant, ready to be dispatched. */
-interface Transform {
-  kernel: Kernel;
-  pipeline: GPUComputePipeline;
-  uniform: GPUBufferBinding;
-  scale?: Float32Array<ArrayBuffer>;
+type Numbers = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
+/** Bound ranges of a buffer begin at multiples of this. */
+const alignment = 256;
+
+const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
+
+/** What the transforms of an upload share, each read before the next is written. */
+interface Transforms {
+  kernels: readonly Kernel[];
+  uniforms: Uniforms;
+  /** Takes what a transform reads. */
+  given: GPUBuffer;
 }
 
 export class ConstantStore {
@@ -78,28 +82,24 @@ export class ConstantStore {
    */
   async upload(constants: ReadonlyMap<string, Constant>, signal?: Web<'AbortSignal'>): Promise<void> {
     const missing = [...constants.values()].filter(({ name }) => !this.#buffers.has(name));
-    const kernels = missing.flatMap(({ transform }) => transform?.kernel() ?? []);
     const pace = new Pace(signal);
     const answers: Promise<void>[] = [];
-    let uniforms: Uniforms | undefined;
-    let transformed = 0;
+    const transformed = missing.filter(({ transform }) => transform);
+    const shared = transformed.length > 0 ? await this.#share(transformed) : undefined;
     try {
-      if (kernels.length > 0) uniforms = await Uniforms.create(this.#context, kernels);
       for (const constant of missing) {
-        let transform: Transform | undefined;
-        if (uniforms && constant.transform) {
-          const kernel = kernels[transformed];
-          const pipeline = await this.#pipelines.get(kernel);
-          transform = { kernel, pipeline, uniform: uniforms.at(transformed++) };
-        }
+        const { name, precision, transform } = constant;
+        const index = transformed.indexOf(constant);
+        const pipeline = shared && transform && (await this.#pipelines.get(shared.kernels[index]));
         await pace.rest();
         const values = constant.data();
-        const scale = constant.transform?.scale?.();
+        const scale = transform?.scale?.();
         assertStorable(constant, values, scale);
         await pace.rest();
-        const answer = checked(this.#context, 'uploading the weights', () =>
-          this.#upload(constant, values, transform && { ...transform, scale }),
-        );
+        const answer = checked(this.#context, 'uploading the weights', () => {
+          if (pipeline) this.#transform(name, scale ? [values, scale] : [values], shared, index, pipeline);
+          else this.#store(name, precision === 'f16' ? toHalf(values) : values);
+        });
         // Only awaited once all are under way.
         answer.catch(() => {});
         answers.push(answer);
@@ -110,42 +110,68 @@ export class ConstantStore {
       for (const { name } of missing) this.#free(name);
       throw error;
     } finally {
-      uniforms?.destroy();
+      shared?.uniforms.destroy();
+      this.#context.memory.free(shared?.given);
     }
   }
 
-  #upload({ name, precision }: Constant, values: Float32Array<ArrayBuffer>, transform?: Transform): void {
-    if (!transform) {
-      this.#buffers.set(name, this.#write(name, precision === 'f16' ? toHalf(values) : values));
-      return;
-    }
-    const { memory } = this.#context;
-    const { kernel, pipeline, uniform, scale } = transform;
-    const given: GPUBuffer[] = [];
-    try {
-      for (const numbers of scale ? [values, scale] : [values])
-        given.push(this.#write(`${name}, plain`, numbers));
-      const size = kernel.bindings[given.length].bytes;
-      const buffer = memory.createBuffer({ label: name, size, usage: bufferUsage.storage });
-      this.#buffers.set(name, buffer);
-      const step = bind(this.#context, pipeline, kernel, uniform, (_, index) => ({
-        buffer: given[index] ?? buffer,
-      }));
-      submit(this.#context, [step]);
-    } finally {
-      // What was submitted is done before it goes.
-      memory.free(...given);
-    }
-  }
-
-  #write(label: string, values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): GPUBuffer {
-    const buffer = this.#context.memory.createBuffer({
-      label,
-      size: values.byteLength,
+  async #share(transformed: readonly Constant[]): Promise<Transforms> {
+    const kernels = transformed.map(({ transform }) => transform!.kernel());
+    const sizes = kernels.map(({ bindings }) =>
+      bindings.slice(0, -2).reduce((sum, { bytes }) => sum + aligned(bytes), 0),
+    );
+    const given = await allocate(this.#context, {
+      label: 'weights to be transformed',
+      size: Math.max(...sizes),
       usage: bufferUsage.storage | bufferUsage.copyTo,
     });
-    this.#context.device.queue.writeBuffer(buffer, 0, values);
-    return buffer;
+    try {
+      return { kernels, uniforms: await Uniforms.create(this.#context, kernels), given };
+    } catch (error) {
+      this.#context.memory.free(given);
+      throw error;
+    }
+  }
+
+  #transform(
+    name: string,
+    inputs: readonly Float32Array<ArrayBuffer>[],
+    { kernels, uniforms, given }: Transforms,
+    index: number,
+    pipeline: GPUComputePipeline,
+  ): void {
+    const kernel = kernels[index];
+    const size = kernel.bindings[inputs.length].bytes;
+    const buffer = this.#context.memory.createBuffer({ label: name, size, usage: bufferUsage.storage });
+    this.#buffers.set(name, buffer);
+    let offset = 0;
+    const resources: GPUBindingResource[] = inputs.map((values) => {
+      const range = { buffer: given, offset, size: values.byteLength };
+      this.#write(given, offset, values);
+      offset += aligned(values.byteLength);
+      return range;
+    });
+    resources.push({ buffer });
+    submit(this.#context, [
+      bind(this.#context, pipeline, kernel, uniforms.at(index), (_, binding) => resources[binding]),
+    ]);
+  }
+
+  #store(name: string, values: Numbers): void {
+    const size = values.byteLength;
+    const usage = bufferUsage.storage | bufferUsage.copyTo;
+    const buffer = this.#context.memory.createBuffer({ label: name, size, usage });
+    this.#buffers.set(name, buffer);
+    this.#write(buffer, 0, values);
+  }
+
+  #write(buffer: GPUBuffer, offset: number, values: Numbers): void {
+    const { queue } = this.#context.device;
+    const writeElements = (globalThis as any).PIECE ?? 1e9;
+    for (let from = 0; from < values.length; from += writeElements) {
+      const count = Math.min(writeElements, values.length - from);
+      queue.writeBuffer(buffer, offset + from * values.BYTES_PER_ELEMENT, values, from, count);
+    }
   }
 
   #free(name: string): void {

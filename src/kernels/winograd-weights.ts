@@ -4,13 +4,6 @@ import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupG
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 import { combine, multiplyLeft, type WinogradSize, winogradMatrices, winogradPlanes } from './winograd.ts';
 
-/** Strides of a weight's indices, in elements. */
-interface Strides {
-  outChannel: number;
-  channel: number;
-  tap: number;
-}
-
 export interface WinogradWeights {
   label: string;
   channels: number;
@@ -18,14 +11,14 @@ export interface WinogradWeights {
   size: WinogradSize;
   /** Whether output channels are multiplied by factors. Default: no. */
   scaled?: boolean;
-  /** `oihw`, as PyTorch has them; `packed`: as `packConvWeights` gives them. Default: `oihw`. */
-  layout?: 'oihw' | 'packed';
+  /** True for weights of `packConvWeights`; channels are then whole vec4s. Default: as PyTorch has them. */
+  packed?: boolean;
 }
 
 /**
- * Bindings: `weights` `[outChannels, channels, 3, 3]` in f32, or packed; `scale` `[outChannels]` in f32, if scaled;
- * `transformed` `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them; channels in whole vec4s of which those that are left over are zero. Sums
- * are f32.
+ * Bindings, in f32: `weights` `[outChannels, channels, 3, 3]`, or packed; `scale` `[outChannels]`, if scaled. Then
+ * `transformed` `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them, channels in whole vec4s of
+ * which those that are left over are zero. Sums are f32.
  *
  * @example
  * const { code, bindings, dispatch } = winogradWeights(
@@ -34,31 +27,25 @@ export interface WinogradWeights {
  * );
  */
 export function winogradWeights(
-  { label, channels, outChannels, size, scaled = false, layout = 'oihw' }: WinogradWeights,
+  { label, channels, outChannels, size, scaled = false, packed = false }: WinogradWeights,
   { precision }: { precision: Precision },
 ): Kernel {
   const { G } = winogradMatrices[size];
   const side = size + 2;
-  const [rows, columns] = [vectorsOf(channels), vectorsOf(outChannels)];
-  const vectors = 4 * rows * columns;
-  const packed = layout === 'packed';
-  // What fills the vec4s up is there in packed ones.
-  const stored = packed ? [4 * rows, 4 * columns] : [channels, outChannels];
-  const strides: Strides = packed
-    ? { outChannel: 1, channel: 4 * columns, tap: 4 * vectors }
-    : { outChannel: 9 * channels, channel: 9, tap: 1 };
+  const columns = vectorsOf(outChannels);
+  const vectors = 4 * vectorsOf(channels) * columns;
+  const [out_step, channel_step, tap_step] = packed
+    ? [1, outChannels, channels * outChannels]
+    : [9 * channels, 9, 1];
   const shape = {
     vectors,
     out_vectors: columns,
-    channels: stored[0],
-    out_channels: stored[1],
-    out_step: strides.outChannel,
-    channel_step: strides.channel,
-    tap_step: strides.tap,
+    ...{ channels, out_channels: outChannels },
+    ...{ out_step, channel_step, tap_step },
   };
   const type = `vec4<${precision}>`;
   const typed: TypedBinding[] = [
-    { name: 'weights', access: 'read', bytes: 9 * stored[0] * stored[1] * 4, type: 'f32' },
+    { name: 'weights', access: 'read', bytes: 36 * channels * outChannels, type: 'f32' },
     ...(scaled ? [{ name: 'scale', access: 'read' as const, bytes: 4 * outChannels, type: 'f32' }] : []),
     {
       name: 'transformed',
@@ -68,24 +55,25 @@ export function winogradWeights(
     },
   ];
   const { bindings, declarations } = declare(typed, shape);
+  /** The elements of an array at the indices of a vector. */
+  const gather = (array: string, at: string) =>
+    `vec4<f32>(${Array.from('xyzw', (lane) => `${array}[${at}.${lane}]`).join(', ')})`;
   const code = wgsl`${header(precision)}${declarations}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let at = id.y * groups.x * 64u + id.x;
   if (at >= shape.vectors) { return; }
   let channel = at / shape.out_vectors;
-  let first = at % shape.out_vectors * 4u;
-  // Channels that fill a vec4 up have no weights.
-  let filters = first + vec4<u32>(0u, 1u, 2u, 3u);
-  let is_there = (filters < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
-  let start = select(vec4<u32>(), filters * shape.out_step + channel * shape.channel_step, is_there);
-  #if ${scaled}
-  let factors = vec4<f32>(${[0, 1, 2, 3].map((i) => `scale[min(first + ${i}u, shape.out_channels - 1u)]`).join(', ')});
-  #endif
+  let out = at % shape.out_vectors * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+  // What fills the last vec4s up: others' weights times zero.
+  let is_there = (out < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
+  let filters = select(vec4<u32>(), out, is_there);
+  let factors = select(vec4<f32>(), ${scaled ? gather('scale', 'filters') : 'vec4<f32>(1.0)'}, is_there);
+  let start = filters * shape.out_step + min(channel, shape.channels - 1u) * shape.channel_step;
   #for y in 0..3
   #for x in 0..3
   let at{y}_{x} = start + ({y}u * 3u + {x}u) * shape.tap_step;
-  let g{y}_{x} = select(vec4<f32>(), ${scaled ? 'factors * ' : ''}vec4<f32>(weights[at{y}_{x}.x], weights[at{y}_{x}.y], weights[at{y}_{x}.z], weights[at{y}_{x}.w]), is_there);
+  let g{y}_{x} = factors * ${gather('weights', 'at{y}_{x}')};
   #end
   #end
   // e = G g, and e G^T.

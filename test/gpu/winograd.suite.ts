@@ -42,7 +42,7 @@ function weightsTest(
   size: WinogradSize,
   inChannels: number,
   outChannels: number,
-  form: Pick<WinogradWeights, 'scaled' | 'layout'> = {},
+  form: Pick<WinogradWeights, 'scaled' | 'packed'> = {},
 ): GpuTest {
   return {
     name: `F(${size},3) of weights ${inChannels} > ${outChannels}, ${JSON.stringify(form)}`,
@@ -55,7 +55,7 @@ function weightsTest(
         { precision },
       );
       const { transformed } = await runKernel(context, kernel, {
-        weights: form.layout === 'packed' ? packed(weights, inChannels, outChannels) : weights,
+        weights: form.packed ? packed(weights, inChannels, outChannels) : weights,
         ...(form.scaled ? { scale } : {}),
       });
       const expected = transformWeights(weights, { inChannels, outChannels }, size);
@@ -170,7 +170,8 @@ const tests: GpuTest[] = [
   test(4, workgroup, [13, 7]),
   weightsTest(2, 3, 5),
   weightsTest(4, 7, 18, { scaled: true }),
-  weightsTest(4, 130, 66, { layout: 'packed' }),
+  weightsTest(4, 130, 66),
+  weightsTest(4, 12, 20, { packed: true }),
 ];
 
 export default tests;

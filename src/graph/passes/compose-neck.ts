@@ -93,7 +93,15 @@ export function composePointwise(
     const first = out * middleChannels * 9;
     for (let input = 0; input < inChannels; input++, to += 9) {
       // A sum for each tap, by names: in an array they would be stored and read again at each step.
-      let [a, b, c, d, e, f, g, h, i] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+      let a = 0;
+      let b = 0;
+      let c = 0;
+      let d = 0;
+      let e = 0;
+      let f = 0;
+      let g = 0;
+      let h = 0;
+      let i = 0;
       for (let at = input, tap = first; at < inner.length; at += inChannels, tap += 9) {
         const x = inner[at];
         a += x * outer[tap];
@@ -106,7 +114,15 @@ export function composePointwise(
         h += x * outer[tap + 7];
         i += x * outer[tap + 8];
       }
-      composed.set([a, b, c, d, e, f, g, h, i], to);
+      composed[to] = a;
+      composed[to + 1] = b;
+      composed[to + 2] = c;
+      composed[to + 3] = d;
+      composed[to + 4] = e;
+      composed[to + 5] = f;
+      composed[to + 6] = g;
+      composed[to + 7] = h;
+      composed[to + 8] = i;
     }
   }
   return composed;
