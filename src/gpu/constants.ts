@@ -3,7 +3,6 @@
 import { DBNetError } from '../errors.ts';
 import type { Constant } from '../graph/operation.ts';
 import { largestHalf, toHalf } from '../kernels/half.ts';
-import type { Kernel } from '../kernels/kernel.ts';
 import { Pace } from '../pace.ts';
 import type { Web } from '../web.ts';
 import { bind, Uniforms } from './bind.ts';
@@ -45,21 +44,6 @@ function assertStorable(
 
 const one = Float32Array.of(1);
 
-type Numbers = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-
-/** Bound ranges of a buffer begin at multiples of this. */
-const alignment = 256;
-
-const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
-
-/** What the transforms of an upload share, each read before the next is written. */
-interface Transforms {
-  kernels: readonly Kernel[];
-  uniforms: Uniforms;
-  /** Takes what a transform reads. */
-  given: GPUBuffer;
-}
-
 export class ConstantStore {
   readonly #context: GpuContext;
   readonly #pipelines: PipelineCache;
@@ -82,23 +66,43 @@ export class ConstantStore {
    */
   async upload(constants: ReadonlyMap<string, Constant>, signal?: Web<'AbortSignal'>): Promise<void> {
     const missing = [...constants.values()].filter(({ name }) => !this.#buffers.has(name));
+    const kernels = missing.flatMap(({ transform }) => transform?.kernel() ?? []);
+    const { queue } = this.#context.device;
     const pace = new Pace(signal);
     const answers: Promise<void>[] = [];
-    const transformed = missing.filter(({ transform }) => transform);
-    const shared = transformed.length > 0 ? await this.#share(transformed) : undefined;
+    let uniforms: Uniforms | undefined;
+    // Takes what is to be transformed, one after the other: each is read before the next is written.
+    let given: GPUBuffer | undefined;
+    let transformed = 0;
     try {
+      if (kernels.length > 0) {
+        uniforms = await Uniforms.create(this.#context, kernels);
+        const size = Math.max(...kernels.map(({ bindings: [{ bytes }] }) => bytes));
+        const usage = bufferUsage.storage | bufferUsage.copyTo;
+        given = await allocate(this.#context, { label: 'weights to be transformed', size, usage });
+      }
       for (const constant of missing) {
         const { name, precision, transform } = constant;
-        const index = transformed.indexOf(constant);
-        const pipeline = shared && transform && (await this.#pipelines.get(shared.kernels[index]));
+        const index = transform ? transformed++ : -1;
+        const pipeline = transform && (await this.#pipelines.get(kernels[index]));
         await pace.rest();
         const values = constant.data();
-        const scale = transform?.scale?.();
+        const scale = transform?.scale();
         assertStorable(constant, values, scale);
         await pace.rest();
         const answer = checked(this.#context, 'uploading the weights', () => {
-          if (pipeline) this.#transform(name, scale ? [values, scale] : [values], shared, index, pipeline);
-          else this.#store(name, precision === 'f16' ? toHalf(values) : values);
+          if (!pipeline) {
+            const stored = precision === 'f16' ? toHalf(values) : values;
+            queue.writeBuffer(this.#make(name, stored.byteLength), 0, stored);
+            return;
+          }
+          const kernel = kernels[index];
+          const [{ bytes: size }, { bytes }] = kernel.bindings;
+          queue.writeBuffer(given!, 0, values);
+          queue.writeBuffer(given!, values.byteLength, scale!);
+          const resources = [{ buffer: given!, size }, { buffer: this.#make(name, bytes) }];
+          const uniform = uniforms!.at(index);
+          submit(this.#context, [bind(this.#context, pipeline, kernel, uniform, (_, i) => resources[i])]);
         });
         // Only awaited once all are under way.
         answer.catch(() => {});
@@ -110,68 +114,16 @@ export class ConstantStore {
       for (const { name } of missing) this.#free(name);
       throw error;
     } finally {
-      shared?.uniforms.destroy();
-      this.#context.memory.free(shared?.given);
-    }
-  }
-
-  async #share(transformed: readonly Constant[]): Promise<Transforms> {
-    const kernels = transformed.map(({ transform }) => transform!.kernel());
-    const sizes = kernels.map(({ bindings }) =>
-      bindings.slice(0, -2).reduce((sum, { bytes }) => sum + aligned(bytes), 0),
-    );
-    const given = await allocate(this.#context, {
-      label: 'weights to be transformed',
-      size: Math.max(...sizes),
-      usage: bufferUsage.storage | bufferUsage.copyTo,
-    });
-    try {
-      return { kernels, uniforms: await Uniforms.create(this.#context, kernels), given };
-    } catch (error) {
+      uniforms?.destroy();
       this.#context.memory.free(given);
-      throw error;
     }
   }
 
-  #transform(
-    name: string,
-    inputs: readonly Float32Array<ArrayBuffer>[],
-    { kernels, uniforms, given }: Transforms,
-    index: number,
-    pipeline: GPUComputePipeline,
-  ): void {
-    const kernel = kernels[index];
-    const size = kernel.bindings[inputs.length].bytes;
-    const buffer = this.#context.memory.createBuffer({ label: name, size, usage: bufferUsage.storage });
-    this.#buffers.set(name, buffer);
-    let offset = 0;
-    const resources: GPUBindingResource[] = inputs.map((values) => {
-      const range = { buffer: given, offset, size: values.byteLength };
-      this.#write(given, offset, values);
-      offset += aligned(values.byteLength);
-      return range;
-    });
-    resources.push({ buffer });
-    submit(this.#context, [
-      bind(this.#context, pipeline, kernel, uniforms.at(index), (_, binding) => resources[binding]),
-    ]);
-  }
-
-  #store(name: string, values: Numbers): void {
-    const size = values.byteLength;
+  #make(name: string, size: number): GPUBuffer {
     const usage = bufferUsage.storage | bufferUsage.copyTo;
     const buffer = this.#context.memory.createBuffer({ label: name, size, usage });
     this.#buffers.set(name, buffer);
-    this.#write(buffer, 0, values);
-  }
-
-  #write(buffer: GPUBuffer, offset: number, values: Numbers): void {
-    const { queue } = this.#context.device;
-    const writeElements = (globalThis as any).PIECE ?? 1e9;
-    for (let from = 0; from < values.length; from += writeElements) {
-      const count = Math.min(writeElements, values.length - from);
-      queue.writeBuffer(buffer, offset + from * values.BYTES_PER_ELEMENT, values, from, count);
-    }
+    return buffer;
   }
 
   #free(name: string): void {

@@ -93,10 +93,10 @@ export interface Constant {
   data: () => Float32Array<ArrayBuffer>;
   /** What the device does with the numbers of `data`, in f32, before they are of use. */
   transform?: {
-    /** Its first binding is what there is, its last what comes of it; between them is `scale`, if any. */
+    /** Its bindings are what there is, followed by `scale`, and what comes of it. */
     kernel: () => Kernel;
     /** Factors of output channels, the first dimension of `data`. */
-    scale?: () => Float32Array<ArrayBuffer>;
+    scale: () => Float32Array<ArrayBuffer>;
     /** By how much it may enlarge a product of these. */
     growth: number;
   };

@@ -9,15 +9,13 @@ export interface WinogradWeights {
   channels: number;
   outChannels: number;
   size: WinogradSize;
-  /** Whether output channels are multiplied by factors. Default: no. */
-  scaled?: boolean;
-  /** True for weights of `packConvWeights`; channels are then whole vec4s. Default: as PyTorch has them. */
+  /** True for weights of `packConvWeights`; channels are then whole vec4s. Default: as PyTorch has them, and scaled. */
   packed?: boolean;
 }
 
 /**
- * Bindings, in f32: `weights` `[outChannels, channels, 3, 3]`, or packed; `scale` `[outChannels]`, if scaled. Then
- * `transformed` `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them, channels in whole vec4s of
+ * Bindings: `weights` in f32, `[outChannels, channels, 3, 3]`, followed by what each is multiplied by, `[outChannels]`; or
+ * packed ones alone. Then `transformed` `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them, channels in whole vec4s of
  * which those that are left over are zero. Sums are f32.
  *
  * @example
@@ -27,7 +25,7 @@ export interface WinogradWeights {
  * );
  */
 export function winogradWeights(
-  { label, channels, outChannels, size, scaled = false, packed = false }: WinogradWeights,
+  { label, channels, outChannels, size, packed = false }: WinogradWeights,
   { precision }: { precision: Precision },
 ): Kernel {
   const { G } = winogradMatrices[size];
@@ -37,16 +35,16 @@ export function winogradWeights(
   const [out_step, channel_step, tap_step] = packed
     ? [1, outChannels, channels * outChannels]
     : [9 * channels, 9, 1];
+  const count = 9 * channels * outChannels;
   const shape = {
     vectors,
     out_vectors: columns,
     ...{ channels, out_channels: outChannels },
-    ...{ out_step, channel_step, tap_step },
+    ...{ out_step, channel_step, tap_step, scale_start: count },
   };
   const type = `vec4<${precision}>`;
   const typed: TypedBinding[] = [
-    { name: 'weights', access: 'read', bytes: 36 * channels * outChannels, type: 'f32' },
-    ...(scaled ? [{ name: 'scale', access: 'read' as const, bytes: 4 * outChannels, type: 'f32' }] : []),
+    { name: 'weights', access: 'read', bytes: 4 * (count + (packed ? 0 : outChannels)), type: 'f32' },
     {
       name: 'transformed',
       access: 'read_write',
@@ -55,10 +53,11 @@ export function winogradWeights(
     },
   ];
   const { bindings, declarations } = declare(typed, shape);
-  /** The elements of an array at the indices of a vector. */
-  const gather = (array: string, at: string) =>
-    `vec4<f32>(${Array.from('xyzw', (lane) => `${array}[${at}.${lane}]`).join(', ')})`;
   const code = wgsl`${header(precision)}${declarations}
+fn weights_at(at: vec4<u32>) -> vec4<f32> {
+  return vec4<f32>(weights[at.x], weights[at.y], weights[at.z], weights[at.w]);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let at = id.y * groups.x * 64u + id.x;
@@ -68,12 +67,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   // What fills the last vec4s up: others' weights times zero.
   let is_there = (out < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
   let filters = select(vec4<u32>(), out, is_there);
-  let factors = select(vec4<f32>(), ${scaled ? gather('scale', 'filters') : 'vec4<f32>(1.0)'}, is_there);
+  let factors = select(vec4<f32>(), ${packed ? 'vec4<f32>(1.0)' : 'weights_at(filters + shape.scale_start)'}, is_there);
   let start = filters * shape.out_step + min(channel, shape.channels - 1u) * shape.channel_step;
   #for y in 0..3
   #for x in 0..3
-  let at{y}_{x} = start + ({y}u * 3u + {x}u) * shape.tap_step;
-  let g{y}_{x} = factors * ${gather('weights', 'at{y}_{x}')};
+  let g{y}_{x} = factors * weights_at(start + ({y}u * 3u + {x}u) * shape.tap_step);
   #end
   #end
   // e = G g, and e G^T.

@@ -223,7 +223,7 @@ const tests: GpuTest[] = [
         assertEqual(watched.held(), [], 'held after a failure');
       }
       // The product of weights and batch norm's scale, which the device computes.
-      const form = { label: 'bad', channels: 4, outChannels: 4, size: 2, scaled: true } as const;
+      const form = { label: 'bad', channels: 4, outChannels: 4, size: 2 } as const;
       const scaled = (factor: number): [string, Constant] => [
         'bad',
         {

@@ -9,7 +9,7 @@ import { type WinogradSize, winogradPlanes, winogradTiles } from '../../src/kern
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
 import { winogradProducts } from '../../src/kernels/winograd-products.ts';
-import { type WinogradWeights, winogradWeights } from '../../src/kernels/winograd-weights.ts';
+import { winogradWeights } from '../../src/kernels/winograd-weights.ts';
 import { assertClose, randomFloats } from './assert.ts';
 import { convolve } from './references/convolution.ts';
 import { transformTiles, transformWeights, untransformTiles } from './references/winograd.ts';
@@ -38,25 +38,19 @@ const packed = (weights: Float32Array, channels: number, outChannels: number) =>
   );
 
 /** The weights alone, where channels fill no vec4. */
-function weightsTest(
-  size: WinogradSize,
-  inChannels: number,
-  outChannels: number,
-  form: Pick<WinogradWeights, 'scaled' | 'packed'> = {},
-): GpuTest {
+function weightsTest(size: WinogradSize, inChannels: number, outChannels: number, isPacked = false): GpuTest {
   return {
-    name: `F(${size},3) of weights ${inChannels} > ${outChannels}, ${JSON.stringify(form)}`,
+    name: `F(${size},3) of weights ${inChannels} > ${outChannels}${isPacked ? ', packed' : ''}`,
     async run({ device }) {
       const context = await openDevice({ device });
       const weights = randomFloats(outChannels * inChannels * 9, 2);
       const scale = randomFloats(outChannels, 3);
       const kernel = winogradWeights(
-        { label: 'weights', channels: inChannels, outChannels, size, ...form },
+        { label: 'weights', channels: inChannels, outChannels, size, packed: isPacked },
         { precision },
       );
       const { transformed } = await runKernel(context, kernel, {
-        weights: form.packed ? packed(weights, inChannels, outChannels) : weights,
-        ...(form.scaled ? { scale } : {}),
+        weights: isPacked ? packed(weights, inChannels, outChannels) : Float32Array.of(...weights, ...scale),
       });
       const expected = transformWeights(weights, { inChannels, outChannels }, size);
       const [rows, columns] = [inChannels, outChannels].map((channels) => 4 * vectorsOf(channels));
@@ -68,7 +62,7 @@ function weightsTest(
         ];
         if (row >= inChannels || column >= outChannels) return 0;
         const value = expected[(plane * inChannels + row) * outChannels + column];
-        return form.scaled ? value * scale[column] : value;
+        return isPacked ? value : value * scale[column];
       });
       assertClose(transformed, padded, 1e-6, 'transformed weights');
     },
@@ -108,7 +102,9 @@ function test(
         { label: 'weights', channels: inChannels, outChannels, size },
         { precision },
       );
-      const { transformed } = await runKernel(context, transform, { weights });
+      const { transformed } = await runKernel(context, transform, {
+        weights: Float32Array.of(...weights, ...new Float32Array(outChannels).fill(1)),
+      });
       const channels = { inChannels, outChannels };
       assertClose(transformed, transformWeights(weights, channels, size), 1e-6, 'transformed weights');
       const { output: products } = await runKernel(context, winogradProducts(conv, { tile, precision }), {
@@ -169,9 +165,9 @@ const tests: GpuTest[] = [
   test(2, workgroup, [6, 9]),
   test(4, workgroup, [13, 7]),
   weightsTest(2, 3, 5),
-  weightsTest(4, 7, 18, { scaled: true }),
+  weightsTest(4, 7, 18),
   weightsTest(4, 130, 66),
-  weightsTest(4, 12, 20, { packed: true }),
+  weightsTest(4, 12, 20, true),
 ];
 
 export default tests;

@@ -144,7 +144,7 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   'winograd-input': (precision, size) =>
     winogradInput({ label: 'tiles', ...size, channels: 64, size: 4 }, { precision }),
   'winograd-weights': (precision, { height: channels }) =>
-    winogradWeights({ label: 'weights', channels, outChannels: 64, size: 4, scaled: true }, { precision }),
+    winogradWeights({ label: 'weights', channels, outChannels: 64, size: 4 }, { precision }),
   'winograd-output': (precision, { height, width }) =>
     winogradOutput(
       {

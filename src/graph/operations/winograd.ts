@@ -58,15 +58,14 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
   constants({ name, weight, inChannels: channels, outChannels, size }, source, precision) {
     const label = `${name}.weights`;
     const { values, scale } = factorsOf(source, weight);
-    const form = { label, channels, outChannels, size, scaled: scale !== undefined };
     return [
       {
         name: label,
         precision,
         data: () => singles(values()),
         transform: {
-          kernel: () => winogradWeights(form, { precision }),
-          scale: scale && (() => new Float32Array(scale())),
+          kernel: () => winogradWeights({ label, channels, outChannels, size }, { precision }),
+          scale: () => new Float32Array(scale?.() ?? new Array(outChannels).fill(1)),
           growth: winogradGrowth(size),
         },
       },

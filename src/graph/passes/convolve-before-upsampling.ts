@@ -92,13 +92,10 @@ function channelSlice(
   outChannels: number,
   inChannels: number,
   { from, to }: { from: number; to: number },
-): ArrayLike<number> {
+): Float64Array {
   const area = weights.length / (outChannels * inChannels);
   const block = area * (to - from);
-  const sliced =
-    weights instanceof Float32Array
-      ? new Float32Array(outChannels * block)
-      : new Float64Array(outChannels * block);
+  const sliced = new Float64Array(outChannels * block);
   for (let out = 0; out < outChannels; out++) {
     const start = area * (out * inChannels + from);
     for (let i = 0; i < block; i++) sliced[out * block + i] = weights[start + i];

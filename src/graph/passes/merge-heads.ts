@@ -5,7 +5,7 @@
  */
 
 import type { Graph } from '../graph.ts';
-import { factorsOf, multiplied } from '../operation.ts';
+import { factorsOf } from '../operation.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import { isReadOnce, producer, replaceOperations } from './rewrite.ts';
 
@@ -18,19 +18,14 @@ export function mergeHeads(graph: Graph): Graph {
   if (first.factors || second.factors) return graph;
   if (!head.features.every((tensor) => isReadOnce(graph, tensor))) return graph;
   const output = `${first.output}+${second.output}`;
+  const ones = new Float64Array(first.outChannels).fill(1);
   return replaceOperations(graph, (operation, derive) => {
-    const both = (a: string, b: string) => {
-      const [first, second] = [a, b].map((name) => factorsOf(parameters, name));
-      const [scale, other] = [first.scale, second.scale];
-      return derive(
-        `${a} & ${b}`,
-        scale && other
-          ? {
-              values: () => concat(first.values(), second.values()),
-              scale: () => Float64Array.of(...scale(), ...other()),
-            }
-          : () => concat(multiplied(first), multiplied(second)),
-      );
+    const both = (...names: [string, string]) => {
+      const parts = names.map((name) => factorsOf(parameters, name));
+      return derive(names.join(' & '), {
+        values: () => concat(parts.map(({ values }) => values())),
+        scale: () => concat(parts.map(({ scale }) => scale?.() ?? ones)),
+      });
     };
     if (operation === second) return [];
     if (operation === head) return [{ ...head, features: [output] }];
@@ -65,9 +60,8 @@ function sameForm(a: Conv2dOperation, b: Conv2dOperation): boolean {
   return form(a) === form(b);
 }
 
-function concat(a: ArrayLike<number>, b: ArrayLike<number>): ArrayLike<number> {
-  const Numbers = a instanceof Float32Array && b instanceof Float32Array ? Float32Array : Float64Array;
-  const both = new Numbers(a.length + b.length);
+function concat([a, b]: readonly ArrayLike<number>[]): Float64Array {
+  const both = new Float64Array(a.length + b.length);
   both.set(a);
   both.set(b, a.length);
   return both;

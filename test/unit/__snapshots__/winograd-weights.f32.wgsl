@@ -1,8 +1,11 @@
 @group(0) @binding(0) var<storage, read> weights: array<f32>;
-@group(0) @binding(1) var<storage, read> scale: array<f32>;
-@group(0) @binding(2) var<storage, read_write> transformed: array<vec4<f32>>;
-struct Shape { vectors: u32, out_vectors: u32, channels: u32, out_channels: u32, out_step: u32, channel_step: u32, tap_step: u32 }
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read_write> transformed: array<vec4<f32>>;
+struct Shape { vectors: u32, out_vectors: u32, channels: u32, out_channels: u32, out_step: u32, channel_step: u32, tap_step: u32, scale_start: u32 }
+@group(0) @binding(2) var<uniform> shape: Shape;
+fn weights_at(at: vec4<u32>) -> vec4<f32> {
+  return vec4<f32>(weights[at.x], weights[at.y], weights[at.z], weights[at.w]);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let at = id.y * groups.x * 64u + id.x;
@@ -12,26 +15,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   // What fills the last vec4s up: others' weights times zero.
   let is_there = (out < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
   let filters = select(vec4<u32>(), out, is_there);
-  let factors = select(vec4<f32>(), vec4<f32>(scale[filters.x], scale[filters.y], scale[filters.z], scale[filters.w]), is_there);
+  let factors = select(vec4<f32>(), weights_at(filters + shape.scale_start), is_there);
   let start = filters * shape.out_step + min(channel, shape.channels - 1u) * shape.channel_step;
-  let at0_0 = start + (0u * 3u + 0u) * shape.tap_step;
-  let g0_0 = factors * vec4<f32>(weights[at0_0.x], weights[at0_0.y], weights[at0_0.z], weights[at0_0.w]);
-  let at0_1 = start + (0u * 3u + 1u) * shape.tap_step;
-  let g0_1 = factors * vec4<f32>(weights[at0_1.x], weights[at0_1.y], weights[at0_1.z], weights[at0_1.w]);
-  let at0_2 = start + (0u * 3u + 2u) * shape.tap_step;
-  let g0_2 = factors * vec4<f32>(weights[at0_2.x], weights[at0_2.y], weights[at0_2.z], weights[at0_2.w]);
-  let at1_0 = start + (1u * 3u + 0u) * shape.tap_step;
-  let g1_0 = factors * vec4<f32>(weights[at1_0.x], weights[at1_0.y], weights[at1_0.z], weights[at1_0.w]);
-  let at1_1 = start + (1u * 3u + 1u) * shape.tap_step;
-  let g1_1 = factors * vec4<f32>(weights[at1_1.x], weights[at1_1.y], weights[at1_1.z], weights[at1_1.w]);
-  let at1_2 = start + (1u * 3u + 2u) * shape.tap_step;
-  let g1_2 = factors * vec4<f32>(weights[at1_2.x], weights[at1_2.y], weights[at1_2.z], weights[at1_2.w]);
-  let at2_0 = start + (2u * 3u + 0u) * shape.tap_step;
-  let g2_0 = factors * vec4<f32>(weights[at2_0.x], weights[at2_0.y], weights[at2_0.z], weights[at2_0.w]);
-  let at2_1 = start + (2u * 3u + 1u) * shape.tap_step;
-  let g2_1 = factors * vec4<f32>(weights[at2_1.x], weights[at2_1.y], weights[at2_1.z], weights[at2_1.w]);
-  let at2_2 = start + (2u * 3u + 2u) * shape.tap_step;
-  let g2_2 = factors * vec4<f32>(weights[at2_2.x], weights[at2_2.y], weights[at2_2.z], weights[at2_2.w]);
+  let g0_0 = factors * weights_at(start + (0u * 3u + 0u) * shape.tap_step);
+  let g0_1 = factors * weights_at(start + (0u * 3u + 1u) * shape.tap_step);
+  let g0_2 = factors * weights_at(start + (0u * 3u + 2u) * shape.tap_step);
+  let g1_0 = factors * weights_at(start + (1u * 3u + 0u) * shape.tap_step);
+  let g1_1 = factors * weights_at(start + (1u * 3u + 1u) * shape.tap_step);
+  let g1_2 = factors * weights_at(start + (1u * 3u + 2u) * shape.tap_step);
+  let g2_0 = factors * weights_at(start + (2u * 3u + 0u) * shape.tap_step);
+  let g2_1 = factors * weights_at(start + (2u * 3u + 1u) * shape.tap_step);
+  let g2_2 = factors * weights_at(start + (2u * 3u + 2u) * shape.tap_step);
   // e = G g, and e G^T.
   let e0_0 = 0.25 * g0_0;
   let e0_1 = 0.25 * g0_1;
