@@ -102,7 +102,6 @@ let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out
 /**
  * Packs weights `[out, in, 3, 3]` into the matrix of {@link upsampledConv2d}: rows class, tap, input channel, columns
  * output channels, both padded with zeros to whole vec4s. A tap is the sum, in f64, of those that fall on one pixel.
- * @param factors `[out]` of the weights. Default: none.
  *
  * @example
  * const weights = packUpsampledConvWeights({ channels: 256, outChannels: 64, scale: 2 }, new Float32Array(64 * 256 * 9));
@@ -110,7 +109,6 @@ let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out
 export function packUpsampledConvWeights(
   { channels, outChannels, scale }: Pick<UpsampledConv2d, 'channels' | 'outChannels' | 'scale'>,
   weights: ArrayLike<number>,
-  factors: ArrayLike<number> = new Float64Array(outChannels).fill(1),
 ): Float32Array<ArrayBuffer> {
   const columns = 4 * vectorsOf(outChannels);
   const rows = 4 * vectorsOf(channels);
@@ -123,20 +121,12 @@ export function packUpsampledConvWeights(
       ),
     ),
   );
-  // What fills a cache line is written at once, and the taps of a channel are read for it once.
-  const atOnce = 16;
-  for (let first = 0; first < outChannels; first += atOnce) {
-    const end = Math.min(first + atOnce, outChannels);
+  for (const [tap, places] of summed.entries()) {
     for (let channel = 0; channel < channels; channel++) {
-      for (let tap = 0; tap < summed.length; tap++) {
-        const places = summed[tap];
-        const to = (tap * rows + channel) * columns;
-        for (let out = first; out < end; out++) {
-          const from = (out * channels + channel) * 9;
-          let sum = 0;
-          for (let i = 0; i < places.length; i++) sum += weights[from + places[i]];
-          packed[to + out] = sum * factors[out];
-        }
+      for (let out = 0; out < outChannels; out++) {
+        let sum = 0;
+        for (const place of places) sum += weights[(out * channels + channel) * 9 + place];
+        packed[(tap * rows + channel) * columns + out] = sum;
       }
     }
   }

@@ -2,7 +2,7 @@
 
 import { packBias, packConvWeights } from '../../kernels/conv2d.ts';
 import { stemPool as stemPoolKernel } from '../../kernels/stem-pool.ts';
-import { constants, factorsOf, type OperationKind, tensors } from '../operation.ts';
+import { constants, type OperationKind, tensors } from '../operation.ts';
 
 export interface StemPoolOperation {
   op: 'stemPool';
@@ -26,10 +26,7 @@ export const stemPool: OperationKind<StemPoolOperation> = {
     {
       name: `${name}.weights`,
       precision,
-      data: () => {
-        const { values, scale } = factorsOf(source, weight);
-        return packConvWeights({ sources: [window], outChannels }, [values()], [scale?.()]);
-      },
+      data: () => packConvWeights({ sources: [window], outChannels }, [source(weight)]),
     },
     { name: `${name}.bias`, precision: 'f32', data: () => packBias(source(bias)) },
   ],

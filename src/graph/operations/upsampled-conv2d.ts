@@ -9,7 +9,7 @@ import {
   type UpsampledConv2d,
   upsampledConv2d as upsampledConv2dKernel,
 } from '../../kernels/upsampled-conv2d.ts';
-import { constants, factorsOf, type OperationKind, type ShapeOf, tensors } from '../operation.ts';
+import { constants, type OperationKind, type ShapeOf, tensors } from '../operation.ts';
 
 export interface UpsampledConv2dOperation {
   op: 'upsampledConv2d';
@@ -34,14 +34,8 @@ export const upsampledConv2d: OperationKind<UpsampledConv2dOperation> = {
     {
       name: `${operation.name}.weights`,
       precision,
-      data: () => {
-        const { values, scale } = factorsOf(source, operation.weight);
-        return packUpsampledConvWeights(
-          { channels: operation.inChannels, ...operation },
-          values(),
-          scale?.(),
-        );
-      },
+      data: () =>
+        packUpsampledConvWeights({ channels: operation.inChannels, ...operation }, source(operation.weight)),
     },
   ],
   convolution: convolutionOf,

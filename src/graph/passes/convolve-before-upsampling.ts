@@ -8,7 +8,6 @@
 
 import { dropUnused, type Graph } from '../graph.ts';
 import { inferShapes } from '../infer-shapes.ts';
-import { factorsOf } from '../operation.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
 import type { UpsampleConcatOperation } from '../operations/upsample.ts';
@@ -52,16 +51,14 @@ function split(
   const { name, outChannels } = operation;
   const [source] = operation.sources;
   const shapes = inferShapes(graph, anySize);
-  const { values, scale } = factorsOf(graph.parameters, source.weight);
   const channels = inputs.map((input) => shapes.get(input)!.channels);
   const slice = (index: number) => {
     const from = channels.slice(0, index).reduce((sum, count) => sum + count, 0);
     const block = { from, to: from + channels[index] };
     return {
-      weight: derive(`${source.weight}[${inputs[index]}]`, {
-        values: () => channelSlice(values(), outChannels, source.inChannels, block),
-        scale,
-      }),
+      weight: derive(`${source.weight}[${inputs[index]}]`, () =>
+        channelSlice(graph.parameters(source.weight), outChannels, source.inChannels, block),
+      ),
       inChannels: channels[index],
     };
   };

@@ -5,7 +5,6 @@
  */
 
 import type { Graph } from '../graph.ts';
-import { factorsOf } from '../operation.ts';
 import type { Conv2dOperation } from '../operations/conv2d.ts';
 import { isReadOnce, producer, replaceOperations } from './rewrite.ts';
 
@@ -18,15 +17,8 @@ export function mergeHeads(graph: Graph): Graph {
   if (first.factors || second.factors) return graph;
   if (!head.features.every((tensor) => isReadOnce(graph, tensor))) return graph;
   const output = `${first.output}+${second.output}`;
-  const ones = new Float64Array(first.outChannels).fill(1);
   return replaceOperations(graph, (operation, derive) => {
-    const both = (...names: [string, string]) => {
-      const parts = names.map((name) => factorsOf(parameters, name));
-      return derive(names.join(' & '), {
-        values: () => concat(parts.map(({ values }) => values())),
-        scale: () => concat(parts.map(({ scale }) => scale?.() ?? ones)),
-      });
-    };
+    const both = (a: string, b: string) => derive(`${a} & ${b}`, () => concat(parameters(a), parameters(b)));
     if (operation === second) return [];
     if (operation === head) return [{ ...head, features: [output] }];
     if (operation !== first) return [operation];
@@ -60,7 +52,7 @@ function sameForm(a: Conv2dOperation, b: Conv2dOperation): boolean {
   return form(a) === form(b);
 }
 
-function concat([a, b]: readonly ArrayLike<number>[]): Float64Array {
+function concat(a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
   const both = new Float64Array(a.length + b.length);
   both.set(a);
   both.set(b, a.length);
