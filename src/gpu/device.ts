@@ -17,6 +17,8 @@ export interface GpuContext {
   adapter: AdapterDescription;
   /** True where shaders run on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
+  /** True where shaders may use subgroups, and each is a quad of four threads: SwiftShader. */
+  quads: boolean;
   /** True where the device is the caller's. */
   borrowed: boolean;
   /** All that is held on the device. */
@@ -35,8 +37,8 @@ const wantedLimits = [
   'maxTextureDimension2D',
 ] as const;
 
-/** Features that are taken where the adapter has them: f16 shaders, and timing for benchmarks. */
-const wantedFeatures = ['shader-f16', 'timestamp-query'] as const;
+/** Features that are taken where the adapter has them: f16 shaders, timing for benchmarks, and weights read by quads. */
+const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups'] as const;
 
 /** Names under which software adapters are known. */
 const softwareNames = /swiftshader|llvmpipe|lavapipe|software|basic render|\bwarp\b/i;
@@ -167,6 +169,7 @@ function watch(
     device,
     adapter,
     software,
+    quads: device.features.has('subgroups') && info?.subgroupMaxSize === 4,
     borrowed: !own,
     memory,
     lost: undefined,

@@ -14,21 +14,47 @@ import { type Precision, wgsl } from './wgsl.ts';
 export function directCode(loop: TileLoop, tile: DirectTile, precision: Precision): string {
   const { planes, sources, outChannels, bias, scaled = false, residuals, affine } = loop;
   const vectors = tile.channels / 4;
-  const { lanes = 1 } = tile;
+  const { lanes = 1, quad = false, row = false } = tile;
   const sums = tile.pixels * vectors;
   const partial = vectorsOf(outChannels) % vectors !== 0;
   const exists = (pixel: string, vector: string) =>
-    partial ? `${pixel} < pixels && ${vector} < shape.out_vectors` : `${pixel} < pixels`;
+    [
+      row ? `first < pixels && x + ${pixel} - first < shape.out_width` : `${pixel} < pixels`,
+      ...(partial ? [`${vector} < shape.out_vectors`] : []),
+    ].join(' && ');
   return wgsl`
+#if ${quad}
+@compute @workgroup_size(4)
+fn main(
+  @builtin(workgroup_id) id: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let item = id.y * groups.x + id.x;
+  #else
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let item = id.y * groups.x * 64u + id.x;
+  #endif
   let pixels = shape.out_height * shape.out_width;
+  #if ${row}
+  let row_tiles = (shape.out_width + ${tile.pixels - 1}u) / ${tile.pixels}u;
+  let quads = (shape.out_height * row_tiles + 3u) / 4u;
+  let y = (item % quads * 4u + thread) / row_tiles;
+  let x = (item % quads * 4u + thread) % row_tiles * ${tile.pixels}u;
+  let first = y * shape.out_width + x;
+  let channel = (item / quads) * ${vectors}u;
+  #elif ${quad}
+  let quads = (pixels + ${4 * tile.pixels - 1}u) / ${4 * tile.pixels}u;
+  let first = (item % quads * 4u + thread) * ${tile.pixels}u;
+  let channel = (item / quads) * ${vectors}u;
+  #elif ${lanes === 1}
   let tiles = (pixels + ${tile.pixels - 1}u) / ${tile.pixels}u;
-  #if ${lanes === 1}
   let first = (item % tiles) * ${tile.pixels}u;
   let channel = (item / tiles) * ${vectors}u;
   #else
+  let tiles = (pixels + ${tile.pixels - 1}u) / ${tile.pixels}u;
   let first = (item / ${lanes}u % tiles) * ${tile.pixels}u;
   let channel = (item / ${lanes}u / tiles * ${lanes}u + item % ${lanes}u) * ${vectors}u;
   #endif
@@ -37,9 +63,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   #endif
   if (channel >= shape.out_vectors) { return; }
   #for p in 0..${tile.pixels}
+  #if ${row}
+  let pixel{p} = first + {p}u;
+  let y{p} = y;
+  let x{p} = x + {p}u;
+  #else
   let pixel{p} = min(first + {p}u, pixels - 1u);
   let y{p} = pixel{p} / shape.out_width;
   let x{p} = pixel{p} % shape.out_width;
+  #endif
   #for v in 0..${vectors}
   var sum{p}_{v} = vec4<f32>();
   #end
@@ -89,8 +121,8 @@ function sourceLoop(
   const column = place(fractionalStride, 'column{p}', 'width');
   // The image is one vector deep: known, the innermost loop is gone.
   const depth = channels <= 4 ? '1u' : 'vectors';
-  return wgsl`
-  {
+  const held = tile.row && fractionalStride === 1 ? source.side : undefined;
+  const begin = wgsl`
     ${prologue}
     // Uniforms are read once: some compilers load them again wherever they stand.
     let height = shape.height${index};
@@ -98,7 +130,58 @@ function sourceLoop(
     let vectors = shape.vectors${index};
     let row_1 = shape.out_vectors;
     let row_2 = 2u * row_1;
-    let row_3 = 3u * row_1;
+    let row_3 = 3u * row_1;`;
+  /** Products of the values that `value` names with the weights of four input channels, which begin at `at`. */
+  const products = (at: string, value: (p: number) => string) => wgsl`
+          #for v in 0..${vectors}
+          #if ${tile.quad === true}
+          let own{v} = weights[${at} + (lane & 3u) * row_1 + {v}u];
+          #for k in 0..${used}
+          let w{v}_{k} = quadBroadcast(own{v}, {k}u);
+          #end
+          #else
+          let w{v}_0 = weights[${at} + {v}u];
+          #for k in 1..${used}
+          let w{v}_{k} = weights[${at} + row_{k} + {v}u];
+          #end
+          #endif
+          #end
+          ${Array.from(
+            { length: tile.pixels },
+            (_, p) => wgsl`
+          #for v in 0..${vectors}
+          ${multiplyAdd(`sum${p}_{v}`, value(p), 'w{v}', precision, used)}
+          #end`,
+          ).join('\n')}`;
+  if (held !== undefined) {
+    return wgsl`
+  {
+    ${begin}
+    let left = x * ${stride}u - ${left};
+    for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
+      let row = y * ${stride}u + tap_y - ${top};
+      let base = ${planeStart}row * width * vectors;
+      for (var c = 0u; c < ${depth}; c++) {
+        #for i in 0..${(tile.pixels - 1) * stride + held}
+        let inside{i} = (row < height) & (left + {i}u < width);
+        let value{i} = select(vec4<${precision}>(), source${index}[select(0u, base + (left + {i}u) * vectors + c, inside{i})], inside{i});
+        #end
+        var weight = ${weightStart} + channel + (tap_y * ${kernelWidth} * vectors + c) * 4u * row_1;
+        ${Array.from(
+          { length: held },
+          (_, tap) => wgsl`
+        {
+          ${products('weight', (p) => `value${p * stride + tap}`)}
+          weight += 4u * vectors * row_1;
+        }`,
+        ).join('\n')}
+      }
+    }
+  }`;
+  }
+  return wgsl`
+  {
+    ${begin}
     // The weights of one tap follow those of the one before.
     var weight = ${weightStart} + channel;
     for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
@@ -116,17 +199,7 @@ function sourceLoop(
           #for p in 0..${tile.pixels}
           let value{p} = select(vec4<${precision}>(), source${index}[base{p} + c], inside{p});
           #end
-          #for v in 0..${vectors}
-          let w{v}_0 = weights[weight + {v}u];
-          #for k in 1..${used}
-          let w{v}_{k} = weights[weight + row_{k} + {v}u];
-          #end
-          #end
-          #for p in 0..${tile.pixels}
-          #for v in 0..${vectors}
-          ${multiplyAdd('sum{p}_{v}', 'value{p}', 'w{v}', precision, used)}
-          #end
-          #end
+          ${products('weight', (p) => `value${p}`)}
           weight += 4u * row_1;
         }
       }

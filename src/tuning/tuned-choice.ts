@@ -47,8 +47,11 @@ export class TunedChoice implements KernelChoice {
   }
 
   tile(conv: Convolution): Tile {
-    const { limits } = this.#context.device;
-    return findTile(this.#entries, conv, this.precision, limits) ?? this.#default.tile(conv);
+    const { device, quads } = this.#context;
+    return (
+      findTile(this.#entries, conv, this.precision, { limits: device.limits, quads }) ??
+      this.#default.tile(conv)
+    );
   }
 
   /** Winograd's tiles for a convolution, whatever its size; undefined where the plain one is faster. */
