@@ -114,12 +114,13 @@ export function networkCases(size: Size, graphs: 'fused' | 'both', context: Case
 
 function graphCases(graph: Graph, size: Size, context: CaseContext): (Case & { key: string })[] {
   const { choice, menu } = context;
-  const { precision } = choice;
+  const { precision, quads } = choice;
   const convs = new Map<string, Convolution>();
   const planWith = (headPixels: number) =>
     plan(graph, size, input, {
       precision,
       headPixels,
+      quads,
       tile(conv) {
         convs.set(conv.label, conv);
         return choice.tile(conv);

@@ -17,7 +17,7 @@ export interface GpuContext {
   adapter: AdapterDescription;
   /** True where shaders run on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
-  /** True where shaders may use subgroups, and each is a quad of four threads: SwiftShader. */
+  /** True on a software adapter whose shaders may use subgroups, each a quad of four threads: SwiftShader. */
   quads: boolean;
   /** True where the device is the caller's. */
   borrowed: boolean;
@@ -169,7 +169,7 @@ function watch(
     device,
     adapter,
     software,
-    quads: device.features.has('subgroups') && info?.subgroupMaxSize === 4,
+    quads: software && device.features?.has('subgroups') && info?.subgroupMaxSize === 4,
     borrowed: !own,
     memory,
     lost: undefined,

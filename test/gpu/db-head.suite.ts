@@ -22,6 +22,8 @@ import type { GpuTest } from './suite.ts';
 interface Case extends Pick<DbHead, 'height' | 'width' | 'channels' | 'outputs' | 'merged' | 'mask'> {
   /** Feature pixels per thread. */
   pixels: number;
+  /** Whether quads read the weights, where the device has them. */
+  quads?: boolean;
   /** Range of the features. Default 1; more saturates the sigmoids. */
   range?: number;
   /** What the mask is of, and its threshold. */
@@ -149,7 +151,7 @@ function folded(heads: readonly TailParameters[], channels: number): DbHeadWeigh
 
 async function runHead(
   context: GpuContext,
-  { pixels, range = 1, maskOf, threshold = 0.5, ...shape }: Case,
+  { pixels, quads, range = 1, maskOf, threshold = 0.5, ...shape }: Case,
   precision: Precision,
 ): Promise<{ maps: Record<string, Float32Array>; logits: Reference[] }> {
   const { height, width, channels, outputs, merged } = shape;
@@ -163,7 +165,7 @@ async function runHead(
   const heads = [30, 40].slice(0, count).map((seed) => randomTail(channels, seed, precision));
   const both = Float32Array.from(concatenate(features, height * width));
   const [features0, features1] = merged ? [both, both] : features;
-  const kernel = dbHead({ label: 'head', ...shape, k }, { precision, pixels });
+  const kernel = dbHead({ label: 'head', ...shape, k }, { precision, pixels, quads: quads && context.quads });
   const settings = shape.mask ? maskUniforms({ of: maskOf === 'binary' ? 'B' : 'P', threshold }) : {};
   const maps = await runKernel(
     context,
@@ -211,18 +213,24 @@ async function checkMask(context: GpuContext, shape: Case, precision: Precision)
   assert(counts[0] > 5 && counts[1] > 5, `the mask is almost all of one kind: ${counts}`);
 }
 
-const nameOf = ({ height, width, channels, outputs, merged, pixels }: Case) =>
-  `${outputs} from ${height}x${width}x${channels}, ${merged ? 'merged' : 'separate'}, ${pixels} px per thread`;
+const nameOf = ({ height, width, channels, outputs, merged, pixels, quads }: Case) =>
+  `${outputs} from ${height}x${width}x${channels}, ${merged ? 'merged' : 'separate'}, ${pixels} px per thread${quads ? ', quads' : ''}`;
+
+/** These, and each third by quads as well. */
+const withQuads = (shapes: readonly Case[]): Case[] => [
+  ...shapes,
+  ...shapes.filter((_, i) => i % 3 === 0).map((shape) => ({ ...shape, quads: true })),
+];
 
 const tests: GpuTest[] = [
-  ...cases.map((shape) => ({
+  ...withQuads(cases).map((shape) => ({
     name: nameOf(shape),
     async run({ device }: { device: GPUDevice }) {
       const context = await openDevice({ device });
       for (const precision of await precisionsOf(context)) await check(context, shape, precision);
     },
   })),
-  ...maskCases.map((shape) => ({
+  ...withQuads(maskCases).map((shape) => ({
     name: `mask, ${nameOf(shape)}, of ${shape.maskOf}`,
     async run({ device }: { device: GPUDevice }) {
       const context = await openDevice({ device });

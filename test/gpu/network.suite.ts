@@ -74,7 +74,12 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
       image,
       size,
       input: recipe.input,
-      choice: { precision, tile: (conv) => chooseTile(gemmOf(conv), context), headPixels: 4 },
+      choice: {
+        precision,
+        tile: (conv) => chooseTile(gemmOf(conv), context),
+        headPixels: 4,
+        quads: context.quads,
+      },
       keep,
       pipelines,
     });
