@@ -119,11 +119,12 @@ function tileFault(value: unknown): string | undefined {
   const sums = known.pixels * known.channels;
   if (sums > maxSums) return `a thread computes at most ${maxSums} outputs, not ${sums}`;
   if (known.kind === 'direct') {
-    const flags = (['quad', 'row'] as const).find((name) => ![undefined, true].includes(known[name]));
-    if (flags) return `${flags}: true or nothing is expected, ${String(known[flags])} was found`;
-    if (known.quad && known.lanes !== undefined) return 'quad: no lanes of channels are expected beside it';
-    if (known.row && !known.quad) return 'row: a tile of a quad is expected with it';
-    return known.lanes === undefined ? undefined : whole('lanes', 1);
+    const { lanes, quad, row } = known;
+    const isFlag = (value: unknown) => value === undefined || value === true;
+    if (!isFlag(quad) || !isFlag(row) || (quad ? lanes : row)) {
+      return 'quad and row are true or absent, quad without lanes, row with quad';
+    }
+    return lanes === undefined ? undefined : whole('lanes', 1);
   }
   const { blockDepth, pixels, channels, slices = 1 } = known;
   return (
