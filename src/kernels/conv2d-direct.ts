@@ -117,22 +117,19 @@ function sourceLoop(
   const planeStart = planar ? `${planes?.name} * height * width * vectors + ` : '';
   const vectors = tile.channels / 4;
   const used = Math.min(channels, 4);
-  const row = place(fractionalStride, 'row{p}', 'height');
+  // Of a row's neighbours the windows are read together, and their taps stand one after the other.
+  const held = tile.row && fractionalStride === 1 ? source.side : undefined;
+  const taps = held ?? 1;
+  const values = held === undefined ? tile.pixels : (tile.pixels - 1) * stride + taps;
+  const row = place(fractionalStride, held === undefined ? 'row{p}' : 'row0', 'height');
   const column = place(fractionalStride, 'column{p}', 'width');
+  const firstColumn = held === undefined ? `x{p} * ${stride}u + tap_x` : `x * ${stride}u + {p}u`;
   // The image is one vector deep: known, the innermost loop is gone.
   const depth = channels <= 4 ? '1u' : 'vectors';
-  const held = tile.row && fractionalStride === 1 ? source.side : undefined;
-  const begin = wgsl`
-    ${prologue}
-    // Uniforms are read once: some compilers load them again wherever they stand.
-    let height = shape.height${index};
-    let width = shape.width${index};
-    let vectors = shape.vectors${index};
-    let row_1 = shape.out_vectors;
-    let row_2 = 2u * row_1;
-    let row_3 = 3u * row_1;`;
-  /** Products of the values that `value` names with the weights of four input channels, which begin at `at`. */
-  const products = (at: string, value: (p: number) => string) => wgsl`
+  /** The products of a tap of four input channels. */
+  const products = (tap: number) => {
+    const at = tap === 0 ? 'weight' : `weight + ${4 * tap}u * vectors * row_1`;
+    return wgsl`
           #for v in 0..${vectors}
           #if ${tile.quad === true}
           let own{v} = weights[${at} + (lane & 3u) * row_1 + {v}u];
@@ -150,58 +147,43 @@ function sourceLoop(
             { length: tile.pixels },
             (_, p) => wgsl`
           #for v in 0..${vectors}
-          ${multiplyAdd(`sum${p}_{v}`, value(p), 'w{v}', precision, used)}
+          ${multiplyAdd(`sum${p}_{v}`, `value${held === undefined ? p : p * stride + tap}`, 'w{v}', precision, used)}
           #end`,
           ).join('\n')}`;
-  if (held !== undefined) {
-    return wgsl`
-  {
-    ${begin}
-    let left = x * ${stride}u - ${left};
-    for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
-      let row = y * ${stride}u + tap_y - ${top};
-      let base = ${planeStart}row * width * vectors;
-      for (var c = 0u; c < ${depth}; c++) {
-        #for i in 0..${(tile.pixels - 1) * stride + held}
-        let inside{i} = (row < height) & (left + {i}u < width);
-        let value{i} = select(vec4<${precision}>(), source${index}[select(0u, base + (left + {i}u) * vectors + c, inside{i})], inside{i});
-        #end
-        var weight = ${weightStart} + channel + (tap_y * ${kernelWidth} * vectors + c) * 4u * row_1;
-        ${Array.from(
-          { length: held },
-          (_, tap) => wgsl`
-        {
-          ${products('weight', (p) => `value${p * stride + tap}`)}
-          weight += 4u * vectors * row_1;
-        }`,
-        ).join('\n')}
-      }
-    }
-  }`;
-  }
+  };
   return wgsl`
   {
-    ${begin}
+    ${prologue}
+    // Uniforms are read once: some compilers load them again wherever they stand.
+    let height = shape.height${index};
+    let width = shape.width${index};
+    let vectors = shape.vectors${index};
+    let row_1 = shape.out_vectors;
+    let row_2 = 2u * row_1;
+    let row_3 = 3u * row_1;
     // The weights of one tap follow those of the one before.
     var weight = ${weightStart} + channel;
     for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
       // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
-      #for p in 0..${tile.pixels}
+      #for p in 0..${held === undefined ? tile.pixels : 1}
       let row{p} = y{p} * ${stride}u + tap_y - ${top};
       #end
-      for (var tap_x = 0u; tap_x < ${kernelWidth}; tap_x++) {
-        #for p in 0..${tile.pixels}
-        let column{p} = x{p} * ${stride}u + tap_x - ${left};
+      for (var tap_x = 0u; tap_x < ${held === undefined ? kernelWidth : '1u'}; tap_x++) {
+        #for p in 0..${values}
+        let column{p} = ${firstColumn} - ${left};
         let inside{p} = ${row.inside} & ${column.inside};
         let base{p} = select(0u, ${planeStart}(${row.index} * width + ${column.index}) * vectors, inside{p});
         #end
         for (var c = 0u; c < ${depth}; c++) {
-          #for p in 0..${tile.pixels}
+          #for p in 0..${values}
           let value{p} = select(vec4<${precision}>(), source${index}[base{p} + c], inside{p});
           #end
-          ${products('weight', (p) => `value${p}`)}
+          ${held === undefined ? products(0) : Array.from({ length: taps }, (_, tap) => `{\n${products(tap)}\n}`).join('\n')}
           weight += 4u * row_1;
         }
+        #if ${taps > 1}
+        weight += ${4 * (taps - 1)}u * vectors * row_1;
+        #endif
       }
     }
   }`;
