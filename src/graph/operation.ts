@@ -7,7 +7,7 @@ import { mismatch } from '../check.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
-import type { Lanes, Precision } from '../kernels/wgsl.ts';
+import type { Precision } from '../kernels/wgsl.ts';
 import type { Fields, Padding } from './fields.ts';
 
 /** `planes` images `[height, width, channels]`; more than one plane only for class images and Winograd's tiles. */
@@ -80,8 +80,6 @@ export interface KernelChoice {
   headPixels: number;
   /** Whether the DB head's weights are read by quads of threads. Default: false. */
   quads?: boolean;
-  /** Channels per thread of Winograd's transforms of inputs and outputs. Default: 4. */
-  transformLanes?: Lanes;
 }
 
 export interface OperationKind<O extends OperationRecord> {

@@ -2,11 +2,10 @@
 
 import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { elementBytes, elementType, header, wgsl } from './wgsl.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 import {
   combine,
   multiplyLeft,
-  type WinogradOptions,
   type WinogradSize,
   winogradMatrices,
   winogradPlanes,
@@ -25,14 +24,13 @@ export interface WinogradOutput extends Epilogue {
  * @example
  * const { code, bindings, dispatch } = winogradOutput({ label: 'pixels', outHeight: 160, outWidth: 160, outChannels: 64, size: 4, bias: true, residuals: [], activation: 'relu' }, { precision: 'f32' });
  */
-export function winogradOutput(form: WinogradOutput, { precision, lanes = 4 }: WinogradOptions): Kernel {
+export function winogradOutput(form: WinogradOutput, { precision }: { precision: Precision }): Kernel {
   const { label, outHeight, outWidth, outChannels, size } = form;
   const { AT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height: outHeight, width: outWidth });
-  const vectors = (vectorsOf(outChannels) * 4) / lanes;
-  const values = tiles.height * tiles.width * lanes * vectors;
-  const sumType = elementType('f32', lanes);
+  const vectors = vectorsOf(outChannels);
+  const values = tiles.height * tiles.width * 4 * vectors;
   const shape = {
     out_height: outHeight,
     out_width: outWidth,
@@ -44,13 +42,13 @@ export function winogradOutput(form: WinogradOutput, { precision, lanes = 4 }: W
       name: 'products',
       access: 'read',
       bytes: winogradPlanes(size) * values * elementBytes(precision),
-      type: elementType(precision, lanes),
+      type: `vec4<${precision}>`,
     },
-    ...epilogueBindings(form, precision, 1, lanes),
+    ...epilogueBindings(form, precision),
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
-${storeCode(form, precision, undefined, lanes)}
+${storeCode(form, precision)}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let columns = (shape.out_width + ${size - 1}u) / ${size}u;
@@ -62,12 +60,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let at = tile * shape.out_vectors + channel;
   #for i in 0..${side}
   #for j in 0..${side}
-  let d{i}_{j} = ${sumType}(products[({i}u * ${side}u + {j}u) * plane + at]);
+  let d{i}_{j} = vec4<f32>(products[({i}u * ${side}u + {j}u) * plane + at]);
   #end
   #end
   // e = A^T M, and Y = e A.
   ${multiplyLeft('e', AT, 'd', side)}
-  var sums = array<${sumType}, ${size * size}>(
+  var sums = array<vec4<f32>, ${size * size}>(
     #for i in 0..${size}
     ${AT.map((row) => `${combine(row, (k) => `e{i}_${k}`)},`).join('\n')}
     #end

@@ -4,12 +4,7 @@
  */
 
 import { packConvWeights } from '../../kernels/conv2d.ts';
-import {
-  type WinogradOptions,
-  type WinogradSize,
-  winogradPlanes,
-  winogradTiles,
-} from '../../kernels/winograd.ts';
+import { type WinogradSize, winogradPlanes, winogradTiles } from '../../kernels/winograd.ts';
 import { winogradInput as inputKernel } from '../../kernels/winograd-input.ts';
 import { winogradOutput as outputKernel } from '../../kernels/winograd-output.ts';
 import {
@@ -17,7 +12,7 @@ import {
   type WinogradProducts,
 } from '../../kernels/winograd-products.ts';
 import { winogradGrowth, winogradWeights } from '../../kernels/winograd-weights.ts';
-import { constants, type KernelChoice, type OperationKind, type TensorShape, tensors } from '../operation.ts';
+import { constants, type OperationKind, type TensorShape, tensors } from '../operation.ts';
 import { biasConstant, type Epilogue, epilogueOf } from './conv2d.ts';
 
 /** A tensor to `[plane, tile row, tile column, channels]`. */
@@ -38,7 +33,7 @@ export const winogradInput: OperationKind<WinogradInputOperation> = {
   },
   lower: ({ name, input, output, size }, shapeOf, choice) => [
     {
-      kernel: inputKernel({ label: name, ...shapeOf(input), size }, optionsOf(choice)),
+      kernel: inputKernel({ label: name, ...shapeOf(input), size }, choice),
       resources: tensors(input, output),
     },
   ],
@@ -87,11 +82,6 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
   },
 };
 
-const optionsOf = ({ precision, transformLanes }: KernelChoice): WinogradOptions => ({
-  precision,
-  lanes: transformLanes,
-});
-
 /** Packed weights do not depend on the size. */
 const window = { height: 0, width: 0, kernel: 3, stride: 1, padding: { top: 1, left: 1 } };
 
@@ -118,7 +108,7 @@ export const winogradOutput: OperationKind<WinogradOutputOperation> = {
     const { name, input, output, bias, residuals, size } = operation;
     return [
       {
-        kernel: outputKernel({ ...epilogueOf(operation, shapeOf), size }, optionsOf(choice)),
+        kernel: outputKernel({ ...epilogueOf(operation, shapeOf), size }, choice),
         resources: [
           ...tensors(input),
           ...(bias ? constants(`${name}.bias`) : []),
