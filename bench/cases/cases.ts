@@ -114,13 +114,12 @@ export function networkCases(size: Size, graphs: 'fused' | 'both', context: Case
 
 function graphCases(graph: Graph, size: Size, context: CaseContext): (Case & { key: string })[] {
   const { choice, menu } = context;
-  const { precision, quads } = choice;
+  const { precision } = choice;
   const convs = new Map<string, Convolution>();
   const planWith = (headPixels: number) =>
     plan(graph, size, input, {
       precision,
       headPixels,
-      quads,
       tile(conv) {
         convs.set(conv.label, conv);
         return choice.tile(conv);

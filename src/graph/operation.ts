@@ -78,8 +78,6 @@ export interface KernelChoice {
   tile(conv: Convolution): Tile;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
-  /** Whether the DB head's weights are read by quads of threads. Default: false. */
-  quads?: boolean;
 }
 
 export interface OperationKind<O extends OperationRecord> {

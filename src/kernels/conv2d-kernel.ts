@@ -58,7 +58,7 @@ export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Ke
     tile.kind === 'direct' ? directCode(loop, tile, precision) : workgroupCode(loop, tile, precision);
   return {
     label: `${loop.label} (${tileName(tile)})`,
-    code: `${header(precision, usesQuads(tile))}${declarations}\n${storeCode(loop, precision, planes)}\n${body}`,
+    code: `${header(precision)}${usesQuads(tile) ? 'enable subgroups;\n' : ''}${declarations}\n${storeCode(loop, precision, planes)}\n${body}`,
     bindings,
     shape,
     dispatch: [...tileGrid(loop, tile), count],

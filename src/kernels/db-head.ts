@@ -44,17 +44,6 @@ export interface DbHead {
 const hiddenVectors = (vectors: number, pixels: number): number =>
   [16, 8, 4, 2].find((count) => vectors % count === 0 && count * pixels <= 16) ?? 1;
 
-export interface DbHeadOptions {
-  precision: Precision;
-  /** Feature pixels per thread. */
-  pixels: number;
-  /**
-   * The four threads of a quad read a quarter of the weights each and hand it to the others. The device needs the feature
-   * `subgroups`. Default: false.
-   */
-  quads?: boolean;
-}
-
 /** Weights of one head, batch norm folded: PyTorch's layout of `ConvTranspose2d`, `[in, out, 2, 2]`. */
 export interface DbHeadWeights {
   /** `[channels, channels, 2, 2]` */
@@ -133,7 +122,7 @@ export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: numb
  */
 export function dbHead(
   { label, height, width, channels, outputs, merged, mask, k }: DbHead,
-  { precision, pixels, quads = false }: DbHeadOptions,
+  { precision, pixels }: { precision: Precision /** Feature pixels per thread. */; pixels: number },
 ): Kernel {
   const heads = outputs === 'P' ? 1 : 2;
   const element = elementBytes(precision);
@@ -166,11 +155,7 @@ export function dbHead(
     ...(mask ? [{ name: 'mask', access: 'read_write' as const, bytes: total * 2, type: 'u32' }] : []),
   ];
   const { bindings, declarations } = declare(typed, shape);
-  /** A weight at `place`, or what thread number `thread` of the quad has read. */
-  const weightAt = (own: string, place: string, thread: string) =>
-    quads ? `quadBroadcast(${own}, ${thread})` : `weights[${place}]`;
-  const block = quads ? 'group.y' : 'id.y';
-  const code = wgsl`${header(precision, quads)}${declarations}
+  const code = wgsl`${header(precision)}${declarations}
 // Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case. What is not finite stays as it is, so
 // that it is noticed; it is told from the bits, since compilers may assume that it does not occur.
 fn sigmoid(x: vec4<f32>) -> vec4<f32> {
@@ -197,16 +182,7 @@ fn feature(head: u32, pixel: u32, c: u32) -> ${type} {
 }
 
 @compute @workgroup_size(64)
-#if ${quads}
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
-  let id = vec3<u32>(group.x * 64u + thread, group.yz);
-#else
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-#endif
   let first = id.x * ${pixels}u;
   let total = shape.height * shape.width;
   #for p in 0..${pixels}
@@ -217,7 +193,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
   workgroupBarrier();
   #endif
   // Which of the 2x2 positions of the first transposed convolution.
-  for (var position = ${block} * 2u; position < ${block} * 2u + 2u; position++) {
+  for (var position = id.y * 2u; position < id.y * 2u + 2u; position++) {
     #for p in 0..${pixels}
     var p{p} = vec4<f32>();
     var t{p} = vec4<f32>();
@@ -241,11 +217,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
           let value{p} = feature(head, pixel{p}, c);
           #end
           #for v in 0..${hidden}
-          #if ${quads}
-          let own{v} = weights[weight + (lane & 3u) * ${vectors}u + {v}u];
-          #endif
           #for r in 0..4
-          let w{v}_{r} = ${weightAt('own{v}', `weight + ({r}u * ${vectors}u + {v}u)`, '{r}u')};
+          let w{v}_{r} = weights[weight + ({r}u * ${vectors}u + {v}u)];
           #end
           #for p in 0..${pixels}
           ${multiplyAdd('hidden{p}_{v}', 'value{p}', 'w{v}', precision)}
@@ -257,11 +230,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
         let last = head_weights + ${4 * stored * vectors}u + block * ${4 * hidden}u;
         #for v in 0..${hidden}
         {
-          #if ${quads}
-          let own = weights[last + {v}u * 4u + (lane & 3u)];
-          #endif
           #for i in 0..4
-          let u{i} = vec4<f32>(${weightAt('own', 'last + ({v}u * 4u + {i}u)', '{i}u')});
+          let u{i} = vec4<f32>(weights[last + ({v}u * 4u + {i}u)]);
           #end
           #for p in 0..${pixels}
           {
@@ -320,7 +290,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
 }
 `;
   return {
-    label: `${label} (${pixels} px${quads ? ', quads' : ''})`,
+    label: `${label} (${pixels} px)`,
     code,
     bindings,
     shape,

@@ -53,7 +53,7 @@ function indented(text: string): string {
   return result.replace(/\n+$/, '\n');
 }
 
-/** What a shader that computes in `precision` begins with; `quads`: threads hand values to each other. */
-export function header(precision: Precision, quads = false): string {
-  return `${precision === 'f16' ? 'enable f16;\n' : ''}${quads ? 'enable subgroups;\n' : ''}`;
+/** What a shader that computes in `precision` begins with. */
+export function header(precision: Precision): string {
+  return precision === 'f16' ? 'enable f16;\n' : '';
 }

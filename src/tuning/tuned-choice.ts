@@ -29,7 +29,6 @@ export interface TuningReport extends Omit<Tuning, 'codes' | 'entries'> {
 export class TunedChoice implements KernelChoice {
   readonly precision: Precision;
   readonly headPixels: number;
-  readonly quads: boolean;
   readonly #context: GpuContext;
   readonly #default: KernelChoice;
   #entries: TuningEntries;
@@ -40,7 +39,6 @@ export class TunedChoice implements KernelChoice {
     this.#entries = entries;
     this.precision = precision;
     this.headPixels = this.#default.headPixels;
-    this.quads = context.quads;
   }
 
   /** Takes what was stored for this device in earlier sessions. Never fails. */

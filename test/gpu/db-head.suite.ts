@@ -22,8 +22,6 @@ import type { GpuTest } from './suite.ts';
 interface Case extends Pick<DbHead, 'height' | 'width' | 'channels' | 'outputs' | 'merged' | 'mask'> {
   /** Feature pixels per thread. */
   pixels: number;
-  /** Whether quads read the weights, where the device has them. */
-  quads?: boolean;
   /** Range of the features. Default 1; more saturates the sigmoids. */
   range?: number;
   /** What the mask is of, and its threshold. */
@@ -151,7 +149,7 @@ function folded(heads: readonly TailParameters[], channels: number): DbHeadWeigh
 
 async function runHead(
   context: GpuContext,
-  { pixels, quads, range = 1, maskOf, threshold = 0.5, ...shape }: Case,
+  { pixels, range = 1, maskOf, threshold = 0.5, ...shape }: Case,
   precision: Precision,
 ): Promise<{ maps: Record<string, Float32Array>; logits: Reference[] }> {
   const { height, width, channels, outputs, merged } = shape;
@@ -165,7 +163,7 @@ async function runHead(
   const heads = [30, 40].slice(0, count).map((seed) => randomTail(channels, seed, precision));
   const both = Float32Array.from(concatenate(features, height * width));
   const [features0, features1] = merged ? [both, both] : features;
-  const kernel = dbHead({ label: 'head', ...shape, k }, { precision, pixels, quads: quads && context.quads });
+  const kernel = dbHead({ label: 'head', ...shape, k }, { precision, pixels });
   const settings = shape.mask ? maskUniforms({ of: maskOf === 'binary' ? 'B' : 'P', threshold }) : {};
   const maps = await runKernel(
     context,
@@ -213,24 +211,18 @@ async function checkMask(context: GpuContext, shape: Case, precision: Precision)
   assert(counts[0] > 5 && counts[1] > 5, `the mask is almost all of one kind: ${counts}`);
 }
 
-const nameOf = ({ height, width, channels, outputs, merged, pixels, quads }: Case) =>
-  `${outputs} from ${height}x${width}x${channels}, ${merged ? 'merged' : 'separate'}, ${pixels} px per thread${quads ? ', quads' : ''}`;
-
-/** These, and each third by quads as well. */
-const withQuads = (shapes: readonly Case[]): Case[] => [
-  ...shapes,
-  ...shapes.filter((_, i) => i % 3 === 0).map((shape) => ({ ...shape, quads: true })),
-];
+const nameOf = ({ height, width, channels, outputs, merged, pixels }: Case) =>
+  `${outputs} from ${height}x${width}x${channels}, ${merged ? 'merged' : 'separate'}, ${pixels} px per thread`;
 
 const tests: GpuTest[] = [
-  ...withQuads(cases).map((shape) => ({
+  ...cases.map((shape) => ({
     name: nameOf(shape),
     async run({ device }: { device: GPUDevice }) {
       const context = await openDevice({ device });
       for (const precision of await precisionsOf(context)) await check(context, shape, precision);
     },
   })),
-  ...withQuads(maskCases).map((shape) => ({
+  ...maskCases.map((shape) => ({
     name: `mask, ${nameOf(shape)}, of ${shape.maskOf}`,
     async run({ device }: { device: GPUDevice }) {
       const context = await openDevice({ device });

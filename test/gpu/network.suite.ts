@@ -74,12 +74,7 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
       image,
       size,
       input: recipe.input,
-      choice: {
-        precision,
-        tile: (conv) => chooseTile(gemmOf(conv), context),
-        headPixels: 4,
-        quads: context.quads,
-      },
+      choice: { precision, tile: (conv) => chooseTile(gemmOf(conv), context), headPixels: 4 },
       keep,
       pipelines,
     });
