@@ -21,7 +21,7 @@ import { DBNetError } from '../errors.ts';
 import { findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
-import { checkRegion, crop, fitTexture } from '../input/crop.ts';
+import { checkRegion, crop } from '../input/crop.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
@@ -35,9 +35,9 @@ import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import type { Box, PaddedSize, Size } from '../size.ts';
 import type { Web } from '../web.ts';
-import type { MappedMaps, MapRequest, Outputs } from './engine.ts';
+import type { MappedMaps, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
-import { RecoverableEngine } from './recoverable-engine.ts';
+import type { RecoverableEngine } from './recoverable-engine.ts';
 import type {
   CreateOptions,
   Detection,
@@ -65,7 +65,7 @@ import type {
  */
 export class TextDetector {
   readonly #engine: RecoverableEngine;
-  readonly #facts: Omit<DetectorInfo, 'adapter' | 'software'>;
+  readonly #weights: DetectorInfo['weights'];
   readonly #recipe: Recipe;
   readonly #postprocess: Postprocess;
   readonly #scratch: RegionScratch;
@@ -75,19 +75,20 @@ export class TextDetector {
     engine: RecoverableEngine,
     recipe: Recipe,
     postprocess: Postprocess,
-    facts: Omit<DetectorInfo, 'adapter' | 'software'>,
+    weights: DetectorInfo['weights'],
   ) {
     this.#engine = engine;
     this.#recipe = recipe;
     this.#postprocess = postprocess;
     this.#scratch = postprocess.createRegionScratch();
-    this.#facts = facts;
+    this.#weights = weights;
   }
 
   /** What it runs on, now, and with which weights. */
   get info(): DetectorInfo {
-    const { adapter, software } = this.#engine.current.context;
-    return { adapter, software, ...this.#facts };
+    const { context, precision } = this.#engine.current;
+    const { adapter, software } = context;
+    return { adapter, software, precision, weights: this.#weights };
   }
 
   /**
@@ -125,24 +126,24 @@ export class TextDetector {
       throw mismatch('Option weights', expected, 'none');
     }
     signal?.throwIfAborted();
-    const module = loadModule(import('../postprocess/index.ts'));
-    module.catch(() => {}); // Awaited once there is an engine.
-    const { engine, checkpoint, recipe, precision, reopen } = await openEngine(given);
+    const modules = Promise.all([
+      loadModule(import('../postprocess/index.ts')),
+      loadModule(import('./recoverable-engine.ts')),
+    ]);
+    modules.catch(() => {}); // Awaited once there is an engine.
+    const { engine, checkpoint, recipe, reopen } = await openEngine(given);
     try {
-      const postprocess = await module;
+      const [postprocess, { RecoverableEngine }] = await modules;
       signal?.throwIfAborted();
       const { architecture, parameterCount, metadata } = checkpoint;
       const recoverable = new RecoverableEngine(engine, reopen, given.onDeviceLost);
       const detector = new TextDetector(recoverable, recipe, postprocess, {
-        precision,
-        weights: {
-          architecture,
-          parameters: parameterCount,
-          hasThresholdHead: engine.has('PTB'),
-          input: recipe.input,
-          size: recipe.size,
-          metadata: { ...metadata },
-        },
+        architecture,
+        parameters: parameterCount,
+        hasThresholdHead: engine.has('PTB'),
+        input: recipe.input,
+        size: recipe.size,
+        metadata: { ...metadata },
       });
       if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.size))) {
         await detector.tune(undefined, { onProgress, signal });
@@ -193,8 +194,13 @@ export class TextDetector {
     const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, place: target, image: source, network } = 'then' in prepared ? await prepared : prepared;
     const names = wantsMaps ? this.#mapNames : [];
-    const compute = (part: ReadyImage, partSize: PaddedSize, report: OnProgress | undefined) =>
-      this.#compute(
+    const compute = (
+      part: ReadyImage,
+      partSize: PaddedSize,
+      report: OnProgress | undefined,
+      retries?: boolean,
+    ) =>
+      this.#engine.compute(
         part,
         partSize,
         binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
@@ -203,16 +209,16 @@ export class TextDetector {
           mask: { of: binarize, threshold: regionOptions.threshold },
           background,
         },
-        { onProgress: report, signal },
+        { onProgress: report, signal, retries },
       );
     // Parts with shorter sides would be mostly border.
     const side = Math.max(nominalSide(this.#recipe.size), 512);
     const inParts = split && Math.max(target.width, target.height) > side;
     const computed = inParts
       ? await this.#computeInParts(ready, side, compute, onProgress)
-      : await compute(ready, network, onProgress).then((mapped) => ({
+      : await compute(ready, network, onProgress, true).then((mapped) => ({
           mapped,
-          network,
+          network: mapped.size,
           timings: mapped.timings,
         }));
     const mappedAt = performance.now();
@@ -225,8 +231,8 @@ export class TextDetector {
       const map =
         'map' in computed
           ? computed.map
-          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...network };
-      if (wantsMaps && 'mapped' in computed) maps = copyMaps(computed.mapped, names, network);
+          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...computed.network };
+      if (wantsMaps && 'mapped' in computed) maps = copyMaps(computed.mapped, names);
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
@@ -237,12 +243,15 @@ export class TextDetector {
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-    const warning = inParts ? undefined : shrinkWarning(target, network, size, this.#recipe.size);
+    const warnings =
+      'map' in computed
+        ? []
+        : [shrinkWarning(target, network, size, this.#recipe.size), computed.mapped.warning];
     return {
       ...found,
       ...source,
       network: computed.network,
-      warnings: warning ? [warning] : [],
+      warnings: warnings.filter((warning) => warning !== undefined),
       timings: {
         ...computed.timings,
         readback: began - mappedAt + (released - ended),
@@ -270,7 +279,7 @@ export class TextDetector {
     const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const names = this.#mapNames;
-    const mapped = await this.#compute(
+    const mapped = await this.#engine.compute(
       ready,
       network,
       names.includes('T') ? 'PTB' : 'P',
@@ -278,7 +287,7 @@ export class TextDetector {
       { onProgress, signal },
     );
     try {
-      return copyMaps(mapped, names, network);
+      return copyMaps(mapped, names);
     } finally {
       mapped.release();
     }
@@ -391,25 +400,6 @@ export class TextDetector {
     return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
   }
 
-  /** Maps of an image, or of a part of one. */
-  #compute(
-    image: ReadyImage,
-    ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: Web<'AbortSignal'> }]
-  ): Promise<MappedMaps> {
-    const { current } = this.#engine;
-    const fitted = fitTexture(image, current.context.device.limits.maxTextureDimension2D);
-    const engine = this.#engine.ready();
-    if (!('then' in engine)) return engine.compute(fitted, ...rest);
-    const kept = Promise.resolve(current.keep(fitted));
-    return engine.then(
-      async (another) => another.compute(await kept, ...rest),
-      async (error) => {
-        (await kept).close?.();
-        throw error;
-      },
-    );
-  }
-
   /** The image counts as it is when this is called, though its parts are computed later. */
   async #computeInParts(
     image: ReadyImage,
@@ -485,7 +475,7 @@ interface Prepared {
 type MapName = 'P' | 'T' | 'B';
 
 /** Maps as they are kept by the caller, in memory of their own. */
-function copyMaps({ float32 }: MappedMaps, names: readonly MapName[], size: PaddedSize): Maps {
+function copyMaps({ float32, size }: MappedMaps, names: readonly MapName[]): Maps {
   const copies = names.map((name) => [name, float32(name).slice()] as const);
   return { ...Object.fromEntries(copies), ...size } as unknown as Maps;
 }
