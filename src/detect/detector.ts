@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** @file The public face: an image in, regions of text out. */
 
+import { runsOn } from '../adapter-name.ts';
 import {
   abortSignal,
   anything,
@@ -18,7 +19,7 @@ import {
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
-import { findAdapter, gpuKinds } from '../gpu/device.ts';
+import { computerOf, findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
 import { checkRegion, crop } from '../input/crop.ts';
@@ -88,12 +89,12 @@ export class TextDetector {
   get info(): DetectorInfo {
     const { context, precision } = this.#engine.current;
     const { adapter, software } = context;
-    return { adapter, software, precision, weights: this.#weights };
+    return { runsOn: runsOn(context), adapter, software, precision, weights: this.#weights };
   }
 
   /**
    * Whether a detector can be made here, and if not why: for a page that offers something else then, before any weights are
-   * loaded. Opens no device.
+   * loaded; and on what it would compute. Opens no device.
    * @param options.gpu as for `create()`.
    * @throws DBNetError `invalid-argument` for wrong options alone.
    * @example
@@ -103,7 +104,10 @@ export class TextDetector {
   static async isSupported(options: Pick<CreateOptions, 'gpu'> = {}): Promise<Support> {
     const { gpu } = checkOptions(options, supportKinds);
     const found = await findAdapter(gpu);
-    if (!('reason' in found)) return { supported: true };
+    if (!('reason' in found)) {
+      const on = computerOf(found.adapter.info, found.adapter);
+      return { supported: true, runsOn: runsOn(on), software: on.software };
+    }
     const { reason, message } = found;
     return { supported: false, reason, message };
   }
@@ -258,6 +262,7 @@ export class TextDetector {
         postprocess: ended - began,
         total: performance.now() - start,
       },
+      runsOn: this.info.runsOn,
       ...(maps && { maps }),
     };
   }
