@@ -57,8 +57,8 @@ import type {
 
 /**
  * Finds text in images with DBNet ("Real-time Scene Text Detection with Differentiable Binarization"), on WebGPU.
- * Calls may overlap; they take turns on the device. When the device is lost, calls that are under way fail with `device-lost`, and the
- * next one opens another device, from the weights in memory; not so with a device of the caller's.
+ * Calls may overlap; they take turns on the device. When the device is lost, calls that are under way fail with `device-lost` (see
+ * `detect()` for an exception), and the next one opens another device, from the weights in memory; not so with a device of the caller's.
  *
  * @example
  * const detector = await TextDetector.create({ weights: 'db-resnet18.safetensors' });
@@ -114,13 +114,14 @@ export class TextDetector {
 
   /**
    * Loads weights, opens a device and compiles what the first frame of the default size needs, side by side. It takes
-   * pauses, so that a page stays responsive.
+   * pauses, so that a page stays responsive. The bytes of the weights stay in memory of JavaScript, too: new sizes, tuning and
+   * another device after a loss are served from there.
    * @example
    * import weights from 'dbnet-webgpu/weights'; // the shipped ones
    * const detector = await TextDetector.create({ weights });
    * @throws DBNetError `no-webgpu`, `load-failed`, `checksum-mismatch`, `invalid-safetensors`, `invalid-onnx`,
    *   `invalid-checkpoint`, `unsupported-dtype`, `incompatible-weights`, `invalid-argument`, `unsupported-precision`,
-   *   `gpu-error`; the signal's reason.
+   *   `gpu-error`, `device-lost`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
     const given = checkOptions(options ?? {}, createKinds) as CreateOptions;
@@ -169,6 +170,11 @@ export class TextDetector {
    * caller may change it as soon as it has the promise. Of raw pixels, canvases and bitmaps a call that has to wait for
    * others keeps a copy; 512 MiB of such copies may wait, one call more is refused as `busy`. Blobs wait undecoded, as
    * many as you like.
+   *
+   * A device that is lost though nobody destroyed it is taken for too small: the call goes on once with another one and a network of
+   * 0.7 times the sides, and `network` and a warning (`smaller-after-loss`) say so. It needs the picture as it was, so it is for blobs,
+   * `<img>`, and pixels, canvases and bitmaps of calls that waited, as the first of each size does; not for frames of a video, for
+   * `split`, whose parts are small, nor with a device of the caller's.
    * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
    *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
@@ -300,7 +306,8 @@ export class TextDetector {
 
   /**
    * Detections of a live source: as many frames on their way as help, the newest next, those that come too late skipped and
-   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled.
+   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled. So does
+   * the loss of the device (`device-lost`): a new stream opens another.
    *
    * @example
    * for await (const { regions, skipped } of detector.stream(video)) draw(regions);

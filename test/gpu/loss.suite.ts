@@ -164,12 +164,15 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'disposed while another device opens: nothing stays',
+    name: 'while maps are mapped; and disposed while another device opens: nothing stays',
     async run(context) {
       const { gpu, devices } = watchedGpu(context.gpu);
       const detector = await open(gpu);
-      devices[0].device.destroy();
-      await devices[0].device.lost;
+      const { device } = devices[0];
+      const lose: OnProgress = ({ stage }) => stage === 'postprocess' && device.destroy();
+      const held = () => detector.detect(noise(), { onProgress: lose });
+      await assertRejects(held, 'device-lost', 'a call whose maps are mapped');
+      await device.lost;
       const call = assertRejects(() => detector.maps(noise(), { size }), 'disposed', 'a call');
       detector.dispose();
       await call;
