@@ -44,7 +44,12 @@ function noise(): RawImage {
 function watchedGpu(gpu: GPU, reason: GPUDeviceLostReason = 'destroyed') {
   const devices: { device: GPUDevice; watched: WatchedDevice }[] = [];
   let ahead = { answer: 0, action: (_: GPUDevice) => {} };
+  let refuses = false;
   const requestAdapter = async (options?: GPURequestAdapterOptions) => {
+    if (refuses) {
+      refuses = false;
+      return null;
+    }
     const adapter = (await gpu.requestAdapter(options))!;
     const requestDevice = adapter.requestDevice.bind(adapter);
     const watch = async (descriptor?: GPUDeviceDescriptor) => {
@@ -65,6 +70,10 @@ function watchedGpu(gpu: GPU, reason: GPUDeviceLostReason = 'destroyed') {
   return {
     gpu: { requestAdapter } as GPU,
     devices,
+    /** Has no adapter for who asks next. */
+    refuseNext() {
+      refuses = true;
+    },
     /** Loses the next device at the `answer`-th answer. */
     loseNext(answer: number) {
       ahead = {
@@ -95,11 +104,21 @@ const sample: TrainingSample = {
 
 const open = (gpu: GPU, more: Partial<CreateOptions> = {}) => TextDetector.create({ weights, gpu, ...more });
 
-/** What TypeScript does not know of yet. */
-const resizable = (length: number) =>
-  new (ArrayBuffer as new (length: number, options: { maxByteLength: number }) => ArrayBuffer)(length, {
-    maxByteLength: length,
-  });
+async function blobOf({ data, width, height }: RawImage): Promise<Blob> {
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext('2d')!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
+  return await canvas.convertToBlob();
+}
+
+/** A picture of which a copy is made at once. */
+function inResizableMemory(image: RawImage): RawImage {
+  const { length } = image.data;
+  // TypeScript does not know of it yet.
+  const Resizable = ArrayBuffer as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
+  const data = new Uint8Array(new Resizable(length, { maxByteLength: length }));
+  data.set(image.data);
+  return { ...image, data };
+}
 
 const codeOf = (error: unknown): unknown => (error instanceof DBNetError ? error.code : error);
 
@@ -110,23 +129,27 @@ const tests: GpuTest[] = [
   {
     name: 'between calls: the next one opens another device, without a download, and tells the caller',
     async run(context) {
-      const { gpu, devices } = watchedGpu(context.gpu);
+      const { gpu, devices, refuseNext, loseNext } = watchedGpu(context.gpu);
       const reasons: string[] = [];
       const detector = await open(gpu, { onDeviceLost: (reason) => reasons.push(reason) });
       const image = noise();
       const expected = await detector.maps(image, { size });
       devices[0].device.destroy();
       await devices[0].device.lost;
+      refuseNext();
+      await assertRejects(() => detector.maps(image, { size }), 'no-webgpu', 'a call without another device');
+      loseNext(1);
+      await assertRejects(() => detector.maps(image, { size }), 'device-lost', 'a device lost as it opens');
       // Two at once share the new device; the picture counts as it is now.
       const calls = [detector.maps(image, { size }), detector.maps(image, { size })];
       (image.data as Uint8Array).fill(0);
       for (const maps of await Promise.all(calls)) assertEqual(maps, expected, 'maps');
-      assertEqual(devices.length, 2, 'devices');
+      assertEqual(devices.length, 3, 'devices');
       assertEqual(reasons.length, 1, 'told');
-      assertEqual(devices[0].watched.held(), [], 'held on the lost device');
+      for (const { watched } of devices.slice(0, 2)) assertEqual(watched.held(), [], 'held on a lost device');
       detector.dispose();
-      assertEqual(devices[1].watched.held(), [], 'held after dispose()');
-      await devices[1].device.lost;
+      assertEqual(devices[2].watched.held(), [], 'held after dispose()');
+      await devices[2].device.lost;
       assertEqual(reasons.length, 1, 'told of a disposal');
       await assertRejects(() => detector.maps(image, { size }), 'disposed', 'a call after dispose()');
     },
@@ -227,10 +250,7 @@ const tests: GpuTest[] = [
       };
       const larger = { width: 128, height: 32 };
       const borrowed = noise();
-      // Of memory whose size can change a copy is made at once.
-      const memory = resizable(borrowed.data.length);
-      const own = { ...borrowed, data: new Uint8Array(memory) };
-      own.data.set(borrowed.data);
+      const own = context.runtime === 'chromium' ? await blobOf(borrowed) : inResizableMemory(borrowed);
       await assertRejects(() => losing(() => detector.maps(own, { size: larger })), 'device-lost', 'maps()');
       await detector.detect(own, { size: larger });
       const { network } = await losing(() => detector.detect(own, { size: larger }));
