@@ -187,14 +187,21 @@ const tests: GpuTest[] = [
     },
   },
   {
-    name: 'while maps are mapped; and disposed while another device opens: nothing stays',
+    name: 'while maps of a stream are mapped: it ends; disposed while another device opens: nothing stays',
     async run(context) {
       const { gpu, devices } = watchedGpu(context.gpu);
       const detector = await open(gpu);
       const { device } = devices[0];
       const lose: OnProgress = ({ stage }) => stage === 'postprocess' && device.destroy();
-      const held = () => detector.detect(noise(), { onProgress: lose });
-      await assertRejects(held, 'device-lost', 'a call whose maps are mapped');
+      const frames = async function* () {
+        for (;;) yield noise();
+      };
+      const stream = async () => {
+        for await (const { regions } of detector.stream(frames(), { onProgress: lose })) {
+          throw new Error(`expected no result, found ${regions.length} regions`);
+        }
+      };
+      await assertRejects(stream, 'device-lost', 'a stream');
       await device.lost;
       const call = assertRejects(() => detector.maps(noise(), { size }), 'disposed', 'a call');
       detector.dispose();
