@@ -232,7 +232,7 @@ export async function explained<T>(
  */
 export async function assertStillUsable(context: GpuContext): Promise<void> {
   assertUsable(context);
-  await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
+  await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
   assertUsable(context);
 }
 
