@@ -248,9 +248,9 @@ export const lossError = (why: string, { borrowed }: Pick<GpuContext, 'borrowed'
     'device-lost',
     `the GPU device was lost (${why}): ` +
       (borrowed
-        ? 'create a new detector or trainer with another device'
-        : 'the next call of a detector opens another one; a trainer is to be created anew') +
-      '; a trainer resumes from its last saveState()',
+        ? 'create a new detector with another device, or a trainer'
+        : 'the next call of a detector opens another one; create a trainer anew') +
+      ' from its last saveState()',
   );
 
 /**
