@@ -14,6 +14,8 @@ export const lazyModules = {
   tuner: { module: 'src/tuning/tune.ts', file: 'dbnet-webgpu-tuner.min.js' },
   /** From maps to regions: fetched while the weights are. */
   regions: { module: 'src/postprocess/index.ts', file: 'dbnet-webgpu-regions.min.js' },
+  /** What outlives losses of the device: fetched with it. */
+  recovery: { module: 'src/detect/recoverable-engine.ts', file: 'dbnet-webgpu-recovery.min.js' },
   /** Frames of a camera, one after the other. */
   stream: { module: 'src/detect/stream.ts', file: 'dbnet-webgpu-stream.min.js' },
   /** Large pictures in parts. */
