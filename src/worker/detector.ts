@@ -33,7 +33,7 @@ import { packWeights } from './weights.ts';
 
 /**
  * A detector in a worker of its own: the page is free while it decodes, computes and finds regions. It does what a
- * {@link TextDetector} does and takes the same, but for what cannot be sent: the device is the worker's, and a `GPUTexture` is
+ * `TextDetector` does and takes the same, but for what cannot be sent: the device is the worker's, and a `GPUTexture` is
  * refused. Images are sent as they are when a call is made: bitmaps and frames as other handles of the same, pixels as copies, unless
  * `transfer` gives them away; maps come back without a copy. All calls also fail with `worker-failed`, should the worker end by an error.
  *
