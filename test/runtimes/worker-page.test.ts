@@ -24,7 +24,8 @@ beforeAll(async () => {
   const thread = { [`/${workerThread.file}`]: await bundleForPage(root, workerThread.module) };
   site = await serve(undefined, {
     '/': `<!doctype html><title>worker</title><script type="module">
-      globalThis.library = { ...await import('/dbnet-webgpu.js'), ...await import('/worker.js') };</script>`,
+      globalThis.library = { ...await import('/dbnet-webgpu.js'), ...await import('/worker.js') };
+      globalThis.load = (address) => import(address);</script>`,
     '/dbnet-webgpu.js': await bundleForPage(root, 'src/index.ts'),
     '/small.safetensors': smallWeights(true),
     // Here the worker's script is missing.
@@ -227,7 +228,7 @@ it('errors, aborts and the end of the worker are told as on the page', async () 
 
 it('the script comes from another origin, too; where it is missing, that is told', async () => {
   const found = await page.evaluate(async (otherOrigin) => {
-    const load = async (address: string) => (await import(address)) as Library;
+    const { load } = globalThis as unknown as { load: (address: string) => Promise<Library> };
     const elsewhere = await load(`${otherOrigin}/worker.js`);
     const detector = await elsewhere.createWorkerDetector({ weights: 'small.safetensors' });
     const { architecture } = detector.info.weights;
