@@ -114,6 +114,7 @@ export class Connection {
   }
 
   #hear(reply: Reply): void {
+    if (this.#end) return;
     this.#heard = true;
     if ('version' in reply) {
       if (reply.version === libraryVersion) return;

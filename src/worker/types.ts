@@ -25,8 +25,9 @@ export interface WorkerCreateOptions extends Omit<CreateOptions, 'device' | 'gpu
   /** Gives the bytes of `weights` away instead of copying them. Default false. */
   transfer?: boolean;
   /**
-   * Starts the worker, where the package cannot: its script is `dist/dbnet-webgpu-worker-thread.min.js`, of type `module`. The
-   * detector ends it. Default: the file beside the package's own, which bundlers find by themselves.
+   * Starts the worker where the package cannot, as under a policy of trusted types: its script is
+   * `dist/dbnet-webgpu-worker-thread.min.js`, of type `module`. The detector ends it. Default: the file beside the package's own,
+   * which bundlers find by themselves.
    */
   worker?: () => Web<'Worker'>;
 }

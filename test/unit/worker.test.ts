@@ -304,7 +304,8 @@ describe('errors', () => {
   });
 
   it('dispose() ends the worker: calls under way and to come reject with disposed', async () => {
-    const { detector, served, worker } = await start();
+    const lost: string[] = [];
+    const { detector, served, worker } = await start({ onDeviceLost: (reason) => lost.push(reason) });
     const found = outcome(detector.detect(pixels()));
     await served.asked();
     detector.dispose();
@@ -315,6 +316,8 @@ describe('errors', () => {
     expect(image.data.length).toBe(4);
     expect(await outcome(detector.memory())).toMatchObject({ code: 'disposed' });
     expect(worker.terminated).toBe(true);
+    worker.dispatchEvent(new MessageEvent('message', { data: { lost: 'destroyed' } }));
+    expect(lost).toEqual([]);
   });
 
   it('what cannot be sent is refused, and named', async () => {
