@@ -36,7 +36,8 @@ export interface WorkerCreateOptions extends Omit<CreateOptions, 'device' | 'gpu
 interface Transfer {
   /**
    * Gives the image away instead of copying it: a bitmap, a frame, or a pixel buffer that holds nothing else cannot be used
-   * afterwards. Other images stay as they are. Default false.
+   * afterwards. Other images stay as they are. For raw pixels of large pictures, whose copy takes the page some milliseconds per
+   * megapixel. Default false.
    */
   transfer?: boolean;
 }
