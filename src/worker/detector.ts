@@ -2,6 +2,7 @@
 /** @file A detector whose work is done in a worker: the page's side of it. */
 
 import { abortSignal, boolean, callback, check, mismatch, record } from '../check.ts';
+import type { TextDetector } from '../detect/detector.ts';
 import type {
   Detection,
   DetectionWithMaps,
@@ -19,7 +20,7 @@ import { loadModule } from '../load-module.ts';
 import type { Web } from '../web.ts';
 import { Connection } from './connection.ts';
 import { packImage } from './images.ts';
-import type { Calls, Crossing, CrossingImage } from './protocol.ts';
+import type { Crossing, CrossingImage } from './protocol.ts';
 import { startWorker } from './start.ts';
 import type {
   Detector,
@@ -59,7 +60,7 @@ export class WorkerDetector implements Detector {
   }
 
   /** Bytes of GPU memory that the detector holds at the moment, by use. @throws DBNetError `disposed`, `worker-failed` */
-  async memory(): Promise<Calls['memory']['back']> {
+  async memory(): Promise<TextDetector['memory']> {
     return await this.#connection.call('memory', { value: {}, transfer: [] });
   }
 

@@ -1,5 +1,6 @@
 /** @file What a page and the worker of its detector say to each other. */
 
+import type { TextDetector } from '../detect/detector.ts';
 import type {
   CreateOptions,
   Detection,
@@ -37,7 +38,7 @@ export interface Calls {
   maps: { sent: { image: CrossingImage; options: Plain<MapsOptions> }; back: Maps };
   warmup: { sent: { size?: SizeOption; options?: object }; back: undefined };
   tune: { sent: { size?: SizeOption; options: Plain<TuneOptions> }; back: TuningReport };
-  memory: { sent: object; back: { weights: number; activations: number; readback: number; input: number } };
+  memory: { sent: object; back: TextDetector['memory'] };
 }
 
 export type CallName = keyof Calls;
@@ -70,17 +71,20 @@ export type Reply =
   /** A message could not be read. */
   | { unreadable: true };
 
+/** What can be given away. */
+export type Movable = ArrayBuffer | Web<'ImageBitmap' | 'VideoFrame' | 'ReadableStream'>;
+
 /** What is sent, and what of it is given away. */
 export interface Crossing<T> {
   value: T;
-  transfer: Transferable[];
+  transfer: Movable[];
   /** Frees what was made for it, where it is not sent after all. */
   discard?(): void;
 }
 
 /** One end of a line, in a worker its global object. */
 export interface Port<Received, Sent> {
-  postMessage(message: Sent, options: { transfer: Transferable[] }): void;
+  postMessage(message: Sent, options: { transfer: Movable[] }): void;
   addEventListener(type: 'message', listener: (event: { data: Received }) => void): void;
   addEventListener(type: 'messageerror', listener: () => void): void;
 }

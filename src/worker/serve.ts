@@ -10,6 +10,7 @@ import type {
   Calls,
   CrossingImage,
   CrossingWeights,
+  Movable,
   Port,
   Reply,
   Request,
@@ -30,7 +31,7 @@ export function serveDetector(port: Port<Request, Reply>, create: Create): void 
   const running = new Map<number, AbortController>();
   let detector: ServedDetector;
   let toldAdapter: object | undefined;
-  const post = (reply: Reply, transfer: Transferable[] = []) => port.postMessage(reply, { transfer });
+  const post = (reply: Reply, transfer: Movable[] = []) => port.postMessage(reply, { transfer });
 
   const perform = async (request: Call, hooks: Hooks): Promise<Calls[CallName]['back']> => {
     switch (request.call) {
@@ -63,7 +64,7 @@ export function serveDetector(port: Port<Request, Reply>, create: Create): void 
     const { signal } = controller;
     running.set(id, controller);
     let reply: Reply;
-    let transfer: Transferable[] = [];
+    let transfer: Movable[] = [];
     try {
       const onProgress: OnProgress = (progress) => {
         if (!signal.aborted) post({ id, progress });
@@ -99,7 +100,7 @@ function closing<T>(image: CrossingImage, use: (image: CrossingImage) => Promise
 }
 
 /** The memory of maps, which the page gets instead of a copy. */
-function mapsOf(result: Calls[CallName]['back']): Transferable[] {
+function mapsOf(result: Calls[CallName]['back']): Movable[] {
   const maps = result && 'maps' in result ? result.maps : result;
   if (!maps || !('P' in maps)) return [];
   return [maps.P, maps.T, maps.B].flatMap((map) => (map ? [map.buffer as ArrayBuffer] : []));
