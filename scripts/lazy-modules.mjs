@@ -3,6 +3,7 @@
  * beside the bundle that loads it.
  */
 
+import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,6 +24,23 @@ export const lazyModules = {
   /** ONNX files and PyTorch checkpoints. */
   readers: { module: 'src/models/foreign.ts', file: 'dbnet-webgpu-readers.min.js' },
 };
+
+/** The script of the worker, which holds all that it may need. */
+export const workerThread = { module: 'src/worker/thread.ts', file: 'dbnet-webgpu-worker-thread.min.js' };
+
+/**
+ * Writes the built name of the worker's script into the module that starts it.
+ * @returns {import('esbuild').Plugin}
+ */
+export const nameWorkerThread = () => ({
+  name: 'worker-thread',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]worker[\\/]start\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replaceAll("'./thread.ts'", `'./${workerThread.file}'`),
+      loader: 'ts',
+    }));
+  },
+});
 
 /**
  * Leaves modules in their own files.

@@ -15,7 +15,6 @@ import {
   mismatch,
   oneOf,
   positive,
-  whole,
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
@@ -318,11 +317,15 @@ export class TextDetector {
     source: FrameStream,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamedDetection, void, undefined> {
-    const { inFlight = this.info.software ? 1 : 2, ...each } = checkOptions(options, streamKinds);
+    const { inFlight, ...each } = checkOptions(options, streamKinds);
     const { streamDetections } = await loadModule(import('./stream.ts'));
     const detect = (image: ImageSource, signal: Web<'AbortSignal'>) =>
       this.detect(image, { ...each, signal });
-    yield* streamDetections(source, detect, { inFlight, signal: each.signal });
+    yield* streamDetections(source, detect, {
+      inFlight,
+      software: this.info.software,
+      signal: each.signal,
+    });
   }
 
   /**
@@ -535,6 +538,6 @@ const detectKinds: Kinds<DetectOptions> = {
   split: boolean,
   ...mapsKinds,
 };
-const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: whole(1, 16) };
+const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: anything };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };

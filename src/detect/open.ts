@@ -23,8 +23,8 @@ export interface Opened {
   reopen(): Promise<Engine>;
 }
 
-/** From what images come first, where nothing says it: a page's pictures, or pixels. */
-export const usualSource = () => (typeof document === 'undefined' ? 4 : 'texture');
+/** From what images come first, where nothing says it: pictures of a browser, or pixels. */
+export const usualSource = () => (typeof VideoFrame === 'undefined' ? 4 : 'texture');
 
 /** An engine whose pipelines are being compiled. */
 interface Begun {

@@ -37,11 +37,14 @@ export type ImageSource =
  * `MediaStreamTrackProcessor`, the newest frame is taken; frames of a `ReadableStream` are closed. Any other async iterable is
  * asked for one image after the other.
  */
-export type FrameStream = Web<'HTMLVideoElement'> | ImageStream | AsyncIterable<ImageSource>;
+export type FrameStream<Image = ImageSource> =
+  | Web<'HTMLVideoElement'>
+  | ImageStream<Image>
+  | AsyncIterable<Image>;
 
 /** What is used of a `ReadableStream` of images. */
-interface ImageStream {
-  getReader(): { read(): Promise<{ done: boolean; value?: ImageSource | undefined }> };
+interface ImageStream<Image> {
+  getReader(): { read(): Promise<{ done: boolean; value?: Image | undefined }> };
 }
 
 /**
