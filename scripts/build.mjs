@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { lazyModules, leaveOut, nameWorkerThread, workerThread } from './lazy-modules.mjs';
+import { shortShaders } from './short-shaders.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -72,6 +73,7 @@ const buildWorkerThread = () =>
   build({
     ...common,
     entryPoints: { [workerThread.file.replace(/\.js$/, '')]: workerThread.module },
+    plugins: [shortShaders()],
     minify: true,
     legalComments: 'eof',
   });
@@ -87,7 +89,7 @@ const buildForPages = () =>
       ...PAGES,
       ...Object.fromEntries(lazy.map(({ module, file }) => [file.replace(/\.js$/, ''), module])),
     },
-    plugins: [leaveOut(lazy), nameWorkerThread()],
+    plugins: [leaveOut(lazy), nameWorkerThread(), shortShaders()],
     minify: true,
     // Licences of bundled dependencies that their sources state.
     legalComments: 'eof',

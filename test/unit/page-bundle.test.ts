@@ -8,6 +8,7 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 import { beforeAll, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { lazyModules, leaveOut, nameWorkerThread, workerThread } from '../../scripts/lazy-modules.mjs';
+import { shortShaders } from '../../scripts/short-shaders.mjs';
 import { DBNetError } from '../../src/errors.ts';
 import { loadModule } from '../../src/load-module.ts';
 
@@ -29,7 +30,7 @@ interface Bundle {
   gzipped: number;
 }
 
-const withoutLazy = [leaveOut(Object.values(lazyModules)), nameWorkerThread()];
+const withoutLazy = [leaveOut(Object.values(lazyModules)), nameWorkerThread(), shortShaders()];
 
 async function bundle(entry: string, plugins: Plugin[] = withoutLazy): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
@@ -130,6 +131,32 @@ it('the bundles stay within their budgets, gzipped', () => {
   expect(worker.page.gzipped).toBeLessThanOrEqual(8_000);
   expect(worker.thread.gzipped).toBeLessThanOrEqual(130_000);
   for (const [file, { gzipped }] of lazy) expect(gzipped, file).toBeLessThanOrEqual(25_000);
+});
+
+it("the shaders of the bundles are the sources', without comments", async () => {
+  const contents = `
+    import { chooseTile } from './src/graph/choose-kernels.ts';
+    import { gemmOf } from './src/kernels/convolution.ts';
+    import { fullGraph, planOf } from './test/helpers/networks.ts';
+    export const codes = ['f32', 'f16'].flatMap((precision) => [true, false].flatMap((software) => {
+      const choice = { precision, tile: (conv) => chooseTile(gemmOf(conv), { software }) };
+      return planOf(fullGraph(true), { width: 96, height: 64 }, choice).steps.map(({ kernel }) => kernel.code);
+    }));
+  `;
+  const codes = async (plugins: Plugin[]): Promise<string[]> => {
+    const stdin = { contents, resolveDir: root };
+    const { outputFiles } = await build({
+      stdin,
+      bundle: true,
+      format: 'esm',
+      write: false,
+      plugins,
+    });
+    return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).codes;
+  };
+  const [sources, short] = await Promise.all([codes([]), codes([shortShaders()])]);
+  expect(sources.length).toBeGreaterThan(100);
+  expect(short).toEqual(sources.map((code) => code.replaceAll(/^ *\/\/.*\n/gm, '')));
 });
 
 it('a file that is missing is an error that says so', async () => {
