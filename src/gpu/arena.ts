@@ -1,9 +1,11 @@
 /**
  * @file Activation buffers shared by all programs of a device: as many as the largest program needs, each as large
- * as any needs. So memory is that of the largest size, not the sum over all sizes.
+ * as any needs. So memory is that of the largest size, not the sum over all sizes, nor of one's widest and another's
+ * tallest: buffers of a plan are sorted by size, and all are in proportion to the image's pixels.
  */
 
 import { DBNetError } from '../errors.ts';
+import type { Plan } from '../graph/plan.ts';
 import { bufferUsage } from './buffer-usage.ts';
 import type { GpuContext } from './device.ts';
 
@@ -54,6 +56,13 @@ export class Arena {
       });
       this.generation++;
     });
+  }
+
+  /** Frees all buffers if one is larger than any of these plans needs. */
+  shrink(plans: readonly Pick<Plan, 'bufferSizes'>[]): void {
+    const isTooLarge = ({ size }: GPUBuffer, index: number) =>
+      plans.every(({ bufferSizes }) => size > (bufferSizes[index] ?? 0));
+    if (this.#buffers.some(isTooLarge)) this.destroy();
   }
 
   /** Frees all buffers. The next `reserve` makes new ones. */

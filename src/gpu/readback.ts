@@ -1,15 +1,22 @@
-/** @file Copying results to the CPU: mappable buffers that are used again, so that frames make no new ones. */
+/** @file Copying results to the CPU: a few mappable buffers that are used again, so that frames make no new ones. */
 
 import { bufferUsage } from './buffer-usage.ts';
 import { allocate, assertUsable, type GpuContext } from './device.ts';
+import { Slots } from './slots.ts';
 import { whileWaking } from './wake.ts';
 
 const mapModeRead = 0x1; // GPUMapMode.READ, which Node has no global for
+
+/** Buffers in use at a time: one is written and others are read. With more, results would wait unread. */
+const usedAtOnce = 4;
 
 export class ReadbackPool {
   readonly #context: GpuContext;
   readonly #free: GPUBuffer[] = [];
   readonly #all = new Set<GPUBuffer>();
+  readonly #slots = new Slots(usedAtOnce);
+  /** What makes room when a buffer is given back. */
+  readonly #leave = new Map<GPUBuffer, () => void>();
 
   constructor(context: GpuContext) {
     this.#context = context;
@@ -21,10 +28,23 @@ export class ReadbackPool {
   }
 
   /**
-   * A buffer of at least `bytes`. The smallest that fits is taken; one that does not fit makes room for one that does.
+   * A buffer of at least `bytes`, once one may be used. The smallest that fits is taken; one that does not fit makes room for
+   * one that does.
    * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
    */
   async acquire(bytes: number): Promise<GPUBuffer> {
+    const leave = await this.#slots.enter();
+    try {
+      const buffer = await this.#take(bytes);
+      this.#leave.set(buffer, leave);
+      return buffer;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #take(bytes: number): Promise<GPUBuffer> {
     const fitting = this.#free.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0];
     const taken = fitting ?? this.#free[0];
     if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
@@ -56,9 +76,16 @@ export class ReadbackPool {
 
   /** Gives a buffer back, mapped or not. */
   release(buffer: GPUBuffer): void {
+    this.#leave.get(buffer)?.();
+    this.#leave.delete(buffer);
     if (!this.#all.has(buffer)) return;
     unmap(buffer);
     this.#free.push(buffer);
+  }
+
+  /** Frees what nobody uses. */
+  trim(): void {
+    for (const buffer of this.#free.splice(0)) this.#discard(buffer);
   }
 
   destroy(): void {

@@ -1,7 +1,6 @@
 /** @file An image that nobody but this library can change. */
 
-import type { GpuContext } from '../gpu/device.ts';
-import { copyOfTexture } from './gpu-texture.ts';
+import type { TextureCopies } from './gpu-texture.ts';
 import type { ReadyImage } from './image.ts';
 import { unreadable } from './unreadable.ts';
 
@@ -9,10 +8,7 @@ import { unreadable } from './unreadable.ts';
  * What is borrowed is copied as it is now, before this returns.
  * @throws DBNetError `invalid-image`.
  */
-export function ownImage(
-  image: ReadyImage,
-  context: Pick<GpuContext, 'device' | 'memory'>,
-): ReadyImage | Promise<ReadyImage> {
+export function ownImage(image: ReadyImage, copies: TextureCopies): ReadyImage | Promise<ReadyImage> {
   if (!image.borrowed) return image;
   const { borrowed: _, ...own } = image;
   if (own.kind === 'pixels') {
@@ -26,8 +22,8 @@ export function ownImage(
   }
   const { origin: { x, y } = { x: 0, y: 0 }, ...part } = own;
   if (part.kind === 'bound') {
-    const source = copyOfTexture(part.source, { x, y, ...part }, context);
-    return { ...part, source, close: () => context.memory.free(source) };
+    const source = copies.copy(part.source, { x, y, ...part });
+    return { ...part, source, close: () => copies.release(source) };
   }
   // Only the handle of the copy comes later.
   return createImageBitmap(part.source, x, y, part.width, part.height).then(

@@ -10,7 +10,7 @@ import type { RawImage } from '../../src/input/types.ts';
 import { assert, assertEqual, assertRejects, random } from './assert.ts';
 import { smallWeights } from './small-engine.ts';
 import type { GpuTest } from './suite.ts';
-import { spread, type WatchedDevice, watchDevice } from './watch-device.ts';
+import { spread, watchedGpu } from './watch-device.ts';
 
 const size = { width: 64, height: 32 };
 
@@ -21,40 +21,6 @@ function noise(): RawImage {
   const next = random(1);
   const data = Uint8Array.from({ length: size.width * size.height * 3 }, () => next() * 256);
   return { data, ...size, channels: 3 };
-}
-
-/** A GPU that remembers the devices that it gives, and can lose the newest at a moment of its life. */
-function watchedGpu(gpu: GPU) {
-  const devices: { device: GPUDevice; watched: WatchedDevice }[] = [];
-  let ahead = { answer: 0, action: (_: GPUDevice) => {} };
-  const requestAdapter = async (options?: GPURequestAdapterOptions) => {
-    const adapter = (await gpu.requestAdapter(options))!;
-    const requestDevice = adapter.requestDevice.bind(adapter);
-    const watch = async (descriptor?: GPUDeviceDescriptor) => {
-      const device = await requestDevice(descriptor);
-      const watched = watchDevice(device);
-      const { answer, action } = ahead;
-      watched.at(answer, () => action(device));
-      devices.push({ device, watched });
-      return device;
-    };
-    Object.defineProperty(adapter, 'requestDevice', { value: watch });
-    return adapter;
-  };
-  return {
-    gpu: { requestAdapter } as GPU,
-    devices,
-    /** Loses the next device at the `answer`-th answer. */
-    loseNext(answer: number) {
-      ahead = {
-        answer,
-        action: (device) => {
-          ahead = { answer: 0, action: () => {} };
-          device.destroy();
-        },
-      };
-    },
-  };
 }
 
 const open = (gpu: GPU, more: Partial<CreateOptions> = {}) =>
