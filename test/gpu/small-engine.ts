@@ -2,7 +2,7 @@
 
 import { Engine } from '../../src/detect/engine.ts';
 import { openDevice } from '../../src/gpu/device.ts';
-import { parameterShapes } from '../../src/graph/graph.ts';
+import { type Network, parameterShapes } from '../../src/graph/graph.ts';
 import { readRecipe } from '../../src/input/recipe.ts';
 import { type TensorData, writeSafetensors } from '../../src/safetensors/write.ts';
 import { TunedChoice } from '../../src/tuning/tuned-choice.ts';
@@ -23,10 +23,15 @@ export async function openSmallEngine(device: GPUDevice): Promise<Engine> {
 export function smallWeights(thresholdHead: boolean, input: object = {}): Uint8Array {
   // The head's shader has 16 channels at least.
   const network = smallNetwork(thresholdHead, { width: 16 });
+  return weightsOf(network, { input: JSON.stringify(input) });
+}
+
+/** A network with random weights as a file. */
+export function weightsOf(network: Network, metadata: Record<string, string>): Uint8Array {
   const parameters = randomParameters(network, 1);
   const tensors = [...parameterShapes(network)].map(([name, shape]): [string, TensorData] => [
     name,
     { dtype: 'F32', shape, data: Float32Array.from(parameters(name)) },
   ]);
-  return writeSafetensors(tensors, { input: JSON.stringify(input) });
+  return writeSafetensors(tensors, metadata);
 }
