@@ -172,9 +172,9 @@ export async function detectImage(
 /** The line of JSON of an image. */
 export function toRow(
   image: string,
-  { width, height, network, truncated, warnings, regions }: Detection,
+  { width, height, network, truncated, warnings, runsOn, regions }: Detection,
 ): { image: string } & Omit<Detection, 'timings' | 'maps'> {
-  return { image, width, height, network, truncated, warnings, regions };
+  return { image, width, height, network, truncated, warnings, runsOn, regions };
 }
 
 /** Writes the overlay and the maps that are asked for, and says so. */

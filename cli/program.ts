@@ -36,7 +36,7 @@ Exit status: 0 all done, 1 some failed, 2 wrong usage, 130 interrupted, 143 term
 const DETECT_HELP = `
 One image: --overlay and --maps name a file or an existing folder. Several images: a folder, which is made.
 Overlays are .png, .jpg or .webp, without numbers where the text is small; maps are safetensors with P and, if the weights have it, T and B, [height, width], f32.
-JSON: one line per image, {image, width, height, truncated, regions: [{points, score}]}, in pixels.
+JSON: one line per image, {image, width, height, truncated, runsOn, regions: [{points, score}]}, in pixels.
 --from writes lines of JSON alone: --json FILE, line by line, and {image, error: {code, message}} for an image that fails.
 The same command again goes on where the file ends: what is done is not done again, what failed is tried again. Paths
 count from the current folder; blank lines and repeated ones are passed over.

@@ -1,10 +1,10 @@
 /** @file Opens the detector for a command: progress of the weights, and one line on what computes. */
 
-import type { CreateOptions } from '../src/detect/types.ts';
+import { runsOn } from '../src/adapter-name.ts';
+import type { CreateOptions, DetectorInfo } from '../src/detect/types.ts';
 import { DBNetError } from '../src/errors.ts';
 import type { ProgressView } from './progress.ts';
 import type { Detector, Services } from './services.ts';
-import { adapterLine } from './table.ts';
 
 /**
  * Opens the detector and says on which adapter it runs.
@@ -36,3 +36,7 @@ export async function openDetector(
   view.note(adapterLine(detector.info));
   return detector;
 }
+
+/** What computes, honestly: a software adapter is the CPU. */
+export const adapterLine = (on: Pick<DetectorInfo, 'adapter' | 'software'>): string =>
+  `${on.software ? 'No GPU found. ' : ''}Runs on ${runsOn(on)}.`;

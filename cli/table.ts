@@ -1,7 +1,7 @@
 /** @file What the commands print for people: regions, timings, rates, tiles, and the adapter in one line. */
 
 import Table from 'cli-table3';
-import type { Detection, DetectorInfo, Region, Timings, TuningReport } from '../src/detect/types.ts';
+import type { Detection, Region, Timings, TuningReport } from '../src/detect/types.ts';
 import type { Counts, Rates } from '../src/eval/icdar.ts';
 import type { DetectionWarning } from '../src/input/types.ts';
 import { type Tile, tileName } from '../src/kernels/tile.ts';
@@ -168,17 +168,4 @@ export function tuningSummary({ classes, unmeasured }: Pick<TuningReport, 'class
   const time = compared.reduce((sum, one) => sum + one.layers * fastest(one).ms, 0);
   const before = compared.reduce((sum, { layers, standard }) => sum + layers * standard!.ms, 0);
   return `${count}: together ${duration(time)}, ${(before / time).toFixed(2)} times as fast as by default.`;
-}
-
-/** What computes, honestly: a software adapter is the CPU. */
-export function adapterLine({ adapter, software }: Pick<DetectorInfo, 'adapter' | 'software'>): string {
-  const name = adapterName(adapter);
-  return software
-    ? `No GPU found: computing on the CPU with ${name}; expect it to be many times slower than a GPU.`
-    : `Computing on ${name}.`;
-}
-
-/** What an adapter is called. */
-export function adapterName({ vendor, architecture, device, description }: DetectorInfo['adapter']): string {
-  return description || [vendor, architecture].filter(Boolean).join(' ') || device || 'an unnamed adapter';
 }

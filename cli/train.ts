@@ -9,7 +9,7 @@ import { displayPath } from './outputs.ts';
 import { createProgressView, type ProgressView } from './progress.ts';
 import { removePartials, replaceFile } from './replace-file.ts';
 import type { Services, TrainerLike } from './services.ts';
-import { adapterLine } from './table.ts';
+import { adapterLine } from './session.ts';
 import { chooseStart, type RunCheckpoint } from './train/checkpoint.ts';
 import { type TrainingFiles, trainingFiles } from './train/files.ts';
 import { lockFiles } from './train/lock.ts';

@@ -1,8 +1,8 @@
 /** @file What a run says for people: its pace, its losses, its rates. */
 
-import type { DetectorInfo } from '../../src/detect/types.ts';
+import { type AdapterDescription, adapterName } from '../../src/adapter-name.ts';
 import type { StepResult } from '../../src/train/types.ts';
-import { adapterName, duration, ratesSummary } from '../table.ts';
+import { duration, ratesSummary } from '../table.ts';
 import type { EvaluationLine, TrainingLog } from './log.ts';
 
 /** Steps whose losses make a mean. */
@@ -65,7 +65,7 @@ export function trainingSummary({ steps, evaluations }: Pick<TrainingLog, 'steps
 }
 
 /** The honest word about steps that a CPU computed. */
-export function softwareLine(adapter: DetectorInfo['adapter'], steps: readonly StepResult[]): string {
+export function softwareLine(adapter: AdapterDescription, steps: readonly StepResult[]): string {
   // The first step of each start compiles, so the median says what a step takes.
   const times = steps.map(({ timings }) => timings.total).sort((a, b) => a - b);
   const time = times[Math.floor(times.length / 2)];

@@ -1,7 +1,7 @@
 /** @file The page: connects pictures, the detector, what is chosen and what is shown. */
 
 import { type DetectionWithMaps, type Progress, type Region, TextDetector } from 'dbnet-webgpu';
-import { adapterName, showAdapter } from '../shared/adapter.ts';
+import { showAdapter } from '../shared/adapter.ts';
 import { attempt, onClick } from '../shared/attempt.ts';
 import { find, make } from '../shared/dom.ts';
 import { linkPages } from '../shared/nav.ts';
@@ -66,8 +66,8 @@ async function openDetector(signal: AbortSignal): Promise<TextDetector> {
   signal.throwIfAborted();
   if (opened !== detector) {
     detector = opened;
-    const { software, adapter, weights } = opened.info;
-    showAdapter(find('adapter'), adapterName(adapter), software);
+    const { software, runsOn, weights } = opened.info;
+    showAdapter(find('adapter'), runsOn, software);
     choosing.use(
       statedBy(weights.metadata),
       weights.hasThresholdHead,

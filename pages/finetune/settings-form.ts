@@ -1,7 +1,8 @@
 /** @file The settings of a run as the form states them. What they may be, the library says. */
 
+import { TextDetector } from 'dbnet-webgpu';
 import type { TrainerOptions } from 'dbnet-webgpu/train';
-import { adapterName, showAdapter } from '../shared/adapter.ts';
+import { showAdapter } from '../shared/adapter.ts';
 import { find } from '../shared/dom.ts';
 
 /** Relative to the page. */
@@ -49,20 +50,16 @@ export function lockSettings(locked: boolean): void {
 
 /** Says what the page computes on, and asks less of a CPU. */
 export async function describeAdapter(): Promise<void> {
+  const support = await TextDetector.isSupported();
   const chip = find('adapter');
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) {
-    chip.textContent = navigator.gpu ? 'no WebGPU adapter' : 'no WebGPU in this browser';
+  if (!support.supported) {
+    chip.textContent = support.reason === 'no-adapter' ? 'no WebGPU adapter' : 'no WebGPU in this browser';
+    chip.title = support.message;
     chip.className = 'chip warn';
     return;
   }
-  const { architecture, isFallbackAdapter } = adapter.info;
-  const name = adapterName(adapter.info);
-  const software =
-    isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${name} ${architecture}`);
-  const cost = 'A step takes seconds. Small crops and few steps keep the wait short.';
-  showAdapter(chip, name, software, software ? cost : name);
-  if (!software) return;
+  showAdapter(chip, support.runsOn, support.software);
+  if (!support.software) return;
   for (const [name, value] of [
     ['crop-size', '160'],
     ['steps', '20'],

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** @file The public face: an image in, regions of text out. */
 
+import { runsOn } from '../adapter-name.ts';
 import {
   abortSignal,
   anything,
@@ -18,7 +19,7 @@ import {
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
-import { findAdapter, gpuKinds } from '../gpu/device.ts';
+import { computerOf, findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
 import { checkRegion, crop, fitTexture } from '../input/crop.ts';
@@ -65,7 +66,7 @@ import type {
  */
 export class TextDetector {
   readonly #engine: RecoverableEngine;
-  readonly #facts: Omit<DetectorInfo, 'adapter' | 'software'>;
+  readonly #facts: Omit<DetectorInfo, 'runsOn' | 'adapter' | 'software'>;
   readonly #recipe: Recipe;
   readonly #postprocess: Postprocess;
   readonly #scratch: RegionScratch;
@@ -75,7 +76,7 @@ export class TextDetector {
     engine: RecoverableEngine,
     recipe: Recipe,
     postprocess: Postprocess,
-    facts: Omit<DetectorInfo, 'adapter' | 'software'>,
+    facts: Omit<DetectorInfo, 'runsOn' | 'adapter' | 'software'>,
   ) {
     this.#engine = engine;
     this.#recipe = recipe;
@@ -87,12 +88,12 @@ export class TextDetector {
   /** What it runs on, now, and with which weights. */
   get info(): DetectorInfo {
     const { adapter, software } = this.#engine.current.context;
-    return { adapter, software, ...this.#facts };
+    return { runsOn: runsOn({ adapter, software }), adapter, software, ...this.#facts };
   }
 
   /**
    * Whether a detector can be made here, and if not why: for a page that offers something else then, before any weights are
-   * loaded. Opens no device.
+   * loaded; and on what it would compute. Opens no device.
    * @param options.gpu as for `create()`.
    * @throws DBNetError `invalid-argument` for wrong options alone.
    * @example
@@ -102,7 +103,10 @@ export class TextDetector {
   static async isSupported(options: Pick<CreateOptions, 'gpu'> = {}): Promise<Support> {
     const { gpu } = checkOptions(options, supportKinds);
     const found = await findAdapter(gpu);
-    if (!('reason' in found)) return { supported: true };
+    if (!('reason' in found)) {
+      const on = computerOf(found.adapter.info, found.adapter);
+      return { supported: true, runsOn: runsOn(on), software: on.software };
+    }
     const { reason, message } = found;
     return { supported: false, reason, message };
   }
@@ -254,6 +258,7 @@ export class TextDetector {
         postprocess: ended - began,
         total: performance.now() - start,
       },
+      runsOn: this.info.runsOn,
       ...(maps && { maps }),
     };
   }

@@ -1,5 +1,6 @@
 /** @file The nouns of the public face: what goes into a detector and what comes out. */
 
+import type { AdapterDescription } from '../adapter-name.ts';
 import type { DetectionWarning, InputRecipe, Rgb, SizeOption, SizeRule } from '../input/types.ts';
 import type { Box, Point, Region, RegionOptions } from '../postprocess/types.ts';
 import type { BytesSource } from '../safetensors/load.ts';
@@ -70,6 +71,8 @@ export interface Detection {
   /** Why text may have been missed, and what to do. Usually empty. */
   warnings: DetectionWarning[];
   timings: Timings;
+  /** On what it was computed, in words for people, as `DetectorInfo.runsOn`. */
+  runsOn: string;
   /** With the option `maps`: as {@link TextDetector.maps} gives them. */
   maps?: Maps;
 }
@@ -141,7 +144,9 @@ interface AllMaps extends Omit<ProbabilityAlone, 'T' | 'B'> {
 
 /** What a detector runs on. */
 export interface DetectorInfo {
-  adapter: { vendor: string; architecture: string; device: string; description: string };
+  /** In words for people: the adapter's name, and where it computes on the CPU, that it does. */
+  runsOn: string;
+  adapter: AdapterDescription;
   /** True where the adapter computes on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
   /** Storage and arithmetic of weights and activations. Sums, and the maps P, T and B, are always f32. */
@@ -164,7 +169,12 @@ export type WeightsSource = BytesSource;
 
 /** What {@link TextDetector.isSupported} gives. */
 export type Support =
-  | { supported: true }
+  | {
+      supported: true;
+      /** As in {@link DetectorInfo}: a page may ask less of a CPU. */
+      runsOn: string;
+      software: boolean;
+    }
   | {
       supported: false;
       /**

@@ -1,22 +1,20 @@
 /** @file Getting a device: adapter, limits, and the honest word on whether it is a GPU at all. */
 
+import { type AdapterDescription, isSoftware } from '../adapter-name.ts';
 import { can, type Kinds, kind } from '../check.ts';
 import { messageOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { DeviceMemory } from './device-memory.ts';
 
-export interface AdapterDescription {
-  vendor: string;
-  architecture: string;
-  device: string;
-  description: string;
-}
-
-export interface GpuContext {
-  device: GPUDevice;
+/** What computes. */
+interface Computer {
   adapter: AdapterDescription;
   /** True where shaders run on the CPU (SwiftShader, lavapipe, WARP). */
   software: boolean;
+}
+
+export interface GpuContext extends Computer {
+  device: GPUDevice;
   /** True where the device is the caller's. */
   borrowed: boolean;
   /** All that is held on the device. */
@@ -37,9 +35,6 @@ const wantedLimits = [
 
 /** Features that are taken where the adapter has them: f16 shaders, and timing for benchmarks. */
 const wantedFeatures = ['shader-f16', 'timestamp-query'] as const;
-
-/** Names under which software adapters are known. */
-const softwareNames = /swiftshader|llvmpipe|lavapipe|software|basic render|\bwarp\b/i;
 
 /** What a device comes from. */
 export interface DeviceOptions {
@@ -104,7 +99,7 @@ const refusal = (what: string, cause: unknown): string =>
  * @throws DBNetError `no-webgpu` where there is no WebGPU or no adapter, or where it gives no device.
  */
 export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
-  if (options.device) return watch(options.device, options.device.adapterInfo, false);
+  if (options.device) return watch(options.device, computerOf(options.device.adapterInfo));
   const found = await findAdapter(options.gpu);
   if ('reason' in found) throw new DBNetError('no-webgpu', found.message, { cause: found.cause });
   const { gpu, adapter } = found;
@@ -116,9 +111,18 @@ export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
   } catch (cause) {
     throw new DBNetError('no-webgpu', refusal('a device', cause), { cause });
   }
-  // Deno and older browsers have the flag on the adapter instead of its info.
-  const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
-  return watch(device, adapter.info, fallback, { gpu });
+  return watch(device, computerOf(adapter.info, adapter), { gpu });
+}
+
+/**
+ * What an adapter says of itself.
+ * @param holder what has the flag of fallbacks where its info has none, as in Deno and older browsers.
+ */
+export function computerOf(info: Partial<GPUAdapterInfo> = {}, holder: object = {}): Computer {
+  const { vendor = '', architecture = '', device = '', description = '', isFallbackAdapter } = info;
+  const adapter = { vendor, architecture, device, description };
+  const flagged = isFallbackAdapter || (holder as { isFallbackAdapter?: boolean }).isFallbackAdapter === true;
+  return { adapter, software: flagged || isSoftware(adapter) };
 }
 
 /**
@@ -145,19 +149,10 @@ const f16Probe = `enable f16;
 
 function watch(
   device: GPUDevice,
-  info: GPUAdapterInfo | undefined,
-  fallback: boolean,
+  on: Computer,
   /** Of a device that was opened here. Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
   own?: { gpu: GPU },
 ): GpuContext & { own?: { gpu: GPU } } {
-  const adapter = {
-    vendor: info?.vendor ?? '',
-    architecture: info?.architecture ?? '',
-    device: info?.device ?? '',
-    description: info?.description ?? '',
-  };
-  const software =
-    fallback || info?.isFallbackAdapter === true || softwareNames.test(Object.values(adapter).join(' '));
   const memory = new DeviceMemory(device);
   const close = () => {
     memory.close();
@@ -165,8 +160,7 @@ function watch(
   };
   const context: GpuContext & { own?: { gpu: GPU } } = {
     device,
-    adapter,
-    software,
+    ...on,
     borrowed: !own,
     memory,
     lost: undefined,

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { adapterName, isSoftware } from '../adapter-name.ts';
 import { messageOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
 import { isDeno, resolvePackage } from './host.ts';
@@ -82,8 +83,8 @@ async function requestAdapter(): Promise<AcquiredGpu | undefined> {
   const gpu = await loadGpu();
   const adapter = await gpu.requestAdapter();
   if (adapter === null) return undefined;
-  const { description, device, vendor, isFallbackAdapter } = adapter.info;
-  return { gpu, name: description || device || vendor || 'unnamed adapter', software: isFallbackAdapter };
+  const { info } = adapter;
+  return { gpu, name: adapterName(info), software: info.isFallbackAdapter || isSoftware(info) };
 }
 
 /** Sees to it that the next Vulkan instance finds the software driver; returns why it cannot, if so. */

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** @file The public face of training: samples in, a smaller loss and weights out. */
 
+import type { AdapterDescription } from '../adapter-name.ts';
 import {
   abortSignal,
   anything,
@@ -14,7 +15,7 @@ import {
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
-import { type AdapterDescription, assertUsable, gpuKinds, openDevice } from '../gpu/device.ts';
+import { assertUsable, gpuKinds, openDevice } from '../gpu/device.ts';
 import { Turns } from '../gpu/turns.ts';
 import { type Graph, parameterShapes, steepnessOf } from '../graph/graph.ts';
 import { readRecipe } from '../input/recipe.ts';

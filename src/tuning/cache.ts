@@ -3,7 +3,7 @@
  * only saves time: what cannot be read or written is as if it were not there. No `node:` import: browsers load this.
  */
 
-import type { AdapterDescription } from '../gpu/device.ts';
+import type { AdapterDescription } from '../adapter-name.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { libraryVersion } from '../version.ts';
 import { readTable, type TuningEntries, tableVersion } from './table.ts';

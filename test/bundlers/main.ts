@@ -51,10 +51,25 @@ const npmRun = (folder: string, script: string) => run(folder, 'npm', ['run', '-
 
 let chromium: WebGpuBrowser | undefined;
 
-/** Uses a page as a person would. @throws Error if it does not find text, or complains */
-async function usePage(address: string): Promise<string> {
+/** In the page, before its own scripts. */
+const countDevices = `
+  globalThis.devicesOpened = 0;
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = function (...rest) {
+    devicesOpened++;
+    return requestDevice.apply(this, rest);
+  };
+`;
+
+/**
+ * Uses a page as a person would.
+ * @param devices how many it may open.
+ * @throws Error if it does not find text, or complains
+ */
+async function usePage(address: string, devices?: number): Promise<string> {
   chromium ??= await launchBrowser();
   const page = await newPage(chromium.browser);
+  await page.evaluateOnNewDocument(countDevices);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (['error', 'warn'].includes(message.type())) complaints.push(message.text());
@@ -79,10 +94,14 @@ async function usePage(address: string): Promise<string> {
     await hear(/^Ready: /);
     await choose('photo', photo);
     await hear(/^[1-9]\d* regions of text\.$/);
-    await choose('weights', onnx);
-    await hear(/^Ready: /);
-    await page.click('button');
-    await hear(/^Tuned\.$/);
+    if (await page.$('#weights')) {
+      await choose('weights', onnx);
+      await hear(/^Ready: /);
+      await page.click('button');
+      await hear(/^Tuned\.$/);
+    }
+    const opened = Number(await page.evaluate('devicesOpened'));
+    if (devices !== undefined && opened !== devices) throw new Error(`${address} opened ${opened} devices`);
     // A favicon that is not there is no fault.
     const faults = complaints.filter((text) => !/status of 404/.test(text));
     if (faults.length > 0) throw new Error(`${address} complains: ${faults.join('; ')}`);
@@ -104,7 +123,7 @@ async function useBuilt(folder: string, policy?: string): Promise<string> {
 }
 
 /** Starts a development server, and uses its page. */
-async function useDevServer(folder: string): Promise<string> {
+async function useDevServer(folder: string, devices?: number): Promise<string> {
   const vite = join(folder, 'node_modules/vite/bin/vite.js');
   const child = spawn(process.execPath, [vite, '--port', '0', '--host', '127.0.0.1'], {
     cwd: folder,
@@ -124,7 +143,7 @@ async function useDevServer(folder: string): Promise<string> {
       child.once('error', reject);
       child.once('close', () => reject(new Error(`vite ended: ${printed}`)));
     });
-    return await usePage(address);
+    return await usePage(address, devices);
   } finally {
     child.kill();
   }
@@ -210,6 +229,8 @@ function cases(tarball: string): Record<string, () => Promise<string> | string> 
     vite: () => built('vite'),
     'vite under a strict policy': () => useBuilt(join(work, 'vite/dist'), strictPolicy),
     'vite dev': () => useDevServer(join(work, 'vite')),
+    // In development React mounts everything twice.
+    react: () => useDevServer(install('react', tarball, join(root, 'examples/react')), 1),
     'vite7 dev': () => useDevServer(page('vite7')),
     vite7: () => {
       npmRun(join(work, 'vite7'), 'build');

@@ -241,7 +241,8 @@ const tests: GpuTest[] = [
   {
     name: 'isSupported() says whether there is an adapter, and why there is none',
     async run({ gpu }) {
-      assertEqual(await TextDetector.isSupported({ gpu }), { supported: true }, 'here');
+      const here = await TextDetector.isSupported({ gpu });
+      assert(here.supported && here.runsOn.length > 0, `here: ${JSON.stringify(here)}`);
       const none = { requestAdapter: async () => null } as unknown as GPU;
       const refusing = { requestAdapter: () => Promise.reject(new Error('no entry')) } as unknown as GPU;
       for (const [gpu, words] of [

@@ -56,7 +56,7 @@ describe('one image', () => {
         '',
       ].join('\n'),
     );
-    expect(stderr.text()).toContain('No GPU found: computing on the CPU with Adapter One; expect it to be');
+    expect(stderr.text()).toContain('No GPU found. Runs on Adapter One: computes on the CPU');
     expect(stderr.text()).toContain('Overlay: a.regions.png');
     expect(written()).toEqual(['a.regions.png']);
     const { width, height } = await sharp(readFileSync(join(cwd, 'a.regions.png'))).metadata();
@@ -67,7 +67,7 @@ describe('one image', () => {
     const { run, stdout, stderr, written } = setUp({ software: false, find: () => [box(2, 3, 20, 8)] });
     expect(await run('detect a.png --shape polygon --no-overlay')).toBe(0);
     expect(stdout.text()).toMatch(/# {2}score {2}points {2}left {2}top {2}right {2}bottom\n1 {2}0\.900 {7}4/);
-    expect(stderr.text()).toContain('Computing on Adapter One.');
+    expect(stderr.text()).toContain('Runs on Adapter One.');
     expect(stderr.text()).not.toMatch(/No GPU|Overlay/);
     expect(written()).toEqual([]);
 
@@ -87,6 +87,7 @@ describe('one image', () => {
         height: 32,
         network: { width: 64, height: 32 },
         truncated: false,
+        runsOn: 'Adapter One',
         warnings: [],
         regions: [
           {

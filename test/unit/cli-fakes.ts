@@ -108,6 +108,7 @@ export function fakeServices({
   let time = 0;
   const detector: Detector = {
     info: {
+      runsOn: 'Adapter One',
       adapter: { vendor: 'maker', architecture: 'arch', device: '', description: 'Adapter One' },
       software,
       precision: 'f32',
@@ -132,7 +133,16 @@ export function fakeServices({
       const map = (value: number) => new Float32Array(64 * 32).fill(value);
       const alone = { P: map(0.25), ...network };
       const maps: Maps = hasThresholdHead ? { ...alone, T: map(0.5), B: map(0.75) } : alone;
-      const detection = { regions, width, height, network, truncated: false, warnings, timings };
+      const detection = {
+        regions,
+        width,
+        height,
+        network,
+        truncated: false,
+        warnings,
+        timings,
+        runsOn: 'Adapter One',
+      };
       return options.maps ? { ...detection, maps } : detection;
     },
     async tune(size, options = {}) {

@@ -120,7 +120,7 @@ test('trains, and writes weights, checkpoint, log and plot', async () => {
   ]);
   expect(await sharp(join(cwd, 'w.loss.svg')).metadata()).toMatchObject({ format: 'svg', width: 960 });
   expect(stdout.text()).toBe('4 steps: loss 2.3333, in the beginning 6.0000 (means over 2 steps)\n');
-  expect(stderr.text()).toMatch(/^No GPU found: computing on the CPU with Adapter One/m);
+  expect(stderr.text()).toMatch(/^No GPU found. Runs on Adapter One: computes on the CPU/m);
   expect(stderr.text()).toMatch(/^Weights: w\.safetensors\nCheckpoint: w\.state\.safetensors\nLog: /m);
   expect(stderr.text()).toMatch(/^Computed on the CPU with Adapter One in 3\.0 ms per step; a GPU is many/m);
 });

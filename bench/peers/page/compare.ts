@@ -4,6 +4,7 @@
  */
 
 import { find, make } from '../../../pages/shared/dom.ts';
+import { isSoftware } from '../../../src/adapter-name.ts';
 import { messageOf } from '../../../src/describe.ts';
 import { browserName } from '../../host/browser-name.ts';
 import { contenderSpecs, type OpenContender, type OpenPage } from '../contenders.ts';
@@ -49,9 +50,7 @@ async function compare(): Promise<string> {
   const { runtime, runtimeVersion } = browserName(navigator.userAgent);
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('expected WebGPU with an adapter, found none: use a browser with WebGPU');
-  const software =
-    adapter.info.isFallbackAdapter ||
-    /swiftshader|llvmpipe|warp|basic render/i.test(JSON.stringify(infoOf(adapter)));
+  const software = adapter.info.isFallbackAdapter || isSoftware(adapter.info);
   const browser = { version: `${runtime} ${runtimeVersion}`, flags: [], software };
   const { outcomes, adapter: used } = await measure(openFrame(browser), {
     tolerance,
@@ -71,13 +70,6 @@ async function compare(): Promise<string> {
   ];
   return formatMarkdown(about, rows);
 }
-
-const infoOf = ({ info: { vendor, architecture, device, description } }: GPUAdapter) => ({
-  vendor,
-  architecture,
-  device,
-  description,
-});
 
 /** Opens pages as frames of this one. */
 function openFrame(browser: OpenContender['browser']): OpenPage {
