@@ -375,7 +375,7 @@ export class Engine {
       const [oldest, unused] = this.#programs.entries().next().value!;
       this.#programs.delete(oldest);
       unused.destroy();
-      this.#device.keepOnly([...this.#programs.values()]);
+      this.#device.keepOnly(this.#programs.values());
       this.#freeImages();
     }
     signal?.throwIfAborted();

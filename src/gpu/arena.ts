@@ -5,7 +5,6 @@
  */
 
 import { DBNetError } from '../errors.ts';
-import type { Plan } from '../graph/plan.ts';
 import { bufferUsage } from './buffer-usage.ts';
 import type { GpuContext } from './device.ts';
 
@@ -56,13 +55,6 @@ export class Arena {
       });
       this.generation++;
     });
-  }
-
-  /** Frees all buffers if one is larger than any of these plans needs. */
-  shrink(plans: readonly Pick<Plan, 'bufferSizes'>[]): void {
-    const isTooLarge = ({ size }: GPUBuffer, index: number) =>
-      plans.every(({ bufferSizes }) => size > (bufferSizes[index] ?? 0));
-    if (this.#buffers.some(isTooLarge)) this.destroy();
   }
 
   /** Frees all buffers. The next `reserve` makes new ones. */

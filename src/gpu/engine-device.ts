@@ -26,10 +26,10 @@ export class EngineDevice {
     this.submitSize = new SubmitSize(context);
   }
 
-  /** Frees what none of these programs needs; constants stay. */
-  keepOnly(programs: readonly Pick<Program, 'plan' | 'codes'>[]): void {
-    this.pipelines.keepOnly(new Set(programs.flatMap(({ codes }) => codes)));
-    this.arena.shrink(programs.map(({ plan }) => plan));
+  /** Frees what none of these programs needs. What they share is made anew when they run: as large as they need. */
+  keepOnly(programs: Iterable<Program>): void {
+    this.pipelines.keepOnly(new Set([...programs].flatMap(({ codes }) => codes)));
+    this.arena.destroy();
     this.readback.trim();
   }
 

@@ -13,10 +13,9 @@ const usedAtOnce = 4;
 export class ReadbackPool {
   readonly #context: GpuContext;
   readonly #free: GPUBuffer[] = [];
-  readonly #all = new Set<GPUBuffer>();
+  /** What makes room for another when a buffer is given back. */
+  readonly #used = new Map<GPUBuffer, () => void>();
   readonly #slots = new Slots(usedAtOnce);
-  /** What makes room when a buffer is given back. */
-  readonly #leave = new Map<GPUBuffer, () => void>();
 
   constructor(context: GpuContext) {
     this.#context = context;
@@ -24,7 +23,7 @@ export class ReadbackPool {
 
   /** Bytes of all buffers. */
   get bytes(): number {
-    return [...this.#all].reduce((sum, { size }) => sum + size, 0);
+    return [...this.#free, ...this.#used.keys()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
@@ -34,26 +33,21 @@ export class ReadbackPool {
    */
   async acquire(bytes: number): Promise<GPUBuffer> {
     const leave = await this.#slots.enter();
+    const fitting = this.#free.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0];
+    let taken = fitting ?? this.#free[0];
+    if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
     try {
-      const buffer = await this.#take(bytes);
-      this.#leave.set(buffer, leave);
-      return buffer;
+      if (!fitting) {
+        this.#context.memory.free(taken);
+        const usage = bufferUsage.mapRead | bufferUsage.copyTo;
+        taken = await allocate(this.#context, { label: 'readback', size: bytes, usage });
+      }
     } catch (error) {
       leave();
       throw error;
     }
-  }
-
-  async #take(bytes: number): Promise<GPUBuffer> {
-    const fitting = this.#free.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0];
-    const taken = fitting ?? this.#free[0];
-    if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
-    if (fitting) return fitting;
-    if (taken) this.#discard(taken);
-    const usage = bufferUsage.mapRead | bufferUsage.copyTo;
-    const buffer = await allocate(this.#context, { label: 'readback', size: bytes, usage });
-    this.#all.add(buffer);
-    return buffer;
+    this.#used.set(taken, leave);
+    return taken;
   }
 
   /** `mapRead` of a buffer of the pool: valid until `release`. */
@@ -76,27 +70,24 @@ export class ReadbackPool {
 
   /** Gives a buffer back, mapped or not. */
   release(buffer: GPUBuffer): void {
-    this.#leave.get(buffer)?.();
-    this.#leave.delete(buffer);
-    if (!this.#all.has(buffer)) return;
+    const leave = this.#used.get(buffer);
+    if (!leave) return;
+    this.#used.delete(buffer);
     unmap(buffer);
     this.#free.push(buffer);
+    leave();
   }
 
   /** Frees what nobody uses. */
   trim(): void {
-    for (const buffer of this.#free.splice(0)) this.#discard(buffer);
+    this.#context.memory.free(...this.#free.splice(0));
   }
 
   destroy(): void {
-    this.#context.memory.free(...this.#all);
-    this.#all.clear();
-    this.#free.length = 0;
-  }
-
-  #discard(buffer: GPUBuffer): void {
-    this.#all.delete(buffer);
-    this.#context.memory.free(buffer);
+    this.#context.memory.free(...this.#used.keys());
+    for (const leave of this.#used.values()) leave();
+    this.#used.clear();
+    this.trim();
   }
 }
 
