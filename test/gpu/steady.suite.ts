@@ -80,28 +80,34 @@ const tests: GpuTest[] = [
       const detector = await open(context);
       const image = picture(48, 32);
       const texture = textureOf(device, image);
-      const sources: [string, ImageSource, Record<string, number>][] = [
-        ['pixels', image, nothing(count)],
-        ['texture', texture, { ...bound, createView: count }],
+      const frames: VideoFrame[] = [];
+      const sources: [string, () => ImageSource, Record<string, number>][] = [
+        ['pixels', () => image, nothing(count)],
+        ['texture', () => texture, { ...bound, createView: count }],
       ];
       // A texture serves what is no wider and no taller.
       const inTurn: ImageSource[] = [image, picture(70, 90), picture(90, 20)];
       if (hasImages(context)) {
-        const [canvas, frame] = [canvasOf(image), frameOf(image)];
+        const canvas = canvasOf(image);
+        const bitmap = await createImageBitmap(canvas);
+        const nextFrame = () => {
+          frames.push(frameOf(image));
+          return frames.at(-1)!;
+        };
         sources.push(
-          ['canvas', canvas, nothing(count)],
-          ['bitmap', await createImageBitmap(canvas), nothing(count)],
-          ['frame', frame, { ...bound, importExternalTexture: count }],
+          ['canvas', () => canvas, nothing(count)],
+          ['bitmap', () => bitmap, nothing(count)],
+          ['frame', nextFrame, { ...bound, importExternalTexture: count }],
         );
         inTurn.push(canvasOf(picture(90, 80)), canvasOf(picture(50, 70)));
       }
 
       for (const [name, source, expected] of sources) {
-        const frames = async (number: number) => {
-          for (let i = 0; i < number; i++) await detector.detect(source, { size: small });
+        const detect = async (number: number) => {
+          for (let i = 0; i < number; i++) await detector.detect(source(), { size: small });
         };
-        await frames(warmups);
-        assertEqual(sorted(await watched.callsDuring(() => frames(count))), sorted(expected), name);
+        await detect(warmups);
+        assertEqual(sorted(await watched.callsDuring(() => detect(count))), sorted(expected), name);
       }
 
       const round = async () => {
@@ -116,10 +122,10 @@ const tests: GpuTest[] = [
 
       for (const [name, source, expected] of sources) {
         const stream = async (number: number) => {
-          const frames = (async function* () {
-            for (let i = 0; i < number; i++) yield source;
+          const images = (async function* () {
+            for (let i = 0; i < number; i++) yield source();
           })();
-          for await (const _ of detector.stream(frames, { size: small, inFlight: 2 }));
+          for await (const _ of detector.stream(images, { size: small, inFlight: 2 }));
         };
         await stream(warmups);
         const { submit, createCommandEncoder, ...made } = await watched.callsDuring(() => stream(count));
@@ -128,6 +134,7 @@ const tests: GpuTest[] = [
         const { submit: _, createCommandEncoder: __, ...bindings } = expected;
         assertEqual(sorted(made), sorted(bindings), `a stream of ${name}`);
       }
+      for (const frame of frames) frame.close();
       detector.dispose();
       texture.destroy();
       assertEqual(watched.held(), [], 'held after dispose()');

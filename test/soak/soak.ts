@@ -67,7 +67,7 @@ function picture({ width, height }: { width: number; height: number }): RawImage
  */
 function tinyWeights(): Uint8Array {
   const { operations, ...rest } = smallNetwork(true, { width: 16 });
-  const heads = operations.findIndex(({ name }) => name === 'probabilityFeatures');
+  const heads = 1 + operations.findIndex(({ name }) => name === 'fuse');
   const inputs = Array.from({ length: 4 }, () => 'pool');
   const network: Network = {
     ...rest,
