@@ -36,8 +36,21 @@ function parse(args: readonly string[]) {
     .option('--seed <n>', 'of the moments at which devices are lost', positive, 1)
     .option('--repetitions <n>', 'frames of each size in each round', positive, 10)
     .option('--losses <n>', 'devices lost in each round', positive, 2)
+    .option(
+      '--warmup <n>',
+      'rounds before the first that counts, while the engine still compiles',
+      positive,
+      2,
+    )
     .parse(args, { from: 'user' })
-    .opts<{ minutes?: number; frames?: number; seed: number; repetitions: number; losses: number }>();
+    .opts<{
+      minutes?: number;
+      frames?: number;
+      seed: number;
+      repetitions: number;
+      losses: number;
+      warmup: number;
+    }>();
 }
 
 /** Everything that can be freed is freed, also what waits for a finalizer. */
@@ -87,7 +100,7 @@ function shown(rows: readonly string[][]): string[][] {
 }
 
 async function main(args: readonly string[]): Promise<boolean> {
-  const { frames, minutes = frames ? undefined : 5, seed, repetitions, losses } = parse(args);
+  const { frames, minutes = frames ? undefined : 5, seed, repetitions, losses, warmup } = parse(args);
   const { gpu, name } = await acquireGpu();
   console.log(`${name}, Node ${process.versions.node}`);
   const soak = await Soak.open(gpu, { seed, repetitions, losses, detectors: [20, 20, 2] });
@@ -97,6 +110,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   const isOver = () =>
     (frames !== undefined && (samples.at(-1)?.frames ?? 0) >= frames) ||
     (minutes !== undefined && performance.now() - started > 60_000 * minutes);
+  for (let i = 0; i < warmup; i++) await sample(await soak.round());
   do {
     const now = await sample(await soak.round());
     samples.push(now);
