@@ -3,7 +3,7 @@
  * are shared by all of them, and calls take turns on the device.
  */
 
-import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
+import { assertUsable, checked, explained, type GpuContext, lossError } from '../gpu/device.ts';
 import { EngineDevice } from '../gpu/engine-device.ts';
 import { Program } from '../gpu/program.ts';
 import { run, submit } from '../gpu/run.ts';
@@ -23,6 +23,7 @@ import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
+import type { Precision } from '../kernels/wgsl.ts';
 import { inPieces } from '../pace.ts';
 import type { PaddedSize, Size } from '../size.ts';
 import { convolutions } from '../tuning/classes.ts';
@@ -36,6 +37,11 @@ export type Outputs = 'P' | 'PTB';
 interface CallOptions {
   onProgress?: OnProgress;
   signal?: Web<'AbortSignal'>;
+}
+
+export interface ComputeOptions extends CallOptions {
+  /** What becomes of an image that is needed no longer: the call's own, or the caller's if no copy was made. Default: it is closed. */
+  leave?: (image: ReadyImage) => void;
 }
 
 /** What is read back, and how the mask is thresholded if it is read. */
@@ -55,6 +61,8 @@ export interface MappedMaps {
   float32(name: 'P' | 'T' | 'B'): Float32Array;
   /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. Throws as `float32()`. */
   words(name: 'mask'): Uint32Array;
+  /** At which size the network ran. */
+  size: PaddedSize;
   timings: Pick<Timings, 'preprocess' | 'network'>;
   /** Gives the memory back: what was read of it is valid no longer. */
   release(): void;
@@ -108,7 +116,8 @@ export class Engine {
    */
   async load(parameters: ParameterSource, signal?: Web<'AbortSignal'>): Promise<void> {
     this.#parameters = parameters;
-    await this.#device.constants.upload(this.#allConstants(), signal);
+    const upload = () => this.#device.constants.upload(this.#allConstants(), signal);
+    await explained(this.context, upload, signal);
   }
 
   /**
@@ -125,16 +134,18 @@ export class Engine {
     const { steps } = await this.#plan(size, outputs, source);
     const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
     let done = 0;
-    try {
-      await Promise.all(
+    await explained(this.context, () =>
+      Promise.all(
         kernels.map(async (kernel) => {
           await this.#device.pipelines.get(kernel);
           onProgress?.({ stage: 'compile', done: ++done, total: kernels.length });
         }),
-      );
-    } catch (error) {
-      throw this.#translate(error);
-    }
+      ),
+    );
+  }
+
+  get precision(): Precision {
+    return this.#choice.precision;
   }
 
   /** Whether the weights give such maps. */
@@ -159,9 +170,9 @@ export class Engine {
     source: Preprocess['source'],
     options: CallOptions,
   ): Promise<void> {
-    await this.#turns.take(async () => {
+    await this.#turn(async () => {
       await this.#program(size, outputs, source, options);
-    });
+    }, options);
   }
 
   /** True if tiles were measured for at least one layer of a size. */
@@ -173,8 +184,9 @@ export class Engine {
    * Measures tiles for a size and uses them from then on. Other calls wait until it is done.
    * @throws DBNetError `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
-  async tune(size: Size, { budgetMs, onProgress, signal }: TuneOptions): Promise<TuningReport> {
-    return await this.#turns.take(async () => {
+  async tune(size: Size, options: TuneOptions): Promise<TuningReport> {
+    const { budgetMs, onProgress, signal } = options;
+    return await this.#turn(async () => {
       assertUsable(this.context);
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
@@ -194,12 +206,10 @@ export class Engine {
         // Winograd's weights and plain ones are not both needed.
         this.#device.constants.keepOnly(new Set(this.#allConstants().keys()));
         return tuned.report;
-      } catch (error) {
-        throw this.#translate(error);
       } finally {
         this.#device.pipelines.keepOnly(new Set(codes));
       }
-    });
+    }, options);
   }
 
   /**
@@ -212,9 +222,9 @@ export class Engine {
     size: PaddedSize,
     outputs: Outputs,
     request: MapRequest,
-    options: CallOptions,
+    options: ComputeOptions,
   ): Promise<MappedMaps> {
-    const { onProgress, signal } = options;
+    const { onProgress, signal, leave = (image) => image.close?.() } = options;
     const layout = layOut(request.read, size);
     const { bytes } = layout;
     let preprocessed = 0;
@@ -244,7 +254,7 @@ export class Engine {
         });
         return { program, steps, started };
       } finally {
-        (await kept).close?.();
+        leave(await kept);
       }
     };
     const compute = async () => {
@@ -269,11 +279,11 @@ export class Engine {
         });
       } catch (error) {
         this.#device.readback.release(staging);
-        throw this.#translate(error);
+        throw error;
       }
       return { staging, flops: program.flops };
     };
-    const { staging, flops } = await this.#turns.take(compute);
+    const { staging, flops } = await this.#turn(compute, options);
     try {
       const mapped = await this.#device.readback.map(staging, bytes);
       assertUsable(this.context);
@@ -282,18 +292,22 @@ export class Engine {
       signal?.throwIfAborted();
       const view = (name: string): [memory: ArrayBuffer, offset: number, length: number] => {
         assertUsable(this.context);
+        // A device that is lost takes its memory along, and says so a moment later.
+        if (mapped.byteLength === 0) throw lossError('with memory that was mapped', this.context);
         const { offset, bytes } = layout.maps.get(name)!;
         return [mapped, offset, bytes / 4];
       };
       return {
         float32: (name) => new Float32Array(...view(name)),
         words: (name) => new Uint32Array(...view(name)),
+        size,
         timings: { preprocess: preprocessed, network: mappedAt - submitted },
         release: () => this.#device.readback.release(staging),
       };
     } catch (error) {
       this.#device.readback.release(staging);
-      throw this.#translate(error);
+      assertUsable(this.context);
+      throw error;
     }
   }
 
@@ -361,14 +375,9 @@ export class Engine {
   }
 
   async #build(key: string, planned: Promise<Plan>, { onProgress, signal }: CallOptions): Promise<Program> {
-    let program: Program;
-    try {
-      program = await Program.build(await planned, this.#device, (done, total) =>
-        onProgress?.({ stage: 'compile', done, total }),
-      );
-    } catch (error) {
-      throw this.#translate(error);
-    }
+    const program = await Program.build(await planned, this.#device, (done, total) =>
+      onProgress?.({ stage: 'compile', done, total }),
+    );
     // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
     if (this.#programs.size > this.#maxPrograms) {
@@ -382,14 +391,9 @@ export class Engine {
     return program;
   }
 
-  /** What went wrong because the detector was disposed or the device lost is reported as that. */
-  #translate(error: unknown): unknown {
-    try {
-      assertUsable(this.context);
-    } catch (reason) {
-      return reason;
-    }
-    return error;
+  /** Takes its turn. */
+  #turn<T>(work: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+    return explained(this.context, () => this.#turns.take(work), signal);
   }
 }
 

@@ -8,7 +8,7 @@ import { DBNetError } from '../errors.ts';
 import type { GpuContext } from '../gpu/device.ts';
 import { TextureCopies } from './gpu-texture.ts';
 import type { ReadyImage } from './image.ts';
-import { ownImage } from './own-image.ts';
+import { ownImage, ownTexture } from './own-image.ts';
 
 /** Bytes that copies may take together; a single one may take more. */
 export const waitingLimit = 512 * 2 ** 20;
@@ -47,7 +47,7 @@ export class WaitingImages {
       },
     });
     try {
-      const own = ownImage(image, this.#copies);
+      const own = image.kind === 'bound' ? ownTexture(image, this.#copies) : ownImage(image);
       if (!('then' in own)) return releasing(own);
       const kept = own.then(releasing, (error) => {
         release();

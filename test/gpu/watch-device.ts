@@ -109,19 +109,33 @@ export interface WatchedGpu {
   gpu: GPU;
   /** The devices that it gave, the newest last. */
   devices: { device: GPUDevice; watched: WatchedDevice }[];
+  /** Has no adapter for who asks next. */
+  refuseNext(): void;
   /** Loses the next device at the `answer`-th answer. */
   loseNext(answer: number): void;
 }
 
-/** A GPU that remembers the devices that it gives, and can lose the newest at a moment of its life. */
-export function watchedGpu(gpu: GPU): WatchedGpu {
+/**
+ * A GPU that remembers the devices that it gives, and can lose the newest at a moment of its life.
+ * @param reason what devices that are destroyed say: `unknown` is what a driver does of its own accord.
+ */
+export function watchedGpu(gpu: GPU, reason: GPUDeviceLostReason = 'destroyed'): WatchedGpu {
   const devices: WatchedGpu['devices'] = [];
   let ahead = { answer: 0, action: (_: GPUDevice) => {} };
+  let refuses = false;
   const requestAdapter = async (options?: GPURequestAdapterOptions) => {
+    if (refuses) {
+      refuses = false;
+      return null;
+    }
     const adapter = (await gpu.requestAdapter(options))!;
     const requestDevice = adapter.requestDevice.bind(adapter);
     const watch = async (descriptor?: GPUDeviceDescriptor) => {
       const device = await requestDevice(descriptor);
+      if (reason !== 'destroyed') {
+        const lost = device.lost.then(({ message }) => ({ reason, message }));
+        Object.defineProperty(device, 'lost', { value: lost });
+      }
       const watched = watchDevice(device);
       const { answer, action } = ahead;
       watched.at(answer, () => action(device));
@@ -134,6 +148,9 @@ export function watchedGpu(gpu: GPU): WatchedGpu {
   return {
     gpu: { requestAdapter } as GPU,
     devices,
+    refuseNext() {
+      refuses = true;
+    },
     loseNext(answer: number) {
       ahead = {
         answer,

@@ -6,13 +6,10 @@
 import { TextDetector } from '../../src/detect/detector.ts';
 import type { Maps } from '../../src/detect/types.ts';
 import { DBNetError } from '../../src/errors.ts';
-import type { Network } from '../../src/graph/graph.ts';
-import { writeNetwork } from '../../src/graph/network-json.ts';
 import type { RawImage } from '../../src/input/types.ts';
 import { random } from '../gpu/assert.ts';
-import { weightsOf } from '../gpu/small-engine.ts';
+import { tinyWeights } from '../gpu/small-engine.ts';
 import { type WatchedGpu, watchedGpu } from '../gpu/watch-device.ts';
-import { smallNetwork } from '../helpers/networks.ts';
 
 /** What is done in a round. */
 export interface SoakPlan {
@@ -53,32 +50,15 @@ const sizes = Array.from({ length: 20 }, (_, i) => ({
 }));
 const largest = { width: 160, height: 128 };
 
+/** The default size is one of them. */
+const input = { size: { rule: 'shortSide', value: 32 } };
+
 /** A picture of another size than the network's. */
 function picture({ width, height }: { width: number; height: number }): RawImage {
   const next = random(width * height + width);
   const size = { width: width - 5, height: height + 7 };
   const data = Uint8Array.from({ length: 3 * size.width * size.height }, () => next() * 256);
   return { data, ...size, channels: 3 };
-}
-
-/**
- * A stem and DBNet's heads, with random weights: what is tried here is not the network, and one with a backbone takes ten times
- * as long on a CPU.
- */
-function tinyWeights(): Uint8Array {
-  const { operations, ...rest } = smallNetwork(true, { width: 16 });
-  const heads = 1 + operations.findIndex(({ name }) => name === 'fuse');
-  const inputs = Array.from({ length: 4 }, () => 'pool');
-  const network: Network = {
-    ...rest,
-    operations: [
-      ...operations.slice(0, 2),
-      { op: 'upsampleConcat', name: 'fuse', output: 'fuse', inputs, scales: [1, 1, 1, 1] },
-      ...operations.slice(heads),
-    ],
-  };
-  const input = JSON.stringify({ size: { rule: 'shortSide', value: 32 } });
-  return weightsOf(network, { network: writeNetwork(network), input });
 }
 
 async function within<T>(call: Promise<T>, what: string): Promise<T> {
@@ -119,7 +99,7 @@ export class Soak {
     const gpus = plan.detectors.map(() => watchedGpu(gpu));
     const detectors = await Promise.all(
       plan.detectors.map((maxCachedSizes, i) =>
-        TextDetector.create({ weights: tinyWeights(), gpu: gpus[i].gpu, maxCachedSizes }),
+        TextDetector.create({ weights: tinyWeights(true, input), gpu: gpus[i].gpu, maxCachedSizes }),
       ),
     );
     return new Soak(plan, gpus, detectors);
