@@ -15,6 +15,7 @@ import {
   mismatch,
   oneOf,
   positive,
+  whole,
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
@@ -159,7 +160,12 @@ export class TextDetector {
     }
   }
 
-  /** Bytes of GPU memory that the detector holds at the moment, by use. */
+  /**
+   * Bytes of GPU memory that the detector holds at the moment, by use; all 0 after `dispose()`. However many sizes follow one
+   * another, `activations` is that of the largest size that is kept ({@link CreateOptions.maxCachedSizes}), `readback` that of
+   * its results, four times if so many calls overlap, and `input` that of the largest image: of raw pixels and of one that the
+   * browser copies, if both come. It goes down when a size gives way to others.
+   */
   get memory(): { weights: number; activations: number; readback: number; input: number } {
     return this.#engine.current.memory;
   }
@@ -522,6 +528,7 @@ const createKinds: Kinds<CreateOptions> = {
   input: anything,
   precision: oneOf('f32', 'f16', 'auto'),
   tune: oneOf('off', 'cached', 'full'),
+  maxCachedSizes: whole(1),
   ...callKinds,
 };
 const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };

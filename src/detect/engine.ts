@@ -68,9 +68,6 @@ export interface MappedMaps {
   release(): void;
 }
 
-/** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
-const maxPrograms = 16;
-
 export class Engine {
   readonly context: GpuContext;
   /** Without any fusion; P alone where there is no threshold head. */
@@ -80,6 +77,7 @@ export class Engine {
   readonly #device: EngineDevice;
   readonly #upload: ImageUpload;
   readonly #programs = new Map<string, Program>();
+  readonly #maxPrograms: number;
   readonly #turns = new Turns();
   readonly #waiting: WaitingImages;
   #parameters: ParameterSource = () => {
@@ -89,9 +87,17 @@ export class Engine {
   /**
    * An engine of a network whose parameters are still to be loaded. What it holds is freed with the context.
    * @param network without any fusion.
+   * @param maxPrograms how many programs are kept, the most recently used. What they hold apart from bind groups is shared.
    */
-  constructor(context: GpuContext, network: Network, recipe: Recipe, choice: TunedChoice) {
+  constructor(
+    context: GpuContext,
+    network: Network,
+    recipe: Recipe,
+    choice: TunedChoice,
+    maxPrograms: number = 16,
+  ) {
     this.context = context;
+    this.#maxPrograms = maxPrograms;
     this.#recipe = recipe;
     this.#choice = choice;
     this.#device = new EngineDevice(context);
@@ -242,7 +248,7 @@ export class Engine {
           return steps.slice(1);
         }).catch((error) => {
           // What could not be had must not be taken for memory by the next image.
-          this.#upload.destroy();
+          this.#freeImages();
           this.#device.arena.destroy();
           throw error;
         });
@@ -313,8 +319,14 @@ export class Engine {
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
   dispose(): void {
     this.#programs.clear();
-    this.#upload.destroy();
+    this.#freeImages();
     this.#device.dispose();
+  }
+
+  /** The next image gets memory of its own. */
+  #freeImages(): void {
+    this.#upload.destroy();
+    this.#waiting.trim();
   }
 
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
@@ -368,11 +380,12 @@ export class Engine {
     );
     // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
-    if (this.#programs.size > maxPrograms) {
+    if (this.#programs.size > this.#maxPrograms) {
       const [oldest, unused] = this.#programs.entries().next().value!;
       this.#programs.delete(oldest);
       unused.destroy();
-      this.#device.pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
+      this.#device.keepOnly(this.#programs.values());
+      this.#freeImages();
     }
     signal?.throwIfAborted();
     return program;

@@ -216,6 +216,13 @@ export interface CreateOptions {
    * first: about 2 s on a GPU, 60 s on a software adapter. `off`: the defaults.
    */
   tune?: 'off' | 'cached' | 'full';
+  /**
+   * For how many sizes of the network what was compiled is kept, the most recently used: one more makes room, and a size that
+   * comes back compiles again. P alone and all maps of one size count as two, and so does each kind of image (1, 3 or 4
+   * channels, what is copied, frames). Memory is that of the largest of them, not their sum. A whole number, at least 1;
+   * default 16.
+   */
+  maxCachedSizes?: number;
   onProgress?: OnProgress;
   signal?: Web<'AbortSignal'>;
 }

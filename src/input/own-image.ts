@@ -1,7 +1,6 @@
 /** @file An image that nobody but this library can change. */
 
-import type { GpuContext } from '../gpu/device.ts';
-import { copyOfTexture } from './gpu-texture.ts';
+import type { TextureCopies } from './gpu-texture.ts';
 import type { ReadyImage } from './image.ts';
 import { unreadable } from './unreadable.ts';
 
@@ -36,8 +35,8 @@ export function ownImage(image: Exclude<ReadyImage, BoundImage>): ReadyImage | P
 /** `ownImage` for a texture. @throws DBNetError `invalid-image`, `disposed` */
 export function ownTexture(
   { borrowed: _, origin: { x, y } = { x: 0, y: 0 }, ...part }: BoundImage,
-  context: Pick<GpuContext, 'device' | 'memory'>,
+  copies: TextureCopies,
 ): ReadyImage {
-  const source = copyOfTexture(part.source, { x, y, ...part }, context);
-  return { ...part, source, close: () => context.memory.free(source) };
+  const source = copies.copy(part.source, { x, y, ...part });
+  return { ...part, source, close: () => copies.release(source) };
 }

@@ -13,7 +13,7 @@ import type { TrainerOptions, TrainingSample } from '../../src/train/types.ts';
 import { assert, assertEqual, assertRejects, random } from './assert.ts';
 import { tinyWeights } from './small-engine.ts';
 import type { GpuTest } from './suite.ts';
-import { spread, type WatchedDevice, watchDevice } from './watch-device.ts';
+import { spread, watchedGpu } from './watch-device.ts';
 
 const size = { width: 64, height: 32 };
 
@@ -35,56 +35,6 @@ function noise(): RawImage {
     i % 4 === 3 ? 255 : next() * 256,
   );
   return { data, ...size, channels: 4 };
-}
-
-/**
- * A GPU that remembers the devices that it gives, and can lose the newest at a moment of its life.
- * @param reason what devices that are destroyed say: `unknown` is what a driver does of its own accord.
- */
-function watchedGpu(gpu: GPU, reason: GPUDeviceLostReason = 'destroyed') {
-  const devices: { device: GPUDevice; watched: WatchedDevice }[] = [];
-  let ahead = { answer: 0, action: (_: GPUDevice) => {} };
-  let refuses = false;
-  const requestAdapter = async (options?: GPURequestAdapterOptions) => {
-    if (refuses) {
-      refuses = false;
-      return null;
-    }
-    const adapter = (await gpu.requestAdapter(options))!;
-    const requestDevice = adapter.requestDevice.bind(adapter);
-    const watch = async (descriptor?: GPUDeviceDescriptor) => {
-      const device = await requestDevice(descriptor);
-      if (reason !== 'destroyed') {
-        const lost = device.lost.then(({ message }) => ({ reason, message }));
-        Object.defineProperty(device, 'lost', { value: lost });
-      }
-      const watched = watchDevice(device);
-      const { answer, action } = ahead;
-      watched.at(answer, () => action(device));
-      devices.push({ device, watched });
-      return device;
-    };
-    Object.defineProperty(adapter, 'requestDevice', { value: watch });
-    return adapter;
-  };
-  return {
-    gpu: { requestAdapter } as GPU,
-    devices,
-    /** Has no adapter for who asks next. */
-    refuseNext() {
-      refuses = true;
-    },
-    /** Loses the next device at the `answer`-th answer. */
-    loseNext(answer: number) {
-      ahead = {
-        answer,
-        action: (device) => {
-          ahead = { answer: 0, action: () => {} };
-          device.destroy();
-        },
-      };
-    },
-  };
 }
 
 /** A picture to learn from. */
