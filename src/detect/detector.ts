@@ -66,7 +66,7 @@ import type {
  */
 export class TextDetector {
   readonly #engine: RecoverableEngine;
-  readonly #facts: Omit<DetectorInfo, 'runsOn' | 'adapter' | 'software'>;
+  readonly #facts: Pick<DetectorInfo, 'weights'>;
   readonly #recipe: Recipe;
   readonly #postprocess: Postprocess;
   readonly #scratch: RegionScratch;
@@ -76,7 +76,7 @@ export class TextDetector {
     engine: RecoverableEngine,
     recipe: Recipe,
     postprocess: Postprocess,
-    facts: Omit<DetectorInfo, 'runsOn' | 'adapter' | 'software'>,
+    facts: Pick<DetectorInfo, 'weights'>,
   ) {
     this.#engine = engine;
     this.#recipe = recipe;
@@ -87,8 +87,13 @@ export class TextDetector {
 
   /** What it runs on, now, and with which weights. */
   get info(): DetectorInfo {
-    const { adapter, software } = this.#engine.current.context;
-    return { runsOn: runsOn({ adapter, software }), adapter, software, ...this.#facts };
+    const { context, precision, warnings } = this.#engine.current;
+    const { adapter, software } = context;
+    return {
+      ...{ runsOn: runsOn(context), adapter, software, precision },
+      warnings: warnings.map((message) => ({ code: 'kernel-replaced', message })),
+      ...this.#facts,
+    };
   }
 
   /**
@@ -131,14 +136,13 @@ export class TextDetector {
     signal?.throwIfAborted();
     const module = loadModule(import('../postprocess/index.ts'));
     module.catch(() => {}); // Awaited once there is an engine.
-    const { engine, checkpoint, recipe, precision, reopen } = await openEngine(given);
+    const { engine, checkpoint, recipe, reopen } = await openEngine(given);
     try {
       const postprocess = await module;
       signal?.throwIfAborted();
       const { architecture, parameterCount, metadata } = checkpoint;
       const recoverable = new RecoverableEngine(engine, reopen, given.onDeviceLost);
       const detector = new TextDetector(recoverable, recipe, postprocess, {
-        precision,
         weights: {
           architecture,
           parameters: parameterCount,
@@ -522,6 +526,7 @@ const createKinds: Kinds<CreateOptions> = {
   input: anything,
   precision: oneOf('f32', 'f16', 'auto'),
   tune: oneOf('off', 'cached', 'full'),
+  selfTest: boolean,
   ...callKinds,
 };
 const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };

@@ -19,7 +19,6 @@ export interface Opened {
   engine: Engine;
   checkpoint: Checkpoint;
   recipe: Recipe;
-  precision: Precision;
   /** The same engine on another device, from the weights in memory. @throws DBNetError as {@link openEngine} */
   reopen(): Promise<Engine>;
 }
@@ -39,7 +38,7 @@ interface Begun {
  * @throws DBNetError as `TextDetector.create()`; the signal's reason, or what `onProgress` throws.
  */
 export async function openEngine(options: CreateOptions): Promise<Opened> {
-  const { input, tune = 'cached', onProgress, signal } = options;
+  const { input, tune = 'cached', selfTest = true, onProgress, signal } = options;
   const stop = new AbortController();
   const forward = () => stop.abort(signal?.reason);
   signal?.throwIfAborted();
@@ -51,7 +50,7 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
 
   const begin = ({ graph, metadata }: Checkpoint, { context, choice }: Place): Begun => {
     const recipe = readRecipe(metadata, input);
-    const engine = new Engine(context, graph, recipe, choice);
+    const engine = new Engine(context, graph, recipe, choice, { selfTest });
     const size = networkSize(undefined, undefined, recipe.size);
     // What is measured first may be computed in another way afterwards.
     const waits = tune === 'full' && !engine.isTuned(size);
@@ -91,7 +90,7 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
     const reopen = async () => {
       const { context, choice } = await openPlace({ ...options, precision });
       try {
-        const another = new Engine(context, checkpoint.graph, recipe, choice);
+        const another = new Engine(context, checkpoint.graph, recipe, choice, { selfTest });
         await another.load(checkpoint.graph.parameters);
         return another;
       } catch (error) {
@@ -99,7 +98,7 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
         throw error;
       }
     };
-    return { engine, checkpoint, recipe, precision, reopen };
+    return { engine, checkpoint, recipe, reopen };
   };
   try {
     return await Promise.race([work(), stopped]);

@@ -112,6 +112,7 @@ export function fakeServices({
       adapter: { vendor: 'maker', architecture: 'arch', device: '', description: 'Adapter One' },
       software,
       precision: 'f32',
+      warnings: [],
       weights: {
         architecture: 'db-resnet18',
         parameters: 1,
