@@ -30,6 +30,8 @@ export interface Form {
   parameter: (name: string) => Float32Array<ArrayBuffer>;
   steps: readonly PlanStep[];
   constants: readonly Constant[];
+  /** Names of its tiles. */
+  tiles: readonly string[];
   /** Names of what can be done without, the gentlest first; see {@link KernelChoice} and `Fusion`. */
   remedies: readonly Remedy[];
 }
@@ -129,8 +131,9 @@ function smallForm(
       constants.push(...(kind.constants?.(record, parameter, precision) ?? []));
     }
     const [{ name }] = operations.slice(-1);
-    const remedies = remediesOf(records, tiles, precision);
-    return { code, name, operations: records, shapeOf, parameter, steps, constants, remedies };
+    const names = tiles.map(tileName);
+    const remedies = remediesOf(records, names, precision);
+    return { code, name, operations: records, shapeOf, parameter, steps, constants, tiles: names, remedies };
   };
   try {
     const form = build(fewChannels);
@@ -170,14 +173,13 @@ function parametersOf(operation: Operation): [name: string, shape: readonly numb
 
 function remediesOf(
   [first, ...others]: readonly Operation[],
-  tiles: readonly Tile[],
+  tiles: readonly string[],
   precision: KernelChoice['precision'],
 ): Remedy[] {
   if (others.length > 0) {
     return [{ avoid: ['winograd'], what: "Winograd's filtering gives way to the plain convolution" }];
   }
   const remedies = tiles
-    .map(tileName)
     .filter((name) => name !== tileName(plainTile))
     .map(
       (name): Remedy => ({ avoid: [name], what: `the tile '${name}' gives way to '${tileName(plainTile)}'` }),

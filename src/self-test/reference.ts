@@ -18,7 +18,10 @@ export interface Environment {
   parameter: (name: string) => ArrayLike<number>;
 }
 
-/** The values of the layer's outputs in their order; of those between its kernels none, and neither B nor the mask. */
+/**
+ * The values of the layer's outputs in their order, NaN for those that are not looked at; of tensors between its kernels none, and
+ * neither B nor the mask.
+ */
 export function outputsByDefinition(operations: readonly Operation[], environment: Environment): Values[] {
   const [first, products, output] = operations;
   if (products?.op !== 'winogradProducts' || output?.op !== 'winogradOutput') {
@@ -51,18 +54,13 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
   conv2d(operation, environment) {
     const { sources, output } = operation;
     const { get, shapeOf, parameter } = environment;
-    const sums = zeros(shapeOf(output));
-    for (const source of sources) {
-      addConvolution(
-        sums,
-        shapeOf(output),
-        get(source.tensor),
-        shapeOf(source.tensor),
-        parameter(source.weight),
-        source,
-      );
+    const out = shapeOf(output);
+    const sums = zeros(out);
+    const wanted = sampled(out);
+    for (const { tensor, weight, ...window } of sources) {
+      addConvolution(sums, out, get(tensor), shapeOf(tensor), parameter(weight), window, wanted);
     }
-    return [withEpilogue(sums, operation, environment)];
+    return [onlyWanted(withEpilogue(sums, operation, environment), out.channels, wanted)];
   },
   deformConv2d(operation, environment) {
     const { input, offsets, output, weight, flatOffsets, stride, padding } = operation;
@@ -99,10 +97,12 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
         }
       }
     }
-    const sums = zeros({ height, width, channels });
+    const out = { height, width, channels };
+    const sums = zeros(out);
     const window = { kernel: 3, stride: 3, padding: { top: 0, left: 0 } };
-    addConvolution(sums, shapeOf(output), values, samples, parameter(weight), window);
-    return [withEpilogue(sums, operation, environment)];
+    const wanted = sampled(out);
+    addConvolution(sums, out, values, samples, parameter(weight), window, wanted);
+    return [onlyWanted(withEpilogue(sums, operation, environment), channels, wanted)];
   },
   depthwiseConv2d(operation, environment) {
     const { input, output, weight, channels, kernel } = operation;
@@ -133,16 +133,16 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
     const full = { ...large, channels };
     const sums = zeros(full);
     const window = { kernel: 3, stride: 1, padding: ones };
-    addConvolution(
-      sums,
-      full,
-      upsampled(get(input), shapeOf(input), scale),
-      large,
-      parameter(weight),
-      window,
-    );
     // Of the copies of a pixel the first, one between, and the last stand for all.
     const copies = scale === 2 ? [0, 1] : [0, 1, scale - 1];
+    const isSampled = sampled({ height, width });
+    const wanted = (to: number): boolean => {
+      const [y, x] = [Math.floor(to / full.width), to % full.width];
+      const isCopy = copies.includes(y % scale) && copies.includes(x % scale);
+      return isCopy && isSampled(Math.floor(y / scale) * width + Math.floor(x / scale));
+    };
+    const source = upsampled(get(input), shapeOf(input), scale);
+    addConvolution(sums, full, source, large, parameter(weight), window, wanted);
     const images = zeros({ height: planes * height, width, channels });
     let at = 0;
     for (const dy of copies) {
@@ -154,7 +154,7 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
         }
       }
     }
-    return [images];
+    return [onlyWanted(images, channels, (pixel) => isSampled(pixel % (height * width)))];
   },
   maxPool({ input, output, ...window }, { get, shapeOf }) {
     return [pooled(get(input), shapeOf(input), shapeOf(output), window)];
@@ -188,13 +188,16 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
   },
   dbHead({ features, heads, channels }, { get, shapeOf, parameter }) {
     const { height, width, channels: stored } = shapeOf(features[0]);
+    const wanted = sampled({ height, width });
     return heads.map(({ up1, up2 }, head) => {
       const [together, values] = [features.length < heads.length, get(features[head] ?? features[0])];
       const [first, second] = [parameter(up1.weight), parameter(up2.weight)];
       const bias = up1.bias ? parameter(up1.bias) : new Float64Array(channels);
       const [last] = Array.from(parameter(up2.bias));
       const map = zeros({ height: 4 * height, width: 4 * width, channels: 1 });
+      map.fill(Number.NaN);
       for (let pixel = 0; pixel < height * width; pixel++) {
+        if (!wanted(pixel)) continue;
         const from = pixel * stored + (together ? head * channels : 0);
         for (let outer = 0; outer < 4; outer++) {
           const logits = [last, last, last, last];
@@ -216,6 +219,19 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
   },
 };
 
+/**
+ * Of many pixels some: definitions are slow. So many from one to the next as no tile has a multiple of, so that each place in a tile
+ * is looked at.
+ */
+function sampled({ height, width }: Pick<Size, 'height' | 'width'>): (pixel: number) => boolean {
+  const every = 2 * Math.floor((height * width) / 128) + 1;
+  return (pixel) => pixel % every === 0;
+}
+
+/** With NaN for what is not known. */
+const onlyWanted = (values: Values, channels: number, wanted: (pixel: number) => boolean): Values =>
+  values.map((value, i) => (wanted(Math.floor(i / channels)) ? value : Number.NaN));
+
 const zeros = ({ height, width, channels }: Size): Values => new Float64Array(height * width * channels);
 
 /** Visits the taps of a window that fall into the source: pixel of the output, pixel of the source, number of the tap. */
@@ -224,8 +240,10 @@ function eachTap(
   { height, width }: Size,
   { kernel, stride, padding }: Window,
   visit: (to: number, from: number, tap: number) => void,
+  wanted: (to: number) => boolean = () => true,
 ): void {
   for (let to = 0; to < out.height * out.width; to++) {
+    if (!wanted(to)) continue;
     const top = Math.floor(to / out.width) * stride - padding.top;
     const left = (to % out.width) * stride - padding.left;
     for (let tap = 0; tap < kernel * kernel; tap++) {
@@ -243,6 +261,7 @@ function addConvolution(
   size: Size,
   weights: ArrayLike<number>,
   window: Window,
+  wanted?: (to: number) => boolean,
 ): void {
   const { channels } = size;
   const taps = window.kernel ** 2;
@@ -253,13 +272,14 @@ function addConvolution(
     const c = Math.floor(i / out.channels) % channels;
     packed[i] = weights[(o * channels + c) * taps + Math.floor(i / (out.channels * channels))];
   }
-  eachTap(out, size, window, (to, from, tap) => {
+  const add = (to: number, from: number, tap: number): void => {
     for (let c = 0; c < channels; c++) {
       const value = source[from * channels + c];
       const row = (tap * channels + c) * out.channels;
       for (let o = 0; o < out.channels; o++) sums[to * out.channels + o] += value * packed[row + o];
     }
-  });
+  };
+  eachTap(out, size, window, add, wanted);
 }
 
 const activationOf: Record<Activation, (x: number) => number> = {

@@ -58,7 +58,7 @@ function watchedGpu(gpu: GPU) {
 }
 
 const open = (gpu: GPU, more: Partial<CreateOptions> = {}) =>
-  TextDetector.create({ weights: smallWeights(true), gpu, ...more });
+  TextDetector.create({ selfTest: false, weights: smallWeights(true), gpu, ...more });
 
 const codeOf = (error: unknown): unknown => (error instanceof DBNetError ? error.code : error);
 
@@ -139,6 +139,7 @@ const tests: GpuTest[] = [
       const reasons: string[] = [];
       const detector = await TextDetector.create({
         weights: smallWeights(true),
+        selfTest: false,
         device,
         onDeviceLost: (reason) => reasons.push(reason),
       });
