@@ -484,7 +484,7 @@ export class TextDetector {
   }
 
   #notFinite(where: string, cause?: unknown): DBNetError {
-    const { precision } = this.#engine.current;
+    const { precision } = this.info;
     return new DBNetError(
       'incompatible-weights',
       `these weights give values that are not finite in precision '${precision}' (${where}): ` +

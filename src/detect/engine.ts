@@ -362,19 +362,17 @@ export class Engine {
     const input = { source, ...this.#recipe.input };
     try {
       for (;;) {
-        const { precision, avoided } = choice;
+        const { precision } = choice;
         const graph = this.#graph(outputs);
         const planned = await inPieces(planInSteps(graph, size, input, choice));
         const compiled = await compile(planned);
         if (!this.#selfTest) return compiled;
         const { selfTest } = await loadModule(import('../self-test/self-test.ts'));
+        const { avoided } = choice;
         const task = { context, pipelines, graph, plan: planned, input, choice, avoided, tools, signal };
-        const replacements = await selfTest(task);
-        if (replacements.length === 0) return compiled;
-        for (const { avoid, message } of replacements) {
-          for (const name of avoid) avoided.add(name);
-          this.warnings.push(message);
-        }
+        const messages = await selfTest(task);
+        if (messages.length === 0) return compiled;
+        this.warnings.push(...messages);
         compiled?.destroy();
         if (choice.precision === precision) continue;
         // All weights are others.

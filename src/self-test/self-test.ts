@@ -52,24 +52,18 @@ export interface SelfTestTask {
   plan: GraphPlan;
   input: PlanInput;
   choice: KernelChoice;
-  /** What is avoided already. */
-  avoided: ReadonlySet<string>;
+  /** What is avoided: it grows by what fails. */
+  avoided: Set<string>;
   tools: GraphTools & VerdictTools & { plan: typeof planOf };
   signal?: Web<'AbortSignal'>;
 }
 
-/** What is to be avoided from now on, and what to say about it. */
-export interface Replacement {
-  avoid: readonly string[];
-  message: string;
-}
-
 /**
  * Tests the forms of a plan that did not pass before; most often there are none.
- * @returns what stands in for those that fail: the plan is to be made anew. Nothing if all pass.
+ * @returns for people, what fails and what stands in for it: the plan is to be made anew. Nothing if all pass.
  * @throws DBNetError `wrong-results` where nothing can stand in; `gpu-error`, `disposed`, `device-lost`; the signal's reason.
  */
-export async function selfTest(task: SelfTestTask): Promise<Replacement[]> {
+export async function selfTest(task: SelfTestTask): Promise<string[]> {
   const { graph, plan, input, choice, avoided, tools } = task;
   const before = await passedBefore(task.context, choice.precision, tools);
   const isNew = ({ code }: Pick<Form, 'code'>) => !before.has(tools.fingerprint(code));
@@ -79,7 +73,7 @@ export async function selfTest(task: SelfTestTask): Promise<Replacement[]> {
   if (forms.length === 0 && !image) return [];
   const { passed, failed } = await run(task, forms, image);
   await keepPassed(task.context, choice.precision, passed.map(tools.fingerprint), tools);
-  const replacements = new Map<string, Replacement>();
+  const messages = new Map<string, string>();
   const given = new Set<string>();
   // What fails by its tile is tried with another one, before more is given up.
   for (const { name, tiles, remedies, fault } of failed.sort((a, b) => stepsOf(a) - stepsOf(b))) {
@@ -95,9 +89,10 @@ export async function selfTest(task: SelfTestTask): Promise<Replacement[]> {
     const { avoid, what } = remedy;
     for (const one of avoid) given.add(one);
     const message = `${wrong}: ${what}, which is slower; a newer driver or browser may help`;
-    if (!replacements.has(what)) replacements.set(what, { avoid, message });
+    messages.set(what, messages.get(what) ?? message);
   }
-  return [...replacements.values()];
+  for (const one of given) avoided.add(one);
+  return [...messages.values()];
 }
 
 /** Those of Winograd's filtering have a tile in common with others: they come last. */
