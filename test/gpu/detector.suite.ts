@@ -704,7 +704,22 @@ const tests: GpuTest[] = [
         'incompatible-weights',
         'a P that is not finite',
       );
+      await assertRejects(
+        () => detector.maps(noise(64, 32, 3), { size: small }),
+        'incompatible-weights',
+        'maps that are not finite',
+      );
       detector.dispose();
+      // P is right, and neither T nor B: the mask alone would say that there is no text.
+      const other = await create('decoder.thresh.6.weight', (_, i) => (i % 2 === 0 ? 3e38 : -3e38));
+      const error = await assertRejects(
+        () => other.detect(noise(64, 32, 3), { size: small, binarize: 'B' }),
+        'incompatible-weights',
+        'a B that is not finite',
+      );
+      assert(error.message.includes('in B'), error.message);
+      await other.detect(noise(64, 32, 3), { size: small });
+      other.dispose();
     },
   },
   {
