@@ -194,7 +194,7 @@ const tests: GpuTest[] = [
         };
         const first = brokenGpu(gpu);
         const without = await submits(brokenGpu(gpu), { selfTest: false });
-        assertEqual(await submits(first), without + 1, 'submits of the first detector');
+        assert((await submits(first)) > without, 'expected the first detector to try its kernels');
         assertEqual(await submits(first), without, 'submits of the second');
         assertEqual(await submits(brokenGpu(gpu)), without, 'submits in another session');
         const breaks = breaking(/\(direct 8x8\)$/, store, 'output[at] = -vec4<f32>(value);');
