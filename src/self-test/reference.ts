@@ -135,7 +135,7 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
     const window = { kernel: 3, stride: 1, padding: ones };
     // Of the copies of a pixel the first, one between, and the last stand for all.
     const copies = scale === 2 ? [0, 1] : [0, 1, scale - 1];
-    const isSampled = sampled({ height, width });
+    const isSampled = sampled({ height, width }, 12);
     const wanted = (to: number): boolean => {
       const [y, x] = [Math.floor(to / full.width), to % full.width];
       const isCopy = copies.includes(y % scale) && copies.includes(x % scale);
@@ -164,10 +164,14 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
     const stem = { height: height / 2, width: width / 2, channels };
     const sums = zeros(stem);
     const window = { kernel: 7, stride: 2, padding: { top: 3, left: 3 } };
-    addConvolution(sums, stem, get(input), shapeOf(input), parameter(weight), window);
+    const pool = { kernel: 3, stride: 2, padding: ones };
+    const wanted = sampled(shapeOf(output));
+    const seen = new Set<number>();
+    eachTap(shapeOf(output), stem, pool, (_, from) => seen.add(from), wanted);
+    addConvolution(sums, stem, get(input), shapeOf(input), parameter(weight), window, (to) => seen.has(to));
     const biases = parameter(bias);
     const values = sums.map((sum, i) => Math.max(sum + biases[i % channels], 0));
-    return [pooled(values, stem, shapeOf(output), { kernel: 3, stride: 2, padding: ones })];
+    return [onlyWanted(pooled(values, stem, shapeOf(output), pool), channels, wanted)];
   },
   upsampleAdd({ lateral, top }, { get, shapeOf }) {
     const added = upsampled(get(top), shapeOf(top), 2);
@@ -223,8 +227,8 @@ const meanings: { [Op in Exclude<Operation['op'], WinogradStep>]: Meaning<Operat
  * Of many pixels some: definitions are slow. So many from one to the next as no tile has a multiple of, so that each place in a tile
  * is looked at.
  */
-function sampled({ height, width }: Pick<Size, 'height' | 'width'>): (pixel: number) => boolean {
-  const every = 2 * Math.floor((height * width) / 128) + 1;
+function sampled({ height, width }: Pick<Size, 'height' | 'width'>, count = 32): (pixel: number) => boolean {
+  const every = 2 * Math.floor((height * width) / (2 * count)) + 1;
   return (pixel) => pixel % every === 0;
 }
 
