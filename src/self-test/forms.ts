@@ -53,8 +53,13 @@ const fewChannels = (channels: number): number => (channels > 64 ? 64 + (channel
 /** Members of records that count channels. */
 const counts = new Set(['channels', 'inChannels', 'outChannels', 'hidden', 'averaged']);
 
-/** The forms in a plan of a graph, the preprocessing left out. */
-export function formsOf(graph: Graph, plan: GraphPlan, choice: KernelChoice, tools: GraphTools): Form[] {
+/** The forms in a plan of a graph, the preprocessing left out; shaders are written anew, so it can be interrupted. */
+export function* formsOf(
+  graph: Graph,
+  plan: GraphPlan,
+  choice: KernelChoice,
+  tools: GraphTools,
+): Generator<void, Form[]> {
   const small = tools.inferShapes(graph, smallSize);
   const steps = plan.steps.slice(1);
   const forms = new Map<string, Form>();
@@ -63,6 +68,7 @@ export function formsOf(graph: Graph, plan: GraphPlan, choice: KernelChoice, too
     const end = steps.findIndex((step) => !writes(step, written));
     const code = codeOf(steps.splice(0, end === -1 ? steps.length : end));
     if (!forms.has(code)) forms.set(code, smallForm(operations, code, plan, small, choice, tools));
+    yield;
   }
   return [...forms.values()];
 }

@@ -34,7 +34,7 @@ import { externals, type GraphPlan, type PlanInput, type plan as planOf } from '
 import { maskUniforms } from '../kernels/db-head.ts';
 import { toHalf } from '../kernels/half.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
-import { Pace } from '../pace.ts';
+import { inPieces, Pace } from '../pace.ts';
 import { toFloat32 } from '../safetensors/dtypes.ts';
 import type { Web } from '../web.ts';
 import { type Form, formsOf, type GraphTools, smallSize } from './forms.ts';
@@ -67,7 +67,8 @@ export async function selfTest(task: SelfTestTask): Promise<string[]> {
   const { graph, plan, input, choice, avoided, tools } = task;
   const before = await passedBefore(task.context, choice.precision, tools);
   const isNew = ({ code }: Pick<Form, 'code'>) => !before.has(tools.fingerprint(code));
-  const forms = formsOf(graph, plan, choice, tools).filter(isNew);
+  const pace = new Pace(task.signal);
+  const forms = (await inPieces(formsOf(graph, plan, choice, tools), pace)).filter(isNew);
   const whole = smallImage(graph, input, choice, tools.plan);
   const image = whole && isNew(whole.step.kernel) ? whole : undefined;
   if (forms.length === 0 && !image) return [];

@@ -11,6 +11,7 @@ import type { Precision } from '../../src/kernels/wgsl.ts';
 import { authors, dbNet, mmocr } from '../../src/models/dbnet.ts';
 import { resNet18 } from '../../src/models/resnet.ts';
 import { resNet50 } from '../../src/models/resnet50.ts';
+import { inPieces } from '../../src/pace.ts';
 import { formsOf } from '../../src/self-test/forms.ts';
 import { outputsByDefinition } from '../../src/self-test/reference.ts';
 import { randomFloats } from '../gpu/assert.ts';
@@ -33,7 +34,7 @@ describe('the forms of a plan', () => {
     ["MMOCR's", dbNet(resNet18(64, mmocr.deformable[1]), { thresholdHead: true })],
     ['PP-OCRv4', ppOcrV4()],
     ['PP-OCRv6', ppOcrV6()],
-  ])('of %s have its shaders, and no others', (_, network) => {
+  ])('of %s have its shaders, and no others', async (_, network) => {
     for (const [software, precision] of [
       [true, 'f32'],
       [false, 'f16'],
@@ -41,7 +42,7 @@ describe('the forms of a plan', () => {
       const graph = fused(network, software, precision);
       const choice = defaultChoice({ software }, precision);
       const made = plan(graph, { width: 992, height: 736 }, input, choice);
-      const forms = formsOf(graph, made, choice, { kindOf, inferShapes });
+      const forms = await inPieces(formsOf(graph, made, choice, { kindOf, inferShapes }));
       const codes = forms.flatMap(({ steps }) => steps.map(({ kernel }) => kernel.code));
       const all = made.steps.slice(1).map(({ kernel }) => kernel.code);
       expect(new Set(codes)).toEqual(new Set(all));
