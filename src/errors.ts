@@ -45,6 +45,8 @@ export type DBNetErrorCode =
   | 'busy'
   /** The detector was used after `dispose()`. */
   | 'disposed'
+  /** There are no workers here, or the detector's worker ended by an error. */
+  | 'worker-failed'
   /** An optional package is needed for this and is not installed. */
   | 'missing-package'
   /** Labels cannot be read, or cannot be those of the image. */

@@ -15,14 +15,13 @@ import {
   mismatch,
   oneOf,
   positive,
-  whole,
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
 import { computerOf, findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
-import { checkRegion, crop, fitTexture } from '../input/crop.ts';
+import { checkRegion, crop } from '../input/crop.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
@@ -36,9 +35,9 @@ import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import type { Box, PaddedSize, Size } from '../size.ts';
 import type { Web } from '../web.ts';
-import type { MappedMaps, MapRequest, Outputs } from './engine.ts';
+import type { MappedMaps, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
-import { RecoverableEngine } from './recoverable-engine.ts';
+import type { RecoverableEngine } from './recoverable-engine.ts';
 import type {
   CreateOptions,
   Detection,
@@ -57,8 +56,8 @@ import type {
 
 /**
  * Finds text in images with DBNet ("Real-time Scene Text Detection with Differentiable Binarization"), on WebGPU.
- * Calls may overlap; they take turns on the device. When the device is lost, calls that are under way fail with `device-lost`, and the
- * next one opens another device, from the weights in memory; not so with a device of the caller's.
+ * Calls may overlap; they take turns on the device. When the device is lost, calls that are under way fail with `device-lost` (see
+ * `detect()` for an exception), and the next one opens another device, from the weights in memory; not so with a device of the caller's.
  *
  * @example
  * const detector = await TextDetector.create({ weights: 'db-resnet18.safetensors' });
@@ -66,7 +65,7 @@ import type {
  */
 export class TextDetector {
   readonly #engine: RecoverableEngine;
-  readonly #facts: Pick<DetectorInfo, 'weights'>;
+  readonly #weights: DetectorInfo['weights'];
   readonly #recipe: Recipe;
   readonly #postprocess: Postprocess;
   readonly #scratch: RegionScratch;
@@ -76,13 +75,13 @@ export class TextDetector {
     engine: RecoverableEngine,
     recipe: Recipe,
     postprocess: Postprocess,
-    facts: Pick<DetectorInfo, 'weights'>,
+    weights: DetectorInfo['weights'],
   ) {
     this.#engine = engine;
     this.#recipe = recipe;
     this.#postprocess = postprocess;
     this.#scratch = postprocess.createRegionScratch();
-    this.#facts = facts;
+    this.#weights = weights;
   }
 
   /** What it runs on, now, and with which weights. */
@@ -90,9 +89,8 @@ export class TextDetector {
     const { context, precision, warnings } = this.#engine.current;
     const { adapter, software } = context;
     return {
-      ...{ runsOn: runsOn(context), adapter, software, precision },
+      ...{ runsOn: runsOn(context), adapter, software, precision, weights: this.#weights },
       warnings: warnings.map((message) => ({ code: 'kernel-replaced', message })),
-      ...this.#facts,
     };
   }
 
@@ -118,13 +116,14 @@ export class TextDetector {
 
   /**
    * Loads weights, opens a device and compiles what the first frame of the default size needs, side by side. It takes
-   * pauses, so that a page stays responsive.
+   * pauses, so that a page stays responsive. The bytes of the weights stay in memory of JavaScript, too: new sizes, tuning and
+   * another device after a loss are served from there.
    * @example
    * import weights from 'dbnet-webgpu/weights'; // the shipped ones
    * const detector = await TextDetector.create({ weights });
    * @throws DBNetError `no-webgpu`, `load-failed`, `checksum-mismatch`, `invalid-safetensors`, `invalid-onnx`,
    *   `invalid-checkpoint`, `unsupported-dtype`, `incompatible-weights`, `invalid-argument`, `unsupported-precision`,
-   *   `gpu-error`; the signal's reason.
+   *   `gpu-error`, `device-lost`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
     const given = checkOptions(options ?? {}, createKinds) as CreateOptions;
@@ -134,23 +133,24 @@ export class TextDetector {
       throw mismatch('Option weights', expected, 'none');
     }
     signal?.throwIfAborted();
-    const module = loadModule(import('../postprocess/index.ts'));
-    module.catch(() => {}); // Awaited once there is an engine.
+    const modules = Promise.all([
+      loadModule(import('../postprocess/index.ts')),
+      loadModule(import('./recoverable-engine.ts')),
+    ]);
+    modules.catch(() => {}); // Awaited once there is an engine.
     const { engine, checkpoint, recipe, reopen } = await openEngine(given);
     try {
-      const postprocess = await module;
+      const [postprocess, { RecoverableEngine }] = await modules;
       signal?.throwIfAborted();
       const { architecture, parameterCount, metadata } = checkpoint;
       const recoverable = new RecoverableEngine(engine, reopen, given.onDeviceLost);
       const detector = new TextDetector(recoverable, recipe, postprocess, {
-        weights: {
-          architecture,
-          parameters: parameterCount,
-          hasThresholdHead: engine.has('PTB'),
-          input: recipe.input,
-          size: recipe.size,
-          metadata: { ...metadata },
-        },
+        architecture,
+        parameters: parameterCount,
+        hasThresholdHead: engine.has('PTB'),
+        input: recipe.input,
+        size: recipe.size,
+        metadata: { ...metadata },
       });
       if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.size))) {
         await detector.tune(undefined, { onProgress, signal });
@@ -172,6 +172,11 @@ export class TextDetector {
    * caller may change it as soon as it has the promise. Of raw pixels, canvases and bitmaps a call that has to wait for
    * others keeps a copy; 512 MiB of such copies may wait, one call more is refused as `busy`. Blobs wait undecoded, as
    * many as you like.
+   *
+   * A device that is lost though nobody destroyed it is taken for too small: the call goes on once with another one and a network of
+   * 0.7 times the sides, and `network` and a warning (`smaller-after-loss`) say so. It needs the picture as it was, so it is for blobs,
+   * `<img>`, and pixels, canvases and bitmaps of calls that waited, as the first of each size does; not for frames of a video, for
+   * `split`, whose parts are small, nor with a device of the caller's.
    * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
    *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
@@ -203,8 +208,13 @@ export class TextDetector {
     const names = wantsMaps ? this.#mapNames : [];
     // The mask is all that is seen of B otherwise, and what is not finite is no text in it.
     const looked = binarize === 'B' ? (['B'] as const) : [];
-    const compute = async (part: ReadyImage, partSize: PaddedSize, report: OnProgress | undefined) => {
-      const mapped = await this.#compute(
+    const compute = async (
+      part: ReadyImage,
+      partSize: PaddedSize,
+      report: OnProgress | undefined,
+      retries?: boolean,
+    ) => {
+      const mapped = await this.#engine.compute(
         part,
         partSize,
         binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
@@ -213,7 +223,7 @@ export class TextDetector {
           mask: { of: binarize, threshold: regionOptions.threshold },
           background,
         },
-        { onProgress: report, signal },
+        { onProgress: report, signal, retries },
       );
       try {
         this.#checkFinite(mapped, looked);
@@ -228,9 +238,9 @@ export class TextDetector {
     const inParts = split && Math.max(target.width, target.height) > side;
     const computed = inParts
       ? await this.#computeInParts(ready, side, compute, onProgress)
-      : await compute(ready, network, onProgress).then((mapped) => ({
+      : await compute(ready, network, onProgress, true).then((mapped) => ({
           mapped,
-          network,
+          network: mapped.size,
           timings: mapped.timings,
         }));
     const mappedAt = performance.now();
@@ -243,10 +253,10 @@ export class TextDetector {
       const map =
         'map' in computed
           ? computed.map
-          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...network };
+          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...computed.network };
       if (wantsMaps && 'mapped' in computed) {
         this.#checkFinite(computed.mapped, names);
-        maps = copyMaps(computed.mapped, names, network);
+        maps = copyMaps(computed.mapped, names);
       }
       began = performance.now();
       found = this.#assertFinite(() =>
@@ -258,12 +268,15 @@ export class TextDetector {
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-    const warning = inParts ? undefined : shrinkWarning(target, network, size, this.#recipe.size);
+    const warnings =
+      'map' in computed
+        ? []
+        : [shrinkWarning(target, network, size, this.#recipe.size), computed.mapped.warning];
     return {
       ...found,
       ...source,
       network: computed.network,
-      warnings: warning ? [warning] : [],
+      warnings: warnings.filter((warning) => warning !== undefined),
       timings: {
         ...computed.timings,
         readback: began - mappedAt + (released - ended),
@@ -292,7 +305,7 @@ export class TextDetector {
     const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const names = this.#mapNames;
-    const mapped = await this.#compute(
+    const mapped = await this.#engine.compute(
       ready,
       network,
       names.includes('T') ? 'PTB' : 'P',
@@ -301,7 +314,7 @@ export class TextDetector {
     );
     try {
       this.#checkFinite(mapped, names);
-      return copyMaps(mapped, names, network);
+      return copyMaps(mapped, names);
     } finally {
       mapped.release();
     }
@@ -309,7 +322,8 @@ export class TextDetector {
 
   /**
    * Detections of a live source: as many frames on their way as help, the newest next, those that come too late skipped and
-   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled.
+   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled. So does
+   * the loss of the device (`device-lost`): a new stream opens another.
    *
    * @example
    * for await (const { regions, skipped } of detector.stream(video)) draw(regions);
@@ -320,11 +334,15 @@ export class TextDetector {
     source: FrameStream,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamedDetection, void, undefined> {
-    const { inFlight = this.info.software ? 1 : 2, ...each } = checkOptions(options, streamKinds);
+    const { inFlight, ...each } = checkOptions(options, streamKinds);
     const { streamDetections } = await loadModule(import('./stream.ts'));
     const detect = (image: ImageSource, signal: Web<'AbortSignal'>) =>
       this.detect(image, { ...each, signal });
-    yield* streamDetections(source, detect, { inFlight, signal: each.signal });
+    yield* streamDetections(source, detect, {
+      inFlight,
+      software: this.info.software,
+      signal: each.signal,
+    });
   }
 
   /**
@@ -414,25 +432,6 @@ export class TextDetector {
     return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
   }
 
-  /** Maps of an image, or of a part of one. */
-  #compute(
-    image: ReadyImage,
-    ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: Web<'AbortSignal'> }]
-  ): Promise<MappedMaps> {
-    const { current } = this.#engine;
-    const fitted = fitTexture(image, current.context.device.limits.maxTextureDimension2D);
-    const engine = this.#engine.ready();
-    if (!('then' in engine)) return engine.compute(fitted, ...rest);
-    const kept = Promise.resolve(current.keep(fitted));
-    return engine.then(
-      async (another) => another.compute(await kept, ...rest),
-      async (error) => {
-        (await kept).close?.();
-        throw error;
-      },
-    );
-  }
-
   /** The image counts as it is when this is called, though its parts are computed later. */
   async #computeInParts(
     image: ReadyImage,
@@ -520,7 +519,7 @@ interface Prepared {
 type MapName = 'P' | 'T' | 'B';
 
 /** Maps as they are kept by the caller, in memory of their own. */
-function copyMaps({ float32 }: MappedMaps, names: readonly MapName[], size: PaddedSize): Maps {
+function copyMaps({ float32, size }: MappedMaps, names: readonly MapName[]): Maps {
   const copies = names.map((name) => [name, float32(name).slice()] as const);
   return { ...Object.fromEntries(copies), ...size } as unknown as Maps;
 }
@@ -569,6 +568,6 @@ const detectKinds: Kinds<DetectOptions> = {
   split: boolean,
   ...mapsKinds,
 };
-const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: whole(1, 16) };
+const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: anything };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };

@@ -3,7 +3,7 @@
  * are shared by all of them, and calls take turns on the device.
  */
 
-import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
+import { assertUsable, checked, explained, type GpuContext, lossError } from '../gpu/device.ts';
 import { EngineDevice } from '../gpu/engine-device.ts';
 import { Program } from '../gpu/program.ts';
 import { run, submit } from '../gpu/run.ts';
@@ -42,6 +42,11 @@ interface CallOptions {
   signal?: Web<'AbortSignal'>;
 }
 
+export interface ComputeOptions extends CallOptions {
+  /** What becomes of an image that is needed no longer: the call's own, or the caller's if no copy was made. Default: it is closed. */
+  leave?: (image: ReadyImage) => void;
+}
+
 /** What is read back, and how the mask is thresholded if it is read. */
 export interface MapRequest {
   read: readonly ('P' | 'T' | 'B' | 'mask')[];
@@ -59,6 +64,8 @@ export interface MappedMaps {
   float32(name: 'P' | 'T' | 'B'): Float32Array;
   /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. Throws as `float32()`. */
   words(name: 'mask'): Uint32Array;
+  /** At which size the network ran. */
+  size: PaddedSize;
   timings: Pick<Timings, 'preprocess' | 'network'>;
   /** Gives the memory back: what was read of it is valid no longer. */
   release(): void;
@@ -118,7 +125,8 @@ export class Engine {
    */
   async load(parameters: ParameterSource, signal?: Web<'AbortSignal'>): Promise<void> {
     this.#parameters = parameters;
-    this.#loading = this.#device.constants.upload(this.#allConstants(), signal);
+    const upload = () => this.#device.constants.upload(this.#allConstants(), signal);
+    this.#loading = explained(this.context, upload, signal);
     await this.#loading;
   }
 
@@ -132,7 +140,7 @@ export class Engine {
     source: Preprocess['source'],
     onProgress?: OnProgress,
   ): Promise<void> {
-    await this.#prepared(size, outputs, source, async ({ steps }) => {
+    const compile = async ({ steps }: Plan) => {
       const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
       const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
       let done = 0;
@@ -143,7 +151,8 @@ export class Engine {
         }),
       );
       return undefined;
-    });
+    };
+    await explained(this.context, () => this.#prepared(size, outputs, source, compile));
   }
 
   /** Storage and arithmetic of weights and activations. */
@@ -173,9 +182,9 @@ export class Engine {
     source: Preprocess['source'],
     options: CallOptions,
   ): Promise<void> {
-    await this.#turns.take(async () => {
+    await this.#turn(async () => {
       await this.#program(size, outputs, source, options);
-    });
+    }, options);
   }
 
   /** True if tiles were measured for at least one layer of a size. */
@@ -187,8 +196,9 @@ export class Engine {
    * Measures tiles for a size and uses them from then on. Other calls wait until it is done.
    * @throws DBNetError `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
-  async tune(size: Size, { budgetMs, onProgress, signal }: TuneOptions): Promise<TuningReport> {
-    return await this.#turns.take(async () => {
+  async tune(size: Size, options: TuneOptions): Promise<TuningReport> {
+    const { budgetMs, onProgress, signal } = options;
+    return await this.#turn(async () => {
       assertUsable(this.context);
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
@@ -207,12 +217,10 @@ export class Engine {
         // Winograd's weights and plain ones are not both needed.
         this.#device.constants.keepOnly(new Set(this.#allConstants().keys()));
         return tuned.report;
-      } catch (error) {
-        throw this.#translate(error);
       } finally {
         this.#device.pipelines.keepOnly(new Set(codes));
       }
-    });
+    }, options);
   }
 
   /**
@@ -225,9 +233,9 @@ export class Engine {
     size: PaddedSize,
     outputs: Outputs,
     request: MapRequest,
-    options: CallOptions,
+    options: ComputeOptions,
   ): Promise<MappedMaps> {
-    const { onProgress, signal } = options;
+    const { onProgress, signal, leave = (image) => image.close?.() } = options;
     const layout = layOut(request.read, size);
     const { bytes } = layout;
     let preprocessed = 0;
@@ -257,7 +265,7 @@ export class Engine {
         });
         return { program, steps, started };
       } finally {
-        (await kept).close?.();
+        leave(await kept);
       }
     };
     const compute = async () => {
@@ -282,11 +290,11 @@ export class Engine {
         });
       } catch (error) {
         this.#device.readback.release(staging);
-        throw this.#translate(error);
+        throw error;
       }
       return { staging, flops: program.flops };
     };
-    const { staging, flops } = await this.#turns.take(compute);
+    const { staging, flops } = await this.#turn(compute, options);
     try {
       const mapped = await this.#device.readback.map(staging, bytes);
       assertUsable(this.context);
@@ -295,18 +303,22 @@ export class Engine {
       signal?.throwIfAborted();
       const view = (name: string): [memory: ArrayBuffer, offset: number, length: number] => {
         assertUsable(this.context);
+        // A device that is lost takes its memory along, and says so a moment later.
+        if (mapped.byteLength === 0) throw lossError('with memory that was mapped', this.context);
         const { offset, bytes } = layout.maps.get(name)!;
         return [mapped, offset, bytes / 4];
       };
       return {
         float32: (name) => new Float32Array(...view(name)),
         words: (name) => new Uint32Array(...view(name)),
+        size,
         timings: { preprocess: preprocessed, network: mappedAt - submitted },
         release: () => this.#device.readback.release(staging),
       };
     } catch (error) {
       this.#device.readback.release(staging);
-      throw this.#translate(error);
+      assertUsable(this.context);
+      throw error;
     }
   }
 
@@ -360,28 +372,24 @@ export class Engine {
     const { pipelines, constants } = this.#device;
     const choice = this.#choice;
     const input = { source, ...this.#recipe.input };
-    try {
-      for (;;) {
-        const { precision } = choice;
-        const graph = this.#graph(outputs);
-        const planned = await inPieces(planInSteps(graph, size, input, choice));
-        const compiled = await compile(planned);
-        if (!this.#selfTest) return compiled;
-        const { selfTest } = await loadModule(import('../self-test/self-test.ts'));
-        const { avoided } = choice;
-        const task = { context, pipelines, graph, plan: planned, input, choice, avoided, tools, signal };
-        const messages = await selfTest(task);
-        if (messages.length === 0) return compiled;
-        this.warnings.push(...messages);
-        compiled?.destroy();
-        if (choice.precision === precision) continue;
-        // All weights are others.
-        await this.#loading;
-        this.#dropPrograms();
-        constants.destroy();
-      }
-    } catch (error) {
-      throw this.#translate(error);
+    for (;;) {
+      const { precision } = choice;
+      const graph = this.#graph(outputs);
+      const planned = await inPieces(planInSteps(graph, size, input, choice));
+      const compiled = await compile(planned);
+      if (!this.#selfTest) return compiled;
+      const { selfTest } = await loadModule(import('../self-test/self-test.ts'));
+      const { avoided } = choice;
+      const task = { context, pipelines, graph, plan: planned, input, choice, avoided, tools, signal };
+      const messages = await selfTest(task);
+      if (messages.length === 0) return compiled;
+      this.warnings.push(...messages);
+      compiled?.destroy();
+      if (choice.precision === precision) continue;
+      // All weights are others.
+      await this.#loading;
+      this.#dropPrograms();
+      constants.destroy();
     }
   }
 
@@ -431,14 +439,9 @@ export class Engine {
     return program;
   }
 
-  /** What went wrong because the detector was disposed or the device lost is reported as that. */
-  #translate(error: unknown): unknown {
-    try {
-      assertUsable(this.context);
-    } catch (reason) {
-      return reason;
-    }
-    return error;
+  /** Takes its turn. */
+  #turn<T>(work: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+    return explained(this.context, () => this.#turns.take(work), signal);
   }
 }
 

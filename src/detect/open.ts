@@ -5,7 +5,7 @@
  */
 
 import { DBNetError } from '../errors.ts';
-import { compilesF16, type GpuContext, openDevice } from '../gpu/device.ts';
+import { assertStillUsable, compilesF16, type GpuContext, openDevice } from '../gpu/device.ts';
 import { type Recipe, readRecipe } from '../input/recipe.ts';
 import { networkSize } from '../input/size.ts';
 import type { Precision } from '../kernels/wgsl.ts';
@@ -23,8 +23,8 @@ export interface Opened {
   reopen(): Promise<Engine>;
 }
 
-/** From what images come first, where nothing says it: a page's pictures, or pixels. */
-export const usualSource = () => (typeof document === 'undefined' ? 4 : 'texture');
+/** From what images come first, where nothing says it: pictures of a browser, or pixels. */
+export const usualSource = () => (typeof VideoFrame === 'undefined' ? 4 : 'texture');
 
 /** An engine whose pipelines are being compiled. */
 interface Begun {
@@ -38,7 +38,8 @@ interface Begun {
  * @throws DBNetError as `TextDetector.create()`; the signal's reason, or what `onProgress` throws.
  */
 export async function openEngine(options: CreateOptions): Promise<Opened> {
-  const { input, tune = 'cached', selfTest = true, onProgress, signal } = options;
+  // No more of the options than this is held by what may be called later: not the weights as they were given.
+  const { gpu, precision, input, tune = 'cached', selfTest = true, onProgress, signal } = options;
   const stop = new AbortController();
   const forward = () => stop.abort(signal?.reason);
   signal?.throwIfAborted();
@@ -86,9 +87,8 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
     stop.signal.throwIfAborted();
     const { engine, recipe, compiling } = (await early) ?? begin(checkpoint, place);
     await Promise.all([engine.load(checkpoint.graph.parameters, stop.signal), compiling, keep()]);
-    const { precision } = place.choice;
     const reopen = async () => {
-      const { context, choice } = await openPlace({ ...options, precision });
+      const { context, choice } = await openPlace({ gpu, precision, tune }, place.choice);
       try {
         const another = new Engine(context, checkpoint.graph, recipe, choice, { selfTest });
         await another.load(checkpoint.graph.parameters);
@@ -117,14 +117,21 @@ interface Place {
   choice: TunedChoice;
 }
 
-async function openPlace({ gpu, device, precision = 'f32', tune }: CreateOptions): Promise<Place> {
+/** @param before how it was computed on a device that was lost: if the adapter is the same, results are, bit for bit. */
+async function openPlace(
+  { gpu, device, precision = 'f32', tune }: Pick<CreateOptions, 'gpu' | 'device' | 'precision' | 'tune'>,
+  before?: TunedChoice,
+): Promise<Place> {
   const context = await openDevice({ gpu, device });
   try {
+    const same = before?.on(context);
+    if (same) return { context, choice: same };
     const choice = new TunedChoice(context, await choosePrecision(precision, context));
     if (tune !== 'off') await choice.load();
     return { context, choice };
   } catch (error) {
-    context.close();
+    // One that is lost compiles nothing.
+    await assertStillUsable(context).finally(() => context.close());
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** @file Copying results to the CPU: mappable buffers that are used again, so that frames make no new ones. */
 
 import { bufferUsage } from './buffer-usage.ts';
-import { allocate, assertUsable, type GpuContext } from './device.ts';
+import { allocate, assertStillUsable, assertUsable, type GpuContext } from './device.ts';
 import { whileWaking } from './wake.ts';
 
 const mapModeRead = 0x1; // GPUMapMode.READ, which Node has no global for
@@ -83,9 +83,7 @@ async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): P
     await whileWaking(context.device, buffer.mapAsync(mapModeRead, 0, bytes));
     return buffer.getMappedRange(0, bytes);
   } catch (error) {
-    // The lost promise settles a moment after the mapping fails.
-    await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
-    assertUsable(context);
+    await assertStillUsable(context);
     throw error;
   }
 }

@@ -7,7 +7,7 @@
 import { DBNetError } from '../errors.ts';
 import type { GpuContext } from '../gpu/device.ts';
 import type { ReadyImage } from './image.ts';
-import { ownImage } from './own-image.ts';
+import { ownImage, ownTexture } from './own-image.ts';
 
 /** Bytes that copies may take together; a single one may take more. */
 export const waitingLimit = 512 * 2 ** 20;
@@ -46,7 +46,7 @@ export class WaitingImages {
       },
     });
     try {
-      const own = ownImage(image, this.#context);
+      const own = image.kind === 'bound' ? ownTexture(image, this.#context) : ownImage(image);
       if (!('then' in own)) return releasing(own);
       const kept = own.then(releasing, (error) => {
         release();

@@ -54,6 +54,12 @@ export class TunedChoice implements KernelChoice {
     this.#entries = await loadEntries(tuningKey(this.#context.adapter, this.precision));
   }
 
+  /** The same for another device; what was measured holds if its adapter is the same. */
+  on(context: GpuContext): TunedChoice | undefined {
+    const isSame = JSON.stringify(context.adapter) === JSON.stringify(this.#context.adapter);
+    return isSame ? new TunedChoice(context, this.precision, this.#entries) : undefined;
+  }
+
   tile(conv: Convolution): Tile {
     const { limits } = this.#context.device;
     const tile = findTile(this.#entries, conv, this.precision, limits) ?? this.#default.tile(conv);

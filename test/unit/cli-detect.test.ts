@@ -207,6 +207,14 @@ test('an image that was shrunk too far: a line that quiet does not hide, and a f
   expect(lines(stdout.text())[0].warnings).toEqual([warning]);
 });
 
+test('an image at whose size the GPU was lost: a line that says what to do', async () => {
+  const lostAt = { width: 1312, height: 736 };
+  const warning = { code: 'smaller-after-loss' as const, message: '', lostAt };
+  const { run, stderr } = setUp({ warnings: [warning] });
+  expect(await run('detect a.png --quiet --json -')).toBe(0);
+  expect(stderr.text()).toMatch(/^warning: a\.png: .* lost .* 1312 x 736.*--max-long-side\.\n$/);
+});
+
 describe('the size on a software adapter', () => {
   const sizeOf = async (line: string, options: Omit<FakeOptions, 'cwd'> = {}) => {
     const { run, calls, stderr } = setUp(options);
