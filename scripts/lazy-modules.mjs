@@ -21,6 +21,8 @@ export const lazyModules = {
   stream: { module: 'src/detect/stream.ts', file: 'dbnet-webgpu-stream.min.js' },
   /** Large pictures in parts. */
   split: { module: 'src/detect/split.ts', file: 'dbnet-webgpu-split.min.js' },
+  /** Whether the device computes right. */
+  selfTest: { module: 'src/self-test/self-test.ts', file: 'dbnet-webgpu-self-test.min.js' },
   /** ONNX files and PyTorch checkpoints. */
   readers: { module: 'src/models/foreign.ts', file: 'dbnet-webgpu-readers.min.js' },
 };

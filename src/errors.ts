@@ -37,6 +37,8 @@ export type DBNetErrorCode =
   | 'limit-exceeded'
   /** A shader or a command was refused, or the device ran out of memory. */
   | 'gpu-error'
+  /** The GPU computes wrong numbers, and there is no way around it: the self test of `create()` found it. */
+  | 'wrong-results'
   /** The device was lost while it was in use. */
   | 'device-lost'
   /** More images wait for their turn than are kept: await earlier calls first. */

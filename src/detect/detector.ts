@@ -87,9 +87,12 @@ export class TextDetector {
 
   /** What it runs on, now, and with which weights. */
   get info(): DetectorInfo {
-    const { context, precision } = this.#engine.current;
+    const { context, precision, warnings } = this.#engine.current;
     const { adapter, software } = context;
-    return { runsOn: runsOn(context), adapter, software, precision, weights: this.#weights };
+    return {
+      ...{ runsOn: runsOn(context), adapter, software, precision, weights: this.#weights },
+      warnings: warnings.map((message) => ({ code: 'kernel-replaced', message })),
+    };
   }
 
   /**
@@ -209,23 +212,33 @@ export class TextDetector {
     const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, place: target, image: source, network } = 'then' in prepared ? await prepared : prepared;
     const names = wantsMaps ? this.#mapNames : [];
-    const compute = (
+    // The mask is all that is seen of B otherwise, and what is not finite is no text in it.
+    const looked = binarize === 'B' ? (['B'] as const) : [];
+    const compute = async (
       part: ReadyImage,
       partSize: PaddedSize,
       report: OnProgress | undefined,
       retries?: boolean,
-    ) =>
-      this.#engine.compute(
+    ) => {
+      const mapped = await this.#engine.compute(
         part,
         partSize,
         binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
         {
-          read: [...new Set(['P', ...names, 'mask'] as const)],
+          read: [...new Set(['P', ...looked, ...names, 'mask'] as const)],
           mask: { of: binarize, threshold: regionOptions.threshold },
           background,
         },
         { onProgress: report, signal, retries },
       );
+      try {
+        this.#checkFinite(mapped, looked);
+        return mapped;
+      } catch (error) {
+        mapped.release();
+        throw error;
+      }
+    };
     // Parts with shorter sides would be mostly border.
     const side = Math.max(nominalSide(this.#recipe.size), 512);
     const inParts = split && Math.max(target.width, target.height) > side;
@@ -247,7 +260,10 @@ export class TextDetector {
         'map' in computed
           ? computed.map
           : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...computed.network };
-      if (wantsMaps && 'mapped' in computed) maps = copyMaps(computed.mapped, names);
+      if (wantsMaps && 'mapped' in computed) {
+        this.#checkFinite(computed.mapped, names);
+        maps = copyMaps(computed.mapped, names);
+      }
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
@@ -303,6 +319,7 @@ export class TextDetector {
       { onProgress, signal },
     );
     try {
+      this.#checkFinite(mapped, names);
       return copyMaps(mapped, names);
     } finally {
       mapped.release();
@@ -458,15 +475,27 @@ export class TextDetector {
       return postprocess();
     } catch (cause) {
       if (!(cause instanceof DBNetError && cause.code === 'invalid-argument')) throw cause;
-      throw new DBNetError(
-        'incompatible-weights',
-        `these weights give probabilities that are not finite in precision '${this.info.precision}' (${cause.message}): ` +
-          (this.info.precision === 'f16'
-            ? "use precision 'f32'"
-            : 'the file is damaged or the training diverged'),
-        { cause },
-      );
+      throw this.#notFinite(cause.message, cause);
     }
+  }
+
+  /** @throws DBNetError `incompatible-weights` where a map is not finite. */
+  #checkFinite(mapped: MappedMaps, names: readonly MapName[]): void {
+    for (const name of names) {
+      // A sum of finite f32 values cannot overflow an f64.
+      if (Number.isFinite(mapped.float32(name).reduce((sum, value) => sum + value, 0))) continue;
+      throw this.#notFinite(`in ${name}`);
+    }
+  }
+
+  #notFinite(where: string, cause?: unknown): DBNetError {
+    const { precision } = this.info;
+    return new DBNetError(
+      'incompatible-weights',
+      `these weights give values that are not finite in precision '${precision}' (${where}): ` +
+        (precision === 'f16' ? "use precision 'f32'" : 'the file is damaged or the training diverged'),
+      { cause },
+    );
   }
 
   #needThresholdHead(what: string): void {
@@ -529,6 +558,7 @@ const createKinds: Kinds<CreateOptions> = {
   precision: oneOf('f32', 'f16', 'auto'),
   tune: oneOf('off', 'cached', 'full'),
   maxCachedSizes: whole(1),
+  selfTest: boolean,
   ...callKinds,
 };
 const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };

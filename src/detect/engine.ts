@@ -9,12 +9,13 @@ import { Program } from '../gpu/program.ts';
 import { run, submit } from '../gpu/run.ts';
 import { Turns } from '../gpu/turns.ts';
 import { chooseFusions, winogradSize } from '../graph/choose-kernels.ts';
-import { type Graph, type Network, probabilityAlone } from '../graph/graph.ts';
+import { type Graph, kindOf, type Network, probabilityAlone } from '../graph/graph.ts';
+import { inferShapes } from '../graph/infer-shapes.ts';
 import type { Constant, ParameterSource } from '../graph/operation.ts';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
 import { fuse } from '../graph/passes/index.ts';
 import type { WinogradRule } from '../graph/passes/winograd.ts';
-import { constantsOf, type Plan, planInSteps } from '../graph/plan.ts';
+import { constantsOf, type Plan, plan, planInSteps } from '../graph/plan.ts';
 import type { ReadyImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import type { Rgb } from '../input/types.ts';
@@ -24,8 +25,10 @@ import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
 import type { Precision } from '../kernels/wgsl.ts';
+import { loadModule } from '../load-module.ts';
 import { inPieces } from '../pace.ts';
 import type { PaddedSize, Size } from '../size.ts';
+import { fingerprint, openStore, tuningKey } from '../tuning/cache.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
 import type { Web } from '../web.ts';
@@ -33,6 +36,14 @@ import type { OnProgress, Timings, TuneOptions } from './types.ts';
 
 /** Which maps are computed and read back. P alone skips the threshold head. */
 export type Outputs = 'P' | 'PTB';
+
+/** What its user decides of an engine. */
+interface EngineHabits {
+  /** How many programs are kept, the most recently used. What they hold apart from bind groups is shared. */
+  maxPrograms: number;
+  /** Whether kernels are tried before their first use. */
+  selfTest: boolean;
+}
 
 interface CallOptions {
   onProgress?: OnProgress;
@@ -80,6 +91,10 @@ export class Engine {
   readonly #maxPrograms: number;
   readonly #turns = new Turns();
   readonly #waiting: WaitingImages;
+  readonly #selfTest: boolean;
+  /** What the self test found, and what stands in for it. */
+  readonly warnings: string[] = [];
+  #loading: Promise<void> | undefined;
   #parameters: ParameterSource = () => {
     throw new Error('the weights are not there yet');
   };
@@ -87,17 +102,17 @@ export class Engine {
   /**
    * An engine of a network whose parameters are still to be loaded. What it holds is freed with the context.
    * @param network without any fusion.
-   * @param maxPrograms how many programs are kept, the most recently used. What they hold apart from bind groups is shared.
    */
   constructor(
     context: GpuContext,
     network: Network,
     recipe: Recipe,
     choice: TunedChoice,
-    maxPrograms: number = 16,
+    { maxPrograms, selfTest }: EngineHabits,
   ) {
     this.context = context;
     this.#maxPrograms = maxPrograms;
+    this.#selfTest = selfTest;
     this.#recipe = recipe;
     this.#choice = choice;
     this.#device = new EngineDevice(context);
@@ -117,12 +132,13 @@ export class Engine {
   async load(parameters: ParameterSource, signal?: Web<'AbortSignal'>): Promise<void> {
     this.#parameters = parameters;
     const upload = () => this.#device.constants.upload(this.#allConstants(), signal);
-    await explained(this.context, upload, signal);
+    this.#loading = explained(this.context, upload, signal);
+    await this.#loading;
   }
 
   /**
-   * Compiles what `load()` and the first frame of a size need; the weights need not be there.
-   * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
+   * Compiles and tries what `load()` and the first frame of a size need; the weights need not be there.
+   * @throws DBNetError `gpu-error`, `wrong-results`, `disposed`, `device-lost`.
    */
   async compile(
     size: Size,
@@ -130,20 +146,22 @@ export class Engine {
     source: Preprocess['source'],
     onProgress?: OnProgress,
   ): Promise<void> {
-    const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
-    const { steps } = await this.#plan(size, outputs, source);
-    const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
-    let done = 0;
-    await explained(this.context, () =>
-      Promise.all(
+    const compile = async ({ steps }: Plan) => {
+      const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
+      const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
+      let done = 0;
+      await Promise.all(
         kernels.map(async (kernel) => {
           await this.#device.pipelines.get(kernel);
           onProgress?.({ stage: 'compile', done: ++done, total: kernels.length });
         }),
-      ),
-    );
+      );
+      return undefined;
+    };
+    await explained(this.context, () => this.#prepared(size, outputs, source, compile));
   }
 
+  /** Storage and arithmetic of weights and activations. */
   get precision(): Precision {
     return this.#choice.precision;
   }
@@ -201,8 +219,7 @@ export class Engine {
         });
         assertUsable(this.context);
         codes.push(...tuned.codes);
-        this.#programs.clear();
-        for (const program of old) program.destroy();
+        this.#dropPrograms();
         // Winograd's weights and plain ones are not both needed.
         this.#device.constants.keepOnly(new Set(this.#allConstants().keys()));
         return tuned.report;
@@ -340,7 +357,8 @@ export class Engine {
 
   /** The fused graph. */
   #graph(outputs: Outputs, rule: WinogradRule = (operation) => this.#choice.winograd(operation)): Graph {
-    return fuse(this.#graphs.get(outputs)!, chooseFusions(this.context), rule);
+    const fusions = chooseFusions(this.context).filter((name) => !this.#choice.avoided.has(name));
+    return fuse(this.#graphs.get(outputs)!, fusions, rule);
   }
 
   /** The weights in the forms in which kernels read them, for P alone and, if there are more, for all maps. */
@@ -351,9 +369,45 @@ export class Engine {
     );
   }
 
-  async #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Promise<Plan> {
+  /**
+   * What `compile` makes of a plan whose kernels were tried: where one computes wrong numbers, it is planned anew without it.
+   * @throws DBNetError `wrong-results`, and what `compile` does.
+   */
+  async #prepared<T extends Program | undefined>(
+    size: Size,
+    outputs: Outputs,
+    source: Preprocess['source'],
+    compile: (plan: Plan) => Promise<T>,
+    signal?: Web<'AbortSignal'>,
+  ): Promise<T> {
+    const { context } = this;
+    const { pipelines, constants } = this.#device;
+    const choice = this.#choice;
     const input = { source, ...this.#recipe.input };
-    return await inPieces(planInSteps(this.#graph(outputs), size, input, this.#choice));
+    for (;;) {
+      const { precision } = choice;
+      const graph = this.#graph(outputs);
+      const planned = await inPieces(planInSteps(graph, size, input, choice));
+      const compiled = await compile(planned);
+      if (!this.#selfTest) return compiled;
+      const { selfTest } = await loadModule(import('../self-test/self-test.ts'));
+      const { avoided } = choice;
+      const task = { context, pipelines, graph, plan: planned, input, choice, avoided, tools, signal };
+      const messages = await selfTest(task);
+      if (messages.length === 0) return compiled;
+      this.warnings.push(...messages);
+      compiled?.destroy();
+      if (choice.precision === precision) continue;
+      // All weights are others.
+      await this.#loading;
+      this.#dropPrograms();
+      constants.destroy();
+    }
+  }
+
+  #dropPrograms(): void {
+    for (const program of this.#programs.values()) program.destroy();
+    this.#programs.clear();
   }
 
   /** A program that is known is there at once. */
@@ -367,16 +421,23 @@ export class Engine {
     options.signal?.throwIfAborted();
     const key = programKey(size, outputs, source);
     const known = this.#programs.get(key);
-    if (!known) return this.#build(key, this.#plan(size, outputs, source), options);
+    if (!known) return this.#build(key, [size, outputs, source], options);
     // Taken out and put back, so that the map is ordered by use.
     this.#programs.delete(key);
     this.#programs.set(key, known);
     return known;
   }
 
-  async #build(key: string, planned: Promise<Plan>, { onProgress, signal }: CallOptions): Promise<Program> {
-    const program = await Program.build(await planned, this.#device, (done, total) =>
-      onProgress?.({ stage: 'compile', done, total }),
+  async #build(
+    key: string,
+    what: [Size, Outputs, Preprocess['source']],
+    { onProgress, signal }: CallOptions,
+  ): Promise<Program> {
+    const program = await this.#prepared(
+      ...what,
+      (plan) =>
+        Program.build(plan, this.#device, (done, total) => onProgress?.({ stage: 'compile', done, total })),
+      signal,
     );
     // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
@@ -396,6 +457,9 @@ export class Engine {
     return explained(this.context, () => this.#turns.take(work), signal);
   }
 }
+
+/** What the self test uses of this bundle. */
+const tools = { kindOf, inferShapes, plan, fingerprint, openStore, tuningKey };
 
 /** How the first kernel reads an image. */
 function preprocessSource(image: ReadyImage): Preprocess['source'] {

@@ -39,7 +39,9 @@ interface Begun {
  */
 export async function openEngine(options: CreateOptions): Promise<Opened> {
   // No more of the options than this is held by what may be called later: not the weights as they were given.
-  const { gpu, precision, input, tune = 'cached', maxCachedSizes, onProgress, signal } = options;
+  const { gpu, precision, input, tune = 'cached', onProgress, signal } = options;
+  const { selfTest = true, maxCachedSizes: maxPrograms = 16 } = options;
+  const habits = { selfTest, maxPrograms };
   const stop = new AbortController();
   const forward = () => stop.abort(signal?.reason);
   signal?.throwIfAborted();
@@ -51,7 +53,7 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
 
   const begin = ({ graph, metadata }: Checkpoint, { context, choice }: Place): Begun => {
     const recipe = readRecipe(metadata, input);
-    const engine = new Engine(context, graph, recipe, choice, maxCachedSizes);
+    const engine = new Engine(context, graph, recipe, choice, habits);
     const size = networkSize(undefined, undefined, recipe.size);
     // What is measured first may be computed in another way afterwards.
     const waits = tune === 'full' && !engine.isTuned(size);
@@ -90,7 +92,7 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
     const reopen = async () => {
       const { context, choice } = await openPlace({ gpu, precision, tune }, place.choice);
       try {
-        const another = new Engine(context, checkpoint.graph, recipe, choice, maxCachedSizes);
+        const another = new Engine(context, checkpoint.graph, recipe, choice, habits);
         await another.load(checkpoint.graph.parameters);
         return another;
       } catch (error) {

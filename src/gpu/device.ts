@@ -16,6 +16,11 @@ interface Computer {
 
 export interface GpuContext extends Computer {
   device: GPUDevice;
+  /**
+   * Where the device comes from: itself, if it is the caller's. Dawn's binding for Node needs the GPU object to stay alive as long
+   * as its devices.
+   */
+  source: GPU | GPUDevice;
   /** True where the device is the caller's. */
   borrowed: boolean;
   /** All that is held on the device. */
@@ -112,7 +117,7 @@ export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
   } catch (cause) {
     throw new DBNetError('no-webgpu', refusal('a device', cause), { cause });
   }
-  return watch(device, computerOf(adapter.info, adapter), { gpu });
+  return watch(device, computerOf(adapter.info, adapter), gpu);
 }
 
 /**
@@ -148,25 +153,21 @@ const f16Probe = `enable f16;
 @group(0) @binding(0) var<storage, read_write> values: array<vec4<f16>>;
 @compute @workgroup_size(1) fn main() { values[0] = values[0] * 2.0h + vec4<f16>(vec4<f32>(values[1])); }`;
 
-function watch(
-  device: GPUDevice,
-  on: Computer,
-  /** Of a device that was opened here. Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
-  own?: { gpu: GPU },
-): GpuContext & { own?: { gpu: GPU } } {
+/** @param gpu of a device that was opened here. */
+function watch(device: GPUDevice, on: Computer, gpu?: GPU): GpuContext {
   const memory = new DeviceMemory(device);
   const close = () => {
     memory.close();
-    if (own) device.destroy();
+    if (gpu) device.destroy();
   };
-  const context: GpuContext & { own?: { gpu: GPU } } = {
+  const context: GpuContext = {
     device,
     ...on,
-    borrowed: !own,
+    source: gpu ?? device,
+    borrowed: !gpu,
     memory,
     lost: undefined,
     close,
-    own,
   };
   void device.lost.then(({ reason, message }) => {
     // What was closed here is disposed, not lost.

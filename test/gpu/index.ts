@@ -14,6 +14,7 @@ import network from './network.suite.ts';
 import opening from './opening.suite.ts';
 import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
+import selfTest from './self-test.suite.ts';
 import smoke from './smoke.suite.ts';
 import steady from './steady.suite.ts';
 import type { GpuSuite } from './suite.ts';
@@ -44,6 +45,7 @@ export const suites: GpuSuite[] = [
   { name: 'loss', tests: loss },
   { name: 'steady', tests: steady },
   { name: 'tuning', tests: tuning },
+  { name: 'self-test', tests: selfTest },
   { name: 'winograd', tests: winograd },
   { name: 'training: convolution', tests: trainingConvolution },
   { name: 'training: layers', tests: trainingLayers },

@@ -15,7 +15,10 @@ export async function openSmallEngine(device: GPUDevice): Promise<Engine> {
   const context = await openDevice({ device });
   // The head's shader has 16 channels at least.
   const graph = withRandomParameters(smallNetwork(true, { width: 16 }), 1);
-  const engine = new Engine(context, graph, smallRecipe, new TunedChoice(context, 'f32'));
+  const engine = new Engine(context, graph, smallRecipe, new TunedChoice(context, 'f32'), {
+    maxPrograms: 16,
+    selfTest: false,
+  });
   await engine.load(graph.parameters);
   return engine;
 }

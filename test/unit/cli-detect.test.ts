@@ -71,6 +71,10 @@ describe('one image', () => {
     expect(stderr.text()).not.toMatch(/No GPU|Overlay/);
     expect(written()).toEqual([]);
 
+    const bent = setUp({ software: false, replaced: ['a tile gives way to another'] });
+    expect(await bent.run('detect a.png --no-overlay')).toBe(0);
+    expect(bent.stderr.text()).toContain('warning: a tile gives way to another\n');
+
     const nothing = setUp({ find: () => [] });
     expect(await nothing.run('detect a.png --no-overlay')).toBe(0);
     expect(nothing.stdout.text()).toMatch(/^a\.png: 0 regions in 64 x 32 pixels.*\n$/);
