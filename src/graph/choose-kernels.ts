@@ -73,7 +73,8 @@ function threadsOf({ pixels, outChannels, planes }: Gemm, tile: Tile): number {
 function softwareTile({ channels }: Gemm, { quads }: Adapter): DirectTile {
   const tile: DirectTile = { kind: 'direct', pixels: 8, channels: 8 };
   if (!quads) return tile;
-  return channels.every((count) => count <= 4) ? { ...tile, quad: true, row: true } : { ...tile, quad: true };
+  if (channels.every((count) => count <= 4)) return { ...tile, quad: true, row: true };
+  return { kind: 'direct', pixels: 4, channels: 16, quad: true };
 }
 
 /**

@@ -54,6 +54,9 @@ export interface WorkgroupTile {
 
 export type Tile = DirectTile | WorkgroupTile;
 
+/** The tile that stands in for one that a device computes wrongly: neither workgroup memory nor many registers. */
+export const plainTile: DirectTile = { kind: 'direct', pixels: 4, channels: 4 };
+
 /**
  * Short name of a tile, for labels and tables: `direct 8x4`, with eight lanes of channels `direct 8x4 c8`, of a quad
  * `quad 8x4`, in a row `quad 8x4 row`; `64x64x16 8x8`, with four slices of K `32x32x32 4x4 k4`.
