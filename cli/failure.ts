@@ -56,6 +56,7 @@ const FATAL: readonly DBNetErrorCode[] = [
   'missing-threshold-head',
   'device-lost',
   'disposed',
+  'wrong-results',
 ];
 
 /** True if a failure is not one image's own. */

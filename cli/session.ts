@@ -1,4 +1,4 @@
-/** @file Opens the detector for a command: progress of the weights, and one line on what computes. */
+/** @file Opens the detector for a command: progress of the weights, one line on what computes, and what is wrong with it. */
 
 import { runsOn } from '../src/adapter-name.ts';
 import type { CreateOptions, DetectorInfo } from '../src/detect/types.ts';
@@ -34,6 +34,7 @@ export async function openDetector(
     );
   }
   view.note(adapterLine(detector.info));
+  for (const { message } of detector.info.warnings) view.warn(`warning: ${message}`);
   return detector;
 }
 

@@ -84,7 +84,15 @@ export function detectionSummary(detection: Detection): string {
 }
 
 /** What a detection warns of, and which option helps. */
-export function warningLine({ scale, sufficientLongSide }: DetectionWarning): string {
+export function warningLine(warning: DetectionWarning): string {
+  if (warning.code === 'smaller-after-loss') {
+    const { width, height } = warning.lostAt;
+    return (
+      `the GPU was lost with the network at ${width} x ${height}, for lack of memory it seems, so it ran at a smaller size: use ` +
+      'a lower --max-long-side.'
+    );
+  }
+  const { scale, sufficientLongSide } = warning;
   return (
     `for the network it was shrunk to ${scale.toPrecision(2)} of its size, so that small text is lost: use ` +
     `--max-long-side ${sufficientLongSide} (more memory and time), or cut the image into parts.`

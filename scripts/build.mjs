@@ -10,7 +10,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { lazyModules, leaveOut } from './lazy-modules.mjs';
+import { lazyModules, leaveOut, nameWorkerThread, workerThread } from './lazy-modules.mjs';
+import { shortShaders } from './short-shaders.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -23,6 +24,7 @@ const LIBRARY = {
   train: 'src/train/index.ts',
   safetensors: 'src/safetensors/index.ts',
   kernels: 'src/kernels/index.ts',
+  worker: 'src/worker/index.ts',
   weights: 'src/weights.ts',
 };
 /** `dbnet-webgpu/node`, which no page loads. */
@@ -58,12 +60,23 @@ const buildLibrary = () =>
     splitting: true,
     chunkNames: 'chunks/[hash]',
     packages: 'external',
+    plugins: [nameWorkerThread()],
   });
 
 const lazy = Object.values(lazyModules);
 
 const buildForNode = () =>
   build({ ...common, entryPoints: { node: NODE }, platform: 'node', target: 'node20', packages: 'external' });
+
+/** One file without imports: whatever starts it need not bundle it. */
+const buildWorkerThread = () =>
+  build({
+    ...common,
+    entryPoints: { [workerThread.file.replace(/\.js$/, '')]: workerThread.module },
+    plugins: [shortShaders()],
+    minify: true,
+    legalComments: 'eof',
+  });
 
 /** Files for a page without a bundler: a detector, what it loads, a trainer, and the pages' scripts. */
 const buildForPages = () =>
@@ -72,10 +85,11 @@ const buildForPages = () =>
     entryPoints: {
       'dbnet-webgpu.min': LIBRARY.index,
       'dbnet-webgpu-train.min': LIBRARY.train,
+      'dbnet-webgpu-worker.min': LIBRARY.worker,
       ...PAGES,
       ...Object.fromEntries(lazy.map(({ module, file }) => [file.replace(/\.js$/, ''), module])),
     },
-    plugins: [leaveOut(lazy)],
+    plugins: [leaveOut(lazy), nameWorkerThread(), shortShaders()],
     minify: true,
     // Licences of bundled dependencies that their sources state.
     legalComments: 'eof',
@@ -120,13 +134,20 @@ async function buildTypes() {
 async function main() {
   const onlyCli = process.argv.includes('--cli');
   const missing = [
-    ...(onlyCli ? [] : [...Object.values(LIBRARY), NODE, ...Object.values(PAGES)]),
+    ...(onlyCli ? [] : [...Object.values(LIBRARY), NODE, workerThread.module, ...Object.values(PAGES)]),
     CLI,
   ].filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) throw new Error(`entry points are missing: ${missing.join(', ')}`);
   if (onlyCli) return buildCli();
   await rm(join(root, 'dist'), { recursive: true, force: true });
-  await Promise.all([buildLibrary(), buildForNode(), buildForPages(), buildCli(), buildTypes()]);
+  await Promise.all([
+    buildLibrary(),
+    buildForNode(),
+    buildForPages(),
+    buildWorkerThread(),
+    buildCli(),
+    buildTypes(),
+  ]);
 }
 
 try {

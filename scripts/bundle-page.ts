@@ -1,6 +1,7 @@
 /** @file The script of a page, bundled in memory. */
 
 import { build } from 'esbuild';
+import { nameWorkerThread } from './lazy-modules.mjs';
 
 /** A module and what it imports, as one. */
 export async function bundleForPage(root: string, entry: string): Promise<string> {
@@ -13,6 +14,7 @@ export async function bundleForPage(root: string, entry: string): Promise<string
     target: 'es2022',
     minify: true,
     logLevel: 'error',
+    plugins: [nameWorkerThread()],
   });
   return outputFiles[0].text;
 }

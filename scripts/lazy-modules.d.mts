@@ -6,4 +6,6 @@ interface LazyModule {
 }
 
 export const lazyModules: Record<'tuner' | 'regions' | 'readers', LazyModule>;
+export const workerThread: LazyModule;
+export const nameWorkerThread: () => Plugin;
 export const leaveOut: (modules: readonly LazyModule[]) => Plugin;

@@ -37,12 +37,16 @@ export type DBNetErrorCode =
   | 'limit-exceeded'
   /** A shader or a command was refused, or the device ran out of memory. */
   | 'gpu-error'
+  /** The GPU computes wrong numbers, and there is no way around it: the self test of `create()` found it. */
+  | 'wrong-results'
   /** The device was lost while it was in use. */
   | 'device-lost'
   /** More images wait for their turn than are kept: await earlier calls first. */
   | 'busy'
   /** The detector was used after `dispose()`. */
   | 'disposed'
+  /** There are no workers here, or the detector's worker ended by an error. */
+  | 'worker-failed'
   /** An optional package is needed for this and is not installed. */
   | 'missing-package'
   /** Labels cannot be read, or cannot be those of the image. */

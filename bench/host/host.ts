@@ -24,4 +24,8 @@ export interface CodeSize {
 }
 
 /** Where the code that a page loads to detect lies, from the project's root. */
-export const pageCode = ['dist/dbnet-webgpu.min.js', 'dist/dbnet-webgpu-regions.min.js'];
+export const pageCode = [
+  'dist/dbnet-webgpu.min.js',
+  'dist/dbnet-webgpu-regions.min.js',
+  'dist/dbnet-webgpu-recovery.min.js',
+];

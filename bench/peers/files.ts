@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import sharp from 'sharp';
 import { lazyModules, leaveOut } from '../../scripts/lazy-modules.mjs';
+import { shortShaders } from '../../scripts/short-shaders.mjs';
 import type { ServedFile } from '../../scripts/static-server.ts';
 import { readRecipe } from '../../src/input/recipe.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
@@ -147,7 +148,7 @@ async function bundle(folder: string, entryPoints: Record<string, string>): Prom
     platform: 'browser',
     write: false,
     logLevel: 'warning',
-    plugins: [leaveOut(lazy)],
+    plugins: [leaveOut(lazy), shortShaders()],
   });
   return outputFiles.map(({ path, contents }) => [`${folder}/${basename(path)}`, contents]);
 }

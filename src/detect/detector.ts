@@ -22,7 +22,7 @@ import { DBNetError } from '../errors.ts';
 import { computerOf, findAdapter, gpuKinds } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
 import { rgb, white } from '../input/background.ts';
-import { checkRegion, crop, fitTexture } from '../input/crop.ts';
+import { checkRegion, crop } from '../input/crop.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
@@ -36,9 +36,9 @@ import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import type { Box, PaddedSize, Size } from '../size.ts';
 import type { Web } from '../web.ts';
-import type { MappedMaps, MapRequest, Outputs } from './engine.ts';
+import type { MappedMaps, Outputs } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
-import { RecoverableEngine } from './recoverable-engine.ts';
+import type { RecoverableEngine } from './recoverable-engine.ts';
 import type {
   CreateOptions,
   Detection,
@@ -57,8 +57,8 @@ import type {
 
 /**
  * Finds text in images with DBNet ("Real-time Scene Text Detection with Differentiable Binarization"), on WebGPU.
- * Calls may overlap; they take turns on the device. When the device is lost, calls that are under way fail with `device-lost`, and the
- * next one opens another device, from the weights in memory; not so with a device of the caller's.
+ * Calls may overlap; they take turns on the device. When the device is lost, calls that are under way fail with `device-lost` (see
+ * `detect()` for an exception), and the next one opens another device, from the weights in memory; not so with a device of the caller's.
  *
  * @example
  * const detector = await TextDetector.create({ weights: 'db-resnet18.safetensors' });
@@ -66,7 +66,7 @@ import type {
  */
 export class TextDetector {
   readonly #engine: RecoverableEngine;
-  readonly #facts: Omit<DetectorInfo, 'runsOn' | 'adapter' | 'software'>;
+  readonly #weights: DetectorInfo['weights'];
   readonly #recipe: Recipe;
   readonly #postprocess: Postprocess;
   readonly #scratch: RegionScratch;
@@ -76,19 +76,23 @@ export class TextDetector {
     engine: RecoverableEngine,
     recipe: Recipe,
     postprocess: Postprocess,
-    facts: Omit<DetectorInfo, 'runsOn' | 'adapter' | 'software'>,
+    weights: DetectorInfo['weights'],
   ) {
     this.#engine = engine;
     this.#recipe = recipe;
     this.#postprocess = postprocess;
     this.#scratch = postprocess.createRegionScratch();
-    this.#facts = facts;
+    this.#weights = weights;
   }
 
   /** What it runs on, now, and with which weights. */
   get info(): DetectorInfo {
-    const { adapter, software } = this.#engine.current.context;
-    return { runsOn: runsOn({ adapter, software }), adapter, software, ...this.#facts };
+    const { context, precision, warnings } = this.#engine.current;
+    const { adapter, software } = context;
+    return {
+      ...{ runsOn: runsOn(context), adapter, software, precision, weights: this.#weights },
+      warnings: warnings.map((message) => ({ code: 'kernel-replaced', message })),
+    };
   }
 
   /**
@@ -113,13 +117,14 @@ export class TextDetector {
 
   /**
    * Loads weights, opens a device and compiles what the first frame of the default size needs, side by side. It takes
-   * pauses, so that a page stays responsive.
+   * pauses, so that a page stays responsive. The bytes of the weights stay in memory of JavaScript, too: new sizes, tuning and
+   * another device after a loss are served from there.
    * @example
    * import weights from 'dbnet-webgpu/weights'; // the shipped ones
    * const detector = await TextDetector.create({ weights });
    * @throws DBNetError `no-webgpu`, `load-failed`, `checksum-mismatch`, `invalid-safetensors`, `invalid-onnx`,
    *   `invalid-checkpoint`, `unsupported-dtype`, `incompatible-weights`, `invalid-argument`, `unsupported-precision`,
-   *   `gpu-error`; the signal's reason.
+   *   `gpu-error`, `device-lost`; the signal's reason.
    */
   static async create(options: CreateOptions): Promise<TextDetector> {
     const given = checkOptions(options ?? {}, createKinds) as CreateOptions;
@@ -129,24 +134,24 @@ export class TextDetector {
       throw mismatch('Option weights', expected, 'none');
     }
     signal?.throwIfAborted();
-    const module = loadModule(import('../postprocess/index.ts'));
-    module.catch(() => {}); // Awaited once there is an engine.
-    const { engine, checkpoint, recipe, precision, reopen } = await openEngine(given);
+    const modules = Promise.all([
+      loadModule(import('../postprocess/index.ts')),
+      loadModule(import('./recoverable-engine.ts')),
+    ]);
+    modules.catch(() => {}); // Awaited once there is an engine.
+    const { engine, checkpoint, recipe, reopen } = await openEngine(given);
     try {
-      const postprocess = await module;
+      const [postprocess, { RecoverableEngine }] = await modules;
       signal?.throwIfAborted();
       const { architecture, parameterCount, metadata } = checkpoint;
       const recoverable = new RecoverableEngine(engine, reopen, given.onDeviceLost);
       const detector = new TextDetector(recoverable, recipe, postprocess, {
-        precision,
-        weights: {
-          architecture,
-          parameters: parameterCount,
-          hasThresholdHead: engine.has('PTB'),
-          input: recipe.input,
-          size: recipe.size,
-          metadata: { ...metadata },
-        },
+        architecture,
+        parameters: parameterCount,
+        hasThresholdHead: engine.has('PTB'),
+        input: recipe.input,
+        size: recipe.size,
+        metadata: { ...metadata },
       });
       if (tune === 'full' && !engine.isTuned(networkSize(undefined, undefined, recipe.size))) {
         await detector.tune(undefined, { onProgress, signal });
@@ -158,7 +163,12 @@ export class TextDetector {
     }
   }
 
-  /** Bytes of GPU memory that the detector holds at the moment, by use. */
+  /**
+   * Bytes of GPU memory that the detector holds at the moment, by use; all 0 after `dispose()`. However many sizes follow one
+   * another, `activations` is that of the largest size that is kept ({@link CreateOptions.maxCachedSizes}), `readback` that of
+   * its results, four times if so many calls overlap, and `input` that of the largest image: of raw pixels and of one that the
+   * browser copies, if both come. It goes down when a size gives way to others.
+   */
   get memory(): { weights: number; activations: number; readback: number; input: number } {
     return this.#engine.current.memory;
   }
@@ -168,6 +178,11 @@ export class TextDetector {
    * caller may change it as soon as it has the promise. Of raw pixels, canvases and bitmaps a call that has to wait for
    * others keeps a copy; 512 MiB of such copies may wait, one call more is refused as `busy`. Blobs wait undecoded, as
    * many as you like.
+   *
+   * A device that is lost though nobody destroyed it is taken for too small: the call goes on once with another one and a network of
+   * 0.7 times the sides, and `network` and a warning (`smaller-after-loss`) say so. It needs the picture as it was, so it is for blobs,
+   * `<img>`, and pixels, canvases and bitmaps of calls that waited, as the first of each size does; not for frames of a video, for
+   * `split`, whose parts are small, nor with a device of the caller's.
    * @throws DBNetError `invalid-image`, `busy`, `invalid-argument`, `limit-exceeded`, `missing-threshold-head` (for
    *   `binarize: 'B'`), `incompatible-weights` where the network's result is not finite, `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
@@ -197,26 +212,41 @@ export class TextDetector {
     const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, place: target, image: source, network } = 'then' in prepared ? await prepared : prepared;
     const names = wantsMaps ? this.#mapNames : [];
-    const compute = (part: ReadyImage, partSize: PaddedSize, report: OnProgress | undefined) =>
-      this.#compute(
+    // The mask is all that is seen of B otherwise, and what is not finite is no text in it.
+    const looked = binarize === 'B' ? (['B'] as const) : [];
+    const compute = async (
+      part: ReadyImage,
+      partSize: PaddedSize,
+      report: OnProgress | undefined,
+      retries?: boolean,
+    ) => {
+      const mapped = await this.#engine.compute(
         part,
         partSize,
         binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
         {
-          read: [...new Set(['P', ...names, 'mask'] as const)],
+          read: [...new Set(['P', ...looked, ...names, 'mask'] as const)],
           mask: { of: binarize, threshold: regionOptions.threshold },
           background,
         },
-        { onProgress: report, signal },
+        { onProgress: report, signal, retries },
       );
+      try {
+        this.#checkFinite(mapped, looked);
+        return mapped;
+      } catch (error) {
+        mapped.release();
+        throw error;
+      }
+    };
     // Parts with shorter sides would be mostly border.
     const side = Math.max(nominalSide(this.#recipe.size), 512);
     const inParts = split && Math.max(target.width, target.height) > side;
     const computed = inParts
       ? await this.#computeInParts(ready, side, compute, onProgress)
-      : await compute(ready, network, onProgress).then((mapped) => ({
+      : await compute(ready, network, onProgress, true).then((mapped) => ({
           mapped,
-          network,
+          network: mapped.size,
           timings: mapped.timings,
         }));
     const mappedAt = performance.now();
@@ -229,8 +259,11 @@ export class TextDetector {
       const map =
         'map' in computed
           ? computed.map
-          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...network };
-      if (wantsMaps && 'mapped' in computed) maps = copyMaps(computed.mapped, names, network);
+          : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...computed.network };
+      if (wantsMaps && 'mapped' in computed) {
+        this.#checkFinite(computed.mapped, names);
+        maps = copyMaps(computed.mapped, names);
+      }
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
@@ -241,12 +274,15 @@ export class TextDetector {
     }
     const released = performance.now();
     onProgress?.({ stage: 'postprocess', done: 1, total: 1 });
-    const warning = inParts ? undefined : shrinkWarning(target, network, size, this.#recipe.size);
+    const warnings =
+      'map' in computed
+        ? []
+        : [shrinkWarning(target, network, size, this.#recipe.size), computed.mapped.warning];
     return {
       ...found,
       ...source,
       network: computed.network,
-      warnings: warning ? [warning] : [],
+      warnings: warnings.filter((warning) => warning !== undefined),
       timings: {
         ...computed.timings,
         readback: began - mappedAt + (released - ended),
@@ -275,7 +311,7 @@ export class TextDetector {
     const prepared = this.#prepare(image, size, regionOfInterest);
     const { ready, network } = 'then' in prepared ? await prepared : prepared;
     const names = this.#mapNames;
-    const mapped = await this.#compute(
+    const mapped = await this.#engine.compute(
       ready,
       network,
       names.includes('T') ? 'PTB' : 'P',
@@ -283,7 +319,8 @@ export class TextDetector {
       { onProgress, signal },
     );
     try {
-      return copyMaps(mapped, names, network);
+      this.#checkFinite(mapped, names);
+      return copyMaps(mapped, names);
     } finally {
       mapped.release();
     }
@@ -291,7 +328,8 @@ export class TextDetector {
 
   /**
    * Detections of a live source: as many frames on their way as help, the newest next, those that come too late skipped and
-   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled.
+   * counted. `break`, the signal and an error end it at once; the source is left playing, a `ReadableStream` is cancelled. So does
+   * the loss of the device (`device-lost`): a new stream opens another.
    *
    * @example
    * for await (const { regions, skipped } of detector.stream(video)) draw(regions);
@@ -302,11 +340,15 @@ export class TextDetector {
     source: FrameStream,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamedDetection, void, undefined> {
-    const { inFlight = this.info.software ? 1 : 2, ...each } = checkOptions(options, streamKinds);
+    const { inFlight, ...each } = checkOptions(options, streamKinds);
     const { streamDetections } = await loadModule(import('./stream.ts'));
     const detect = (image: ImageSource, signal: Web<'AbortSignal'>) =>
       this.detect(image, { ...each, signal });
-    yield* streamDetections(source, detect, { inFlight, signal: each.signal });
+    yield* streamDetections(source, detect, {
+      inFlight,
+      software: this.info.software,
+      signal: each.signal,
+    });
   }
 
   /**
@@ -396,25 +438,6 @@ export class TextDetector {
     return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
   }
 
-  /** Maps of an image, or of a part of one. */
-  #compute(
-    image: ReadyImage,
-    ...rest: [PaddedSize, Outputs, MapRequest, { onProgress?: OnProgress; signal?: Web<'AbortSignal'> }]
-  ): Promise<MappedMaps> {
-    const { current } = this.#engine;
-    const fitted = fitTexture(image, current.context.device.limits.maxTextureDimension2D);
-    const engine = this.#engine.ready();
-    if (!('then' in engine)) return engine.compute(fitted, ...rest);
-    const kept = Promise.resolve(current.keep(fitted));
-    return engine.then(
-      async (another) => another.compute(await kept, ...rest),
-      async (error) => {
-        (await kept).close?.();
-        throw error;
-      },
-    );
-  }
-
   /** The image counts as it is when this is called, though its parts are computed later. */
   async #computeInParts(
     image: ReadyImage,
@@ -452,15 +475,27 @@ export class TextDetector {
       return postprocess();
     } catch (cause) {
       if (!(cause instanceof DBNetError && cause.code === 'invalid-argument')) throw cause;
-      throw new DBNetError(
-        'incompatible-weights',
-        `these weights give probabilities that are not finite in precision '${this.info.precision}' (${cause.message}): ` +
-          (this.info.precision === 'f16'
-            ? "use precision 'f32'"
-            : 'the file is damaged or the training diverged'),
-        { cause },
-      );
+      throw this.#notFinite(cause.message, cause);
     }
+  }
+
+  /** @throws DBNetError `incompatible-weights` where a map is not finite. */
+  #checkFinite(mapped: MappedMaps, names: readonly MapName[]): void {
+    for (const name of names) {
+      // A sum of finite f32 values cannot overflow an f64.
+      if (Number.isFinite(mapped.float32(name).reduce((sum, value) => sum + value, 0))) continue;
+      throw this.#notFinite(`in ${name}`);
+    }
+  }
+
+  #notFinite(where: string, cause?: unknown): DBNetError {
+    const { precision } = this.info;
+    return new DBNetError(
+      'incompatible-weights',
+      `these weights give values that are not finite in precision '${precision}' (${where}): ` +
+        (precision === 'f16' ? "use precision 'f32'" : 'the file is damaged or the training diverged'),
+      { cause },
+    );
   }
 
   #needThresholdHead(what: string): void {
@@ -490,7 +525,7 @@ interface Prepared {
 type MapName = 'P' | 'T' | 'B';
 
 /** Maps as they are kept by the caller, in memory of their own. */
-function copyMaps({ float32 }: MappedMaps, names: readonly MapName[], size: PaddedSize): Maps {
+function copyMaps({ float32, size }: MappedMaps, names: readonly MapName[]): Maps {
   const copies = names.map((name) => [name, float32(name).slice()] as const);
   return { ...Object.fromEntries(copies), ...size } as unknown as Maps;
 }
@@ -522,6 +557,8 @@ const createKinds: Kinds<CreateOptions> = {
   input: anything,
   precision: oneOf('f32', 'f16', 'auto'),
   tune: oneOf('off', 'cached', 'full'),
+  maxCachedSizes: whole(1),
+  selfTest: boolean,
   ...callKinds,
 };
 const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };
@@ -538,6 +575,6 @@ const detectKinds: Kinds<DetectOptions> = {
   split: boolean,
   ...mapsKinds,
 };
-const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: whole(1, 16) };
+const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: anything };
 const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
 const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };

@@ -3,18 +3,19 @@
  * are shared by all of them, and calls take turns on the device.
  */
 
-import { assertUsable, checked, type GpuContext } from '../gpu/device.ts';
+import { assertUsable, checked, explained, type GpuContext, lossError } from '../gpu/device.ts';
 import { EngineDevice } from '../gpu/engine-device.ts';
 import { Program } from '../gpu/program.ts';
 import { run, submit } from '../gpu/run.ts';
 import { Turns } from '../gpu/turns.ts';
 import { chooseFusions, winogradSize } from '../graph/choose-kernels.ts';
-import { type Graph, type Network, probabilityAlone } from '../graph/graph.ts';
+import { type Graph, kindOf, type Network, probabilityAlone } from '../graph/graph.ts';
+import { inferShapes } from '../graph/infer-shapes.ts';
 import type { Constant, ParameterSource } from '../graph/operation.ts';
 import { foldBatchNorm } from '../graph/passes/fold-batch-norm.ts';
 import { fuse } from '../graph/passes/index.ts';
 import type { WinogradRule } from '../graph/passes/winograd.ts';
-import { constantsOf, type Plan, planInSteps } from '../graph/plan.ts';
+import { constantsOf, type Plan, plan, planInSteps } from '../graph/plan.ts';
 import type { ReadyImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import type { Rgb } from '../input/types.ts';
@@ -23,8 +24,11 @@ import { WaitingImages } from '../input/waiting-images.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { backgroundUniforms, type Preprocess } from '../kernels/preprocess.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import { loadModule } from '../load-module.ts';
 import { inPieces } from '../pace.ts';
 import type { PaddedSize, Size } from '../size.ts';
+import { fingerprint, openStore, tuningKey } from '../tuning/cache.ts';
 import { convolutions } from '../tuning/classes.ts';
 import type { TunedChoice, TuningReport } from '../tuning/tuned-choice.ts';
 import type { Web } from '../web.ts';
@@ -33,9 +37,22 @@ import type { OnProgress, Timings, TuneOptions } from './types.ts';
 /** Which maps are computed and read back. P alone skips the threshold head. */
 export type Outputs = 'P' | 'PTB';
 
+/** What its user decides of an engine. */
+interface EngineHabits {
+  /** How many programs are kept, the most recently used. What they hold apart from bind groups is shared. */
+  maxPrograms: number;
+  /** Whether kernels are tried before their first use. */
+  selfTest: boolean;
+}
+
 interface CallOptions {
   onProgress?: OnProgress;
   signal?: Web<'AbortSignal'>;
+}
+
+export interface ComputeOptions extends CallOptions {
+  /** What becomes of an image that is needed no longer: the call's own, or the caller's if no copy was made. Default: it is closed. */
+  leave?: (image: ReadyImage) => void;
 }
 
 /** What is read back, and how the mask is thresholded if it is read. */
@@ -55,13 +72,12 @@ export interface MappedMaps {
   float32(name: 'P' | 'T' | 'B'): Float32Array;
   /** The mask, rows of `width / 32` words, bit i of a word being pixel 32 word + i. Throws as `float32()`. */
   words(name: 'mask'): Uint32Array;
+  /** At which size the network ran. */
+  size: PaddedSize;
   timings: Pick<Timings, 'preprocess' | 'network'>;
   /** Gives the memory back: what was read of it is valid no longer. */
   release(): void;
 }
-
-/** Programs that are kept, the most recently used. What they hold apart from bind groups is shared. */
-const maxPrograms = 16;
 
 export class Engine {
   readonly context: GpuContext;
@@ -72,8 +88,13 @@ export class Engine {
   readonly #device: EngineDevice;
   readonly #upload: ImageUpload;
   readonly #programs = new Map<string, Program>();
+  readonly #maxPrograms: number;
   readonly #turns = new Turns();
   readonly #waiting: WaitingImages;
+  readonly #selfTest: boolean;
+  /** What the self test found, and what stands in for it. */
+  readonly warnings: string[] = [];
+  #loading: Promise<void> | undefined;
   #parameters: ParameterSource = () => {
     throw new Error('the weights are not there yet');
   };
@@ -82,8 +103,16 @@ export class Engine {
    * An engine of a network whose parameters are still to be loaded. What it holds is freed with the context.
    * @param network without any fusion.
    */
-  constructor(context: GpuContext, network: Network, recipe: Recipe, choice: TunedChoice) {
+  constructor(
+    context: GpuContext,
+    network: Network,
+    recipe: Recipe,
+    choice: TunedChoice,
+    { maxPrograms, selfTest }: EngineHabits,
+  ) {
     this.context = context;
+    this.#maxPrograms = maxPrograms;
+    this.#selfTest = selfTest;
     this.#recipe = recipe;
     this.#choice = choice;
     this.#device = new EngineDevice(context);
@@ -102,12 +131,14 @@ export class Engine {
    */
   async load(parameters: ParameterSource, signal?: Web<'AbortSignal'>): Promise<void> {
     this.#parameters = parameters;
-    await this.#device.constants.upload(this.#allConstants(), signal);
+    const upload = () => this.#device.constants.upload(this.#allConstants(), signal);
+    this.#loading = explained(this.context, upload, signal);
+    await this.#loading;
   }
 
   /**
-   * Compiles what `load()` and the first frame of a size need; the weights need not be there.
-   * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
+   * Compiles and tries what `load()` and the first frame of a size need; the weights need not be there.
+   * @throws DBNetError `gpu-error`, `wrong-results`, `disposed`, `device-lost`.
    */
   async compile(
     size: Size,
@@ -115,20 +146,24 @@ export class Engine {
     source: Preprocess['source'],
     onProgress?: OnProgress,
   ): Promise<void> {
-    const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
-    const { steps } = await this.#plan(size, outputs, source);
-    const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
-    let done = 0;
-    try {
+    const compile = async ({ steps }: Plan) => {
+      const transforms = [...this.#allConstants().values()].flatMap(({ transform }) => transform ?? []);
+      const kernels = [...transforms.map(({ kernel }) => kernel()), ...steps.map(({ kernel }) => kernel)];
+      let done = 0;
       await Promise.all(
         kernels.map(async (kernel) => {
           await this.#device.pipelines.get(kernel);
           onProgress?.({ stage: 'compile', done: ++done, total: kernels.length });
         }),
       );
-    } catch (error) {
-      throw this.#translate(error);
-    }
+      return undefined;
+    };
+    await explained(this.context, () => this.#prepared(size, outputs, source, compile));
+  }
+
+  /** Storage and arithmetic of weights and activations. */
+  get precision(): Precision {
+    return this.#choice.precision;
   }
 
   /** Whether the weights give such maps. */
@@ -153,9 +188,9 @@ export class Engine {
     source: Preprocess['source'],
     options: CallOptions,
   ): Promise<void> {
-    await this.#turns.take(async () => {
+    await this.#turn(async () => {
       await this.#program(size, outputs, source, options);
-    });
+    }, options);
   }
 
   /** True if tiles were measured for at least one layer of a size. */
@@ -167,8 +202,9 @@ export class Engine {
    * Measures tiles for a size and uses them from then on. Other calls wait until it is done.
    * @throws DBNetError `disposed`, `device-lost`, `gpu-error`; the signal's reason.
    */
-  async tune(size: Size, { budgetMs, onProgress, signal }: TuneOptions): Promise<TuningReport> {
-    return await this.#turns.take(async () => {
+  async tune(size: Size, options: TuneOptions): Promise<TuningReport> {
+    const { budgetMs, onProgress, signal } = options;
+    return await this.#turn(async () => {
       assertUsable(this.context);
       const old = [...this.#programs.values()];
       const codes = old.flatMap((program) => program.codes);
@@ -183,17 +219,14 @@ export class Engine {
         });
         assertUsable(this.context);
         codes.push(...tuned.codes);
-        this.#programs.clear();
-        for (const program of old) program.destroy();
+        this.#dropPrograms();
         // Winograd's weights and plain ones are not both needed.
         this.#device.constants.keepOnly(new Set(this.#allConstants().keys()));
         return tuned.report;
-      } catch (error) {
-        throw this.#translate(error);
       } finally {
         this.#device.pipelines.keepOnly(new Set(codes));
       }
-    });
+    }, options);
   }
 
   /**
@@ -206,9 +239,9 @@ export class Engine {
     size: PaddedSize,
     outputs: Outputs,
     request: MapRequest,
-    options: CallOptions,
+    options: ComputeOptions,
   ): Promise<MappedMaps> {
-    const { onProgress, signal } = options;
+    const { onProgress, signal, leave = (image) => image.close?.() } = options;
     const layout = layOut(request.read, size);
     const { bytes } = layout;
     let preprocessed = 0;
@@ -232,13 +265,13 @@ export class Engine {
           return steps.slice(1);
         }).catch((error) => {
           // What could not be had must not be taken for memory by the next image.
-          this.#upload.destroy();
+          this.#freeImages();
           this.#device.arena.destroy();
           throw error;
         });
         return { program, steps, started };
       } finally {
-        (await kept).close?.();
+        leave(await kept);
       }
     };
     const compute = async () => {
@@ -263,11 +296,11 @@ export class Engine {
         });
       } catch (error) {
         this.#device.readback.release(staging);
-        throw this.#translate(error);
+        throw error;
       }
       return { staging, flops: program.flops };
     };
-    const { staging, flops } = await this.#turns.take(compute);
+    const { staging, flops } = await this.#turn(compute, options);
     try {
       const mapped = await this.#device.readback.map(staging, bytes);
       assertUsable(this.context);
@@ -276,18 +309,22 @@ export class Engine {
       signal?.throwIfAborted();
       const view = (name: string): [memory: ArrayBuffer, offset: number, length: number] => {
         assertUsable(this.context);
+        // A device that is lost takes its memory along, and says so a moment later.
+        if (mapped.byteLength === 0) throw lossError('with memory that was mapped', this.context);
         const { offset, bytes } = layout.maps.get(name)!;
         return [mapped, offset, bytes / 4];
       };
       return {
         float32: (name) => new Float32Array(...view(name)),
         words: (name) => new Uint32Array(...view(name)),
+        size,
         timings: { preprocess: preprocessed, network: mappedAt - submitted },
         release: () => this.#device.readback.release(staging),
       };
     } catch (error) {
       this.#device.readback.release(staging);
-      throw this.#translate(error);
+      assertUsable(this.context);
+      throw error;
     }
   }
 
@@ -299,8 +336,14 @@ export class Engine {
   /** Frees everything; the device too, if it was opened here. Calls that are under way fail with `disposed`. */
   dispose(): void {
     this.#programs.clear();
-    this.#upload.destroy();
+    this.#freeImages();
     this.#device.dispose();
+  }
+
+  /** The next image gets memory of its own. */
+  #freeImages(): void {
+    this.#upload.destroy();
+    this.#waiting.trim();
   }
 
   /** The convolutions at a size, as they are with Winograd's filtering nowhere and everywhere. */
@@ -314,7 +357,8 @@ export class Engine {
 
   /** The fused graph. */
   #graph(outputs: Outputs, rule: WinogradRule = (operation) => this.#choice.winograd(operation)): Graph {
-    return fuse(this.#graphs.get(outputs)!, chooseFusions(this.context), rule);
+    const fusions = chooseFusions(this.context).filter((name) => !this.#choice.avoided.has(name));
+    return fuse(this.#graphs.get(outputs)!, fusions, rule);
   }
 
   /** The weights in the forms in which kernels read them, for P alone and, if there are more, for all maps. */
@@ -325,9 +369,45 @@ export class Engine {
     );
   }
 
-  async #plan(size: Size, outputs: Outputs, source: Preprocess['source']): Promise<Plan> {
+  /**
+   * What `compile` makes of a plan whose kernels were tried: where one computes wrong numbers, it is planned anew without it.
+   * @throws DBNetError `wrong-results`, and what `compile` does.
+   */
+  async #prepared<T extends Program | undefined>(
+    size: Size,
+    outputs: Outputs,
+    source: Preprocess['source'],
+    compile: (plan: Plan) => Promise<T>,
+    signal?: Web<'AbortSignal'>,
+  ): Promise<T> {
+    const { context } = this;
+    const { pipelines, constants } = this.#device;
+    const choice = this.#choice;
     const input = { source, ...this.#recipe.input };
-    return await inPieces(planInSteps(this.#graph(outputs), size, input, this.#choice));
+    for (;;) {
+      const { precision } = choice;
+      const graph = this.#graph(outputs);
+      const planned = await inPieces(planInSteps(graph, size, input, choice));
+      const compiled = await compile(planned);
+      if (!this.#selfTest) return compiled;
+      const { selfTest } = await loadModule(import('../self-test/self-test.ts'));
+      const { avoided } = choice;
+      const task = { context, pipelines, graph, plan: planned, input, choice, avoided, tools, signal };
+      const messages = await selfTest(task);
+      if (messages.length === 0) return compiled;
+      this.warnings.push(...messages);
+      compiled?.destroy();
+      if (choice.precision === precision) continue;
+      // All weights are others.
+      await this.#loading;
+      this.#dropPrograms();
+      constants.destroy();
+    }
+  }
+
+  #dropPrograms(): void {
+    for (const program of this.#programs.values()) program.destroy();
+    this.#programs.clear();
   }
 
   /** A program that is known is there at once. */
@@ -341,44 +421,45 @@ export class Engine {
     options.signal?.throwIfAborted();
     const key = programKey(size, outputs, source);
     const known = this.#programs.get(key);
-    if (!known) return this.#build(key, this.#plan(size, outputs, source), options);
+    if (!known) return this.#build(key, [size, outputs, source], options);
     // Taken out and put back, so that the map is ordered by use.
     this.#programs.delete(key);
     this.#programs.set(key, known);
     return known;
   }
 
-  async #build(key: string, planned: Promise<Plan>, { onProgress, signal }: CallOptions): Promise<Program> {
-    let program: Program;
-    try {
-      program = await Program.build(await planned, this.#device, (done, total) =>
-        onProgress?.({ stage: 'compile', done, total }),
-      );
-    } catch (error) {
-      throw this.#translate(error);
-    }
+  async #build(
+    key: string,
+    what: [Size, Outputs, Preprocess['source']],
+    { onProgress, signal }: CallOptions,
+  ): Promise<Program> {
+    const program = await this.#prepared(
+      ...what,
+      (plan) =>
+        Program.build(plan, this.#device, (done, total) => onProgress?.({ stage: 'compile', done, total })),
+      signal,
+    );
     // Also after an abort: what was built is of use to the next call.
     this.#programs.set(key, program);
-    if (this.#programs.size > maxPrograms) {
+    if (this.#programs.size > this.#maxPrograms) {
       const [oldest, unused] = this.#programs.entries().next().value!;
       this.#programs.delete(oldest);
       unused.destroy();
-      this.#device.pipelines.keepOnly(new Set([...this.#programs.values()].flatMap(({ codes }) => codes)));
+      this.#device.keepOnly(this.#programs.values());
+      this.#freeImages();
     }
     signal?.throwIfAborted();
     return program;
   }
 
-  /** What went wrong because the detector was disposed or the device lost is reported as that. */
-  #translate(error: unknown): unknown {
-    try {
-      assertUsable(this.context);
-    } catch (reason) {
-      return reason;
-    }
-    return error;
+  /** Takes its turn. */
+  #turn<T>(work: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+    return explained(this.context, () => this.#turns.take(work), signal);
   }
 }
+
+/** What the self test uses of this bundle. */
+const tools = { kindOf, inferShapes, plan, fingerprint, openStore, tuningKey };
 
 /** How the first kernel reads an image. */
 function preprocessSource(image: ReadyImage): Preprocess['source'] {

@@ -2,6 +2,7 @@
 
 import { messageOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import { pageAddress } from '../page-address.ts';
 import { readBytes } from '../safetensors/load.ts';
 import type { CreateOptions } from './types.ts';
 
@@ -70,9 +71,8 @@ export async function loadWeights(
 function addressOf(source: CreateOptions['weights']): string | undefined {
   if (typeof caches === 'undefined') return undefined;
   if (typeof source !== 'string' && !(source instanceof URL)) return undefined;
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   try {
-    const { protocol, href } = new URL(source, base);
+    const { protocol, href } = pageAddress(source);
     return /^https?:$/.test(protocol) ? href : undefined;
   } catch {
     return undefined;

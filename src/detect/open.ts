@@ -5,7 +5,7 @@
  */
 
 import { DBNetError } from '../errors.ts';
-import { compilesF16, type GpuContext, openDevice } from '../gpu/device.ts';
+import { assertStillUsable, compilesF16, type GpuContext, openDevice } from '../gpu/device.ts';
 import { type Recipe, readRecipe } from '../input/recipe.ts';
 import { networkSize } from '../input/size.ts';
 import type { Precision } from '../kernels/wgsl.ts';
@@ -19,13 +19,12 @@ export interface Opened {
   engine: Engine;
   checkpoint: Checkpoint;
   recipe: Recipe;
-  precision: Precision;
   /** The same engine on another device, from the weights in memory. @throws DBNetError as {@link openEngine} */
   reopen(): Promise<Engine>;
 }
 
-/** From what images come first, where nothing says it: a page's pictures, or pixels. */
-export const usualSource = () => (typeof document === 'undefined' ? 4 : 'texture');
+/** From what images come first, where nothing says it: pictures of a browser, or pixels. */
+export const usualSource = () => (typeof VideoFrame === 'undefined' ? 4 : 'texture');
 
 /** An engine whose pipelines are being compiled. */
 interface Begun {
@@ -39,7 +38,10 @@ interface Begun {
  * @throws DBNetError as `TextDetector.create()`; the signal's reason, or what `onProgress` throws.
  */
 export async function openEngine(options: CreateOptions): Promise<Opened> {
-  const { input, tune = 'cached', onProgress, signal } = options;
+  // No more of the options than this is held by what may be called later: not the weights as they were given.
+  const { gpu, precision, input, tune = 'cached', onProgress, signal } = options;
+  const { selfTest = true, maxCachedSizes: maxPrograms = 16 } = options;
+  const habits = { selfTest, maxPrograms };
   const stop = new AbortController();
   const forward = () => stop.abort(signal?.reason);
   signal?.throwIfAborted();
@@ -51,7 +53,7 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
 
   const begin = ({ graph, metadata }: Checkpoint, { context, choice }: Place): Begun => {
     const recipe = readRecipe(metadata, input);
-    const engine = new Engine(context, graph, recipe, choice);
+    const engine = new Engine(context, graph, recipe, choice, habits);
     const size = networkSize(undefined, undefined, recipe.size);
     // What is measured first may be computed in another way afterwards.
     const waits = tune === 'full' && !engine.isTuned(size);
@@ -87,11 +89,10 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
     stop.signal.throwIfAborted();
     const { engine, recipe, compiling } = (await early) ?? begin(checkpoint, place);
     await Promise.all([engine.load(checkpoint.graph.parameters, stop.signal), compiling, keep()]);
-    const { precision } = place.choice;
     const reopen = async () => {
-      const { context, choice } = await openPlace({ ...options, precision });
+      const { context, choice } = await openPlace({ gpu, precision, tune }, place.choice);
       try {
-        const another = new Engine(context, checkpoint.graph, recipe, choice);
+        const another = new Engine(context, checkpoint.graph, recipe, choice, habits);
         await another.load(checkpoint.graph.parameters);
         return another;
       } catch (error) {
@@ -99,7 +100,7 @@ export async function openEngine(options: CreateOptions): Promise<Opened> {
         throw error;
       }
     };
-    return { engine, checkpoint, recipe, precision, reopen };
+    return { engine, checkpoint, recipe, reopen };
   };
   try {
     return await Promise.race([work(), stopped]);
@@ -118,14 +119,21 @@ interface Place {
   choice: TunedChoice;
 }
 
-async function openPlace({ gpu, device, precision = 'f32', tune }: CreateOptions): Promise<Place> {
+/** @param before how it was computed on a device that was lost: if the adapter is the same, results are, bit for bit. */
+async function openPlace(
+  { gpu, device, precision = 'f32', tune }: Pick<CreateOptions, 'gpu' | 'device' | 'precision' | 'tune'>,
+  before?: TunedChoice,
+): Promise<Place> {
   const context = await openDevice({ gpu, device });
   try {
+    const same = before?.on(context);
+    if (same) return { context, choice: same };
     const choice = new TunedChoice(context, await choosePrecision(precision, context));
     if (tune !== 'off') await choice.load();
     return { context, choice };
   } catch (error) {
-    context.close();
+    // One that is lost compiles nothing.
+    await assertStillUsable(context).finally(() => context.close());
     throw error;
   }
 }

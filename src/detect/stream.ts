@@ -1,14 +1,15 @@
 /** @file Detections of a live source, one after the other, as fast as they come. */
 
-import { check } from '../check.ts';
+import { check, whole } from '../check.ts';
 import { type Frame, frameStream, openFrames } from '../input/frame-source.ts';
 import type { FrameStream } from '../input/types.ts';
 import type { Web } from '../web.ts';
 import type { Detection, StreamedDetection } from './types.ts';
 
 interface StreamSettings {
-  /** How many frames are computed at a time. */
-  inFlight: number;
+  /** How many frames are computed at a time. Default 2, or 1 on software adapters. */
+  inFlight?: number;
+  software?: boolean;
   signal?: Web<'AbortSignal'>;
 }
 
@@ -16,13 +17,14 @@ interface StreamSettings {
  * Results in the order of their frames. While `inFlight` frames are on their way no other is taken; the next is then the newest.
  * Leaving it (`break`), an error and the signal end the source and what is on its way.
  * @param detect is done with an image as soon as it has returned its promise.
- * @throws DBNetError `invalid-argument` for what is no stream; what `detect` and the source fail with; the signal's reason.
+ * @throws DBNetError `invalid-argument` for what is no stream and for another `inFlight`; what `detect` and the source fail with; the signal's reason.
  */
 export async function* streamDetections(
   stream: FrameStream,
   detect: (image: Frame['image'], signal: Web<'AbortSignal'>) => Promise<Detection>,
-  { inFlight, signal }: StreamSettings,
+  { software = false, inFlight = software ? 1 : 2, signal }: StreamSettings,
 ): AsyncGenerator<StreamedDetection, void, undefined> {
+  check('Option inFlight', inFlight, whole(1, 16));
   const source = openFrames(check('source', stream, frameStream));
   const ending = new AbortController();
   let wake = () => {};

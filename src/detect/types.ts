@@ -142,6 +142,17 @@ interface AllMaps extends Omit<ProbabilityAlone, 'T' | 'B'> {
   B: Float32Array;
 }
 
+/** A part of a detector that is not as it should be, without harm to its results. */
+export interface DetectorWarning {
+  /**
+   * The device computes a kind of kernel wrongly (see the option `selfTest`), so that a plainer one is used, which is slower: a
+   * tile, Winograd's filtering, a fusion, or f16.
+   */
+  code: 'kernel-replaced';
+  /** For people: which kernel, how it is wrong, and what is used instead. */
+  message: string;
+}
+
 /** What a detector runs on. */
 export interface DetectorInfo {
   /** In words for people: the adapter's name, and where it computes on the CPU, that it does. */
@@ -151,6 +162,8 @@ export interface DetectorInfo {
   software: boolean;
   /** Storage and arithmetic of weights and activations. Sums, and the maps P, T and B, are always f32. */
   precision: 'f32' | 'f16';
+  /** What the self test found so far; it looks at kernels when a size or a kind of image comes that needs them. Usually empty. */
+  warnings: DetectorWarning[];
   weights: {
     architecture: string;
     parameters: number;
@@ -216,6 +229,19 @@ export interface CreateOptions {
    * first: about 2 s on a GPU, 60 s on a software adapter. `off`: the defaults.
    */
   tune?: 'off' | 'cached' | 'full';
+  /**
+   * For how many sizes of the network what was compiled is kept, the most recently used: one more makes room, and a size that
+   * comes back compiles again. P alone and all maps of one size count as two, and so does each kind of image (1, 3 or 4
+   * channels, what is copied, frames). Memory is that of the largest of them, not their sum. A whole number, at least 1;
+   * default 16.
+   */
+  maxCachedSizes?: number;
+  /**
+   * Whether kernels are tried on small inputs with known results before their first use, as there are drivers that compute
+   * nonsense without an error: once for each adapter, version of the library and of the runtime. What fails is replaced by a plainer kernel, with a
+   * warning in {@link DetectorInfo}; where none is right, calls fail with `wrong-results`. Default true.
+   */
+  selfTest?: boolean;
   onProgress?: OnProgress;
   signal?: Web<'AbortSignal'>;
 }

@@ -1,6 +1,7 @@
 /**
  * @file Activation buffers shared by all programs of a device: as many as the largest program needs, each as large
- * as any needs. So memory is that of the largest size, not the sum over all sizes.
+ * as any needs. So memory is that of the largest size, not the sum over all sizes, nor of one's widest and another's
+ * tallest: buffers of a plan are sorted by size, and all are in proportion to the image's pixels.
  */
 
 import { DBNetError } from '../errors.ts';

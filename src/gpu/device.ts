@@ -4,6 +4,7 @@ import { type AdapterDescription, isSoftware } from '../adapter-name.ts';
 import { can, type Kinds, kind } from '../check.ts';
 import { messageOf } from '../describe.ts';
 import { DBNetError } from '../errors.ts';
+import type { Web } from '../web.ts';
 import { DeviceMemory } from './device-memory.ts';
 
 /** What computes. */
@@ -15,12 +16,19 @@ interface Computer {
 
 export interface GpuContext extends Computer {
   device: GPUDevice;
+  /** True on a software adapter whose shaders may use subgroups, each a quad of four threads: SwiftShader. */
+  quads: boolean;
+  /**
+   * Where the device comes from: itself, if it is the caller's. Dawn's binding for Node needs the GPU object to stay alive as long
+   * as its devices.
+   */
+  source: GPU | GPUDevice;
   /** True where the device is the caller's. */
   borrowed: boolean;
   /** All that is held on the device. */
   memory: DeviceMemory;
-  /** Set once the device is lost, with the reason. */
-  lost: { reason: string } | undefined;
+  /** Set once the device is lost: the reason, and that in words. */
+  lost: Pick<GPUDeviceLostInfo, 'reason' | 'message'> | undefined;
   /** Frees all that is held on the device, and destroys the device if it was opened here. */
   close(): void;
 }
@@ -33,8 +41,8 @@ const wantedLimits = [
   'maxTextureDimension2D',
 ] as const;
 
-/** Features that are taken where the adapter has them: f16 shaders, and timing for benchmarks. */
-const wantedFeatures = ['shader-f16', 'timestamp-query'] as const;
+/** Features that are taken where the adapter has them: f16 shaders, timing for benchmarks, and weights read by quads. */
+const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups'] as const;
 
 /** What a device comes from. */
 export interface DeviceOptions {
@@ -111,7 +119,7 @@ export async function openDevice(options: DeviceOptions): Promise<GpuContext> {
   } catch (cause) {
     throw new DBNetError('no-webgpu', refusal('a device', cause), { cause });
   }
-  return watch(device, computerOf(adapter.info, adapter), { gpu });
+  return watch(device, computerOf(adapter.info, adapter), gpu);
 }
 
 /**
@@ -147,29 +155,26 @@ const f16Probe = `enable f16;
 @group(0) @binding(0) var<storage, read_write> values: array<vec4<f16>>;
 @compute @workgroup_size(1) fn main() { values[0] = values[0] * 2.0h + vec4<f16>(vec4<f32>(values[1])); }`;
 
-function watch(
-  device: GPUDevice,
-  on: Computer,
-  /** Of a device that was opened here. Dawn's binding for Node needs the GPU object to stay alive as long as its devices. */
-  own?: { gpu: GPU },
-): GpuContext & { own?: { gpu: GPU } } {
+/** @param gpu of a device that was opened here. */
+function watch(device: GPUDevice, on: Computer, gpu?: GPU): GpuContext {
   const memory = new DeviceMemory(device);
   const close = () => {
     memory.close();
-    if (own) device.destroy();
+    if (gpu) device.destroy();
   };
-  const context: GpuContext & { own?: { gpu: GPU } } = {
+  const context: GpuContext = {
     device,
     ...on,
-    borrowed: !own,
+    quads: on.software && device.features?.has('subgroups') && device.adapterInfo?.subgroupMaxSize === 4,
+    source: gpu ?? device,
+    borrowed: !gpu,
     memory,
     lost: undefined,
     close,
-    own,
   };
   void device.lost.then(({ reason, message }) => {
     // What was closed here is disposed, not lost.
-    if (!memory.closed) context.lost = { reason: message || reason };
+    if (!memory.closed) context.lost = { reason, message: message || reason };
   });
   return context;
 }
@@ -205,19 +210,52 @@ export async function checked<T>(context: GpuContext, what: string, work: () => 
   return result.value;
 }
 
-/** @throws DBNetError `device-lost` once the device is lost, `disposed` once the context is closed. */
-export function assertUsable({ lost, borrowed, memory }: GpuContext): void {
-  if (lost) {
-    throw new DBNetError(
-      'device-lost',
-      `the GPU device was lost (${lost.reason}): ` +
-        (borrowed
-          ? 'create a new detector or trainer with another device'
-          : 'the next call of a detector opens another one; a trainer is to be created anew'),
-    );
+/**
+ * What `work` gives. What goes wrong in it because the device is lost, or the context closed, is reported as that.
+ * @param signal a failure that it asked for is reported without a wait.
+ * @throws DBNetError `disposed`, `device-lost`; what `work` throws.
+ */
+export async function explained<T>(
+  context: GpuContext,
+  work: () => Promise<T>,
+  signal?: Web<'AbortSignal'>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isKnown = error instanceof DBNetError && error.code !== 'gpu-error';
+    if (isKnown || signal?.aborted) assertUsable(context);
+    else await assertStillUsable(context);
+    throw error;
   }
-  memory.assertOpen();
 }
+
+/**
+ * Waits for the word that a device is lost, which comes a moment after what came of it.
+ * @throws DBNetError `device-lost`, `disposed`.
+ */
+export async function assertStillUsable(context: GpuContext): Promise<void> {
+  assertUsable(context);
+  await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+  assertUsable(context);
+}
+
+/** @throws DBNetError `device-lost` once the device is lost, `disposed` once the context is closed. */
+export function assertUsable(context: GpuContext): void {
+  if (context.lost) throw lossError(context.lost.message, context);
+  context.memory.assertOpen();
+}
+
+/** @param why in words. */
+export const lossError = (why: string, { borrowed }: Pick<GpuContext, 'borrowed'>): DBNetError =>
+  new DBNetError(
+    'device-lost',
+    `the GPU device was lost (${why}): ` +
+      (borrowed
+        ? 'create a new detector with another device, or a trainer'
+        : 'the next call of a detector opens another one; create a trainer anew') +
+      ' from its last saveState()',
+  );
 
 /**
  * A buffer that is there: one that could not be had is freed, so that nobody takes it for memory.

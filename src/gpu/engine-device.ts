@@ -4,6 +4,7 @@ import { Arena } from './arena.ts';
 import { ConstantStore } from './constants.ts';
 import type { GpuContext } from './device.ts';
 import { PipelineCache } from './pipelines.ts';
+import type { Program } from './program.ts';
 import { ReadbackPool } from './readback.ts';
 import { SubmitSize } from './run.ts';
 
@@ -23,6 +24,13 @@ export class EngineDevice {
     this.arena = new Arena(context);
     this.readback = new ReadbackPool(context);
     this.submitSize = new SubmitSize(context);
+  }
+
+  /** Frees what none of these programs needs. What they share is made anew when they run: as large as they need. */
+  keepOnly(programs: Iterable<Program>): void {
+    this.pipelines.keepOnly(new Set([...programs].flatMap(({ codes }) => codes)));
+    this.arena.destroy();
+    this.readback.trim();
   }
 
   /** Frees all buffers, and the device too if it was opened here. What is under way fails with `disposed`. */

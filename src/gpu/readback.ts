@@ -1,15 +1,21 @@
-/** @file Copying results to the CPU: mappable buffers that are used again, so that frames make no new ones. */
+/** @file Copying results to the CPU: a few mappable buffers that are used again, so that frames make no new ones. */
 
 import { bufferUsage } from './buffer-usage.ts';
-import { allocate, assertUsable, type GpuContext } from './device.ts';
+import { allocate, assertStillUsable, assertUsable, type GpuContext } from './device.ts';
+import { Slots } from './slots.ts';
 import { whileWaking } from './wake.ts';
 
 const mapModeRead = 0x1; // GPUMapMode.READ, which Node has no global for
 
+/** Buffers in use at a time: one is written and others are read. With more, results would wait unread. */
+const usedAtOnce = 4;
+
 export class ReadbackPool {
   readonly #context: GpuContext;
   readonly #free: GPUBuffer[] = [];
-  readonly #all = new Set<GPUBuffer>();
+  /** What makes room for another when a buffer is given back. */
+  readonly #used = new Map<GPUBuffer, () => void>();
+  readonly #slots = new Slots(usedAtOnce);
 
   constructor(context: GpuContext) {
     this.#context = context;
@@ -17,23 +23,31 @@ export class ReadbackPool {
 
   /** Bytes of all buffers. */
   get bytes(): number {
-    return [...this.#all].reduce((sum, { size }) => sum + size, 0);
+    return [...this.#free, ...this.#used.keys()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
-   * A buffer of at least `bytes`. The smallest that fits is taken; one that does not fit makes room for one that does.
+   * A buffer of at least `bytes`, once one may be used. The smallest that fits is taken; one that does not fit makes room for
+   * one that does.
    * @throws DBNetError `gpu-error`, `disposed`, `device-lost`.
    */
   async acquire(bytes: number): Promise<GPUBuffer> {
+    const leave = await this.#slots.enter();
     const fitting = this.#free.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0];
-    const taken = fitting ?? this.#free[0];
+    let taken = fitting ?? this.#free[0];
     if (taken) this.#free.splice(this.#free.indexOf(taken), 1);
-    if (fitting) return fitting;
-    if (taken) this.#discard(taken);
-    const usage = bufferUsage.mapRead | bufferUsage.copyTo;
-    const buffer = await allocate(this.#context, { label: 'readback', size: bytes, usage });
-    this.#all.add(buffer);
-    return buffer;
+    try {
+      if (!fitting) {
+        this.#context.memory.free(taken);
+        const usage = bufferUsage.mapRead | bufferUsage.copyTo;
+        taken = await allocate(this.#context, { label: 'readback', size: bytes, usage });
+      }
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    this.#used.set(taken, leave);
+    return taken;
   }
 
   /** `mapRead` of a buffer of the pool: valid until `release`. */
@@ -56,20 +70,24 @@ export class ReadbackPool {
 
   /** Gives a buffer back, mapped or not. */
   release(buffer: GPUBuffer): void {
-    if (!this.#all.has(buffer)) return;
+    const leave = this.#used.get(buffer);
+    if (!leave) return;
+    this.#used.delete(buffer);
     unmap(buffer);
     this.#free.push(buffer);
+    leave();
+  }
+
+  /** Frees what nobody uses. */
+  trim(): void {
+    this.#context.memory.free(...this.#free.splice(0));
   }
 
   destroy(): void {
-    this.#context.memory.free(...this.#all);
-    this.#all.clear();
-    this.#free.length = 0;
-  }
-
-  #discard(buffer: GPUBuffer): void {
-    this.#all.delete(buffer);
-    this.#context.memory.free(buffer);
+    this.#context.memory.free(...this.#used.keys());
+    for (const leave of this.#used.values()) leave();
+    this.#used.clear();
+    this.trim();
   }
 }
 
@@ -83,9 +101,7 @@ async function mapRead(context: GpuContext, buffer: GPUBuffer, bytes: number): P
     await whileWaking(context.device, buffer.mapAsync(mapModeRead, 0, bytes));
     return buffer.getMappedRange(0, bytes);
   } catch (error) {
-    // The lost promise settles a moment after the mapping fails.
-    await Promise.race([context.device.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
-    assertUsable(context);
+    await assertStillUsable(context);
     throw error;
   }
 }

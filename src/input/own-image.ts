@@ -1,18 +1,16 @@
 /** @file An image that nobody but this library can change. */
 
-import type { GpuContext } from '../gpu/device.ts';
-import { copyOfTexture } from './gpu-texture.ts';
+import type { TextureCopies } from './gpu-texture.ts';
 import type { ReadyImage } from './image.ts';
 import { unreadable } from './unreadable.ts';
+
+type BoundImage = Extract<ReadyImage, { kind: 'bound' }>;
 
 /**
  * What is borrowed is copied as it is now, before this returns.
  * @throws DBNetError `invalid-image`.
  */
-export function ownImage(
-  image: ReadyImage,
-  context: Pick<GpuContext, 'device' | 'memory'>,
-): ReadyImage | Promise<ReadyImage> {
+export function ownImage(image: Exclude<ReadyImage, BoundImage>): ReadyImage | Promise<ReadyImage> {
   if (!image.borrowed) return image;
   const { borrowed: _, ...own } = image;
   if (own.kind === 'pixels') {
@@ -25,10 +23,6 @@ export function ownImage(
     return { ...own, source, close: () => source.close() } as ReadyImage;
   }
   const { origin: { x, y } = { x: 0, y: 0 }, ...part } = own;
-  if (part.kind === 'bound') {
-    const source = copyOfTexture(part.source, { x, y, ...part }, context);
-    return { ...part, source, close: () => context.memory.free(source) };
-  }
   // Only the handle of the copy comes later.
   return createImageBitmap(part.source, x, y, part.width, part.height).then(
     (source) => ({ ...part, kind: 'texture' as const, source, close: () => source.close() }),
@@ -36,4 +30,13 @@ export function ownImage(
       throw unreadable(cause);
     },
   );
+}
+
+/** `ownImage` for a texture. @throws DBNetError `invalid-image`, `disposed` */
+export function ownTexture(
+  { borrowed: _, origin: { x, y } = { x: 0, y: 0 }, ...part }: BoundImage,
+  copies: TextureCopies,
+): ReadyImage {
+  const source = copies.copy(part.source, { x, y, ...part });
+  return { ...part, source, close: () => copies.release(source) };
 }

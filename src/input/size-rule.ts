@@ -55,7 +55,8 @@ export function unboundedScale({ width, height }: Size, rule: SizeRule): number 
 /** The network's side that holds so many pixels. */
 export const ceilToMultiple = (side: number): number => Math.ceil(side / multiple) * multiple;
 
-const floorToMultiple = (side: number) => Math.floor(side / multiple) * multiple;
+/** The largest side of a network that so many pixels hold. */
+export const floorToMultiple = (side: number) => Math.floor(side / multiple) * multiple;
 
 /** The default bound on the long side, pixels. */
 const defaultMaxLongSide = 2048;
@@ -86,10 +87,14 @@ function fitted(
   const long = maxLongSide === undefined ? longSide : floorToMultiple(maxLongSide);
   const scale = Math.min(long / Math.max(width, height), shortSide / Math.min(width, height), maxScale);
   const round = (side: number) => Math.max(1, Math.floor(side * scale + 0.5));
-  const content = { width: round(width), height: round(height) };
-  const padded = { width: ceilToMultiple(content.width), height: ceilToMultiple(content.height) };
-  const fills = padded.width === content.width && padded.height === content.height;
-  return fills ? padded : { ...padded, content };
+  return padded({ width: round(width), height: round(height) });
+}
+
+/** The network's size that holds a content. */
+export function padded(content: Size): PaddedSize {
+  const size = { width: ceilToMultiple(content.width), height: ceilToMultiple(content.height) };
+  const fills = size.width === content.width && size.height === content.height;
+  return fills ? size : { ...size, content };
 }
 
 /** PP-OCR: `DetResizeForTest` with `limit_type` max or min, then `max_side_limit`. */

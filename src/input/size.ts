@@ -3,7 +3,7 @@
 import { between, check, checkRecord, type Kinds, kind, mismatch } from '../check.ts';
 import { contentOf, type PaddedSize, type Size } from '../size.ts';
 import { multiple, nominalSide, sizeByRule, unboundedScale } from './size-rule.ts';
-import type { DetectionWarning, SizeOption, SizeRule } from './types.ts';
+import type { SizeOption, SizeRule, TextShrunk } from './types.ts';
 
 type AskedBounds = Exclude<SizeOption, Size>;
 
@@ -50,7 +50,7 @@ export function shrinkWarning(
   network: PaddedSize,
   option: SizeOption | undefined,
   own: SizeRule,
-): DetectionWarning | undefined {
+): TextShrunk | undefined {
   const { width, height } = contentOf(network);
   const scale = Math.min(width / image.width, height / image.height);
   const asked = checkSize(option);

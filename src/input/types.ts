@@ -37,11 +37,14 @@ export type ImageSource =
  * `MediaStreamTrackProcessor`, the newest frame is taken; frames of a `ReadableStream` are closed. Any other async iterable is
  * asked for one image after the other.
  */
-export type FrameStream = Web<'HTMLVideoElement'> | ImageStream | AsyncIterable<ImageSource>;
+export type FrameStream<Image = ImageSource> =
+  | Web<'HTMLVideoElement'>
+  | ImageStream<Image>
+  | AsyncIterable<Image>;
 
 /** What is used of a `ReadableStream` of images. */
-interface ImageStream {
-  getReader(): { read(): Promise<{ done: boolean; value?: ImageSource | undefined }> };
+interface ImageStream<Image> {
+  getReader(): { read(): Promise<{ done: boolean; value?: Image | undefined }> };
 }
 
 /**
@@ -86,9 +89,11 @@ export type SizeOption =
   | { shortSide?: number; maxLongSide?: number; maxScale?: number }
   | { width: number; height: number };
 
-/** What a caller should know of a detection that did not fail. */
-export interface DetectionWarning {
-  /** The image was made so small for the network, less than half of what was wanted, that small text is lost. */
+/** What a caller should know of a detection that did not fail; `code` tells the kinds apart. */
+export type DetectionWarning = TextShrunk | SmallerAfterLoss;
+
+/** The image was made so small for the network, less than half of what was wanted, that small text is lost. */
+export interface TextShrunk {
   code: 'text-shrunk';
   /** For people: what happened, and what to do. */
   message: string;
@@ -96,6 +101,15 @@ export interface DetectionWarning {
   scale: number;
   /** The `maxLongSide` at which the text is not shrunk. */
   sufficientLongSide: number;
+}
+
+/** The device was lost, which nobody had asked for, and the network ran again at 0.7 times its size: small text may be lost. */
+export interface SmallerAfterLoss {
+  code: 'smaller-after-loss';
+  /** For people: what happened, and what to do. */
+  message: string;
+  /** The network's size at which the device was lost. */
+  lostAt: { width: number; height: number };
 }
 
 /** What pixels become before the network: pixel' = (pixel - mean) / std, in the stated channel order. */

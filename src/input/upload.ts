@@ -109,7 +109,8 @@ export class ImageUpload {
   #uploadTexture({ source, origin, width, height }: ReadyImage & { kind: 'texture' }): GPUTextureView {
     const { device, memory } = this.#context;
     const old = this.#texture?.texture;
-    if (!this.#texture || old?.width !== width || old.height !== height) {
+    // A larger one will do. One as wide and as high as any would be larger than each, where some are wide and others tall.
+    if (!this.#texture || !old || old.width < width || old.height < height) {
       memory.free(old);
       const texture = memory.createTexture({
         label: 'image',

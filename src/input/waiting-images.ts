@@ -6,18 +6,19 @@
 
 import { DBNetError } from '../errors.ts';
 import type { GpuContext } from '../gpu/device.ts';
+import { TextureCopies } from './gpu-texture.ts';
 import type { ReadyImage } from './image.ts';
-import { ownImage } from './own-image.ts';
+import { ownImage, ownTexture } from './own-image.ts';
 
 /** Bytes that copies may take together; a single one may take more. */
 export const waitingLimit = 512 * 2 ** 20;
 
 export class WaitingImages {
-  readonly #context: GpuContext;
+  readonly #copies: TextureCopies;
   #bytes = 0;
 
   constructor(context: GpuContext) {
-    this.#context = context;
+    this.#copies = new TextureCopies(context);
   }
 
   /**
@@ -46,7 +47,7 @@ export class WaitingImages {
       },
     });
     try {
-      const own = ownImage(image, this.#context);
+      const own = image.kind === 'bound' ? ownTexture(image, this.#copies) : ownImage(image);
       if (!('then' in own)) return releasing(own);
       const kept = own.then(releasing, (error) => {
         release();
@@ -58,5 +59,10 @@ export class WaitingImages {
       release();
       throw error;
     }
+  }
+
+  /** Frees what is kept to be used again. */
+  trim(): void {
+    this.#copies.destroy();
   }
 }

@@ -15,7 +15,7 @@ import {
 } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
-import { assertUsable, gpuKinds, openDevice } from '../gpu/device.ts';
+import { assertUsable, explained, gpuKinds, openDevice } from '../gpu/device.ts';
 import { Turns } from '../gpu/turns.ts';
 import { type Graph, parameterShapes, steepnessOf } from '../graph/graph.ts';
 import { readRecipe } from '../input/recipe.ts';
@@ -61,7 +61,8 @@ const freshMetadata = {
 
 /**
  * Trains DBNet on WebGPU as the paper does: label maps by polygon offsetting, a loss through the differentiable
- * binarization, and the backward pass of the whole network. Calls take turns on the device.
+ * binarization, and the backward pass of the whole network. Calls take turns on the device. What was learnt is there alone: when it
+ * is lost, all calls fail with `device-lost`, and a new trainer goes on from the last `saveState()`.
  *
  * @example
  * const trainer = await Trainer.create({ weights: 'db-resnet18.safetensors', cropSize: 320 });
@@ -105,7 +106,8 @@ export class Trainer {
   /**
    * Loads or draws weights and opens a device.
    * @throws DBNetError `invalid-argument`, `no-webgpu`, `load-failed`, `invalid-safetensors`, `invalid-checkpoint`,
-   *   `invalid-onnx`, `unsupported-dtype`, `incompatible-weights`, `missing-threshold-head`, `gpu-error`; the signal's reason.
+   *   `invalid-onnx`, `unsupported-dtype`, `incompatible-weights`, `missing-threshold-head`, `gpu-error`, `device-lost`; the signal's
+   *   reason.
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { weights, init, resume, gpu, device, input, onProgress, signal, ...given } = checkCreate(options);
@@ -122,7 +124,7 @@ export class Trainer {
     const recipe = readRecipe(metadata, input);
     const k = steepnessOf(graph);
     const context = await openDevice({ gpu, device });
-    try {
+    const open = async () => {
       signal?.throwIfAborted();
       const engine = await TrainingEngine.create(context, {
         graph,
@@ -136,6 +138,9 @@ export class Trainer {
       signal?.throwIfAborted();
       const stated = input === undefined ? metadata : withInput(metadata, recipe.input);
       return new Trainer(engine, settings, { metadata: stated, k }, state?.step ?? 0);
+    };
+    try {
+      return await explained(context, open, signal);
     } catch (error) {
       context.close();
       throw error;
@@ -277,16 +282,13 @@ export class Trainer {
   }
 
   #turn<T>(work: () => Promise<T>): Promise<T> {
-    return this.#turns.take(async () => {
-      assertUsable(this.#engine.context);
-      try {
-        return await work();
-      } catch (error) {
-        // What went wrong because of it is reported as that.
-        assertUsable(this.#engine.context);
-        throw error;
-      }
-    });
+    const { context } = this.#engine;
+    return explained(context, () =>
+      this.#turns.take(() => {
+        assertUsable(context);
+        return work();
+      }),
+    );
   }
 }
 

@@ -158,11 +158,11 @@ function granted(name: 'env' | 'read' | 'write', path?: string): boolean {
   return asked.every((descriptor) => Deno.permissions.querySync(descriptor).state === 'granted');
 }
 
-/** A file name for a slot: 64 bits of FNV-1a, in two halves with different starts. */
-function fingerprint(slot: string): string {
+/** A short name for a text: 64 bits of FNV-1a, in two halves with different starts. */
+export function fingerprint(text: string): string {
   const hash = (start: number) => {
     let state = start;
-    for (const byte of new TextEncoder().encode(slot)) state = Math.imul(state ^ byte, 0x01000193);
+    for (const byte of new TextEncoder().encode(text)) state = Math.imul(state ^ byte, 0x01000193);
     return (state >>> 0).toString(16).padStart(8, '0');
   };
   return hash(0x811c9dc5) + hash(0x9e3779b9);

@@ -9,7 +9,7 @@ import { chooseWinograd, defaultChoice } from '../graph/choose-kernels.ts';
 import type { KernelChoice } from '../graph/operation.ts';
 import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
 import type { Convolution } from '../kernels/convolution.ts';
-import type { Tile } from '../kernels/tile.ts';
+import { plainTile, type Tile, tileName } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { loadModule } from '../load-module.ts';
@@ -27,18 +27,26 @@ export interface TuningReport extends Omit<Tuning, 'codes' | 'entries'> {
 }
 
 export class TunedChoice implements KernelChoice {
-  readonly precision: Precision;
   readonly headPixels: number;
+  /** What the device computes wrongly and is done without: names of tiles and of fusions, `winograd`, `f16`. */
+  readonly avoided = new Set<string>();
   readonly #context: GpuContext;
-  readonly #default: KernelChoice;
+  readonly #wanted: Precision;
   #entries: TuningEntries;
 
   constructor(context: GpuContext, precision: Precision, entries: TuningEntries = {}) {
     this.#context = context;
-    this.#default = defaultChoice(context, precision);
+    this.#wanted = precision;
     this.#entries = entries;
-    this.precision = precision;
     this.headPixels = this.#default.headPixels;
+  }
+
+  get precision(): Precision {
+    return this.avoided.has('f16') ? 'f32' : this.#wanted;
+  }
+
+  get #default(): KernelChoice {
+    return defaultChoice(this.#context, this.precision);
   }
 
   /** Takes what was stored for this device in earlier sessions. Never fails. */
@@ -46,13 +54,22 @@ export class TunedChoice implements KernelChoice {
     this.#entries = await loadEntries(tuningKey(this.#context.adapter, this.precision));
   }
 
+  /** The same for another device; what was measured holds if its adapter is the same. */
+  on(context: GpuContext): TunedChoice | undefined {
+    const isSame = JSON.stringify(context.adapter) === JSON.stringify(this.#context.adapter);
+    return isSame ? new TunedChoice(context, this.precision, this.#entries) : undefined;
+  }
+
   tile(conv: Convolution): Tile {
-    const { limits } = this.#context.device;
-    return findTile(this.#entries, conv, this.precision, limits) ?? this.#default.tile(conv);
+    const { device, quads } = this.#context;
+    const known = findTile(this.#entries, conv, this.precision, { limits: device.limits, quads });
+    const tile = known ?? this.#default.tile(conv);
+    return this.avoided.has(tileName(tile)) ? plainTile : tile;
   }
 
   /** Winograd's tiles for a convolution, whatever its size; undefined where the plain one is faster. */
   winograd(operation: Pick<Conv2dOperation, 'sources' | 'outChannels'>): WinogradSize | undefined {
+    if (this.avoided.has('winograd')) return undefined;
     const found = findWinograd(this.#entries, operation, this.precision);
     if (found === undefined) return chooseWinograd(operation, this.#context, this.precision);
     return found === 'direct' ? undefined : found;

@@ -221,14 +221,32 @@ function cases(tarball: string): Record<string, () => Promise<string> | string> 
   const own = (name: string) => install(name, tarball, join(examples, name));
   const consumers = () => install('consumers', tarball, join(root, 'test/bundlers/consumers'));
   const deno = join(root, 'node_modules/.bin/deno');
+  const inDeno = (folder: string, file: string) =>
+    program(folder, deno, ['run', '-A', '--quiet', file, photo]);
+  /** The page of an earlier case anew, with the detector in a worker. */
+  const withWorker = (name: string) => {
+    const folder = join(work, name);
+    for (const source of [app, join(examples, name), join(examples, 'worker')])
+      cpSync(source, folder, { recursive: true });
+    return folder;
+  };
+  const builtWithWorker = (name: string) => {
+    const folder = withWorker(name);
+    npmRun(folder, 'build');
+    // The address of a worker's script, which bundlers write, is no trusted type.
+    return useBuilt(join(folder, 'dist'), strictPolicy.replace(/; require.*/, ''));
+  };
   return {
     types: () => checkTypes(consumers()),
     form: () => checkForm(consumers(), tarball),
     node: () => program(own('node'), process.execPath, ['main.js', photo]),
-    deno: () => program(own('deno'), deno, ['run', '-A', '--quiet', 'main.js', photo]),
+    deno: () => inDeno(own('deno'), 'main.js'),
+    'deno with a worker': () => inDeno(join(work, 'deno'), 'worker.js'),
     vite: () => built('vite'),
     'vite under a strict policy': () => useBuilt(join(work, 'vite/dist'), strictPolicy),
     'vite dev': () => useDevServer(join(work, 'vite')),
+    'vite with a worker': () => builtWithWorker('vite'),
+    'vite dev with a worker': () => useDevServer(withWorker('vite')),
     // In development React mounts everything twice.
     react: () => useDevServer(install('react', tarball, join(root, 'examples/react')), 1),
     'vite7 dev': () => useDevServer(page('vite7')),
@@ -236,10 +254,14 @@ function cases(tarball: string): Record<string, () => Promise<string> | string> 
       npmRun(join(work, 'vite7'), 'build');
       return useBuilt(join(work, 'vite7/dist'));
     },
+    'vite7 with a worker': () => builtWithWorker('vite7'),
+    'vite7 dev with a worker': () => useDevServer(withWorker('vite7')),
     webpack: () => built('webpack'),
+    'webpack with a worker': () => builtWithWorker('webpack'),
     esbuild: () => built('esbuild'),
+    'esbuild with a worker': () => builtWithWorker('esbuild'),
     static: () => useFromCdn(page('static')),
-    worker: () => built('worker', strictPolicy.replace(/; require.*/, '')),
+    'static with a worker': () => useFromCdn(withWorker('static')),
     extension: () => {
       const folder = page('extension');
       npmRun(folder, 'build');

@@ -22,7 +22,7 @@ const weightsFile = 'weights/db-resnet18.safetensors';
 let shared: Promise<TextDetector> | undefined;
 
 async function sharedDetector({ gpu, fixture }: GpuTestContext): Promise<TextDetector> {
-  shared ??= fixture(weightsFile).then((weights) => TextDetector.create({ weights, gpu }));
+  shared ??= fixture(weightsFile).then((weights) => TextDetector.create({ selfTest: false, weights, gpu }));
   return await shared;
 }
 
@@ -30,7 +30,12 @@ async function freshDetector(
   { fixture, ...context }: GpuTestContext,
   options: Partial<CreateOptions>,
 ): Promise<TextDetector> {
-  return await TextDetector.create({ weights: await fixture(weightsFile), gpu: context.gpu, ...options });
+  return await TextDetector.create({
+    selfTest: false,
+    weights: await fixture(weightsFile),
+    gpu: context.gpu,
+    ...options,
+  });
 }
 
 async function reference(context: GpuTestContext): Promise<{ file: Safetensors; image: RawImage }> {
@@ -198,7 +203,7 @@ const tests: GpuTest[] = [
       }`);
       assert(!(foreign.images[0].data instanceof Uint8Array), 'the other realm has classes of its own');
       const weights = foreign.copy(await context.fixture(weightsFile));
-      const detector = await TextDetector.create({ weights, gpu: context.gpu });
+      const detector = await TextDetector.create({ selfTest: false, weights, gpu: context.gpu });
       const here = { ...foreign.images[0], data: Uint8Array.from(foreign.images[0].data) };
       const expected = await detector.maps(here, { size: small });
       for (const image of foreign.images) {
@@ -221,7 +226,7 @@ const tests: GpuTest[] = [
       };
       const weights = shared(await context.fixture(weightsFile));
       assertEqual(Object.prototype.toString.call(weights.buffer), '[object SharedArrayBuffer]', 'memory');
-      const detector = await TextDetector.create({ weights, gpu: context.gpu });
+      const detector = await TextDetector.create({ selfTest: false, weights, gpu: context.gpu });
       for (const channels of [1, 3, 4] as const) {
         const image = noise(37, 23, channels);
         const expected = await detector.maps(image, { size: small });
@@ -512,7 +517,8 @@ const tests: GpuTest[] = [
         await refusesHostile(name, (v) => detector.tune(small, { [name]: v }), right);
       }
       const { gpu } = context;
-      const create = (more: object) => TextDetector.create({ gpu, weights: new Uint8Array(4), ...more });
+      const create = (more: object) =>
+        TextDetector.create({ selfTest: false, gpu, weights: new Uint8Array(4), ...more });
       await assertRejects(() => create({}), 'invalid-safetensors', 'four bytes as weights');
       await assertRejects(() => create({ wieghts: 1 }), 'invalid-argument', 'unknown option');
       await assertRejects(() => create({ precision: 'f64' }), 'invalid-argument', 'precision');
@@ -536,7 +542,7 @@ const tests: GpuTest[] = [
         { dtype: 'F32', shape, data: file.float32(name) },
       ]);
       const weights = writeSafetensors(tensors, { ...file.metadata });
-      const detector = await TextDetector.create({ weights, gpu: context.gpu });
+      const detector = await TextDetector.create({ selfTest: false, weights, gpu: context.gpu });
       assertEqual(detector.info.weights.hasThresholdHead, false, 'hasThresholdHead');
       assertEqual(detector.info.weights.parameters, 12_176_513, 'parameters');
       const image = noise(64, 32, 3);
@@ -560,8 +566,8 @@ const tests: GpuTest[] = [
   {
     name: 'weights that give P alone have one network: maps() after detect() makes nothing anew',
     async run({ device }) {
-      const detector = await TextDetector.create({ weights: smallWeights(false), device });
-      const both = await TextDetector.create({ weights: smallWeights(true), device });
+      const detector = await TextDetector.create({ selfTest: false, weights: smallWeights(false), device });
+      const both = await TextDetector.create({ selfTest: false, weights: smallWeights(true), device });
       assert(detector.memory.weights < both.memory.weights, 'P alone has fewer weights');
       both.dispose();
       const image = noise(64, 32, 3);
@@ -612,7 +618,7 @@ const tests: GpuTest[] = [
         ],
       ] as const) {
         const weights = smallWeights(false, { size });
-        const detector = await TextDetector.create({ weights, device });
+        const detector = await TextDetector.create({ selfTest: false, weights, device });
         assertEqual(
           detector.info.weights.size,
           { ...size, ...(size.rule !== 'fixed' && { multipleOf: 32 }) },
@@ -632,7 +638,7 @@ const tests: GpuTest[] = [
       const mean = [120, 110, 100];
       const recipe = { channelOrder: 'rgb', mean, std: [58.395, 57.12, 57.375] };
       const weights = smallWeights(true, { ...recipe, size: { rule: 'fit', shortSide: 40, longSide: 90 } });
-      const detector = await TextDetector.create({ weights, device });
+      const detector = await TextDetector.create({ selfTest: false, weights, device });
       // Other contents of the same network, and of the same picture, one after the other.
       const calls: [RawImage, SizeOption][] = [
         [noise(50, 30, 3, 1), {}],
@@ -677,7 +683,7 @@ const tests: GpuTest[] = [
           return [name, { dtype: 'F32', shape, data: name === changed ? data.map(change) : data }];
         });
         const weights = writeSafetensors(tensors, { ...file.metadata });
-        return TextDetector.create({ weights, device: context.device, ...options });
+        return TextDetector.create({ selfTest: false, weights, device: context.device, ...options });
       };
       const norm = 'backbone.layer2.0.bn1';
       const negative = await assertRejects(
@@ -698,7 +704,22 @@ const tests: GpuTest[] = [
         'incompatible-weights',
         'a P that is not finite',
       );
+      await assertRejects(
+        () => detector.maps(noise(64, 32, 3), { size: small }),
+        'incompatible-weights',
+        'maps that are not finite',
+      );
       detector.dispose();
+      // P is right, and neither T nor B: the mask alone would say that there is no text.
+      const other = await create('decoder.thresh.6.weight', (_, i) => (i % 2 === 0 ? 3e38 : -3e38));
+      const error = await assertRejects(
+        () => other.detect(noise(64, 32, 3), { size: small, binarize: 'B' }),
+        'incompatible-weights',
+        'a B that is not finite',
+      );
+      assert(error.message.includes('in B'), error.message);
+      await other.detect(noise(64, 32, 3), { size: small });
+      other.dispose();
     },
   },
   {

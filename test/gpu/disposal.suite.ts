@@ -3,16 +3,18 @@
  * whatever a call waits for when it is aborted. With networks of few channels, so that many moments can be tried.
  */
 
+import { TextDetector } from '../../src/detect/detector.ts';
 import type { Engine } from '../../src/detect/engine.ts';
 import { openDevice } from '../../src/gpu/device.ts';
+import type { RawImage } from '../../src/input/types.ts';
 import { resolveLoss } from '../../src/train/loss.ts';
 import { resolveOptimizer } from '../../src/train/optimizer.ts';
 import { TrainingEngine } from '../../src/train/training-engine.ts';
 import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertEqual, assertRejects } from './assert.ts';
-import { openSmallEngine, smallRecipe } from './small-engine.ts';
+import { openSmallEngine, smallRecipe, smallWeights } from './small-engine.ts';
 import type { GpuTest } from './suite.ts';
-import { spread, watchDevice } from './watch-device.ts';
+import { spread, type WatchedDevice, watchDevice } from './watch-device.ts';
 
 /** Moments that are tried of each call; all of them would take minutes on a software adapter. */
 const moments = 6;
@@ -54,7 +56,16 @@ async function step(engine: TrainingEngine, count: number, signal?: AbortSignal)
 
 /** What both engines have in common here. */
 interface Disposable {
+  memory: object;
   dispose(): void;
+}
+
+/** Nothing is held, and nothing is said to be. */
+function assertNothing(engine: Disposable, watched: WatchedDevice, when: string): void {
+  assertEqual(watched.held(), [], `held after dispose() ${when}`);
+  for (const [use, bytes] of Object.entries(engine.memory)) {
+    assertEqual(bytes, 0, `memory.${use} after dispose() ${when}`);
+  }
 }
 
 /**
@@ -74,7 +85,7 @@ async function disposeAtMoments<E extends Disposable>(
   assert(last > moments, `a call waits ${last} times`);
   assert(watched.held().length > 0, 'an engine holds something');
   whole.dispose();
-  assertEqual(watched.held(), [], 'held after dispose()');
+  assertNothing(whole, watched, 'between calls');
   for (const moment of spread(moments, last)) {
     const engine = await open(device);
     watched.at(moment, () => engine.dispose());
@@ -85,7 +96,7 @@ async function disposeAtMoments<E extends Disposable>(
     // Let those that the call did not wait for come to their end.
     await new Promise((resolve) => setTimeout(resolve, 0));
     await device.queue.onSubmittedWorkDone();
-    assertEqual(watched.held(), [], `held after dispose() at answer ${moment} of ${last}`);
+    assertNothing(engine, watched, `at answer ${moment} of ${last}`);
     const code = (failure as { code?: string } | undefined)?.code;
     assert(moment === last || code === 'disposed', `answer ${moment} of ${last}: found ${failure}`);
     engine.dispose();
@@ -146,6 +157,36 @@ const tests: GpuTest[] = [
   {
     name: 'a detector that is disposed of while its first call waits leaves nothing',
     run: ({ device }) => disposeAtMoments(device, openSmallEngine, (engine) => frame(engine, 64)),
+  },
+  {
+    name: 'nor one that is disposed of while it tunes, compiles for a size, or reads a stream',
+    async run({ device }) {
+      const weights = smallWeights(true, { size: { rule: 'shortSide', value: 32 } });
+      const size = { width: 64, height: 32 };
+      const image: RawImage = { data: new Uint8Array(64 * 32 * 3), ...size, channels: 3 };
+      const frames = async function* () {
+        for (let i = 0; i < 4; i++) yield image;
+      };
+      const calls: [string, number, (detector: TextDetector) => Promise<unknown>][] = [
+        ['tune()', 9, (detector) => detector.tune(size, { budgetMs: 1 })],
+        ['warmup()', 2, (detector) => detector.warmup(size, { outputs: 'PTB' })],
+        [
+          'stream()',
+          14,
+          async (detector) => {
+            for await (const _ of detector.stream(frames(), { size, inFlight: 2 }));
+          },
+        ],
+      ];
+      const watched = watchDevice(device);
+      for (const [name, answer, call] of calls) {
+        const detector = await TextDetector.create({ weights, device, tune: 'off' });
+        watched.at(answer, () => detector.dispose());
+        await assertRejects(() => call(detector), 'disposed', name);
+        await device.queue.onSubmittedWorkDone();
+        assertNothing(detector, watched, `during ${name}`);
+      }
+    },
   },
   {
     name: 'a call of a detector that is aborted leaves no more than one that is not',

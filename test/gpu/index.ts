@@ -14,7 +14,9 @@ import network from './network.suite.ts';
 import opening from './opening.suite.ts';
 import preprocess from './preprocess.suite.ts';
 import runtime from './runtime.suite.ts';
+import selfTest from './self-test.suite.ts';
 import smoke from './smoke.suite.ts';
+import steady from './steady.suite.ts';
 import type { GpuSuite } from './suite.ts';
 import trainingConvolution from './training/convolution.suite.ts';
 import trainingLayers from './training/layers.suite.ts';
@@ -41,7 +43,9 @@ export const suites: GpuSuite[] = [
   { name: 'opening', tests: opening },
   { name: 'disposal', tests: disposal },
   { name: 'loss', tests: loss },
+  { name: 'steady', tests: steady },
   { name: 'tuning', tests: tuning },
+  { name: 'self-test', tests: selfTest },
   { name: 'winograd', tests: winograd },
   { name: 'training: convolution', tests: trainingConvolution },
   { name: 'training: layers', tests: trainingLayers },

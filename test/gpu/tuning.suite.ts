@@ -201,7 +201,13 @@ function noise(width: number, height: number): RawImage {
 
 async function createDetector(context: GpuTestContext, options: Partial<CreateOptions> = {}) {
   const weights = await context.fixture('weights/db-resnet18.safetensors');
-  return await TextDetector.create({ weights, gpu: context.gpu, device: context.device, ...options });
+  return await TextDetector.create({
+    selfTest: false,
+    weights,
+    gpu: context.gpu,
+    device: context.device,
+    ...options,
+  });
 }
 
 const tests: GpuTest[] = [

@@ -8,9 +8,26 @@ function wrap(target: object, method: string, wrapper: (original: (...args: neve
   Object.defineProperty(target, method, { value: wrapper(original), configurable: true });
 }
 
+/** Methods of a device that make an object. */
+const makers = [
+  ...['createBuffer', 'createTexture', 'createQuerySet', 'createSampler', 'importExternalTexture'],
+  ...['createShaderModule', 'createBindGroupLayout', 'createPipelineLayout', 'createBindGroup'],
+  ...[
+    'createComputePipeline',
+    'createComputePipelineAsync',
+    'createRenderPipeline',
+    'createRenderPipelineAsync',
+  ],
+  ...['createCommandEncoder', 'createRenderBundleEncoder'],
+];
+
 export interface WatchedDevice {
   /** Labels of the buffers, textures and query sets that were made and not destroyed, sorted. */
   held(): string[];
+  /** Of what is held: bytes of buffers, and of textures with 4 bytes a pixel. */
+  heldBytes(): number;
+  /** How often each method that makes an object was called while `work` ran, and `submit`; those that were not are left out. */
+  callsDuring(work: () => Promise<unknown>): Promise<Record<string, number>>;
   /** How many promises of the device have been settled since `at`. */
   readonly answers: number;
   /** Does something before whoever waits for the `answer`-th answer from now on goes on. Counts from 1. */
@@ -21,7 +38,8 @@ export interface WatchedDevice {
 
 /** Watches a device from now on. */
 export function watchDevice(device: GPUDevice): WatchedDevice {
-  const held = new Map<object, string>();
+  const held = new Map<GPUBuffer | GPUTexture | GPUQuerySet, string>();
+  let calls: Record<string, number> = {};
   let answers = 0;
   let failing: string | undefined;
   let moment = { answer: 0, action: () => {} };
@@ -35,6 +53,14 @@ export function watchDevice(device: GPUDevice): WatchedDevice {
       return (original(...args) as Promise<unknown>).finally(settled);
     }) satisfies Methods[string];
 
+  const count = (target: object, method: string) =>
+    wrap(target, method, (original) => (...args: never[]) => {
+      calls[method] = (calls[method] ?? 0) + 1;
+      return original(...args);
+    });
+
+  for (const method of makers) if (method in device) count(device, method);
+  count(device.queue, 'submit');
   for (const method of ['createBuffer', 'createTexture', 'createQuerySet']) {
     wrap(device, method, (original) => (descriptor: GPUBufferDescriptor) => {
       const fails = failing !== undefined && descriptor.label === failing;
@@ -48,6 +74,7 @@ export function watchDevice(device: GPUDevice): WatchedDevice {
         destroy();
       });
       if (method === 'createBuffer') wrap(resource, 'mapAsync', answer);
+      if (method === 'createTexture') count(resource, 'createView');
       return resource;
     });
   }
@@ -55,6 +82,16 @@ export function watchDevice(device: GPUDevice): WatchedDevice {
   wrap(device.queue, 'onSubmittedWorkDone', answer);
   return {
     held: () => [...held.values()].sort(),
+    heldBytes: () =>
+      [...held.keys()].reduce((sum, resource) => {
+        if ('size' in resource) return sum + resource.size;
+        return 'width' in resource ? sum + 4 * resource.width * resource.height : sum;
+      }, 0),
+    async callsDuring(work) {
+      calls = {};
+      await work();
+      return calls;
+    },
     get answers() {
       return answers;
     },
@@ -64,6 +101,64 @@ export function watchDevice(device: GPUDevice): WatchedDevice {
     },
     failOnce(label) {
       failing = label;
+    },
+  };
+}
+
+export interface WatchedGpu {
+  gpu: GPU;
+  /** The devices that it gave, the newest last. */
+  devices: { device: GPUDevice; watched: WatchedDevice }[];
+  /** Has no adapter for who asks next. */
+  refuseNext(): void;
+  /** Loses the next device at the `answer`-th answer. */
+  loseNext(answer: number): void;
+}
+
+/**
+ * A GPU that remembers the devices that it gives, and can lose the newest at a moment of its life.
+ * @param reason what devices that are destroyed say: `unknown` is what a driver does of its own accord.
+ */
+export function watchedGpu(gpu: GPU, reason: GPUDeviceLostReason = 'destroyed'): WatchedGpu {
+  const devices: WatchedGpu['devices'] = [];
+  let ahead = { answer: 0, action: (_: GPUDevice) => {} };
+  let refuses = false;
+  const requestAdapter = async (options?: GPURequestAdapterOptions) => {
+    if (refuses) {
+      refuses = false;
+      return null;
+    }
+    const adapter = (await gpu.requestAdapter(options))!;
+    const requestDevice = adapter.requestDevice.bind(adapter);
+    const watch = async (descriptor?: GPUDeviceDescriptor) => {
+      const device = await requestDevice(descriptor);
+      if (reason !== 'destroyed') {
+        const lost = device.lost.then(({ message }) => ({ reason, message }));
+        Object.defineProperty(device, 'lost', { value: lost });
+      }
+      const watched = watchDevice(device);
+      const { answer, action } = ahead;
+      watched.at(answer, () => action(device));
+      devices.push({ device, watched });
+      return device;
+    };
+    Object.defineProperty(adapter, 'requestDevice', { value: watch });
+    return adapter;
+  };
+  return {
+    gpu: { requestAdapter } as GPU,
+    devices,
+    refuseNext() {
+      refuses = true;
+    },
+    loseNext(answer: number) {
+      ahead = {
+        answer,
+        action: (device) => {
+          ahead = { answer: 0, action: () => {} };
+          device.destroy();
+        },
+      };
     },
   };
 }

@@ -4,7 +4,7 @@ import { openDevice } from '../../src/gpu/device.ts';
 import { packConvWeights } from '../../src/kernels/conv2d.ts';
 import type { Affine } from '../../src/kernels/conv2d-epilogue.ts';
 import { vectorsOf } from '../../src/kernels/kernel.ts';
-import type { Tile } from '../../src/kernels/tile.ts';
+import { type Tile, tileName, usesQuads } from '../../src/kernels/tile.ts';
 import { type WinogradSize, winogradPlanes, winogradTiles } from '../../src/kernels/winograd.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
@@ -18,6 +18,7 @@ import type { GpuTest } from './suite.ts';
 
 const precision = 'f32';
 const direct: Tile = { kind: 'direct', pixels: 8, channels: 8 };
+const quads: Tile = { ...direct, quad: true };
 const workgroup: Tile = {
   kind: 'workgroup',
   blockPixels: 32,
@@ -76,7 +77,7 @@ function test(
   affine?: Affine,
 ): GpuTest {
   return {
-    name: `F(${size},3) of ${width}x${height}, ${tile.kind} tiles${affine ? ', affine' : ''}`,
+    name: `F(${size},3) of ${width}x${height}, ${tileName(tile)}${affine ? ', affine' : ''}`,
     async run({ device }) {
       const context = await openDevice({ device });
       const [inChannels, outChannels] = [16, 32];
@@ -107,7 +108,9 @@ function test(
       });
       const channels = { inChannels, outChannels };
       assertClose(transformed, transformWeights(weights, channels, size), 1e-6, 'transformed weights');
-      const { output: products } = await runKernel(context, winogradProducts(conv, { tile, precision }), {
+      const able = context.quads || !usesQuads(tile) ? tile : direct;
+      const multiply = winogradProducts(conv, { tile: able, precision });
+      const { output: products } = await runKernel(context, multiply, {
         source0: tiles,
         weights: transformed,
       });
@@ -162,6 +165,7 @@ const tests: GpuTest[] = [
   test(2, direct, [13, 7]),
   test(4, direct, [5, 33], { scale: -1.25, shift: 0.5 }),
   test(4, direct, [1, 1]),
+  test(4, quads, [13, 7]),
   test(2, workgroup, [6, 9]),
   test(4, workgroup, [13, 7]),
   weightsTest(2, 3, 5),

@@ -5,6 +5,7 @@ import type { KernelChoice, ParameterSource } from '../../src/graph/operation.ts
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { type Plan, type PlanInput, plan } from '../../src/graph/plan.ts';
 import { dbNet } from '../../src/models/dbnet.ts';
+import { conv } from '../../src/models/layers.ts';
 import { resNet18 } from '../../src/models/resnet.ts';
 import { randomFloats } from '../gpu/assert.ts';
 
@@ -39,6 +40,24 @@ export const smallNetwork = (
   thresholdHead: boolean,
   { width = 4, k }: { width?: number; k?: number } = {},
 ): Network => dbNet(resNet18(width), { neck: 4 * width, head: width, thresholdHead, k });
+
+/** A stem and heads: compiled in a moment. */
+export function tinyNetwork(thresholdHead: boolean): Network {
+  // The head's shader has 16 channels at least.
+  const channels = 16;
+  const { operations, ...rest } = smallNetwork(thresholdHead, { width: channels });
+  const head = (output: string, prefix: string) =>
+    conv(output, 'pool', `${prefix}.0.weight`, [channels, channels], { norm: `${prefix}.1` });
+  return {
+    ...rest,
+    operations: [
+      ...operations.slice(0, 2),
+      head('probabilityFeatures', 'decoder.binarize'),
+      ...(thresholdHead ? [head('thresholdFeatures', 'decoder.thresh')] : []),
+      ...operations.slice(-1),
+    ],
+  };
+}
 
 /** Seeded random parameters: weights that neither die out nor explode, variances above zero. */
 export function randomParameters(network: Network, seed: number): ParameterSource {

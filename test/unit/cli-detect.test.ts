@@ -71,6 +71,10 @@ describe('one image', () => {
     expect(stderr.text()).not.toMatch(/No GPU|Overlay/);
     expect(written()).toEqual([]);
 
+    const bent = setUp({ software: false, replaced: ['a tile gives way to another'] });
+    expect(await bent.run('detect a.png --no-overlay')).toBe(0);
+    expect(bent.stderr.text()).toContain('warning: a tile gives way to another\n');
+
     const nothing = setUp({ find: () => [] });
     expect(await nothing.run('detect a.png --no-overlay')).toBe(0);
     expect(nothing.stdout.text()).toMatch(/^a\.png: 0 regions in 64 x 32 pixels.*\n$/);
@@ -201,6 +205,14 @@ test('an image that was shrunk too far: a line that quiet does not hide, and a f
     /^warning: a\.png: .* shrunk to 0\.13 of its size, .*--max-long-side 14400.*\n$/,
   );
   expect(lines(stdout.text())[0].warnings).toEqual([warning]);
+});
+
+test('an image at whose size the GPU was lost: a line that says what to do', async () => {
+  const lostAt = { width: 1312, height: 736 };
+  const warning = { code: 'smaller-after-loss' as const, message: '', lostAt };
+  const { run, stderr } = setUp({ warnings: [warning] });
+  expect(await run('detect a.png --quiet --json -')).toBe(0);
+  expect(stderr.text()).toMatch(/^warning: a\.png: .* lost .* 1312 x 736.*--max-long-side\.\n$/);
 });
 
 describe('the size on a software adapter', () => {

@@ -58,6 +58,8 @@ export interface FakeOptions {
   content?: { width: number; height: number };
   /** What `detect()` warns of. */
   warnings?: DetectionWarning[];
+  /** What the self test found. */
+  replaced?: string[];
   /** What `tune()` gives; may throw. */
   tuning?: () => TuningReport;
   create?: () => void;
@@ -87,6 +89,7 @@ export function fakeServices({
   hasThresholdHead = true,
   find = () => [box(2, 3, 20, 8)],
   warnings = [],
+  replaced = [],
   size = { rule: 'shortSide', value: 1024, multipleOf: 32 },
   content,
   tuning = () => ({
@@ -112,6 +115,7 @@ export function fakeServices({
       adapter: { vendor: 'maker', architecture: 'arch', device: '', description: 'Adapter One' },
       software,
       precision: 'f32',
+      warnings: replaced.map((message) => ({ code: 'kernel-replaced', message })),
       weights: {
         architecture: 'db-resnet18',
         parameters: 1,

@@ -1,6 +1,7 @@
 /** @file The size at which the network runs. */
 
 import { describe, expect, it } from 'vitest';
+import { lossWarning, smallerSize } from '../../src/detect/smaller-size.ts';
 import { checkSize, networkSize, shrinkWarning } from '../../src/input/size.ts';
 import type { SizeOption, SizeRule } from '../../src/input/types.ts';
 import { contentOf, type PaddedSize, type Size } from '../../src/size.ts';
@@ -108,6 +109,41 @@ describe('networkSize', () => {
     expect(sizeOf(1280, 720, {}, 352)).toBe('640x352');
     expect(sizeOf(1280, 720, { shortSide: undefined, maxLongSide: 640 }, 352)).toBe('640x352');
     expect(checkSize(undefined)).toEqual({});
+  });
+});
+
+describe('smallerSize', () => {
+  it('is about half the area, multiples of 32, and always smaller', () => {
+    expect(smallerSize({ width: 1312, height: 736 })).toEqual({ width: 896, height: 512 });
+    expect(smallerSize({ width: 64, height: 32 })).toEqual({ width: 32, height: 32 });
+    expect(smallerSize({ width: 2048, height: 32 })).toEqual({ width: 1408, height: 32 });
+    expect(smallerSize({ width: 32, height: 32 })).toBeUndefined();
+    for (let side = 64; side <= 4096; side += 32) {
+      const { width } = smallerSize({ width: side, height: 32 })!;
+      expect([width % 32, width < side, width > side / 2 - 1]).toEqual([0, true, true]);
+    }
+  });
+
+  it('keeps the aspect of what does not fill it', () => {
+    const content = { width: 1024, height: 690 };
+    expect(smallerSize({ width: 1024, height: 704, content })).toEqual({
+      width: 704,
+      height: 480,
+      content: { width: 704, height: 474 },
+    });
+    for (let side = 33; side < 2000; side++) {
+      const size = { width: Math.ceil(side / 32) * 32, height: 32, content: { width: side, height: 7 } };
+      const smaller = smallerSize(size)!;
+      expect(smaller.width).toBeLessThan(size.width);
+      expect(contentOf(smaller).height).toBeGreaterThanOrEqual(1);
+    }
+  });
+
+  it('is said', () => {
+    const wanted = { width: 1312, height: 736 };
+    const { code, lostAt, message } = lossWarning(wanted, smallerSize(wanted)!);
+    expect([code, lostAt]).toEqual(['smaller-after-loss', wanted]);
+    expect(message).toMatch(/lost .* at 1312x736.* ran again at 896x512/);
   });
 });
 

@@ -11,8 +11,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const program = `
 import { TextDetector } from './src/index.ts';
 import { Trainer } from './src/train/index.ts';
+import { WorkerDetector } from './src/worker/detector.ts';
 globalThis.events = [];
-for (const type of [TextDetector, Trainer]) {
+for (const type of [TextDetector, Trainer, WorkerDetector]) {
   const standIn = Object.create(type.prototype, { dispose: { value: () => events.push('disposed ' + type.name) } });
   try {
     using thing = standIn;
@@ -46,6 +47,9 @@ it.each([true, false])('disposes at the end of the block; Symbol.dispose is ther
     'thrown',
     'in use',
     'disposed Trainer',
+    'thrown',
+    'in use',
+    'disposed WorkerDetector',
     'thrown',
   ]);
 });

@@ -2,11 +2,14 @@
 
 import { describe, expect, it } from 'vitest';
 import { assignBuffers } from '../../src/graph/assign-buffers.ts';
-import { inputsOf, type Network, outputsOf } from '../../src/graph/graph.ts';
+import { winogradSize } from '../../src/graph/choose-kernels.ts';
+import { type Graph, inputsOf, type Network, outputsOf } from '../../src/graph/graph.ts';
 import type { Operation } from '../../src/graph/operations/index.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { fuse } from '../../src/graph/passes/index.ts';
 import { random } from '../gpu/assert.ts';
-import { fullGraph, planOf } from '../helpers/networks.ts';
+import { ppOcrV4, ppOcrV6 } from '../helpers/mobile-networks.ts';
+import { fullGraph, planOf, withRandomParameters } from '../helpers/networks.ts';
 
 /** The steps at which a tensor must hold its values, found by looking, not by bookkeeping. */
 function isAlive(graph: Network, tensor: string, step: number): boolean {
@@ -100,5 +103,23 @@ describe('assignBuffers', () => {
     expect(unfused).toBeLessThanOrEqual(80e6);
     expect(fused).toBeLessThanOrEqual(60e6);
     expect(total(planOf(fuse(fullGraph(true)), size, { precision: 'f16' }).bufferSizes)).toBeLessThan(fused);
+  });
+
+  it('needs for any 20 sizes, wide or tall, what the largest of them needs', () => {
+    const next = random(3);
+    const side = () => 32 * (1 + Math.floor(next() * 30));
+    const sizes = Array.from({ length: 20 }, () => ({ width: side(), height: side() }));
+    const graphs: [string, Graph][] = [
+      ['ResNet, P alone', fuse(fullGraph(false))],
+      ['ResNet, all maps', fuse(fullGraph(true))],
+      ['Winograd', fuse(fullGraph(true), undefined, winogradSize)],
+      ['PP-OCRv4', fuse(foldBatchNorm(withRandomParameters(ppOcrV4(), 1)))],
+      ['PP-OCRv6', fuse(foldBatchNorm(withRandomParameters(ppOcrV6(), 1)))],
+    ];
+    for (const [name, graph] of graphs) {
+      const plans = sizes.map((size) => planOf(graph, size).bufferSizes);
+      const most = plans[0].map((_, i) => Math.max(...plans.map((sizes) => sizes[i])));
+      expect(total(most), name).toBe(Math.max(...plans.map(total)));
+    }
   });
 });

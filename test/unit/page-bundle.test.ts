@@ -4,10 +4,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import { beforeAll, expect, it } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
-import { lazyModules, leaveOut } from '../../scripts/lazy-modules.mjs';
+import { lazyModules, leaveOut, nameWorkerThread, workerThread } from '../../scripts/lazy-modules.mjs';
+import { shortShaders } from '../../scripts/short-shaders.mjs';
 import { DBNetError } from '../../src/errors.ts';
 import { loadModule } from '../../src/load-module.ts';
 
@@ -24,10 +25,14 @@ interface Bundle {
   code: string;
   /** Paths of the modules in it, from the project's root. */
   modules: string[];
+  /** What it loads. */
+  imports: string[];
   gzipped: number;
 }
 
-async function bundle(entry: string): Promise<Bundle> {
+const withoutLazy = [leaveOut(Object.values(lazyModules)), nameWorkerThread(), shortShaders()];
+
+async function bundle(entry: string, plugins: Plugin[] = withoutLazy): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -38,19 +43,26 @@ async function bundle(entry: string): Promise<Bundle> {
     legalComments: 'eof',
     write: false,
     metafile: true,
-    plugins: [leaveOut(Object.values(lazyModules))],
+    plugins,
   });
   const [output] = Object.values(metafile.outputs) as Metafile['outputs'][string][];
   const modules = Object.entries(output.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
   const [{ text: code, contents }] = outputFiles;
-  return { code, modules: modules.map(([path]) => path), gzipped: gzipSync(contents, { level: 9 }).length };
+  return {
+    code,
+    modules: modules.map(([path]) => path),
+    imports: output.imports.map(({ path }) => path),
+    gzipped: gzipSync(contents, { level: 9 }).length,
+  };
 }
 
 let page: Bundle;
+let worker: { page: Bundle; thread: Bundle };
 const lazy = new Map<string, Bundle>();
 
 beforeAll(async () => {
   page = await bundle('src/index.ts');
+  worker = { page: await bundle('src/worker/index.ts'), thread: await bundle(workerThread.module, []) };
   for (const { module, file } of Object.values(lazyModules)) lazy.set(file, await bundle(module));
 });
 
@@ -97,9 +109,54 @@ it('what is loaded when it is needed has a file of its own', () => {
   expect(readers).toContain('src/torch/pickle.ts');
 });
 
+it("of a worker's detector the page holds the way to it, and the worker all of the rest, in one file", () => {
+  const folders = worker.page.modules.map((path) => path.match(/^src\/([^/]+)\//)?.[1]).filter(Boolean);
+  expect([...new Set(folders)].sort()).toEqual(['gpu', 'input', 'safetensors', 'worker']);
+  expect(worker.page.modules.filter((path) => path.startsWith('src/gpu/'))).toEqual([
+    'src/gpu/texture-usage.ts',
+  ]);
+  // In the form that bundlers know.
+  expect(worker.page.code).toContain(
+    `new Worker(new URL("./${workerThread.file}",import.meta.url),{type:"module"})`,
+  );
+  for (const { module } of Object.values(lazyModules)) expect(worker.thread.modules).toContain(module);
+  expect(worker.thread.modules.filter((path) => /^src\/(train|labels|eval|platform)\//.test(path))).toEqual(
+    [],
+  );
+  expect(worker.thread.imports).toEqual([]);
+});
+
 it('the bundles stay within their budgets, gzipped', () => {
   expect(page.gzipped).toBeLessThanOrEqual(62_000);
+  expect(worker.page.gzipped).toBeLessThanOrEqual(8_000);
+  expect(worker.thread.gzipped).toBeLessThanOrEqual(130_000);
   for (const [file, { gzipped }] of lazy) expect(gzipped, file).toBeLessThanOrEqual(25_000);
+});
+
+it("the shaders of the bundles are the sources', without comments", async () => {
+  const contents = `
+    import { chooseTile } from './src/graph/choose-kernels.ts';
+    import { gemmOf } from './src/kernels/convolution.ts';
+    import { fullGraph, planOf } from './test/helpers/networks.ts';
+    export const codes = ['f32', 'f16'].flatMap((precision) => [true, false].flatMap((software) => {
+      const choice = { precision, tile: (conv) => chooseTile(gemmOf(conv), { software }) };
+      return planOf(fullGraph(true), { width: 96, height: 64 }, choice).steps.map(({ kernel }) => kernel.code);
+    }));
+  `;
+  const codes = async (plugins: Plugin[]): Promise<string[]> => {
+    const stdin = { contents, resolveDir: root };
+    const { outputFiles } = await build({
+      stdin,
+      bundle: true,
+      format: 'esm',
+      write: false,
+      plugins,
+    });
+    return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).codes;
+  };
+  const [sources, short] = await Promise.all([codes([]), codes([shortShaders()])]);
+  expect(sources.length).toBeGreaterThan(100);
+  expect(short).toEqual(sources.map((code) => code.replaceAll(/^ *\/\/.*\n/gm, '')));
 });
 
 it('a file that is missing is an error that says so', async () => {

@@ -9,6 +9,7 @@ import 'dbnet-webgpu/postprocess';
 import 'dbnet-webgpu/safetensors';
 import 'dbnet-webgpu/train';
 import weights from 'dbnet-webgpu/weights';
+import { createWorkerDetector } from 'dbnet-webgpu/worker';
 
 const detector = await TextDetector.create({ gpu: await gpu(), weights });
 const image = { data: new Uint8Array(4), width: 1, height: 1, channels: 4 } as const;
@@ -16,3 +17,5 @@ const { regions } = await detector.detect(image);
 regions.map(({ score }) => score.toFixed(2));
 // @ts-expect-error: an address is no image.
 await detector.detect('photo.jpg');
+const inWorker = await createWorkerDetector({ weights });
+(await inWorker.detect(image, { maps: true, transfer: true })).maps.P.length;

@@ -1,0 +1,210 @@
+/**
+ * @file A device that computes nonsense is noticed: kernels that are broken on purpose give way to plainer ones, with right
+ * results, or to a typed error. And all kernels that are not broken pass.
+ */
+
+import { TextDetector } from '../../src/detect/detector.ts';
+import type { CreateOptions } from '../../src/detect/types.ts';
+import { openDevice } from '../../src/gpu/device.ts';
+import { PipelineCache } from '../../src/gpu/pipelines.ts';
+import { chooseWinograd, defaultChoice } from '../../src/graph/choose-kernels.ts';
+import { kindOf, type Network } from '../../src/graph/graph.ts';
+import { inferShapes } from '../../src/graph/infer-shapes.ts';
+import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
+import { allFusions, fuse } from '../../src/graph/passes/index.ts';
+import { plan } from '../../src/graph/plan.ts';
+import type { RawImage } from '../../src/input/types.ts';
+import { authors, dbNet } from '../../src/models/dbnet.ts';
+import { resNet18 } from '../../src/models/resnet.ts';
+import { selfTest } from '../../src/self-test/self-test.ts';
+import { fingerprint, tuningKey } from '../../src/tuning/cache.ts';
+import { ppOcrV6 } from '../helpers/mobile-networks.ts';
+import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
+import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
+import { precisionsOf } from './precision.ts';
+import { withPrivateCache } from './private-cache.ts';
+import { smallWeights } from './small-engine.ts';
+import type { GpuTest } from './suite.ts';
+
+const size = { width: 64, height: 32 };
+
+function noise(): RawImage {
+  const next = random(1);
+  const data = Uint8Array.from({ length: size.width * size.height * 3 }, () => next() * 256);
+  return { data, ...size, channels: 3 };
+}
+
+/** What becomes of the code of a kernel. */
+type Break = (label: string, code: string) => string;
+
+/** A GPU whose driver gets some kernels wrong, and which counts what is submitted. */
+function brokenGpu(gpu: GPU, breaks: Break = (_, code) => code) {
+  const count = { submits: 0 };
+  const requestAdapter = async (options?: GPURequestAdapterOptions) => {
+    const adapter = (await gpu.requestAdapter(options))!;
+    const requestDevice = adapter.requestDevice.bind(adapter);
+    const open = async (descriptor?: GPUDeviceDescriptor) => {
+      const device = await requestDevice(descriptor);
+      const create = device.createShaderModule.bind(device);
+      const submit = device.queue.submit.bind(device.queue);
+      Object.defineProperty(device, 'createShaderModule', {
+        value: ({ label = '', code, ...rest }: GPUShaderModuleDescriptor) =>
+          create({ label, code: breaks(label, code), ...rest }),
+      });
+      Object.defineProperty(device.queue, 'submit', {
+        value: (buffers: GPUCommandBuffer[]) => {
+          count.submits++;
+          submit(buffers);
+        },
+      });
+      return device;
+    };
+    Object.defineProperty(adapter, 'requestDevice', { value: open });
+    return adapter;
+  };
+  return { gpu: { requestAdapter } as GPU, count };
+}
+
+/** Replaces a part of the code of kernels of a kind. Fails where it is not there, so that nothing is broken. */
+const breaking =
+  (kind: RegExp, from: string, to: string): Break =>
+  (label, code) => {
+    if (!kind.test(label)) return code;
+    assert(code.includes(from), `'${label}' has no '${from}'`);
+    return code.replace(from, to);
+  };
+
+const store = 'output[at] = vec4<f32>(value);';
+
+const open = (gpu: GPU, more: Partial<CreateOptions> = {}) =>
+  TextDetector.create({ weights: smallWeights(true), gpu, tune: 'off', ...more });
+
+/** P of an image on a GPU, and the warnings. */
+async function compute(gpu: GPU, more: Partial<CreateOptions> = {}) {
+  const detector = await open(gpu, more);
+  try {
+    const { P } = await detector.maps(noise(), { size });
+    return { P, warnings: detector.info.warnings };
+  } finally {
+    detector.dispose();
+  }
+}
+
+const replaced: { what: string; breaks: Break; says: RegExp }[] = [
+  {
+    what: 'a tile that writes zeros',
+    breaks: breaking(/\(direct 8x8\)$/, store, 'output[at] = vec4<f32>();'),
+    says: /'direct 8x8' gives way to 'direct 4x4'/,
+  },
+  {
+    what: 'a transform of Winograd that loses its sign',
+    breaks: breaking(/\.tiles$/, '] = vec4<f32>(', '] = -vec4<f32>('),
+    says: /Winograd's filtering gives way to the plain convolution/,
+  },
+  {
+    what: 'heads that mix up what was merged',
+    breaks: (label, code) =>
+      /^dbHead/.test(label) && code.includes('u + head * ')
+        ? code.replace('features0[', 'features0[1u + ')
+        : code,
+    says: /gives way to its parts \(no mergeHeads\)/,
+  },
+];
+
+const tests: GpuTest[] = [
+  {
+    name: 'every form of kernel of every family passes, of software adapters and of GPUs',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const pipelines = new PipelineCache(context);
+      const openStore = () => undefined;
+      const tools = { kindOf, inferShapes, plan, fingerprint, openStore, tuningKey };
+      const networks: Network[] = [
+        smallNetwork(true, { width: 16, k: 5 }),
+        dbNet(resNet18(4, authors.deformable[0]), { neck: 16, head: 4, thresholdHead: false }),
+        ppOcrV6(4),
+      ];
+      for (const precision of await precisionsOf(context)) {
+        for (const [i, network] of networks.entries()) {
+          const software = i % 2 === 0;
+          // Channels are too few for the rule of GPUs.
+          const graph = fuse(foldBatchNorm(withRandomParameters(network, 1)), allFusions, (conv) =>
+            chooseWinograd(conv, { software: true }, precision),
+          );
+          const choice = defaultChoice({ software }, precision);
+          const source = ([3, 'texture', 4] as const)[i];
+          const input = { source, channelOrder: 'bgr', mean: [120, 110, 100], std: [60, 50, 40] } as const;
+          const planned = plan(graph, size, input, choice);
+          const task = {
+            context,
+            pipelines,
+            graph,
+            plan: planned,
+            input,
+            choice,
+            avoided: new Set<string>(),
+            tools,
+          };
+          assertEqual(await selfTest(task), [], `network ${i}, ${precision}`);
+        }
+      }
+    },
+  },
+  {
+    name: 'a kernel that computes wrong numbers is replaced, with a warning, and results are right',
+    async run({ gpu }) {
+      // What passed on a device counts for all of its name: each has a cache of its own.
+      const right = await withPrivateCache(() => compute(brokenGpu(gpu).gpu));
+      assertEqual(right.warnings, [], 'warnings of a device that computes right');
+      for (const { what, breaks, says } of replaced) {
+        const { P, warnings } = await withPrivateCache(() => compute(brokenGpu(gpu, breaks).gpu));
+        assertEqual(
+          warnings.map(({ code }) => code),
+          ['kernel-replaced'],
+          what,
+        );
+        assert(says.test(warnings[0].message), `${what}: ${warnings[0].message}`);
+        assertClose(P, right.P, 1e-4, what);
+      }
+    },
+  },
+  {
+    name: 'where the plain kernel is wrong as well, an error says so, and without the self test nothing does',
+    run: ({ gpu }) =>
+      withPrivateCache(async () => {
+        const breaks = breaking(/\(direct \d+x\d+\)$/, store, 'output[at] = vec4<f32>();');
+        const error = await assertRejects(() => open(brokenGpu(gpu, breaks).gpu), 'wrong-results', 'zeros');
+        assert(
+          /gives wrong numbers on this device \(number \d+ is 0, not /.test(error.message),
+          error.message,
+        );
+        const unaware = await compute(brokenGpu(gpu, breaks).gpu, { selfTest: false });
+        assertEqual(unaware.warnings, [], 'warnings without the self test');
+      }),
+  },
+  {
+    name: 'what passed is not tried again, on the same GPU or on one with the same name; what failed is',
+    run: ({ gpu }) =>
+      withPrivateCache(async () => {
+        const submits = async (broken: ReturnType<typeof brokenGpu>, more?: Partial<CreateOptions>) => {
+          const before = broken.count.submits;
+          (await open(broken.gpu, more)).dispose();
+          return broken.count.submits - before;
+        };
+        const first = brokenGpu(gpu);
+        const without = await submits(brokenGpu(gpu), { selfTest: false });
+        assert((await submits(first)) > without, 'expected the first detector to try its kernels');
+        assertEqual(await submits(first), without, 'submits of the second');
+        assertEqual(await submits(brokenGpu(gpu)), without, 'submits in another session');
+        const breaks = breaking(/\(direct 8x8\)$/, store, 'output[at] = -vec4<f32>(value);');
+        await withPrivateCache(async () => {
+          const broken = brokenGpu(gpu, breaks);
+          const often = await submits(broken);
+          assert(often > without, `${often} submits on a device that fails`);
+          assert((await submits(broken)) > without, 'expected what failed to be tried again');
+        });
+      }),
+  },
+];
+
+export default tests;
