@@ -162,8 +162,8 @@ function convVariants(
   { context, choice, menu, customKernels }: CaseContext,
 ): Variant[] {
   const { precision } = choice;
-  const { device, software } = context;
-  const target = { precision, limits: device.limits, software };
+  const { device, software, quads } = context;
+  const target = { precision, limits: device.limits, software, quads };
   const gemm = gemmOf(conv);
   const own = candidates(gemm, target);
   const tiles: Tile[] =

@@ -3,12 +3,11 @@
 import { DBNetError } from '../errors.ts';
 import type { Constant } from '../graph/operation.ts';
 import { largestHalf, toHalf } from '../kernels/half.ts';
-import type { Kernel } from '../kernels/kernel.ts';
 import { Pace } from '../pace.ts';
 import type { Web } from '../web.ts';
 import { bind, Uniforms } from './bind.ts';
 import { bufferUsage } from './buffer-usage.ts';
-import { checked, type GpuContext } from './device.ts';
+import { allocate, checked, type GpuContext } from './device.ts';
 import type { PipelineCache } from './pipelines.ts';
 import { submit } from './run.ts';
 
@@ -18,27 +17,32 @@ const largestSingle = (2 - 2 ** -23) * 2 ** 127;
 /**
  * Weights may be finite and become what is not when they are folded, transformed or stored: then the network would
  * compute nonsense without a word.
+ * @param scale factors of the values' first dimension, which the device multiplies by.
  * @throws DBNetError `incompatible-weights`.
  */
-function assertStorable({ name, precision, transform }: Constant, values: Float32Array): void {
+function assertStorable(
+  { name, precision, transform }: Constant,
+  values: Float32Array,
+  scale: Float32Array = one,
+): void {
   const limit = (precision === 'f16' ? largestHalf : largestSingle) / (transform?.growth ?? 1);
-  let index = 0;
-  while (index < values.length && Math.abs(values[index]) <= limit) index++;
-  if (index === values.length) return;
-  const hint =
-    precision === 'f16' && Number.isFinite(values[index]) ? "use precision 'f32'" : 'the file is damaged';
-  throw new DBNetError(
-    'incompatible-weights',
-    `'${name}', folded with its batch norm: expected numbers that ${precision} can hold, found ${values[index]}: ${hint}`,
-  );
+  const perFactor = values.length / scale.length;
+  for (let row = 0, index = 0; row < scale.length; row++) {
+    const factor = scale[row];
+    const end = (row + 1) * perFactor;
+    while (index < end && Math.abs(values[index] * factor) <= limit) index++;
+    if (index === end) continue;
+    const found = values[index] * factor;
+    const hint =
+      precision === 'f16' && Number.isFinite(found) ? "use precision 'f32'" : 'the file is damaged';
+    throw new DBNetError(
+      'incompatible-weights',
+      `'${name}', folded with its batch norm: expected numbers that ${precision} can hold, found ${found}: ${hint}`,
+    );
+  }
 }
 
-/** A constant that the device transforms, compiled. */
-interface Transform {
-  kernel: Kernel;
-  pipeline: GPUComputePipeline;
-  uniforms: Uniforms;
-}
+const one = Float32Array.of(1);
 
 export class ConstantStore {
   readonly #context: GpuContext;
@@ -62,70 +66,63 @@ export class ConstantStore {
    */
   async upload(constants: ReadonlyMap<string, Constant>, signal?: Web<'AbortSignal'>): Promise<void> {
     const missing = [...constants.values()].filter(({ name }) => !this.#buffers.has(name));
+    const kernels = missing.flatMap(({ transform }) => transform?.kernel() ?? []);
+    const { queue } = this.#context.device;
     const pace = new Pace(signal);
     const answers: Promise<void>[] = [];
+    let uniforms: Uniforms | undefined;
+    // Takes what is to be transformed, one after the other: each is read before the next is written.
+    let given: GPUBuffer | undefined;
+    let transformed = 0;
     try {
+      if (kernels.length > 0) {
+        uniforms = await Uniforms.create(this.#context, kernels);
+        const size = Math.max(...kernels.map(({ bindings: [{ bytes }] }) => bytes));
+        const usage = bufferUsage.storage | bufferUsage.copyTo;
+        given = await allocate(this.#context, { label: 'weights to be transformed', size, usage });
+      }
       for (const constant of missing) {
-        const transform = await this.#transformOf(constant);
-        try {
-          await pace.rest();
-          const values = constant.data();
-          assertStorable(constant, values);
-          await pace.rest();
-          const answer = checked(this.#context, 'uploading the weights', () =>
-            this.#upload(constant, values, transform),
-          );
-          // Only awaited once all are under way.
-          answer.catch(() => {});
-          answers.push(answer);
-        } finally {
-          transform?.uniforms.destroy();
-        }
+        const { name, precision, transform } = constant;
+        const index = transform ? transformed++ : -1;
+        const pipeline = transform && (await this.#pipelines.get(kernels[index]));
+        await pace.rest();
+        const values = constant.data();
+        const scale = transform?.scale();
+        assertStorable(constant, values, scale);
+        await pace.rest();
+        const answer = checked(this.#context, 'uploading the weights', () => {
+          if (!pipeline) {
+            const stored = precision === 'f16' ? toHalf(values) : values;
+            queue.writeBuffer(this.#make(name, stored.byteLength), 0, stored);
+            return;
+          }
+          const kernel = kernels[index];
+          const [{ bytes: size }, { bytes }] = kernel.bindings;
+          queue.writeBuffer(given!, 0, values);
+          queue.writeBuffer(given!, values.byteLength, scale!);
+          const resources = [{ buffer: given!, size }, { buffer: this.#make(name, bytes) }];
+          const uniform = uniforms!.at(index);
+          submit(this.#context, [bind(this.#context, pipeline, kernel, uniform, (_, i) => resources[i])]);
+        });
+        // Only awaited once all are under way.
+        answer.catch(() => {});
+        answers.push(answer);
       }
       await Promise.all(answers);
     } catch (error) {
       // What could not be had must not be taken for weights by the next program.
       for (const { name } of missing) this.#free(name);
       throw error;
-    }
-  }
-
-  async #transformOf({ transform }: Constant): Promise<Transform | undefined> {
-    if (!transform) return undefined;
-    const kernel = transform.kernel();
-    const pipeline = await this.#pipelines.get(kernel);
-    return { kernel, pipeline, uniforms: await Uniforms.create(this.#context, [kernel]) };
-  }
-
-  #upload({ name, precision }: Constant, values: Float32Array<ArrayBuffer>, transform?: Transform): void {
-    if (!transform) {
-      this.#buffers.set(name, this.#write(name, precision === 'f16' ? toHalf(values) : values));
-      return;
-    }
-    const { memory } = this.#context;
-    const { kernel, pipeline, uniforms } = transform;
-    const plain = this.#write(`${name}, plain`, values);
-    try {
-      const size = kernel.bindings[1].bytes;
-      const buffer = memory.createBuffer({ label: name, size, usage: bufferUsage.storage });
-      this.#buffers.set(name, buffer);
-      const step = bind(this.#context, pipeline, kernel, uniforms.at(0), (_, index) => ({
-        buffer: index === 0 ? plain : buffer,
-      }));
-      submit(this.#context, [step]);
     } finally {
-      // What was submitted is done before it goes.
-      memory.free(plain);
+      uniforms?.destroy();
+      this.#context.memory.free(given);
     }
   }
 
-  #write(label: string, values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): GPUBuffer {
-    const buffer = this.#context.memory.createBuffer({
-      label,
-      size: values.byteLength,
-      usage: bufferUsage.storage | bufferUsage.copyTo,
-    });
-    this.#context.device.queue.writeBuffer(buffer, 0, values);
+  #make(name: string, size: number): GPUBuffer {
+    const usage = bufferUsage.storage | bufferUsage.copyTo;
+    const buffer = this.#context.memory.createBuffer({ label: name, size, usage });
+    this.#buffers.set(name, buffer);
     return buffer;
   }
 

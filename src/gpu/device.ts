@@ -16,6 +16,8 @@ interface Computer {
 
 export interface GpuContext extends Computer {
   device: GPUDevice;
+  /** True on a software adapter whose shaders may use subgroups, each a quad of four threads: SwiftShader. */
+  quads: boolean;
   /**
    * Where the device comes from: itself, if it is the caller's. Dawn's binding for Node needs the GPU object to stay alive as long
    * as its devices.
@@ -39,8 +41,8 @@ const wantedLimits = [
   'maxTextureDimension2D',
 ] as const;
 
-/** Features that are taken where the adapter has them: f16 shaders, and timing for benchmarks. */
-const wantedFeatures = ['shader-f16', 'timestamp-query'] as const;
+/** Features that are taken where the adapter has them: f16 shaders, timing for benchmarks, and weights read by quads. */
+const wantedFeatures = ['shader-f16', 'timestamp-query', 'subgroups'] as const;
 
 /** What a device comes from. */
 export interface DeviceOptions {
@@ -163,6 +165,7 @@ function watch(device: GPUDevice, on: Computer, gpu?: GPU): GpuContext {
   const context: GpuContext = {
     device,
     ...on,
+    quads: on.software && device.features?.has('subgroups') && device.adapterInfo?.subgroupMaxSize === 4,
     source: gpu ?? device,
     borrowed: !gpu,
     memory,

@@ -8,6 +8,8 @@
 export interface Adapter {
   /** True where its shaders run on the CPU. */
   software: boolean;
+  /** True where shaders may use subgroups, and each is a quad of four threads. */
+  quads?: boolean;
   /** As the browser names it. */
   adapter?: { vendor: string };
 }

@@ -3,7 +3,7 @@
  * Identity: norm(W x + b) = (g / s) W x + (g / s) (b - m) + beta, with s = sqrt(variance + eps). In f64.
  */
 
-import type { DerivedParameters, ParameterSource } from './operation.ts';
+import type { DerivedParameters, Factors, ParameterSource } from './operation.ts';
 
 /** Epsilon of PyTorch's BatchNorm2d. */
 export const batchNormEpsilon = 1e-5;
@@ -36,27 +36,14 @@ export const foldBias = (prefix: string, source: ParameterSource, bias: string |
 };
 
 /** Weights whose first dimension is the output channel, times the scale of each. */
-export function scaleOutputs(
-  weights: ArrayLike<number>,
-  prefix: string,
-  outChannels: number,
-  source: ParameterSource,
-): Float64Array {
-  const { scale } = normScaleShift(prefix, source);
-  const perOutput = weights.length / outChannels;
-  // Millions of numbers: `Float64Array.from` with a function takes ten times as long.
-  const scaled = new Float64Array(weights.length);
-  for (let out = 0, i = 0; out < outChannels; out++) {
-    const factor = scale[out];
-    for (const end = i + perOutput; i < end; i++) scaled[i] = weights[i] * factor;
-  }
-  return scaled;
-}
+export const scaleOutputs = (weight: string, prefix: string, source: ParameterSource): Factors => ({
+  values: () => source(weight),
+  scale: () => normScaleShift(prefix, source).scale,
+});
 
 /** A convolution of one weight with its batch norm in weight and bias; itself where it has none. */
 export function foldIntoWeight<O extends { weight: string; bias?: string; norm?: string }>(
   operation: O,
-  outChannels: number,
   source: ParameterSource,
 ): { operation: O; derived: DerivedParameters } {
   const { norm, weight, bias } = operation;
@@ -65,7 +52,7 @@ export function foldIntoWeight<O extends { weight: string; bias?: string; norm?:
   return {
     operation: { ...operation, norm: undefined, ...folded },
     derived: {
-      [folded.weight]: () => scaleOutputs(source(weight), norm, outChannels, source),
+      [folded.weight]: scaleOutputs(weight, norm, source),
       [folded.bias]: () => foldBias(norm, source, bias),
     },
   };

@@ -67,11 +67,22 @@ function threadsOf({ pixels, outChannels, planes }: Gemm, tile: Tile): number {
 }
 
 /**
+ * A software adapter checks each lane of each load: quads spare it most of those of the weights, and a row most of those of
+ * an image, whose windows overlap and whose one vector makes few products.
+ */
+function softwareTile({ channels }: Gemm, { quads }: Adapter): DirectTile {
+  const tile: DirectTile = { kind: 'direct', pixels: 8, channels: 8 };
+  if (!quads) return tile;
+  if (channels.every((count) => count <= 4)) return { ...tile, quad: true, row: true };
+  return { kind: 'direct', pixels: 4, channels: 16, quad: true };
+}
+
+/**
  * The default tile. Software adapters get direct register tiles; GPUs the largest tile with which there are still
  * enough threads to keep their class busy, else the one with the most.
  */
 export function chooseTile(gemm: Gemm, adapter: Adapter): Tile {
-  if (adapter.software) return { kind: 'direct', pixels: 8, channels: 8 };
+  if (adapter.software) return softwareTile(gemm, adapter);
   const gpu = adapterClass(adapter);
   const largestBusy = <T extends Tile>(tiles: readonly T[]): T | undefined =>
     tiles.find((tile) => threadsOf(gemm, tile) >= busyThreads(gpu)) ?? tiles.at(-1);

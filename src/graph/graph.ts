@@ -3,7 +3,14 @@
  * same with the numbers.
  */
 
-import type { DerivedParameters, OperationKind, ParameterSource } from './operation.ts';
+import {
+  type DerivedParameters,
+  type Factors,
+  factorsOf,
+  multiplied,
+  type OperationKind,
+  type ParameterSource,
+} from './operation.ts';
 import { type Operation, operations } from './operations/index.ts';
 
 /** A list of operations, plain JSON. `input` is the image `[height, width, 3]`. */
@@ -44,11 +51,15 @@ export const rewritten = (
   graph: Graph,
   operations: readonly Operation[],
   derived: DerivedParameters = {},
-): Graph => ({
-  ...graph,
-  operations,
-  parameters: (name) => (Object.hasOwn(derived, name) ? derived[name]() : graph.parameters(name)),
-});
+): Graph => {
+  const factors = (name: string): Factors => {
+    if (!Object.hasOwn(derived, name)) return factorsOf(graph.parameters, name);
+    const parameter = derived[name];
+    return typeof parameter === 'function' ? { values: parameter } : parameter;
+  };
+  const parameters = Object.assign((name: string) => multiplied(factors(name)), { factors });
+  return { ...graph, operations, parameters };
+};
 
 /** Removes operations whose outputs nobody reads. */
 export function dropUnused<N extends Network>(network: N): N {

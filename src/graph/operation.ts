@@ -27,10 +27,39 @@ export const elementCount = ({ height, width, channels, planes, storage }: Tenso
 export type ShapeOf = (tensor: string) => TensorShape;
 
 /** Where parameters come from: their values, flat in PyTorch's order, by name. */
-export type ParameterSource = (name: string) => ArrayLike<number>;
+export interface ParameterSource {
+  (name: string): ArrayLike<number>;
+  /** See {@link factorsOf}; absent where no parameter is a product. */
+  factors?(name: string): Factors;
+}
+
+/** A parameter that may be a product: of values, and of a factor for each output channel, the first dimension. */
+export interface Factors {
+  values: () => ArrayLike<number>;
+  scale?: () => Float64Array;
+}
 
 /** Parameters that are computed from others when they are read, one at a time. */
-export type DerivedParameters = Readonly<Record<string, () => ArrayLike<number>>>;
+export type DerivedParameters = Readonly<Record<string, (() => ArrayLike<number>) | Factors>>;
+
+/** A parameter for those who multiply on their way: millions of numbers need not be there twice. Nothing is read yet. */
+export const factorsOf = (source: ParameterSource, name: string): Factors =>
+  source.factors?.(name) ?? { values: () => source(name) };
+
+/** A parameter, multiplied out. */
+export function multiplied({ values: read, scale: readScale }: Factors): ArrayLike<number> {
+  const values = read();
+  if (!readScale) return values;
+  const scale = readScale();
+  const perOutput = values.length / scale.length;
+  // Millions of numbers: `Float64Array.from` with a function takes ten times as long.
+  const product = new Float64Array(values.length);
+  for (let out = 0, i = 0; out < scale.length; out++) {
+    const factor = scale[out];
+    for (const end = i + perOutput; i < end; i++) product[i] = values[i] * factor;
+  }
+  return product;
+}
 
 /** What every record has. */
 export interface OperationRecord {
@@ -64,9 +93,11 @@ export interface Constant {
   data: () => Float32Array<ArrayBuffer>;
   /** What the device does with the numbers of `data`, in f32, before they are of use. */
   transform?: {
-    /** Its first binding is what there is, its second what comes of it. */
+    /** Its bindings are what there is, followed by `scale`, and what comes of it. */
     kernel: () => Kernel;
-    /** By how much it may enlarge a number. */
+    /** Factors of output channels, the first dimension of `data`. */
+    scale: () => Float32Array<ArrayBuffer>;
+    /** By how much it may enlarge a product of these. */
     growth: number;
   };
 }

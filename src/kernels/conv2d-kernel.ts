@@ -9,7 +9,7 @@ import { directCode } from './conv2d-direct.ts';
 import { epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { workgroupCode } from './conv2d-workgroup.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
-import { assertTile, directThreads, type Tile, tileName } from './tile.ts';
+import { assertTile, directThreads, type Tile, tileName, tileThreads, usesQuads } from './tile.ts';
 import type { TileLoop } from './tile-loop.ts';
 import { elementBytes, header, type Precision } from './wgsl.ts';
 
@@ -58,19 +58,24 @@ export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Ke
     tile.kind === 'direct' ? directCode(loop, tile, precision) : workgroupCode(loop, tile, precision);
   return {
     label: `${loop.label} (${tileName(tile)})`,
-    code: `${header(precision)}${declarations}\n${storeCode(loop, precision, planes)}\n${body}`,
+    code: `${header(precision)}${usesQuads(tile) ? 'enable subgroups;\n' : ''}${declarations}\n${storeCode(loop, precision, planes)}\n${body}`,
     bindings,
     shape,
-    dispatch: [...tileGrid(outHeight * outWidth, 4 * vectorsOf(outChannels), tile), count],
+    dispatch: [...tileGrid(loop, tile), count],
     flops: 2 * loop.multiplyAdds,
     bytes: traffic(typed),
   };
 }
 
 /** Workgroups in x and y. */
-function tileGrid(pixels: number, outChannels: number, tile: Tile): [number, number] {
+function tileGrid(
+  { outHeight, outWidth, outChannels }: Pick<TileLoop, 'outHeight' | 'outWidth' | 'outChannels'>,
+  tile: Tile,
+): [number, number] {
+  const output = { pixels: outHeight * outWidth, outChannels: 4 * vectorsOf(outChannels) };
   if (tile.kind === 'direct') {
-    return workgroupGrid(Math.ceil(directThreads({ pixels, outChannels }, tile) / 64));
+    const threads = directThreads({ ...output, ...(tile.row ? { width: outWidth } : {}) }, tile);
+    return workgroupGrid(Math.ceil(threads / tileThreads(tile)));
   }
-  return [Math.ceil(pixels / tile.blockPixels), Math.ceil(outChannels / tile.blockChannels)];
+  return [Math.ceil(output.pixels / tile.blockPixels), Math.ceil(output.outChannels / tile.blockChannels)];
 }

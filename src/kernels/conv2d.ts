@@ -95,6 +95,7 @@ function loopSource(source: ConvSource, before: readonly ConvSource[], planar: b
     taps: `${kernel * kernel}u`,
     kernelHeight: `${kernel}u`,
     kernelWidth: `${kernel}u`,
+    side: kernel,
     top: `${padding.top}u`,
     left: `${padding.left}u`,
     weightStart:
@@ -112,6 +113,7 @@ const weightRows = ({ sources }: Pick<Conv2d, 'sources'>): number =>
 /**
  * Packs weights `[out, in, kernel, kernel]`, one array per source, into the matrix of {@link conv2d}: rows source,
  * kernel row, kernel column, input channel, columns output channels, both padded with zeros to whole vec4s.
+ * @param scales for each source factors `[out]` of its weights, if any.
  *
  * @example
  * const weights = packConvWeights(
@@ -122,8 +124,10 @@ const weightRows = ({ sources }: Pick<Conv2d, 'sources'>): number =>
 export function packConvWeights(
   conv: Pick<Conv2d, 'sources' | 'outChannels'>,
   weights: readonly ArrayLike<number>[],
+  scales: readonly (ArrayLike<number> | undefined)[] = [],
 ): Float32Array<ArrayBuffer> {
   const { sources, outChannels } = conv;
+  const ones = new Float64Array(outChannels).fill(1);
   const columns = 4 * vectorsOf(outChannels);
   const packed = new Float32Array(weightRows(conv) * columns);
   let start = 0;
@@ -132,8 +136,8 @@ export function packConvWeights(
     const block = 4 * vectorsOf(channels) * columns;
     transpose(
       weights[index],
+      scales[index] ?? ones,
       channels * area,
-      outChannels,
       (row) => {
         const channel = Math.floor(row / area);
         return start + (row - channel * area) * block + channel * columns;
@@ -150,20 +154,24 @@ const columnsAtOnce = 16;
 
 /**
  * Transposes a matrix `[columns, rows]`.
+ * @param scale a factor for each column.
  * @param startOf where in `to` a row begins.
  */
 function transpose(
   from: ArrayLike<number>,
+  scale: ArrayLike<number>,
   rows: number,
-  columns: number,
   startOf: (row: number) => number,
   to: Float32Array,
 ): void {
+  const columns = scale.length;
   for (let first = 0; first < columns; first += columnsAtOnce) {
     const end = Math.min(first + columnsAtOnce, columns);
     for (let row = 0; row < rows; row++) {
       const start = startOf(row);
-      for (let column = first; column < end; column++) to[start + column] = from[column * rows + row];
+      for (let column = first, at = first * rows + row; column < end; column++, at += rows) {
+        to[start + column] = from[at] * scale[column];
+      }
     }
   }
 }

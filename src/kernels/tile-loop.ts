@@ -27,6 +27,8 @@ export interface LoopSource {
   taps: string;
   kernelHeight: string;
   kernelWidth: string;
+  /** The width of the window, where it is the same for all planes. */
+  side?: number;
   top: string;
   left: string;
   /** First row of the weights, in vec4s. */

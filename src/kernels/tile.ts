@@ -18,6 +18,16 @@ export interface DirectTile {
    * GPUs read fewer cache lines so. Default: 1.
    */
   lanes?: number;
+  /**
+   * A workgroup is a quad of four threads with the same channels: each reads a quarter of the weights and hands it to the
+   * others, for where loads are dearer than products. The device needs the feature `subgroups`. Not with `lanes`.
+   */
+  quad?: true;
+  /**
+   * The pixels are neighbours in a row, so that what their windows share is read once; at a row's end some are for nothing.
+   * Only with `quad`.
+   */
+  row?: true;
 }
 
 /**
@@ -48,16 +58,16 @@ export type Tile = DirectTile | WorkgroupTile;
 export const plainTile: DirectTile = { kind: 'direct', pixels: 4, channels: 4 };
 
 /**
- * Short name of a tile, for labels and tables: `direct 8x4`, with eight lanes of channels `direct 8x4 c8`; `64x64x16 8x8`,
- * with four slices of K `32x32x32 4x4 k4`.
+ * Short name of a tile, for labels and tables: `direct 8x4`, with eight lanes of channels `direct 8x4 c8`, of a quad
+ * `quad 8x4`, in a row `quad 8x4 row`; `64x64x16 8x8`, with four slices of K `32x32x32 4x4 k4`.
  *
  * @example
  * tileName({ kind: 'direct', pixels: 4, channels: 4 }); // 'direct 4x4'
  */
 export function tileName(tile: Tile): string {
   if (tile.kind === 'direct') {
-    const { pixels, channels, lanes = 1 } = tile;
-    return `direct ${pixels}x${channels}${lanes > 1 ? ` c${lanes}` : ''}`;
+    const { pixels, channels, lanes = 1, quad, row } = tile;
+    return `${quad ? 'quad' : 'direct'} ${pixels}x${channels}${lanes > 1 ? ` c${lanes}` : ''}${row ? ' row' : ''}`;
   }
   const { blockPixels, blockChannels, blockDepth, pixels, channels, slices = 1 } = tile;
   return `${blockPixels}x${blockChannels}x${blockDepth} ${pixels}x${channels}${slices > 1 ? ` k${slices}` : ''}`;
@@ -70,10 +80,12 @@ export function tileName(tile: Tile): string {
  * tileThreads({ kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 8, pixels: 8, channels: 8 }); // 64
  */
 export function tileThreads(tile: Tile): number {
-  return tile.kind === 'direct'
-    ? 64
-    : (tile.blockPixels / tile.pixels) * (tile.blockChannels / tile.channels) * (tile.slices ?? 1);
+  if (tile.kind === 'direct') return tile.quad ? 4 : 64;
+  return (tile.blockPixels / tile.pixels) * (tile.blockChannels / tile.channels) * (tile.slices ?? 1);
 }
+
+/** True for a tile that needs the feature `subgroups`. */
+export const usesQuads = (tile: Tile): boolean => tile.kind === 'direct' && tile.quad === true;
 
 /** Far more than any tile has that pays: a shader with more would take long to compile. */
 const maxSide = 256;
@@ -109,7 +121,14 @@ function tileFault(value: unknown): string | undefined {
   const known = value as Tile;
   const sums = known.pixels * known.channels;
   if (sums > maxSums) return `a thread computes at most ${maxSums} outputs, not ${sums}`;
-  if (known.kind === 'direct') return known.lanes === undefined ? undefined : whole('lanes', 1);
+  if (known.kind === 'direct') {
+    const { lanes, quad, row } = known;
+    const isFlag = (value: unknown) => value === undefined || value === true;
+    if (!isFlag(quad) || !isFlag(row) || (quad ? lanes : row)) {
+      return 'quad and row are true or absent, quad without lanes, row with quad';
+    }
+    return lanes === undefined ? undefined : whole('lanes', 1);
+  }
   const { blockDepth, pixels, channels, slices = 1 } = known;
   return (
     whole('blockPixels', pixels) ??
@@ -129,12 +148,17 @@ export function assertTile(tile: unknown): asserts tile is Tile {
   if (fault) throw new DBNetError('invalid-argument', `This is no tile: ${fault}.`);
 }
 
-/** Threads of all workgroups, but for those that fill up the last: whole lanes of channels. */
+/**
+ * Threads of all workgroups, but for those that fill up the last: whole lanes of channels, whole quads.
+ * @param output.width of the rows that tiles do not cross; default: there are none.
+ */
 export function directThreads(
-  { pixels, outChannels }: Pick<Gemm, 'pixels' | 'outChannels'>,
-  { pixels: rows, channels, lanes = 1 }: DirectTile,
+  { pixels, width = pixels, outChannels }: Pick<Gemm, 'pixels' | 'outChannels'> & { width?: number },
+  { pixels: rows, channels, lanes = 1, quad }: DirectTile,
 ): number {
-  return Math.ceil(pixels / rows) * Math.ceil(outChannels / (channels * lanes)) * lanes;
+  const tiles = (pixels / width) * Math.ceil(width / rows);
+  const whole = quad ? 4 * Math.ceil(tiles / 4) : tiles;
+  return whole * Math.ceil(outChannels / (channels * lanes)) * lanes;
 }
 
 /** Where less of a tile's products counts, another is faster. */

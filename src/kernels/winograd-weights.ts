@@ -1,7 +1,7 @@
 /** @file The weight transform of a Winograd convolution, G g G^T of every filter, done once when weights are uploaded. */
 
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
-import { header, type Precision, wgsl } from './wgsl.ts';
+import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 import { combine, multiplyLeft, type WinogradSize, winogradMatrices, winogradPlanes } from './winograd.ts';
 
 export interface WinogradWeights {
@@ -9,12 +9,14 @@ export interface WinogradWeights {
   channels: number;
   outChannels: number;
   size: WinogradSize;
+  /** True for weights of `packConvWeights`; channels are then whole vec4s. Default: as PyTorch has them, and scaled. */
+  packed?: boolean;
 }
 
 /**
- * Bindings: `weights` `[3, 3, channels, outChannels]` in f32 (`packConvWeights`), `transformed`
- * `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them; channels in whole vec4s. Sums are
- * f32.
+ * Bindings: `weights` in f32, `[outChannels, channels, 3, 3]`, followed by what each is multiplied by, `[outChannels]`; or
+ * packed ones alone. Then `transformed` `[plane, channels, outChannels]` of `precision`, as `winogradProducts` wants them, channels in whole vec4s of
+ * which those that are left over are zero. Sums are f32.
  *
  * @example
  * const { code, bindings, dispatch } = winogradWeights(
@@ -23,32 +25,53 @@ export interface WinogradWeights {
  * );
  */
 export function winogradWeights(
-  { label, channels, outChannels, size }: WinogradWeights,
+  { label, channels, outChannels, size, packed = false }: WinogradWeights,
   { precision }: { precision: Precision },
 ): Kernel {
   const { G } = winogradMatrices[size];
   const side = size + 2;
-  const vectors = 4 * vectorsOf(channels) * vectorsOf(outChannels);
+  const columns = vectorsOf(outChannels);
+  const vectors = 4 * vectorsOf(channels) * columns;
+  const [out_step, channel_step, tap_step] = packed
+    ? [1, outChannels, channels * outChannels]
+    : [9 * channels, 9, 1];
+  const count = 9 * channels * outChannels;
+  const shape = {
+    vectors,
+    out_vectors: columns,
+    ...{ channels, out_channels: outChannels },
+    ...{ out_step, channel_step, tap_step, scale_start: count },
+  };
   const type = `vec4<${precision}>`;
-  const shape = { vectors };
   const typed: TypedBinding[] = [
-    { name: 'weights', access: 'read', bytes: 9 * vectors * 16, type: 'vec4<f32>' },
+    { name: 'weights', access: 'read', bytes: 4 * (count + (packed ? 0 : outChannels)), type: 'f32' },
     {
       name: 'transformed',
       access: 'read_write',
-      bytes: winogradPlanes(size) * vectors * (precision === 'f16' ? 8 : 16),
+      bytes: winogradPlanes(size) * vectors * 4 * elementBytes(precision),
       type,
     },
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
+fn weights_at(at: vec4<u32>) -> vec4<f32> {
+  return vec4<f32>(weights[at.x], weights[at.y], weights[at.z], weights[at.w]);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let at = id.y * groups.x * 64u + id.x;
   if (at >= shape.vectors) { return; }
+  let channel = at / shape.out_vectors;
+  let out = at % shape.out_vectors * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+  // What fills the last vec4s up: others' weights times zero.
+  let is_there = (out < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
+  let filters = select(vec4<u32>(), out, is_there);
+  let factors = select(vec4<f32>(), ${packed ? 'vec4<f32>(1.0)' : 'weights_at(filters + shape.scale_start)'}, is_there);
+  let start = filters * shape.out_step + min(channel, shape.channels - 1u) * shape.channel_step;
   #for y in 0..3
   #for x in 0..3
-  let g{y}_{x} = weights[({y}u * 3u + {x}u) * shape.vectors + at];
+  let g{y}_{x} = factors * weights_at(start + ({y}u * 3u + {x}u) * shape.tap_step);
   #end
   #end
   // e = G g, and e G^T.

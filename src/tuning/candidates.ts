@@ -6,12 +6,11 @@
 import { type DirectTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import { type TileLimits, tileFits } from './table.ts';
+import { type TileDevice, tileFits } from './table.ts';
 
 /** What the choice of candidates depends on. */
-export interface TileTarget {
+export interface TileTarget extends TileDevice {
   precision: Precision;
-  limits: TileLimits;
   /** True where shaders run on the CPU: there direct tiles come first. */
   software: boolean;
 }
@@ -35,6 +34,18 @@ const directMenu: readonly DirectTile[] = [
   direct(1, 16),
   direct(2, 4),
 ];
+
+/** The same for quads of threads. */
+const quadMenu: readonly DirectTile[] = [
+  direct(8, 8),
+  direct(4, 16),
+  direct(8, 16),
+  direct(4, 8),
+  direct(8, 4),
+].flatMap((tile): DirectTile[] => [
+  { ...tile, quad: true },
+  { ...tile, quad: true, row: true },
+]);
 
 /** The same for GPUs, with lanes of channels. */
 const gpuDirectMenu: readonly DirectTile[] = [8, 16, 4].flatMap((lanes) => [
@@ -113,26 +124,37 @@ const workgroupStart = [
 ];
 
 /** The tiles to try first. */
-export function candidates(gemm: Gemm, { precision, limits, software }: TileTarget): Tile[] {
+export function candidates(gemm: Gemm, target: TileTarget): Tile[] {
+  const { precision, software, quads } = target;
+  const softwareTiles = () => [
+    ...(quads ? quadMenu.slice(0, 5) : []),
+    ...directMenu.slice(0, quads ? 3 : 6),
+    workgroupStart[0],
+  ];
   const tiles: readonly Tile[] = software
-    ? [...directMenu.slice(0, 6), workgroupStart[0]]
+    ? softwareTiles()
     : [...workgroupStart, ...gpuDirectMenu.slice(0, 3)];
-  return tiles.filter((tile) => tileFits(gemm, tile, precision, limits));
+  return tiles.filter((tile) => tileFits(gemm, tile, precision, target));
 }
 
 /** Tiles that differ from `tile` in one respect: the block, the depth, the share of a thread, the slices of K, the lanes. */
-export function neighbours(gemm: Gemm, tile: Tile, { precision, limits, software }: TileTarget): Tile[] {
+export function neighbours(gemm: Gemm, tile: Tile, target: TileTarget): Tile[] {
+  const { precision, software } = target;
   const near: Tile[] =
     tile.kind === 'direct'
-      ? (software ? directMenu : gpuDirectMenu).filter((other) => directDifferences(tile, other) === 1)
+      ? (software ? [...directMenu, ...quadMenu] : gpuDirectMenu).filter(
+          (other) => directDifferences(tile, other) === 1,
+        )
       : workgroupMenu.filter((other) => differences(tile, other) === 1);
-  return near.filter((other) => tileFits(gemm, other, precision, limits));
+  return near.filter((other) => tileFits(gemm, other, precision, target));
 }
 
 const directDifferences = (a: DirectTile, b: DirectTile): number =>
   Number(a.pixels !== b.pixels) +
   Number(a.channels !== b.channels) +
-  Number((a.lanes ?? 1) !== (b.lanes ?? 1));
+  Number((a.lanes ?? 1) !== (b.lanes ?? 1)) +
+  Number(a.quad !== b.quad) +
+  Number(a.row !== b.row);
 
 function differences(a: WorkgroupTile, b: WorkgroupTile): number {
   const block = a.blockPixels !== b.blockPixels || a.blockChannels !== b.blockChannels;

@@ -5,7 +5,7 @@
  */
 
 import { type Convolution, type convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
-import type { Kernel } from '../kernels/kernel.ts';
+import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
@@ -49,7 +49,13 @@ export function formKernels(
     prepare: [
       {
         kernel: winogradWeights(
-          { label: `measuring: weights of F(${size},3)`, channels, outChannels: conv.outChannels, size },
+          {
+            label: `measuring: weights of F(${size},3)`,
+            channels: 4 * vectorsOf(channels),
+            outChannels: 4 * vectorsOf(conv.outChannels),
+            size,
+            packed: true,
+          },
           { precision },
         ),
         names: { transformed: 'winogradWeights' },

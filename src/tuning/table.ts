@@ -10,6 +10,7 @@ import {
   tileThreads,
   tileUse,
   tileWorkgroupBytes,
+  usesQuads,
 } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
@@ -50,10 +51,10 @@ export function findTile(
   entries: TuningEntries,
   conv: Convolution,
   precision: Precision,
-  limits: TileLimits,
+  device: TileDevice,
 ): Tile | undefined {
   return nearEntries(entries, conv, precision).find(({ tile }) =>
-    tileFits(gemmOf(conv), tile, precision, limits),
+    tileFits(gemmOf(conv), tile, precision, device),
   )?.tile;
 }
 
@@ -130,10 +131,23 @@ export type TileLimits = Pick<
   | 'maxComputeWorkgroupsPerDimension'
 >;
 
+/** What a tile may ask of a device. */
+export interface TileDevice {
+  limits: TileLimits;
+  /** True where a workgroup of four threads is a subgroup, as tiles of quads are made for. */
+  quads?: boolean;
+}
+
 /** True where the tile suits the channels and the device can run it. */
-export function tileFits(gemm: Gemm, tile: Tile, precision: Precision, limits: TileLimits): boolean {
+export function tileFits(
+  gemm: Gemm,
+  tile: Tile,
+  precision: Precision,
+  { limits, quads = false }: TileDevice,
+): boolean {
   const threads = tileThreads(tile);
   return (
+    (quads || !usesQuads(tile)) &&
     tile.channels <= gemm.outChannels &&
     tileUse(gemm, tile) >= leastTileUse &&
     threads <= limits.maxComputeInvocationsPerWorkgroup &&
@@ -146,6 +160,6 @@ export function tileFits(gemm: Gemm, tile: Tile, precision: Precision, limits: T
 /** The largest dimension of the dispatch. */
 function workgroupsInX({ pixels, outChannels }: Gemm, tile: Tile): number {
   return tile.kind === 'direct'
-    ? Math.ceil(directThreads({ pixels, outChannels }, tile) / 64)
+    ? Math.ceil(directThreads({ pixels, outChannels }, tile) / tileThreads(tile))
     : Math.ceil(pixels / tile.blockPixels);
 }

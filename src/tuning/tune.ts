@@ -157,7 +157,7 @@ export async function tune(
   const { signal, onProgress } = options;
   const { openTimer = (opened) => Timer.open(opened, { minSampleMs }) } = options;
   const { precision } = standard;
-  const { device, software } = context;
+  const { device, software, quads } = context;
   const { budgetMs = software ? defaultBudget.software : defaultBudget.gpu } = options;
   signal?.throwIfAborted();
   const tuning: Tuning = { classes: [], unmeasured: [], rejected: [], entries: {}, codes: [] };
@@ -193,7 +193,7 @@ export async function tune(
     timer = await openTimer(context);
     const roofline = await measureRoofline(context, pipelines, timer, precision, signal);
     bench = await Workbench.create(context, pipelines, placed);
-    const target: TileTarget = { precision, software, limits: device.limits };
+    const target: TileTarget = { precision, software, quads, limits: device.limits };
     const { tiles } = options;
     const given = { context, pipelines, standard, standardWinograd, build, signal };
     const tools = { ...given, bench, timer, roofline, target, tiles };

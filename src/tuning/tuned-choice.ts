@@ -61,8 +61,9 @@ export class TunedChoice implements KernelChoice {
   }
 
   tile(conv: Convolution): Tile {
-    const { limits } = this.#context.device;
-    const tile = findTile(this.#entries, conv, this.precision, limits) ?? this.#default.tile(conv);
+    const { device, quads } = this.#context;
+    const known = findTile(this.#entries, conv, this.precision, { limits: device.limits, quads });
+    const tile = known ?? this.#default.tile(conv);
     return this.avoided.has(tileName(tile)) ? plainTile : tile;
   }
 

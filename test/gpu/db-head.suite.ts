@@ -1,6 +1,7 @@
 /** @file The fused DB kernel against the unfused tail: transposed convolutions, batch norm, ReLU, sigmoid, DB. */
 
 import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
+import { rewritten } from '../../src/graph/graph.ts';
 import { dbHead as dbHeadOperation } from '../../src/graph/operations/db-head.ts';
 import {
   type DbHead,
@@ -123,6 +124,7 @@ function folded(heads: readonly TailParameters[], channels: number): DbHeadWeigh
     named.set(`head${i}.4.running_mean`, norm.mean).set(`head${i}.4.running_var`, norm.variance);
     named.set(`head${i}.6.weight`, up2).set(`head${i}.6.bias`, bias2);
   });
+  const source = (name: string) => named.get(name)!;
   const { operation, derived } = dbHeadOperation.foldBatchNorm!(
     {
       op: 'dbHead',
@@ -136,9 +138,10 @@ function folded(heads: readonly TailParameters[], channels: number): DbHeadWeigh
         up2: { weight: `head${i}.6.weight`, bias: `head${i}.6.bias` },
       })),
     },
-    (name) => named.get(name)!,
+    source,
   );
-  const parameter = (name: string) => derived[name]?.() ?? named.get(name)!;
+  const empty = { input: 'image', operations: [], outputs: [], parameters: source };
+  const { parameters: parameter } = rewritten(empty, [operation], derived);
   return operation.heads.map(({ up1, up2 }) => ({
     up1: parameter(up1.weight),
     bias1: parameter(up1.bias!),

@@ -8,10 +8,12 @@ import { type Externals, Program, type SharedResources } from '../../src/gpu/pro
 import { ReadbackPool } from '../../src/gpu/readback.ts';
 import { run, SubmitSize } from '../../src/gpu/run.ts';
 import type { Graph } from '../../src/graph/graph.ts';
+import type { Constant } from '../../src/graph/operation.ts';
 import { externals, type Plan, plan } from '../../src/graph/plan.ts';
 import type { Kernel } from '../../src/kernels/kernel.ts';
 import { maxPool } from '../../src/kernels/max-pool.ts';
 import { resizeTable } from '../../src/kernels/preprocess.ts';
+import { winogradWeights } from '../../src/kernels/winograd-weights.ts';
 import {
   assert,
   assertClose,
@@ -220,6 +222,30 @@ const tests: GpuTest[] = [
         assert(error.message.includes(`'bad'`) && error.message.includes(`found ${value}`), error.message);
         assertEqual(watched.held(), [], 'held after a failure');
       }
+      // The product of weights and batch norm's scale, which the device computes.
+      const form = { label: 'bad', channels: 4, outChannels: 4, size: 2 } as const;
+      const scaled = (factor: number): [string, Constant] => [
+        'bad',
+        {
+          name: 'bad',
+          precision: 'f32',
+          data: () => new Float32Array(4 * 4 * 9).fill(1e30),
+          transform: {
+            kernel: () => winogradWeights(form, { precision: 'f32' }),
+            scale: () => Float32Array.of(1, 1, factor, 1),
+            growth: 1,
+          },
+        },
+      ];
+      const error = await assertRejects(
+        () => constants.upload(new Map([scaled(2 ** 66)])),
+        'incompatible-weights',
+        'a product',
+      );
+      assert(error.message.includes(`'bad'`) && /found \d.*e\+49/.test(error.message), error.message);
+      assertEqual(watched.held(), [], 'held after a failure');
+      await constants.upload(new Map([scaled(2)]));
+      constants.destroy();
       await constants.upload(of('f32', 70_000));
       assertEqual(constants.bytes, 256 + 16, 'bytes');
       constants.destroy();

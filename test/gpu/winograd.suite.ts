@@ -4,7 +4,7 @@ import { openDevice } from '../../src/gpu/device.ts';
 import { packConvWeights } from '../../src/kernels/conv2d.ts';
 import type { Affine } from '../../src/kernels/conv2d-epilogue.ts';
 import { vectorsOf } from '../../src/kernels/kernel.ts';
-import type { Tile } from '../../src/kernels/tile.ts';
+import { type Tile, tileName, usesQuads } from '../../src/kernels/tile.ts';
 import { type WinogradSize, winogradPlanes, winogradTiles } from '../../src/kernels/winograd.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
@@ -18,6 +18,7 @@ import type { GpuTest } from './suite.ts';
 
 const precision = 'f32';
 const direct: Tile = { kind: 'direct', pixels: 8, channels: 8 };
+const quads: Tile = { ...direct, quad: true };
 const workgroup: Tile = {
   kind: 'workgroup',
   blockPixels: 32,
@@ -27,8 +28,8 @@ const workgroup: Tile = {
   channels: 4,
 };
 
-/** Weights `[out, in, 3, 3]` as the transform takes them. */
-const packedFilters = (weights: Float32Array, channels: number, outChannels: number) =>
+/** The same weights as convolutions take them. */
+const packed = (weights: Float32Array, channels: number, outChannels: number) =>
   packConvWeights(
     {
       sources: [{ height: 0, width: 0, channels, kernel: 3, stride: 1, padding: { top: 1, left: 1 } }],
@@ -38,18 +39,19 @@ const packedFilters = (weights: Float32Array, channels: number, outChannels: num
   );
 
 /** The weights alone, where channels fill no vec4. */
-function weightsTest(size: WinogradSize, inChannels: number, outChannels: number): GpuTest {
+function weightsTest(size: WinogradSize, inChannels: number, outChannels: number, isPacked = false): GpuTest {
   return {
-    name: `F(${size},3) of weights ${inChannels} > ${outChannels}`,
+    name: `F(${size},3) of weights ${inChannels} > ${outChannels}${isPacked ? ', packed' : ''}`,
     async run({ device }) {
       const context = await openDevice({ device });
       const weights = randomFloats(outChannels * inChannels * 9, 2);
+      const scale = randomFloats(outChannels, 3);
       const kernel = winogradWeights(
-        { label: 'weights', channels: inChannels, outChannels, size },
+        { label: 'weights', channels: inChannels, outChannels, size, packed: isPacked },
         { precision },
       );
       const { transformed } = await runKernel(context, kernel, {
-        weights: packedFilters(weights, inChannels, outChannels),
+        weights: isPacked ? packed(weights, inChannels, outChannels) : Float32Array.of(...weights, ...scale),
       });
       const expected = transformWeights(weights, { inChannels, outChannels }, size);
       const [rows, columns] = [inChannels, outChannels].map((channels) => 4 * vectorsOf(channels));
@@ -60,7 +62,8 @@ function weightsTest(size: WinogradSize, inChannels: number, outChannels: number
           i % columns,
         ];
         if (row >= inChannels || column >= outChannels) return 0;
-        return expected[(plane * inChannels + row) * outChannels + column];
+        const value = expected[(plane * inChannels + row) * outChannels + column];
+        return isPacked ? value : value * scale[column];
       });
       assertClose(transformed, padded, 1e-6, 'transformed weights');
     },
@@ -74,7 +77,7 @@ function test(
   affine?: Affine,
 ): GpuTest {
   return {
-    name: `F(${size},3) of ${width}x${height}, ${tile.kind} tiles${affine ? ', affine' : ''}`,
+    name: `F(${size},3) of ${width}x${height}, ${tileName(tile)}${affine ? ', affine' : ''}`,
     async run({ device }) {
       const context = await openDevice({ device });
       const [inChannels, outChannels] = [16, 32];
@@ -101,11 +104,13 @@ function test(
         { precision },
       );
       const { transformed } = await runKernel(context, transform, {
-        weights: packedFilters(weights, inChannels, outChannels),
+        weights: Float32Array.of(...weights, ...new Float32Array(outChannels).fill(1)),
       });
       const channels = { inChannels, outChannels };
       assertClose(transformed, transformWeights(weights, channels, size), 1e-6, 'transformed weights');
-      const { output: products } = await runKernel(context, winogradProducts(conv, { tile, precision }), {
+      const able = context.quads || !usesQuads(tile) ? tile : direct;
+      const multiply = winogradProducts(conv, { tile: able, precision });
+      const { output: products } = await runKernel(context, multiply, {
         source0: tiles,
         weights: transformed,
       });
@@ -160,11 +165,13 @@ const tests: GpuTest[] = [
   test(2, direct, [13, 7]),
   test(4, direct, [5, 33], { scale: -1.25, shift: 0.5 }),
   test(4, direct, [1, 1]),
+  test(4, quads, [13, 7]),
   test(2, workgroup, [6, 9]),
   test(4, workgroup, [13, 7]),
   weightsTest(2, 3, 5),
   weightsTest(4, 7, 18),
   weightsTest(4, 130, 66),
+  weightsTest(4, 12, 20, true),
 ];
 
 export default tests;

@@ -4,7 +4,7 @@ import { suites } from '../gpu/index.ts';
 import { published } from '../gpu/published.ts';
 import type { GpuTest, GpuTestContext } from '../gpu/suite.ts';
 
-const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16'];
+const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups'];
 
 /** The path from the project's root of a fixture's name. */
 export function fixturePath(name: string): string {

@@ -115,21 +115,25 @@ describe('readTable', () => {
 
 describe('findTile', () => {
   test('takes the class, else the one of twice or half as many pixels', () => {
-    expect(findTile(entries, conv(80), 'f32', limits)).toEqual(workgroup);
-    expect(findTile(entries, conv(160), 'f32', limits)).toEqual(direct);
-    expect(findTile(entries, conv(128), 'f32', limits)).toEqual(direct);
-    expect(findTile(entries, conv(64), 'f32', limits)).toEqual(workgroup);
-    expect(findTile(entries, conv(40), 'f32', limits)).toBeUndefined();
-    expect(findTile(entries, conv(80), 'f16', limits)).toBeUndefined();
+    expect(findTile(entries, conv(80), 'f32', { limits })).toEqual(workgroup);
+    expect(findTile(entries, conv(160), 'f32', { limits })).toEqual(direct);
+    expect(findTile(entries, conv(128), 'f32', { limits })).toEqual(direct);
+    expect(findTile(entries, conv(64), 'f32', { limits })).toEqual(workgroup);
+    expect(findTile(entries, conv(40), 'f32', { limits })).toBeUndefined();
+    expect(findTile(entries, conv(80), 'f16', { limits })).toBeUndefined();
   });
 
   test('ignores a tile that the device cannot run, or that does not divide the channels', () => {
-    const small = { ...limits, maxComputeWorkgroupStorageSize: 8000 };
+    const small = { limits: { ...limits, maxComputeWorkgroupStorageSize: 8000 } };
     expect(findTile(entries, conv(80), 'f32', small)).toBeUndefined();
     const misfit = {
       'f32 3x3 64 > 64, 2^13 px': { tile: { ...workgroup, blockDepth: 48 }, ms: 1, gflops: 1 },
     };
-    expect(findTile(misfit, conv(80), 'f32', limits)).toBeUndefined();
+    expect(findTile(misfit, conv(80), 'f32', { limits })).toBeUndefined();
+    const tile = { ...direct, quad: true as const };
+    const quads = { 'f32 3x3 64 > 64, 2^13 px': { tile, ms: 1, gflops: 1 } };
+    expect(findTile(quads, conv(80), 'f32', { limits })).toBeUndefined();
+    expect(findTile(quads, conv(80), 'f32', { limits, quads: true })).toEqual(tile);
   });
 });
 

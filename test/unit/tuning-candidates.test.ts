@@ -76,6 +76,14 @@ describe('candidates', () => {
     ]);
   });
 
+  test('a software adapter of quads gets their tiles first', () => {
+    const quads = candidates(gemmOf(conv(3, 64, 80)), { ...software, quads: true });
+    expect(names(quads).slice(0, 3)).toEqual(['quad 8x8', 'quad 8x8 row', 'quad 4x16']);
+    expect(names(neighbours(gemmOf(conv(3, 64, 80)), quads[1], { ...software, quads: true }))).toContain(
+      'quad 8x16 row',
+    );
+  });
+
   test('a software adapter gets direct tiles first', () => {
     expect(names(candidates(gemmOf(conv(64, 64, 80)), software))).toEqual([
       'direct 8x4',
@@ -199,7 +207,7 @@ describe('tileFits', () => {
       false,
     ],
   ] as [string, Conv2d, Tile, boolean][])('%s', (_, problem, candidate, fits) => {
-    expect(tileFits(gemmOf(problem), candidate, 'f32', limits)).toBe(fits);
+    expect(tileFits(gemmOf(problem), candidate, 'f32', { limits })).toBe(fits);
   });
 });
 
@@ -283,10 +291,12 @@ describe('fewer rows', () => {
 });
 
 test('default tiles fit the limits', () => {
-  for (const software of [false, true]) {
+  const adapters = [{ software: false }, { software: true }, { software: true, quads: true }];
+  for (const adapter of adapters) {
     for (const layer of [conv(64, 64, 80), conv(512, 512, 20), conv(3, 64, 80), shortcut(10)]) {
       const problem = gemmOf(layer);
-      expect(tileFits(problem, chooseTile(problem, { software }), 'f32', limits)).toBe(true);
+      const device = { limits, ...adapter };
+      expect(tileFits(problem, chooseTile(problem, adapter), 'f32', device)).toBe(true);
     }
   }
 });

@@ -21,6 +21,7 @@ import {
   type Constant,
   constants,
   expectFit,
+  factorsOf,
   holds,
   type OperationKind,
   type ParameterSource,
@@ -115,7 +116,7 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     ...(norm ? normParameters(norm, outChannels) : []),
   ],
   foldBatchNorm(operation, source) {
-    const { norm, bias, outChannels } = operation;
+    const { norm, bias } = operation;
     if (!norm) return { operation, derived: {} };
     const folded = (name: string) => `${name} * ${norm}`;
     return {
@@ -128,10 +129,7 @@ export const conv2d: OperationKind<Conv2dOperation> = {
       derived: {
         [`${norm}, folded`]: () => foldBias(norm, source, bias),
         ...Object.fromEntries(
-          operation.sources.map(({ weight }) => [
-            folded(weight),
-            () => scaleOutputs(source(weight), norm, outChannels, source),
-          ]),
+          operation.sources.map(({ weight }) => [folded(weight), scaleOutputs(weight, norm, source)]),
         ),
       },
     };
@@ -140,14 +138,17 @@ export const conv2d: OperationKind<Conv2dOperation> = {
     {
       name: `${operation.name}.weights`,
       precision,
-      data: () =>
-        packConvWeights(
+      data: () => {
+        const weights = operation.sources.map(({ weight }) => factorsOf(source, weight));
+        return packConvWeights(
           {
             sources: operation.sources.map((source) => windowOf(source, noSize)),
             outChannels: operation.outChannels,
           },
-          operation.sources.map(({ weight }) => source(weight)),
-        ),
+          weights.map(({ values }) => values()),
+          weights.map(({ scale }) => scale?.()),
+        );
+      },
     },
     ...biasConstant(operation, source),
   ],

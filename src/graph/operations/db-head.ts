@@ -87,8 +87,10 @@ export const dbHead: OperationKind<DbHeadOperation> = {
       const folded = { weight: `${weight} * ${norm}`, bias: `${norm}, folded` };
       derived[folded.weight] = () => {
         const { scale } = normScaleShift(norm, source);
+        const weights = Float64Array.from(source(weight));
         // The output channel is the second axis.
-        return Float64Array.from(source(weight), (w, i) => w * scale[(i >> 2) % channels]);
+        for (let i = 0; i < weights.length; i++) weights[i] *= scale[(i >> 2) % channels];
+        return weights;
       };
       derived[folded.bias] = () => foldBias(norm, source, bias);
       return { ...head, up1: folded };

@@ -88,7 +88,7 @@ export const deformConv2d: OperationKind<DeformConv2dOperation> = {
     ...(bias ? [[bias, [outChannels]] as const] : []),
     ...(norm ? normParameters(norm, outChannels) : []),
   ],
-  foldBatchNorm: (operation, source) => foldIntoWeight(operation, operation.outChannels, source),
+  foldBatchNorm: (operation, source) => foldIntoWeight(operation, source),
   constants: (operation, source, precision) => [
     {
       name: `${operation.name}.weights`,

@@ -44,7 +44,7 @@ export const depthwiseConv2d: OperationKind<DepthwiseConv2dOperation> = {
     ...(bias ? [[bias, [channels]] as const] : []),
     ...(norm ? normParameters(norm, channels) : []),
   ],
-  foldBatchNorm: (operation, source) => foldIntoWeight(operation, operation.channels, source),
+  foldBatchNorm: (operation, source) => foldIntoWeight(operation, source),
   constants: ({ name, weight, bias, channels, kernel }, source, precision) => [
     {
       name: `${name}.weights`,

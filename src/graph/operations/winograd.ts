@@ -3,7 +3,6 @@
  * transform with the epilogue. Made by a pass. Identity: `kernels/winograd.ts`.
  */
 
-import { packConvWeights } from '../../kernels/conv2d.ts';
 import { type WinogradSize, winogradPlanes, winogradTiles } from '../../kernels/winograd.ts';
 import { winogradInput as inputKernel } from '../../kernels/winograd-input.ts';
 import { winogradOutput as outputKernel } from '../../kernels/winograd-output.ts';
@@ -12,7 +11,7 @@ import {
   type WinogradProducts,
 } from '../../kernels/winograd-products.ts';
 import { winogradGrowth, winogradWeights } from '../../kernels/winograd-weights.ts';
-import { constants, type OperationKind, type TensorShape, tensors } from '../operation.ts';
+import { constants, factorsOf, type OperationKind, type TensorShape, tensors } from '../operation.ts';
 import { biasConstant, type Epilogue, epilogueOf } from './conv2d.ts';
 
 /** A tensor to `[plane, tile row, tile column, channels]`. */
@@ -58,13 +57,15 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
   shapes: ({ input, outChannels }, shapeOf) => [{ ...shapeOf(input), channels: outChannels }],
   constants({ name, weight, inChannels: channels, outChannels, size }, source, precision) {
     const label = `${name}.weights`;
+    const { values, scale } = factorsOf(source, weight);
     return [
       {
         name: label,
         precision,
-        data: () => packConvWeights({ sources: [{ ...window, channels }], outChannels }, [source(weight)]),
+        data: () => singles(values()),
         transform: {
           kernel: () => winogradWeights({ label, channels, outChannels, size }, { precision }),
+          scale: () => new Float32Array(scale?.() ?? new Array(outChannels).fill(1)),
           growth: winogradGrowth(size),
         },
       },
@@ -82,8 +83,9 @@ export const winogradProducts: OperationKind<WinogradProductsOperation> = {
   },
 };
 
-/** Packed weights do not depend on the size. */
-const window = { height: 0, width: 0, kernel: 3, stride: 1, padding: { top: 1, left: 1 } };
+/** The numbers as f32, themselves where they are that already. */
+const singles = (values: ArrayLike<number>): Float32Array<ArrayBuffer> =>
+  (values instanceof Float32Array ? values : new Float32Array(values)) as Float32Array<ArrayBuffer>;
 
 const productsOf = (
   { name: label, inChannels: channels, outChannels, size }: WinogradProductsOperation,

@@ -89,38 +89,40 @@ export function composePointwise(
 ): Float64Array {
   const inChannels = inner.length / middleChannels;
   const composed = new Float64Array(outChannels * inChannels * 9);
-  const sums = new Float64Array(inChannels);
-  const rows = new Float64Array(inner);
-  for (let out = 0; out < outChannels; out++) {
-    for (let tap = 0; tap < 9; tap++) {
-      sums.fill(0);
-      const weights = out * middleChannels * 9 + tap;
-      let middle = 0;
-      // Four at a time, in the same order: sums are read and written a quarter as often.
-      for (; middle + 4 <= middleChannels; middle += 4) {
-        const at = weights + middle * 9;
-        const a = outer[at];
-        const b = outer[at + 9];
-        const c = outer[at + 18];
-        const d = outer[at + 27];
-        let row = middle * inChannels;
-        for (let input = 0; input < inChannels; input++, row++) {
-          sums[input] =
-            sums[input] +
-            a * rows[row] +
-            b * rows[row + inChannels] +
-            c * rows[row + 2 * inChannels] +
-            d * rows[row + 3 * inChannels];
-        }
+  for (let out = 0, to = 0; out < outChannels; out++) {
+    const first = out * middleChannels * 9;
+    for (let input = 0; input < inChannels; input++, to += 9) {
+      // A sum for each tap, by names: in an array they would be stored and read again at each step.
+      let a = 0;
+      let b = 0;
+      let c = 0;
+      let d = 0;
+      let e = 0;
+      let f = 0;
+      let g = 0;
+      let h = 0;
+      let i = 0;
+      for (let at = input, tap = first; at < inner.length; at += inChannels, tap += 9) {
+        const x = inner[at];
+        a += x * outer[tap];
+        b += x * outer[tap + 1];
+        c += x * outer[tap + 2];
+        d += x * outer[tap + 3];
+        e += x * outer[tap + 4];
+        f += x * outer[tap + 5];
+        g += x * outer[tap + 6];
+        h += x * outer[tap + 7];
+        i += x * outer[tap + 8];
       }
-      for (; middle < middleChannels; middle++) {
-        const weight = outer[weights + middle * 9];
-        const row = middle * inChannels;
-        for (let input = 0; input < inChannels; input++) sums[input] += weight * rows[row + input];
-      }
-      for (let input = 0; input < inChannels; input++) {
-        composed[(out * inChannels + input) * 9 + tap] = sums[input];
-      }
+      composed[to] = a;
+      composed[to + 1] = b;
+      composed[to + 2] = c;
+      composed[to + 3] = d;
+      composed[to + 4] = e;
+      composed[to + 5] = f;
+      composed[to + 6] = g;
+      composed[to + 7] = h;
+      composed[to + 8] = i;
     }
   }
   return composed;

@@ -2,6 +2,7 @@
 
 import type { Padding } from '../fields.ts';
 import { type Graph, inputsOf, outputsOf, rewritten } from '../graph.ts';
+import type { DerivedParameters } from '../operation.ts';
 import type { Conv2dOperation, ConvSource } from '../operations/conv2d.ts';
 import type { Operation } from '../operations/index.ts';
 
@@ -46,14 +47,14 @@ export const isPadded = (padding: Window['padding'], zeros: number): boolean =>
   Object.values(padding).every((side) => side === zeros);
 
 /** Adds a parameter that is computed when it is read, and gives its name back. */
-export type Derive = (name: string, values: () => ArrayLike<number>) => string;
+export type Derive = (name: string, values: DerivedParameters[string]) => string;
 
 /** Replaces each operation by any number of operations in its place. */
 export function replaceOperations(
   graph: Graph,
   replace: (operation: Operation, derive: Derive) => readonly Operation[],
 ): Graph {
-  const derived: Record<string, () => ArrayLike<number>> = {};
+  const derived: Record<string, DerivedParameters[string]> = {};
   const derive: Derive = (name, values) => {
     derived[name] = values;
     return name;

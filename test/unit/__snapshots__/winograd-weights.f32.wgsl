@@ -1,20 +1,31 @@
-@group(0) @binding(0) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> weights: array<f32>;
 @group(0) @binding(1) var<storage, read_write> transformed: array<vec4<f32>>;
-struct Shape { vectors: u32 }
+struct Shape { vectors: u32, out_vectors: u32, channels: u32, out_channels: u32, out_step: u32, channel_step: u32, tap_step: u32, scale_start: u32 }
 @group(0) @binding(2) var<uniform> shape: Shape;
+fn weights_at(at: vec4<u32>) -> vec4<f32> {
+  return vec4<f32>(weights[at.x], weights[at.y], weights[at.z], weights[at.w]);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let at = id.y * groups.x * 64u + id.x;
   if (at >= shape.vectors) { return; }
-  let g0_0 = weights[(0u * 3u + 0u) * shape.vectors + at];
-  let g0_1 = weights[(0u * 3u + 1u) * shape.vectors + at];
-  let g0_2 = weights[(0u * 3u + 2u) * shape.vectors + at];
-  let g1_0 = weights[(1u * 3u + 0u) * shape.vectors + at];
-  let g1_1 = weights[(1u * 3u + 1u) * shape.vectors + at];
-  let g1_2 = weights[(1u * 3u + 2u) * shape.vectors + at];
-  let g2_0 = weights[(2u * 3u + 0u) * shape.vectors + at];
-  let g2_1 = weights[(2u * 3u + 1u) * shape.vectors + at];
-  let g2_2 = weights[(2u * 3u + 2u) * shape.vectors + at];
+  let channel = at / shape.out_vectors;
+  let out = at % shape.out_vectors * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+  // What fills the last vec4s up: others' weights times zero.
+  let is_there = (out < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
+  let filters = select(vec4<u32>(), out, is_there);
+  let factors = select(vec4<f32>(), weights_at(filters + shape.scale_start), is_there);
+  let start = filters * shape.out_step + min(channel, shape.channels - 1u) * shape.channel_step;
+  let g0_0 = factors * weights_at(start + (0u * 3u + 0u) * shape.tap_step);
+  let g0_1 = factors * weights_at(start + (0u * 3u + 1u) * shape.tap_step);
+  let g0_2 = factors * weights_at(start + (0u * 3u + 2u) * shape.tap_step);
+  let g1_0 = factors * weights_at(start + (1u * 3u + 0u) * shape.tap_step);
+  let g1_1 = factors * weights_at(start + (1u * 3u + 1u) * shape.tap_step);
+  let g1_2 = factors * weights_at(start + (1u * 3u + 2u) * shape.tap_step);
+  let g2_0 = factors * weights_at(start + (2u * 3u + 0u) * shape.tap_step);
+  let g2_1 = factors * weights_at(start + (2u * 3u + 1u) * shape.tap_step);
+  let g2_2 = factors * weights_at(start + (2u * 3u + 2u) * shape.tap_step);
   // e = G g, and e G^T.
   let e0_0 = 0.25 * g0_0;
   let e0_1 = 0.25 * g0_1;
