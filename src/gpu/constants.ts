@@ -87,6 +87,7 @@ export class ConstantStore {
         const pipeline = transform && (await this.#pipelines.get(kernels[index]));
         await pace.rest();
         const values = constant.data();
+        await pace.rest();
         const scale = transform?.scale();
         assertStorable(constant, values, scale);
         await pace.rest();

@@ -74,6 +74,9 @@ const breaking =
     return code.replace(from, to);
   };
 
+/** Of a software adapter, without quads and with them. */
+const usualTile = /\((direct 8x8|quad 4x16)\)$/;
+
 const store = 'output[at] = vec4<f32>(value);';
 
 const open = (gpu: GPU, more: Partial<CreateOptions> = {}) =>
@@ -93,8 +96,8 @@ async function compute(gpu: GPU, more: Partial<CreateOptions> = {}) {
 const replaced: { what: string; breaks: Break; says: RegExp }[] = [
   {
     what: 'a tile that writes zeros',
-    breaks: breaking(/\(direct 8x8\)$/, store, 'output[at] = vec4<f32>();'),
-    says: /'direct 8x8' gives way to 'direct 4x4'/,
+    breaks: breaking(usualTile, store, 'output[at] = vec4<f32>();'),
+    says: /'(direct 8x8|quad 4x16)' gives way to 'direct 4x4'/,
   },
   {
     what: 'a transform of Winograd that loses its sign',
@@ -131,7 +134,7 @@ const tests: GpuTest[] = [
           const graph = fuse(foldBatchNorm(withRandomParameters(network, 1)), allFusions, (conv) =>
             chooseWinograd(conv, { software: true }, precision),
           );
-          const choice = defaultChoice({ software }, precision);
+          const choice = defaultChoice({ software, quads: software && context.quads }, precision);
           const source = ([3, 'texture', 4] as const)[i];
           const input = { source, channelOrder: 'bgr', mean: [120, 110, 100], std: [60, 50, 40] } as const;
           const planned = plan(graph, size, input, choice);
@@ -172,7 +175,7 @@ const tests: GpuTest[] = [
     name: 'where the plain kernel is wrong as well, an error says so, and without the self test nothing does',
     run: ({ gpu }) =>
       withPrivateCache(async () => {
-        const breaks = breaking(/\(direct \d+x\d+\)$/, store, 'output[at] = vec4<f32>();');
+        const breaks = breaking(/\((direct|quad) \d+x\d+( row)?\)$/, store, 'output[at] = vec4<f32>();');
         const error = await assertRejects(() => open(brokenGpu(gpu, breaks).gpu), 'wrong-results', 'zeros');
         assert(
           /gives wrong numbers on this device \(number \d+ is 0, not /.test(error.message),
@@ -196,7 +199,7 @@ const tests: GpuTest[] = [
         assert((await submits(first)) > without, 'expected the first detector to try its kernels');
         assertEqual(await submits(first), without, 'submits of the second');
         assertEqual(await submits(brokenGpu(gpu)), without, 'submits in another session');
-        const breaks = breaking(/\(direct 8x8\)$/, store, 'output[at] = -vec4<f32>(value);');
+        const breaks = breaking(usualTile, store, 'output[at] = -vec4<f32>(value);');
         await withPrivateCache(async () => {
           const broken = brokenGpu(gpu, breaks);
           const often = await submits(broken);
