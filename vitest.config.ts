@@ -24,8 +24,8 @@ export default defineConfig({
           include: ['test/runtimes/**/*.test.ts'],
           // Processes, not threads: a thread's changes of process.env do not reach the Vulkan loader.
           pool: 'forks',
-          // One runtime after the other: each takes all cores where the adapter is a software one.
-          fileParallelism: false,
+          // One leaves a core idle wherever it compiles shaders.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           ...lifetimes,
           globalSetup: ['test/runtimes/announce.ts'],

@@ -23,7 +23,7 @@ import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import { precisionsOf } from './precision.ts';
 import { withPrivateCache } from './private-cache.ts';
-import { smallWeights } from './small-engine.ts';
+import { smallWeights, tinyWeights } from './small-engine.ts';
 import type { GpuTest } from './suite.ts';
 
 const size = { width: 64, height: 32 };
@@ -80,7 +80,7 @@ const usualTile = /\((direct 8x8|quad 4x16)\)$/;
 const store = 'output[at] = vec4<f32>(value);';
 
 const open = (gpu: GPU, more: Partial<CreateOptions> = {}) =>
-  TextDetector.create({ weights: smallWeights(true), gpu, tune: 'off', ...more });
+  TextDetector.create({ weights: tinyWeights(true), gpu, tune: 'off', ...more });
 
 /** P of an image on a GPU, and the warnings. */
 async function compute(gpu: GPU, more: Partial<CreateOptions> = {}) {
@@ -157,10 +157,13 @@ const tests: GpuTest[] = [
     name: 'a kernel that computes wrong numbers is replaced, with a warning, and results are right',
     async run({ gpu }) {
       // What passed on a device counts for all of its name: each has a cache of its own.
-      const right = await withPrivateCache(() => compute(brokenGpu(gpu).gpu));
+      const weights = smallWeights(true);
+      const right = await withPrivateCache(() => compute(brokenGpu(gpu).gpu, { weights }));
       assertEqual(right.warnings, [], 'warnings of a device that computes right');
       for (const { what, breaks, says } of replaced) {
-        const { P, warnings } = await withPrivateCache(() => compute(brokenGpu(gpu, breaks).gpu));
+        const { P, warnings } = await withPrivateCache(() =>
+          compute(brokenGpu(gpu, breaks).gpu, { weights }),
+        );
         assertEqual(
           warnings.map(({ code }) => code),
           ['kernel-replaced'],
