@@ -46,7 +46,11 @@ async function visit(path: string): Promise<{ faults: string[]; links: string[];
     if (message.type() === 'error') faults.push(message.text());
   });
   page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('requestfailed', (request) => faults.push(`failed: ${request.url()}`));
+  page.on('requestfailed', (request) => {
+    // Chromium says so of weights, too, that are read to their end while it is busy.
+    const reason = request.failure()?.errorText;
+    if (reason !== 'net::ERR_ABORTED') faults.push(`${reason}: ${request.url()}`);
+  });
   page.on('request', (request) => {
     const known = [`${server.origin}/below/a-path/`, 'data:', 'blob:'];
     if (!known.some((start) => request.url().startsWith(start))) faults.push(`outside: ${request.url()}`);

@@ -28,6 +28,13 @@ function positive(text: string): number {
   return value;
 }
 
+function countOrNone(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0)
+    throw new InvalidArgumentError('expected 0 or a whole number above');
+  return value;
+}
+
 function parse(args: readonly string[]) {
   return new Command('soak')
     .description('Runs detectors for long and tells whether anything grows.')
@@ -35,11 +42,11 @@ function parse(args: readonly string[]) {
     .option('--frames <n>', 'ends after so many frames', positive)
     .option('--seed <n>', 'of the moments at which devices are lost', positive, 1)
     .option('--repetitions <n>', 'frames of each size in each round', positive, 10)
-    .option('--losses <n>', 'devices lost in each round', positive, 2)
+    .option('--losses <n>', 'devices lost in each round', countOrNone, 2)
     .option(
       '--warmup <n>',
       'rounds before the first that counts, while the engine still compiles',
-      positive,
+      countOrNone,
       2,
     )
     .parse(args, { from: 'user' })
