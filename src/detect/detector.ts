@@ -2,42 +2,38 @@
 /** @file The public face: an image in, regions of text out. */
 
 import { runsOn } from '../adapter-name.ts';
-import {
-  abortSignal,
-  anything,
-  boolean,
-  callback,
-  check,
-  checkOptions,
-  checkSize,
-  type Kinds,
-  kind,
-  mismatch,
-  oneOf,
-  positive,
-  whole,
-} from '../check.ts';
+import { check, checkOptions, checkSize, mismatch } from '../check.ts';
 import { dispose } from '../dispose.ts';
 import { DBNetError } from '../errors.ts';
-import { computerOf, findAdapter, gpuKinds } from '../gpu/device.ts';
+import { computerOf, findAdapter } from '../gpu/device.ts';
 import { Slots } from '../gpu/slots.ts';
-import { rgb, white } from '../input/background.ts';
+import { white } from '../input/background.ts';
 import { checkRegion, crop } from '../input/crop.ts';
 import { type ReadyImage, readImage } from '../input/image.ts';
 import type { Recipe } from '../input/recipe.ts';
 import { checkSize as checkSizeOption, networkSize, shrinkWarning } from '../input/size.ts';
 import { nominalSide } from '../input/size-rule.ts';
 import type { FrameStream, ImageSource, SizeOption } from '../input/types.ts';
-import type { Preprocess } from '../kernels/preprocess.ts';
 import { loadModule } from '../load-module.ts';
 import { whereShippedWeightsAre } from '../models/open-weights.ts';
-import { regionKinds, resolveRegionOptions } from '../postprocess/options.ts';
+import { resolveRegionOptions } from '../postprocess/options.ts';
 import type { RegionScratch } from '../postprocess/region-scratch.ts';
 import type { RegionOptions, RegionResult } from '../postprocess/types.ts';
 import type { Box, PaddedSize, Size } from '../size.ts';
 import type { Web } from '../web.ts';
-import type { MappedMaps, Outputs } from './engine.ts';
+import type { MappedMaps } from './engine.ts';
 import { openEngine, usualSource } from './open.ts';
+import {
+  createKinds,
+  detectKinds,
+  mapsKinds,
+  streamKinds,
+  supportKinds,
+  tuneKinds,
+  type WarmupOptions,
+  warmupChannels,
+  warmupKinds,
+} from './options.ts';
 import type { RecoverableEngine } from './recoverable-engine.ts';
 import type {
   CreateOptions,
@@ -532,49 +528,3 @@ function copyMaps({ float32, size }: MappedMaps, names: readonly MapName[]): Map
 
 /** Decoded blobs that are held at a time: one on the device, and some so that it need not wait. */
 const decodedAtOnce = 4;
-
-/** Options of {@link TextDetector.warmup}. */
-interface WarmupOptions {
-  image?: { width: number; height: number; channels?: Preprocess['source'] };
-  outputs?: Outputs;
-}
-
-const warmupChannels = oneOf(1, 3, 4, 'texture', 'external');
-
-const callKinds: Kinds<Pick<MapsOptions, 'onProgress' | 'signal'>> = {
-  onProgress: callback,
-  signal: abortSignal,
-};
-const createKinds: Kinds<CreateOptions> = {
-  weights: anything,
-  cache: boolean,
-  sha256: kind(
-    '64 hexadecimal digits',
-    (value) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value),
-  ),
-  ...gpuKinds,
-  onDeviceLost: callback,
-  input: anything,
-  precision: oneOf('f32', 'f16', 'auto'),
-  tune: oneOf('off', 'cached', 'full'),
-  maxCachedSizes: whole(1),
-  selfTest: boolean,
-  ...callKinds,
-};
-const supportKinds: Kinds<Pick<CreateOptions, 'gpu'>> = { gpu: gpuKinds.gpu };
-const mapsKinds: Kinds<MapsOptions> = {
-  size: anything,
-  regionOfInterest: anything,
-  background: rgb,
-  ...callKinds,
-};
-const detectKinds: Kinds<DetectOptions> = {
-  ...regionKinds,
-  binarize: oneOf('P', 'B'),
-  maps: boolean,
-  split: boolean,
-  ...mapsKinds,
-};
-const streamKinds: Kinds<StreamOptions> = { ...detectKinds, inFlight: anything };
-const warmupKinds: Kinds<WarmupOptions> = { image: anything, outputs: oneOf('P', 'PTB') };
-const tuneKinds: Kinds<TuneOptions> = { budgetMs: positive, ...callKinds };
