@@ -209,7 +209,7 @@ export class TextDetector {
     const { ready, place: target, image: source, network } = 'then' in prepared ? await prepared : prepared;
     const names = wantsMaps ? this.#mapNames : [];
     // The mask is all that is seen of B otherwise, and what is not finite is no text in it.
-    const looked = binarize === 'B' ? (['B'] as const) : [];
+    const looked = new Set<MapName>([...(binarize === 'B' ? (['B'] as const) : []), ...names]);
     const compute = async (
       part: ReadyImage,
       partSize: PaddedSize,
@@ -221,7 +221,7 @@ export class TextDetector {
         partSize,
         binarize === 'B' || names.includes('T') ? 'PTB' : 'P',
         {
-          read: [...new Set(['P', ...looked, ...names, 'mask'] as const)],
+          read: [...new Set(['P', ...looked, 'mask'] as const)],
           mask: { of: binarize, threshold: regionOptions.threshold },
           background,
         },
@@ -256,10 +256,7 @@ export class TextDetector {
         'map' in computed
           ? computed.map
           : { data: computed.mapped.float32('P'), mask: computed.mapped.words('mask'), ...computed.network };
-      if (wantsMaps && 'mapped' in computed) {
-        this.#checkFinite(computed.mapped, names);
-        maps = copyMaps(computed.mapped, names);
-      }
+      if (wantsMaps && 'mapped' in computed) maps = copyMaps(computed.mapped, names);
       began = performance.now();
       found = this.#assertFinite(() =>
         this.#postprocess.findRegions(map, { ...regionOptions, target }, this.#scratch),
@@ -285,7 +282,7 @@ export class TextDetector {
         postprocess: ended - began,
         total: performance.now() - start,
       },
-      runsOn: this.info.runsOn,
+      runsOn: runsOn(this.#engine.current.context),
       ...(maps && { maps }),
     };
   }
@@ -342,7 +339,7 @@ export class TextDetector {
       this.detect(image, { ...each, signal });
     yield* streamDetections(source, detect, {
       inFlight,
-      software: this.info.software,
+      software: this.#engine.current.context.software,
       signal: each.signal,
     });
   }
@@ -431,7 +428,7 @@ export class TextDetector {
 
   /** The maps that the weights give. */
   get #mapNames(): readonly MapName[] {
-    return this.info.weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
+    return this.#weights.hasThresholdHead ? ['P', 'T', 'B'] : ['P'];
   }
 
   /** The image counts as it is when this is called, though its parts are computed later. */
@@ -476,7 +473,7 @@ export class TextDetector {
   }
 
   /** @throws DBNetError `incompatible-weights` where a map is not finite. */
-  #checkFinite(mapped: MappedMaps, names: readonly MapName[]): void {
+  #checkFinite(mapped: MappedMaps, names: Iterable<MapName>): void {
     for (const name of names) {
       // A sum of finite f32 values cannot overflow an f64.
       if (Number.isFinite(mapped.float32(name).reduce((sum, value) => sum + value, 0))) continue;
@@ -485,7 +482,7 @@ export class TextDetector {
   }
 
   #notFinite(where: string, cause?: unknown): DBNetError {
-    const { precision } = this.info;
+    const { precision } = this.#engine.current;
     return new DBNetError(
       'incompatible-weights',
       `these weights give values that are not finite in precision '${precision}' (${where}): ` +
@@ -495,7 +492,7 @@ export class TextDetector {
   }
 
   #needThresholdHead(what: string): void {
-    if (!this.info.weights.hasThresholdHead) {
+    if (!this.#weights.hasThresholdHead) {
       throw new DBNetError(
         'missing-threshold-head',
         `${what} needs the threshold map, but these weights give the probability map alone: use 'P', or weights with both ` +

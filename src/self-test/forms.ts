@@ -53,12 +53,16 @@ const fewChannels = (channels: number): number => (channels > 64 ? 64 + (channel
 /** Members of records that count channels. */
 const counts = new Set(['channels', 'inChannels', 'outChannels', 'hidden', 'averaged']);
 
-/** The forms in a plan of a graph, the preprocessing left out; shaders are written anew, so it can be interrupted. */
+/**
+ * The forms in a plan of a graph of which `isNew` says so by their shaders, the preprocessing left out; shaders are written anew, so it
+ * can be interrupted.
+ */
 export function* formsOf(
   graph: Graph,
   plan: GraphPlan,
   choice: KernelChoice,
   tools: GraphTools,
+  isNew: (code: string) => boolean,
 ): Generator<void, Form[]> {
   const small = tools.inferShapes(graph, smallSize);
   const steps = plan.steps.slice(1);
@@ -67,7 +71,8 @@ export function* formsOf(
     const written = new Set(operations.flatMap((operation) => tools.kindOf(operation).outputs(operation)));
     const end = steps.findIndex((step) => !writes(step, written));
     const code = codeOf(steps.splice(0, end === -1 ? steps.length : end));
-    if (!forms.has(code)) forms.set(code, smallForm(operations, code, plan, small, choice, tools));
+    if (!forms.has(code) && isNew(code))
+      forms.set(code, smallForm(operations, code, plan, small, choice, tools));
     yield;
   }
   return [...forms.values()];

@@ -33,6 +33,7 @@ import {
 import { externals, type GraphPlan, type PlanInput, type plan as planOf } from '../graph/plan.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { toHalf } from '../kernels/half.ts';
+import { vectorsOf } from '../kernels/kernel.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
 import { inPieces, Pace } from '../pace.ts';
 import { toFloat32 } from '../safetensors/dtypes.ts';
@@ -66,11 +67,11 @@ export interface SelfTestTask {
 export async function selfTest(task: SelfTestTask): Promise<string[]> {
   const { graph, plan, input, choice, avoided, tools } = task;
   const before = await passedBefore(task.context, choice.precision, tools);
-  const isNew = ({ code }: Pick<Form, 'code'>) => !before.has(tools.fingerprint(code));
+  const isNew = (code: string) => !before.has(tools.fingerprint(code));
   const pace = new Pace(task.signal);
-  const forms = (await inPieces(formsOf(graph, plan, choice, tools), pace)).filter(isNew);
+  const forms = await inPieces(formsOf(graph, plan, choice, tools, isNew), pace);
   const whole = smallImage(graph, input, choice, tools.plan);
-  const image = whole && isNew(whole.step.kernel) ? whole : undefined;
+  const image = whole && isNew(whole.step.kernel.code) ? whole : undefined;
   if (forms.length === 0 && !image) return [];
   const { passed, failed } = await run(task, forms, image);
   await keepPassed(task.context, choice.precision, passed.map(tools.fingerprint), tools);
@@ -249,7 +250,7 @@ const countOf = ({ height, width, channels, planes }: TensorShape): number =>
 
 /** With zeros in the lanes that are left over. */
 function padded(values: Float64Array, channels: number): Float64Array {
-  const stored = 4 * Math.ceil(channels / 4);
+  const stored = 4 * vectorsOf(channels);
   if (stored === channels) return values;
   const result = new Float64Array((values.length / channels) * stored);
   for (const [i, value] of values.entries())
