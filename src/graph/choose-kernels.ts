@@ -10,7 +10,7 @@ import {
   type WorkgroupTile,
 } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import type { ElementSize, Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { type Adapter, adapterClass, busyThreads } from './adapter-classes.ts';
 import type { KernelChoice } from './operation.ts';
@@ -61,21 +61,15 @@ function fittingTiles(gemm: Gemm): readonly WorkgroupTile[] {
 /** Threads that a convolution has with a tile. */
 function threadsOf({ pixels, outChannels, planes }: Gemm, tile: Tile): number {
   const [rows, columns] =
-    tile.kind === 'direct' ? [tile.pixels, tile.channels] : [tile.blockPixels, tile.blockChannels];
+    tile.kind === 'workgroup' ? [tile.blockPixels, tile.blockChannels] : [tile.pixels, tile.channels];
   const blocks = Math.ceil(pixels / rows) * Math.ceil(outChannels / columns) * planes;
-  return tile.kind === 'direct' ? blocks : blocks * tileThreads(tile);
+  return tile.kind === 'workgroup' ? blocks * tileThreads(tile) : blocks;
 }
 
-/**
- * A software adapter checks each lane of each load: quads spare it most of those of the weights, and a row most of those of
- * an image, whose windows overlap and whose one vector makes few products.
- */
-function softwareTile({ channels }: Gemm, { quads }: Adapter): DirectTile {
-  const tile: DirectTile = { kind: 'direct', pixels: 8, channels: 8 };
-  if (!quads) return tile;
-  if (channels.every((count) => count <= 4)) return { ...tile, quad: true, row: true };
-  return { kind: 'direct', pixels: 4, channels: 16, quad: true };
-}
+const softwareTile = (gemm: Gemm, { quads }: Adapter): Tile =>
+  quads
+    ? { kind: 'quad', pixels: 4, channels: gemm.planes >= 16 ? Number(process.env.WC ?? 32) : gemm.channels[0] <= 4 ? Number(process.env.SC ?? 16) : Number(process.env.DC ?? 16) }
+    : { kind: 'direct', pixels: 8, channels: 8 };
 
 /**
  * The default tile. Software adapters get direct register tiles; GPUs the largest tile with which there are still
@@ -130,6 +124,9 @@ export function chooseWinograd(
 /** Feature pixels per thread of the DB head. */
 export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 1);
 
+/** Channels per thread of Winograd's transforms. Software adapters take long to compile four, and are no faster with them. */
+export const chooseElementSize = ({ software }: Adapter): ElementSize => (software ? 1 : 4);
+
 /**
  * The fusions that pay on an adapter. A software adapter has no memory traffic to save in the stem, and takes longer to
  * compile that kernel's barriers than it gains.
@@ -142,4 +139,5 @@ export const defaultChoice = (adapter: Adapter, precision: Precision): KernelCho
   precision,
   tile: (conv) => chooseTile(gemmOf(conv), adapter),
   headPixels: chooseHeadPixels(adapter),
+  elementSize: chooseElementSize(adapter),
 });

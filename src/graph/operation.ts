@@ -7,7 +7,7 @@ import { mismatch } from '../check.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import type { ElementSize, Precision } from '../kernels/wgsl.ts';
 import type { Fields, Padding } from './fields.ts';
 
 /** `planes` images `[height, width, channels]`; more than one plane only for class images and Winograd's tiles. */
@@ -109,6 +109,8 @@ export interface KernelChoice {
   tile(conv: Convolution): Tile;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
+  /** Channels per thread of Winograd's transforms. */
+  elementSize: ElementSize;
 }
 
 export interface OperationKind<O extends OperationRecord> {

@@ -3,7 +3,7 @@
 import { type Activation, activations } from './activation.ts';
 import { f32, type TypedBinding, type UniformValues, vectorsOf } from './kernel.ts';
 import { upsampleClasses } from './upsample-classes.ts';
-import { elementBytes, type Precision, wgsl } from './wgsl.ts';
+import { elementBytes, elementType, type ElementSize, type Precision, wgsl } from './wgsl.ts';
 
 /**
  * What the epilogue adds to the sums.
@@ -48,15 +48,16 @@ export function epilogueBindings(
   { outHeight, outWidth, outChannels, bias, scaled, residuals }: Epilogue,
   precision: Precision,
   planes = 1,
+  elementSize: ElementSize = 4,
 ): TypedBinding[] {
-  const type = `vec4<${precision}>`;
+  const type = elementType(precision, elementSize);
   const vectors = vectorsOf(outChannels);
   const bytes = planes * outHeight * outWidth * vectors * 4 * elementBytes(precision);
   const byChannel = (name: string): TypedBinding => ({
     name,
     access: 'read',
     bytes: vectors * 16,
-    type: 'vec4<f32>',
+    type: elementType('f32', elementSize),
   });
   return [
     ...(bias ? [byChannel('bias')] : []),
@@ -78,25 +79,30 @@ function residualBytes(residual: Residual, outputBytes: number): number {
 }
 
 /**
- * `store(pixel, channel, sum)`: the epilogue; `channel` counts vec4s. Where there are planes, their number is a
- * parameter before `sum`.
+ * `store(pixel, channel, sum)`: the epilogue; `channel` counts vec4s, or single channels if `elementSize` is 1, and so does
+ * `shape.out_vectors`. Where there are planes, their number is a parameter before `sum`.
  */
 export function storeCode(
   { outChannels, bias, scaled = false, residuals, activation, affine }: Epilogue,
   precision: Precision,
   planes?: Planes,
+  elementSize: ElementSize = 4,
 ): string {
+  const sumType = elementType('f32', elementSize);
   const { declarations, statement } = activations[activation];
-  // Lanes of the last vector that carry data; the others stay zero.
-  const lanes = [0, 1, 2, 3].map((lane) => lane < outChannels % 4);
+  // ElementSize of the last vector that carry no data stay zero.
+  const unused =
+    elementSize === 1
+      ? `channel >= ${outChannels}u`
+      : `vec4<bool>(${[0, 1, 2, 3].map((lane) => lane >= outChannels % 4).join(', ')}) & vec4<bool>(channel == shape.out_vectors - 1u)`;
   const plane = planes?.name ?? '';
   const resized = residuals.some(({ kind }) => kind !== 'same');
-  return wgsl`${declarations}
+  return wgsl`${declarations?.(sumType) ?? ''}
 #if ${planes !== undefined}
-fn store(pixel: u32, channel: u32, ${plane}: u32, sum: vec4<f32>) {
+fn store(pixel: u32, channel: u32, ${plane}: u32, sum: ${sumType}) {
   let at = (${plane} * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
 #else
-fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
+fn store(pixel: u32, channel: u32, sum: ${sumType}) {
   let at = pixel * shape.out_vectors + channel;
 #endif
   var value = sum;
@@ -110,15 +116,15 @@ fn store(pixel: u32, channel: u32, sum: vec4<f32>) {
   let y = pixel / shape.out_width;
   let x = pixel % shape.out_width;
   #endif
-  ${residuals.map((residual, i) => `value += vec4<f32>(residual${i}[${residualIndex(residual)}]);`).join('\n')}
-  ${statement}
+  ${residuals.map((residual, i) => `value += ${sumType}(residual${i}[${residualIndex(residual)}]);`).join('\n')}
+  ${statement(sumType)}
   #if ${affine !== undefined}
   value = shape.affine_scale * value + shape.affine_shift;
   #if ${outChannels % 4 > 0}
-  value = select(value, vec4<f32>(), vec4<bool>(${lanes.map((used) => !used).join(', ')}) & vec4<bool>(channel == shape.out_vectors - 1u));
+  value = select(value, ${sumType}(), ${unused});
   #endif
   #endif
-  output[at] = vec4<${precision}>(value);
+  output[at] = ${elementType(precision, elementSize)}(value);
 }
 `;
 }

@@ -95,7 +95,6 @@ function loopSource(source: ConvSource, before: readonly ConvSource[], planar: b
     taps: `${kernel * kernel}u`,
     kernelHeight: `${kernel}u`,
     kernelWidth: `${kernel}u`,
-    side: kernel,
     top: `${padding.top}u`,
     left: `${padding.left}u`,
     weightStart:

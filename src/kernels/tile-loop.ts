@@ -1,4 +1,4 @@
-/** @file What the loops over tiles walk through (`conv2d-direct.ts`, `conv2d-workgroup.ts`), whatever convolution it is. */
+/** @file What the loops over tiles walk through (`conv2d-direct.ts`, `conv2d-quad.ts`, `conv2d-workgroup.ts`), whatever convolution it is. */
 
 import type { Epilogue, Planes } from './conv2d-epilogue.ts';
 import type { Precision } from './wgsl.ts';
@@ -27,8 +27,6 @@ export interface LoopSource {
   taps: string;
   kernelHeight: string;
   kernelWidth: string;
-  /** The width of the window, where it is the same for all planes. */
-  side?: number;
   top: string;
   left: string;
   /** First row of the weights, in vec4s. */

@@ -1,7 +1,7 @@
 /**
  * @file How a convolution is cut into work: the tile. Which one is fastest depends on the adapter.
- * Direct tiles read storage straight into registers and win on software adapters, where workgroup memory and
- * barriers are expensive; workgroup tiles share loads among threads and win on GPUs.
+ * Direct tiles and those of quads read storage straight into registers and win on software adapters, where workgroup
+ * memory and barriers are expensive; workgroup tiles share loads among threads and win on GPUs.
  */
 
 import { DBNetError } from '../errors.ts';
@@ -18,16 +18,18 @@ export interface DirectTile {
    * GPUs read fewer cache lines so. Default: 1.
    */
   lanes?: number;
-  /**
-   * A workgroup is a quad of four threads with the same channels: each reads a quarter of the weights and hands it to the
-   * others, for where loads are dearer than products. The device needs the feature `subgroups`. Not with `lanes`.
-   */
-  quad?: true;
-  /**
-   * The pixels are neighbours in a row, so that what their windows share is read once; at a row's end some are for nothing.
-   * Only with `quad`.
-   */
-  row?: true;
+}
+
+/**
+ * A workgroup is a quad of four threads with the same channels, of which each reads a quarter of the weights: for where
+ * loads are dearer than products (`conv2d-quad.ts`). The device needs the feature `subgroups`.
+ */
+export interface QuadTile {
+  kind: 'quad';
+  /** Of each thread. */
+  pixels: number;
+  /** A multiple of 4. */
+  channels: number;
 }
 
 /**
@@ -52,22 +54,23 @@ export interface WorkgroupTile {
   slices?: number;
 }
 
-export type Tile = DirectTile | WorkgroupTile;
+export type Tile = DirectTile | QuadTile | WorkgroupTile;
 
 /** The tile that stands in for one that a device computes wrongly: neither workgroup memory nor many registers. */
 export const plainTile: DirectTile = { kind: 'direct', pixels: 4, channels: 4 };
 
 /**
- * Short name of a tile, for labels and tables: `direct 8x4`, with eight lanes of channels `direct 8x4 c8`, of a quad
- * `quad 8x4`, in a row `quad 8x4 row`; `64x64x16 8x8`, with four slices of K `32x32x32 4x4 k4`.
+ * Short name of a tile, for labels and tables: `direct 8x4`, with eight lanes of channels `direct 8x4 c8`;
+ * `quad 8x4`; `64x64x16 8x8`, with four slices of K `32x32x32 4x4 k4`.
  *
  * @example
  * tileName({ kind: 'direct', pixels: 4, channels: 4 }); // 'direct 4x4'
  */
 export function tileName(tile: Tile): string {
-  if (tile.kind === 'direct') {
-    const { pixels, channels, lanes = 1, quad, row } = tile;
-    return `${quad ? 'quad' : 'direct'} ${pixels}x${channels}${lanes > 1 ? ` c${lanes}` : ''}${row ? ' row' : ''}`;
+  if (tile.kind !== 'workgroup') {
+    const { kind, pixels, channels } = tile;
+    const lanes = tile.kind === 'direct' && tile.lanes ? ` c${tile.lanes}` : '';
+    return `${kind} ${pixels}x${channels}${lanes}`;
   }
   const { blockPixels, blockChannels, blockDepth, pixels, channels, slices = 1 } = tile;
   return `${blockPixels}x${blockChannels}x${blockDepth} ${pixels}x${channels}${slices > 1 ? ` k${slices}` : ''}`;
@@ -80,12 +83,9 @@ export function tileName(tile: Tile): string {
  * tileThreads({ kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 8, pixels: 8, channels: 8 }); // 64
  */
 export function tileThreads(tile: Tile): number {
-  if (tile.kind === 'direct') return tile.quad ? 4 : 64;
+  if (tile.kind !== 'workgroup') return tile.kind === 'quad' ? 4 : 64;
   return (tile.blockPixels / tile.pixels) * (tile.blockChannels / tile.channels) * (tile.slices ?? 1);
 }
-
-/** True for a tile that needs the feature `subgroups`. */
-export const usesQuads = (tile: Tile): boolean => tile.kind === 'direct' && tile.quad === true;
 
 /** Far more than any tile has that pays: a shader with more would take long to compile. */
 const maxSide = 256;
@@ -94,6 +94,7 @@ const maxSums = 256;
 /** The members of each kind of tile, and what each is a multiple of. */
 const members: Record<Tile['kind'], Readonly<Record<string, number>>> = {
   direct: { pixels: 1, channels: 4 },
+  quad: { pixels: 1, channels: 4 },
   workgroup: { blockPixels: 4, blockChannels: 4, blockDepth: 4, pixels: 4, channels: 4 },
 };
 
@@ -121,14 +122,8 @@ function tileFault(value: unknown): string | undefined {
   const known = value as Tile;
   const sums = known.pixels * known.channels;
   if (sums > maxSums) return `a thread computes at most ${maxSums} outputs, not ${sums}`;
-  if (known.kind === 'direct') {
-    const { lanes, quad, row } = known;
-    const isFlag = (value: unknown) => value === undefined || value === true;
-    if (!isFlag(quad) || !isFlag(row) || (quad ? lanes : row)) {
-      return 'quad and row are true or absent, quad without lanes, row with quad';
-    }
-    return lanes === undefined ? undefined : whole('lanes', 1);
-  }
+  if (known.kind === 'quad') return undefined;
+  if (known.kind === 'direct') return known.lanes === undefined ? undefined : whole('lanes', 1);
   const { blockDepth, pixels, channels, slices = 1 } = known;
   return (
     whole('blockPixels', pixels) ??
@@ -148,17 +143,15 @@ export function assertTile(tile: unknown): asserts tile is Tile {
   if (fault) throw new DBNetError('invalid-argument', `This is no tile: ${fault}.`);
 }
 
-/**
- * Threads of all workgroups, but for those that fill up the last: whole lanes of channels, whole quads.
- * @param output.width of the rows that tiles do not cross; default: there are none.
- */
+/** Threads of all workgroups, but for those that fill up the last: whole lanes of channels, whole quads. */
 export function directThreads(
-  { pixels, width = pixels, outChannels }: Pick<Gemm, 'pixels' | 'outChannels'> & { width?: number },
-  { pixels: rows, channels, lanes = 1, quad }: DirectTile,
+  { pixels, outChannels }: Pick<Gemm, 'pixels' | 'outChannels'>,
+  tile: DirectTile | QuadTile,
 ): number {
-  const tiles = (pixels / width) * Math.ceil(width / rows);
-  const whole = quad ? 4 * Math.ceil(tiles / 4) : tiles;
-  return whole * Math.ceil(outChannels / (channels * lanes)) * lanes;
+  const tiles = Math.ceil(pixels / tile.pixels);
+  if (tile.kind === 'quad') return 4 * Math.ceil(tiles / 4) * Math.ceil(outChannels / tile.channels);
+  const { channels, lanes = 1 } = tile;
+  return tiles * Math.ceil(outChannels / (channels * lanes)) * lanes;
 }
 
 /** Where less of a tile's products counts, another is faster. */
@@ -173,6 +166,7 @@ export const leastTileUse = 0.55;
  */
 export function tileUse({ outChannels, channels }: Gemm, tile: Tile): number {
   const whole = (count: number, block: number) => Math.ceil(count / block) * block;
+  if (tile.kind === 'quad') return outChannels / whole(outChannels, tile.channels);
   if (tile.kind === 'direct') return outChannels / whole(outChannels, tile.channels * (tile.lanes ?? 1));
   const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
   return (
@@ -222,7 +216,7 @@ export function workgroupMemory({
  * tileWorkgroupBytes({ kind: 'workgroup', blockPixels: 64, blockChannels: 64, blockDepth: 8, pixels: 8, channels: 8 }, 4);
  */
 export function tileWorkgroupBytes(tile: Tile, elementBytes: number): number {
-  if (tile.kind === 'direct') return 0;
+  if (tile.kind !== 'workgroup') return 0;
   const { pixels, weights, sums } = workgroupMemory(tile);
   return 4 * ((pixels + weights) * elementBytes + sums * 4);
 }

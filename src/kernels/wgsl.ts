@@ -6,6 +6,13 @@ import { wgsl as preprocess } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 /** Storage and arithmetic type of activations and weights. Sums are always f32. */
 export type Precision = 'f32' | 'f16';
 
+/** Channels in an element of a buffer, as a kernel sees it. */
+export type ElementSize = 1 | 4;
+
+/** The WGSL of an element: a scalar or a vector. */
+export const elementType = (precision: Precision, size: ElementSize): string =>
+  size === 1 ? precision : `vec4<${precision}>`;
+
 /** Bytes of one element. */
 export const elementBytes = (precision: Precision): number => (precision === 'f16' ? 2 : 4);
 

@@ -1,10 +1,11 @@
 /** @file The input transform of a Winograd convolution: V = B^T d B for every tile and channel. NHWC, f32 sums. */
 
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
+import { elementBytes, elementType, header, wgsl } from './wgsl.ts';
 import {
   combine,
   multiplyLeft,
+  type WinogradOptions,
   type WinogradSize,
   winogradMatrices,
   winogradPlanes,
@@ -27,25 +28,26 @@ export interface WinogradInput {
  */
 export function winogradInput(
   { label, height, width, channels, size }: WinogradInput,
-  { precision }: { precision: Precision },
+  { precision, elementSize = 4 }: WinogradOptions,
 ): Kernel {
   const { BT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height, width });
-  const vectors = vectorsOf(channels);
-  const values = tiles.height * tiles.width * 4 * vectors;
-  const type = `vec4<${precision}>`;
+  const vectors = (vectorsOf(channels) * 4) / elementSize;
+  const values = tiles.height * tiles.width * elementSize * vectors;
+  const type = elementType(precision, elementSize);
+  const sumType = elementType('f32', elementSize);
   const element = elementBytes(precision);
   const shape = { height, width, vectors };
   const typed: TypedBinding[] = [
-    { name: 'source', access: 'read', bytes: height * width * 4 * vectors * element, type },
+    { name: 'source', access: 'read', bytes: height * width * elementSize * vectors * element, type },
     { name: 'output', access: 'read_write', bytes: winogradPlanes(size) * values * element, type },
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
-fn pixel_at(y: u32, x: u32, channel: u32) -> vec4<f32> {
+fn pixel_at(y: u32, x: u32, channel: u32) -> ${sumType} {
   let inside = y < shape.height && x < shape.width;
-  return vec4<f32>(select(${type}(), source[select(0u, (y * shape.width + x) * shape.vectors + channel, inside)], inside));
+  return ${sumType}(select(${type}(), source[select(0u, (y * shape.width + x) * shape.vectors + channel, inside)], inside));
 }
 
 @compute @workgroup_size(64)

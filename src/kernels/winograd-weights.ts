@@ -30,54 +30,48 @@ export function winogradWeights(
 ): Kernel {
   const { G } = winogradMatrices[size];
   const side = size + 2;
-  const columns = vectorsOf(outChannels);
-  const vectors = 4 * vectorsOf(channels) * columns;
+  const columns = 4 * vectorsOf(outChannels);
+  const filters = 4 * vectorsOf(channels) * columns;
   const [out_step, channel_step, tap_step] = packed
     ? [1, outChannels, channels * outChannels]
     : [9 * channels, 9, 1];
   const count = 9 * channels * outChannels;
   const shape = {
-    vectors,
-    out_vectors: columns,
+    ...{ filters, columns },
     ...{ channels, out_channels: outChannels },
     ...{ out_step, channel_step, tap_step, scale_start: count },
   };
-  const type = `vec4<${precision}>`;
   const typed: TypedBinding[] = [
     { name: 'weights', access: 'read', bytes: 4 * (count + (packed ? 0 : outChannels)), type: 'f32' },
     {
       name: 'transformed',
       access: 'read_write',
-      bytes: winogradPlanes(size) * vectors * 4 * elementBytes(precision),
-      type,
+      bytes: winogradPlanes(size) * filters * elementBytes(precision),
+      type: precision,
     },
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
-fn weights_at(at: vec4<u32>) -> vec4<f32> {
-  return vec4<f32>(weights[at.x], weights[at.y], weights[at.z], weights[at.w]);
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let at = id.y * groups.x * 64u + id.x;
-  if (at >= shape.vectors) { return; }
-  let channel = at / shape.out_vectors;
-  let out = at % shape.out_vectors * 4u + vec4<u32>(0u, 1u, 2u, 3u);
-  // What fills the last vec4s up: others' weights times zero.
-  let is_there = (out < vec4<u32>(shape.out_channels)) & vec4<bool>(channel < shape.channels);
-  let filters = select(vec4<u32>(), out, is_there);
-  let factors = select(vec4<f32>(), ${packed ? 'vec4<f32>(1.0)' : 'weights_at(filters + shape.scale_start)'}, is_there);
-  let start = filters * shape.out_step + min(channel, shape.channels - 1u) * shape.channel_step;
+  if (at >= shape.filters) { return; }
+  let channel = at / shape.columns;
+  let out = at % shape.columns;
+  // What fills the last vec4s up: another filter times zero.
+  let is_there = (out < shape.out_channels) & (channel < shape.channels);
+  let filter_out = select(0u, out, is_there);
+  let factor = select(0.0, ${packed ? '1.0' : 'weights[filter_out + shape.scale_start]'}, is_there);
+  let start = filter_out * shape.out_step + min(channel, shape.channels - 1u) * shape.channel_step;
   #for y in 0..3
   #for x in 0..3
-  let g{y}_{x} = factors * weights_at(start + ({y}u * 3u + {x}u) * shape.tap_step);
+  let g{y}_{x} = factor * weights[start + ({y}u * 3u + {x}u) * shape.tap_step];
   #end
   #end
   // e = G g, and e G^T.
   ${multiplyLeft('e', G, 'g', 3)}
   #for i in 0..${side}
-  ${G.map((row, j) => `transformed[({i}u * ${side}u + ${j}u) * shape.vectors + at] = ${type}(${combine(row, (k) => `e{i}_${k}`)});`).join('\n')}
+  ${G.map((row, j) => `transformed[({i}u * ${side}u + ${j}u) * shape.filters + at] = ${precision}(${combine(row, (k) => `e{i}_${k}`)});`).join('\n')}
   #end
 }
 `;
@@ -86,9 +80,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     code,
     bindings,
     shape,
-    dispatch: [...workgroupGrid(Math.ceil(vectors / 64)), 1],
+    dispatch: [...workgroupGrid(Math.ceil(filters / 64)), 1],
     // Three terms each, in both passes.
-    flops: 4 * vectors * (3 * side + side * side) * 6,
+    flops: filters * (3 * side + side * side) * 6,
     bytes: traffic(typed),
   };
 }

@@ -105,7 +105,7 @@ function smallForm(
   choice: KernelChoice,
   tools: GraphTools,
 ): Form {
-  const { precision, headPixels } = choice;
+  const { precision, headPixels, elementSize } = choice;
   const tiles: Tile[] = [];
   const tile: KernelChoice['tile'] = (conv) => {
     const chosen = choice.tile(conv);
@@ -114,7 +114,9 @@ function smallForm(
   };
   for (const operation of operations) {
     const realShape: ShapeOf = (tensor) => plan.tensors.get(tensor)!.shape;
-    tools.kindOf(operation).lower(operation, realShape, { precision, headPixels, tile });
+    tools.kindOf(operation).lower(operation, realShape, {
+      ...{ precision, headPixels, elementSize, tile },
+    });
   }
   const build = (few: (channels: number) => number): Form => {
     const records = operations.map(
@@ -128,7 +130,7 @@ function smallForm(
     };
     const shapes = new Map<string, readonly number[]>();
     const left = [...tiles];
-    const next: KernelChoice = { precision, headPixels, tile: () => left.shift()! };
+    const next: KernelChoice = { precision, headPixels, elementSize, tile: () => left.shift()! };
     const steps: PlanStep[] = [];
     const constants: Constant[] = [];
     const parameter = (name: string) => numbers(name, shapes.get(name)!);

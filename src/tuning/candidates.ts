@@ -3,7 +3,7 @@
  * neighbours of the best. Pure functions, tested with plain numbers.
  */
 
-import { type DirectTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
+import { type DirectTile, type QuadTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { type TileDevice, tileFits } from './table.ts';
@@ -36,16 +36,14 @@ const directMenu: readonly DirectTile[] = [
 ];
 
 /** The same for quads of threads. */
-const quadMenu: readonly DirectTile[] = [
-  direct(8, 8),
-  direct(4, 16),
-  direct(8, 16),
-  direct(4, 8),
-  direct(8, 4),
-].flatMap((tile): DirectTile[] => [
-  { ...tile, quad: true },
-  { ...tile, quad: true, row: true },
-]);
+const quadMenu: readonly QuadTile[] = [
+  [4, 32],
+  [4, 16],
+  [8, 16],
+  [2, 32],
+  [8, 8],
+  [4, 8],
+].map(([pixels, channels]) => ({ kind: 'quad', pixels, channels }));
 
 /** The same for GPUs, with lanes of channels. */
 const gpuDirectMenu: readonly DirectTile[] = [8, 16, 4].flatMap((lanes) => [
@@ -127,7 +125,7 @@ const workgroupStart = [
 export function candidates(gemm: Gemm, target: TileTarget): Tile[] {
   const { precision, software, quads } = target;
   const softwareTiles = () => [
-    ...(quads ? quadMenu.slice(0, 5) : []),
+    ...(quads ? quadMenu.slice(0, 3) : []),
     ...directMenu.slice(0, quads ? 3 : 6),
     workgroupStart[0],
   ];
@@ -141,20 +139,21 @@ export function candidates(gemm: Gemm, target: TileTarget): Tile[] {
 export function neighbours(gemm: Gemm, tile: Tile, target: TileTarget): Tile[] {
   const { precision, software } = target;
   const near: Tile[] =
-    tile.kind === 'direct'
-      ? (software ? [...directMenu, ...quadMenu] : gpuDirectMenu).filter(
+    tile.kind === 'workgroup'
+      ? workgroupMenu.filter((other) => differences(tile, other) === 1)
+      : (software ? [...directMenu, ...quadMenu] : gpuDirectMenu).filter(
           (other) => directDifferences(tile, other) === 1,
-        )
-      : workgroupMenu.filter((other) => differences(tile, other) === 1);
+        );
   return near.filter((other) => tileFits(gemm, other, precision, target));
 }
 
-const directDifferences = (a: DirectTile, b: DirectTile): number =>
+const lanesOf = (tile: DirectTile | QuadTile): number => (tile.kind === 'direct' ? (tile.lanes ?? 1) : 1);
+
+const directDifferences = (a: DirectTile | QuadTile, b: DirectTile | QuadTile): number =>
+  Number(a.kind !== b.kind) +
   Number(a.pixels !== b.pixels) +
   Number(a.channels !== b.channels) +
-  Number((a.lanes ?? 1) !== (b.lanes ?? 1)) +
-  Number(a.quad !== b.quad) +
-  Number(a.row !== b.row);
+  Number(lanesOf(a) !== lanesOf(b));
 
 function differences(a: WorkgroupTile, b: WorkgroupTile): number {
   const block = a.blockPixels !== b.blockPixels || a.blockChannels !== b.blockChannels;

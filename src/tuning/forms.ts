@@ -8,7 +8,7 @@ import { type Convolution, type convolution, gemmOf, multiplyAdds } from '../ker
 import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
 import type { Precision } from '../kernels/wgsl.ts';
-import type { WinogradSize } from '../kernels/winograd.ts';
+import type { WinogradOptions, WinogradSize } from '../kernels/winograd.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
 import { winogradOutput } from '../kernels/winograd-output.ts';
 import { winogradWeights } from '../kernels/winograd-weights.ts';
@@ -35,9 +35,10 @@ export interface FormKernels {
 export function formKernels(
   conv: Convolution,
   { tile, winograd: size }: Form,
-  precision: Precision,
+  options: WinogradOptions,
   build: typeof convolution,
 ): FormKernels {
+  const { precision } = options;
   if (!size || !('sources' in conv)) {
     const tiled = build(conv, { tile, precision });
     return { prepare: [], steps: [{ kernel: tiled }], tiled };
@@ -63,11 +64,11 @@ export function formKernels(
     ],
     steps: [
       {
-        kernel: winogradInput({ label, height, width, channels, size }, { precision }),
+        kernel: winogradInput({ label, height, width, channels, size }, options),
         names: { source: 'source0', output: 'tiles' },
       },
       { kernel: tiled, names: { source0: 'tiles', weights: 'winogradWeights', output: 'products' } },
-      { kernel: winogradOutput({ ...conv, size }, { precision }) },
+      { kernel: winogradOutput({ ...conv, size }, options) },
     ],
     tiled,
   };

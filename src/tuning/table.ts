@@ -10,7 +10,6 @@ import {
   tileThreads,
   tileUse,
   tileWorkgroupBytes,
-  usesQuads,
 } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import { elementBytes, type Precision } from '../kernels/wgsl.ts';
@@ -147,7 +146,7 @@ export function tileFits(
 ): boolean {
   const threads = tileThreads(tile);
   return (
-    (quads || !usesQuads(tile)) &&
+    (quads || tile.kind !== 'quad') &&
     tile.channels <= gemm.outChannels &&
     tileUse(gemm, tile) >= leastTileUse &&
     threads <= limits.maxComputeInvocationsPerWorkgroup &&
@@ -159,7 +158,7 @@ export function tileFits(
 
 /** The largest dimension of the dispatch. */
 function workgroupsInX({ pixels, outChannels }: Gemm, tile: Tile): number {
-  return tile.kind === 'direct'
-    ? Math.ceil(directThreads({ pixels, outChannels }, tile) / tileThreads(tile))
-    : Math.ceil(pixels / tile.blockPixels);
+  return tile.kind === 'workgroup'
+    ? Math.ceil(pixels / tile.blockPixels)
+    : Math.ceil(directThreads({ pixels, outChannels }, tile) / tileThreads(tile));
 }

@@ -167,7 +167,7 @@ export async function tune(
     const conv = software ? withFewerRows(layers.conv, softwareFlops) : layers.conv;
     const kernelsOf = (winograd?: WinogradSize) => {
       const form = { tile: standard.tile(winograd ? winogradProducts(conv, winograd) : conv), winograd };
-      const { prepare, steps } = formKernels(conv, form, precision, convolution);
+      const { prepare, steps } = formKernels(conv, form, standard, convolution);
       return [...prepare, ...steps];
     };
     const fits = (kernels: readonly Placed[]) => kernels.every(({ kernel }) => fitsMemory(kernel, device));
@@ -365,14 +365,14 @@ class Search {
 
   /** The first that is tried is the reference. Gives false for a form that failed. */
   async #try(form: Form): Promise<boolean> {
-    const { context, bench, timer, target, build, signal } = this.#tools;
+    const { context, bench, timer, target, standard, build, signal } = this.#tools;
     const { conv, layers } = this.#task;
     signal?.throwIfAborted();
     this.#tried.add(nameOf(form));
     const began = timer.now();
     let bound: Bound | undefined;
     try {
-      const kernels = formKernels(conv, form, target.precision, build);
+      const kernels = formKernels(conv, form, standard, build);
       bound = await bench.bind(kernels.steps);
       if (this.#trials.length === 0) await bench.keep(bound);
       else {
@@ -433,10 +433,10 @@ class Search {
 
   /** Lets the driver compile the next forms while one is timed, but on the cores that compute. Failures are met later. */
   #compileAhead(forms: readonly Form[]): void {
-    const { context, pipelines, target, build } = this.#tools;
+    const { context, pipelines, standard, build } = this.#tools;
     if (context.software) return;
     for (const form of forms) {
-      const { steps } = formKernels(this.#task.conv, form, target.precision, build);
+      const { steps } = formKernels(this.#task.conv, form, standard, build);
       for (const { kernel } of steps) pipelines.get(kernel).catch(() => {});
     }
   }

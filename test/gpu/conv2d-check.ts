@@ -5,7 +5,7 @@ import { type Conv2d, packBias, packConvWeights } from '../../src/kernels/conv2d
 import type { Residual } from '../../src/kernels/conv2d-epilogue.ts';
 import { convolution } from '../../src/kernels/convolution.ts';
 import { vectorsOf } from '../../src/kernels/kernel.ts';
-import { type Tile, tileName, usesQuads } from '../../src/kernels/tile.ts';
+import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import { upsampleClasses } from '../../src/kernels/upsample-classes.ts';
 import { packUpsampledConvWeights, type UpsampledConv2d } from '../../src/kernels/upsampled-conv2d.ts';
 import type { Precision } from '../../src/kernels/wgsl.ts';
@@ -67,7 +67,7 @@ export async function checkConv2d(
   };
   const products = conv.sources.reduce((sum, { kernel, channels }) => sum + kernel ** 2 * channels, 0);
   const tolerance = sumTolerance(products + 2 + residuals.length, precision);
-  for (const tile of tiles.filter((tile) => context.quads || !usesQuads(tile))) {
+  for (const tile of tiles.filter((tile) => context.quads || tile.kind !== 'quad')) {
     const what = `${conv.label}, ${precision}, ${tileName(tile)}`;
     const { output } = await runKernel(context, convolution(conv, { tile, precision }), inputs);
     assertLanes(output, outChannels, what);
@@ -99,7 +99,7 @@ export async function checkUpsampledConv2d(
   const inputs = { source0: source, weights: packUpsampledConvWeights(conv, weights) };
   // Taps are summed before they multiply, so that there are no more terms than in the plain form.
   const tolerance = sumTolerance(9 * channels, precision);
-  for (const tile of tiles.filter((tile) => context.quads || !usesQuads(tile))) {
+  for (const tile of tiles.filter((tile) => context.quads || tile.kind !== 'quad')) {
     const { output } = await runKernel(context, convolution(conv, { tile, precision }), inputs);
     const actual = gatherClasses(output, { height, width, channels: stored(outChannels) }, scale);
     const what = `${conv.label}, ${precision}, ${tileName(tile)}`;

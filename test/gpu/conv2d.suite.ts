@@ -5,15 +5,14 @@
 
 import { openDevice } from '../../src/gpu/device.ts';
 import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
-import { type DirectTile, type Tile, tileName, type WorkgroupTile } from '../../src/kernels/tile.ts';
+import { type DirectTile, type QuadTile, type Tile, tileName, type WorkgroupTile } from '../../src/kernels/tile.ts';
 import { checkConv2d, checkUpsampledConv2d } from './conv2d-check.ts';
 import { precisionsOf } from './precision.ts';
 import { stored } from './stored.ts';
 import type { GpuTest } from './suite.ts';
 
 const direct = (pixels: number, channels: number): DirectTile => ({ kind: 'direct', pixels, channels });
-const quad = (pixels: number, channels: number): DirectTile => ({ ...direct(pixels, channels), quad: true });
-const row = (pixels: number, channels: number): DirectTile => ({ ...quad(pixels, channels), row: true });
+const quad = (pixels: number, channels: number): QuadTile => ({ kind: 'quad', pixels, channels });
 const workgroup = (
   blockPixels: number,
   blockChannels: number,
@@ -32,11 +31,11 @@ const menu: readonly Tile[] = [
   { ...direct(4, 8), lanes: 8 },
   { ...direct(2, 4), lanes: 64 },
   { ...direct(4, 4), lanes: 6 },
-  // Quads of threads, where the device has them, and of neighbours in a row.
-  quad(8, 8),
+  // Quads of threads, where the device has them.
+  quad(4, 32),
   quad(4, 16),
-  row(8, 8),
-  row(2, 4),
+  quad(8, 8),
+  quad(1, 4),
   workgroup(64, 64, 16, 8, 8),
   workgroup(32, 64, 16, 4, 8),
   workgroup(32, 32, 16, 4, 4),
@@ -54,7 +53,7 @@ const menu: readonly Tile[] = [
 const small = workgroup(16, 32, 8, 4, 4);
 /** Small as well, and K is cut. */
 const sliced: WorkgroupTile = { ...small, slices: 2 };
-const pair: readonly Tile[] = [direct(4, 4), quad(4, 8), row(4, 4), small, sliced];
+const pair: readonly Tile[] = [direct(4, 4), quad(4, 8), small, sliced];
 
 const window3 = { kernel: 3, stride: 1, padding: { top: 1, left: 1 } };
 const point = { kernel: 1, stride: 1, padding: { top: 0, left: 0 } };
@@ -152,7 +151,7 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
       32,
       { bias: true, activation: 'relu' },
     ),
-    tiles: [direct(4, 8), quad(8, 8), row(8, 8), row(4, 16), workgroup(16, 32, 4, 4, 4)],
+    tiles: [direct(4, 8), quad(8, 8), quad(4, 16), workgroup(16, 32, 4, 4, 4)],
   },
   {
     conv: conv(
@@ -169,7 +168,7 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
     conv: conv('channels that fill no tile', [{ height: 13, width: 7, channels: 12, ...point }], 20, {
       bias: true,
     }),
-    tiles: [direct(4, 8), direct(1, 16), quad(4, 8), row(2, 16)],
+    tiles: [direct(4, 8), direct(1, 16), quad(4, 8)],
   },
   {
     conv: conv(
@@ -193,7 +192,7 @@ const shapes: readonly { conv: Conv2d; tiles?: readonly Tile[] }[] = [
       residuals: [{ kind: 'same' }],
       activation: 'relu',
     }),
-    tiles: [direct(4, 8), direct(1, 16), quad(4, 8), row(2, 16)],
+    tiles: [direct(4, 8), direct(1, 16), quad(4, 8)],
   },
   {
     conv: conv(

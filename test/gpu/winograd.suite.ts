@@ -4,7 +4,7 @@ import { openDevice } from '../../src/gpu/device.ts';
 import { packConvWeights } from '../../src/kernels/conv2d.ts';
 import type { Affine } from '../../src/kernels/conv2d-epilogue.ts';
 import { vectorsOf } from '../../src/kernels/kernel.ts';
-import { type Tile, tileName, usesQuads } from '../../src/kernels/tile.ts';
+import { type Tile, tileName } from '../../src/kernels/tile.ts';
 import { type WinogradSize, winogradPlanes, winogradTiles } from '../../src/kernels/winograd.ts';
 import { winogradInput } from '../../src/kernels/winograd-input.ts';
 import { winogradOutput } from '../../src/kernels/winograd-output.ts';
@@ -18,7 +18,7 @@ import type { GpuTest } from './suite.ts';
 
 const precision = 'f32';
 const direct: Tile = { kind: 'direct', pixels: 8, channels: 8 };
-const quads: Tile = { ...direct, quad: true };
+const quads: Tile = { kind: 'quad', pixels: 4, channels: 32 };
 const workgroup: Tile = {
   kind: 'workgroup',
   blockPixels: 32,
@@ -108,7 +108,7 @@ function test(
       });
       const channels = { inChannels, outChannels };
       assertClose(transformed, transformWeights(weights, channels, size), 1e-6, 'transformed weights');
-      const able = context.quads || !usesQuads(tile) ? tile : direct;
+      const able = context.quads || tile.kind !== 'quad' ? tile : direct;
       const multiply = winogradProducts(conv, { tile: able, precision });
       const { output: products } = await runKernel(context, multiply, {
         source0: tiles,
