@@ -139,5 +139,6 @@ export const defaultChoice = (adapter: Adapter, precision: Precision): KernelCho
   precision,
   tile: (conv) => chooseTile(gemmOf(conv), adapter),
   headPixels: chooseHeadPixels(adapter),
+  quads: adapter.quads,
   elementSize: chooseElementSize(adapter),
 });

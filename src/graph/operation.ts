@@ -109,6 +109,8 @@ export interface KernelChoice {
   tile(conv: Convolution): Tile;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
+  /** Whether quads of threads share the DB head's weights. Default: false. */
+  quads?: boolean;
   /** Channels per thread of Winograd's transforms. */
   elementSize: ElementSize;
 }

@@ -10,6 +10,7 @@ import { quadCode } from './conv2d-quad.ts';
 import { epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { workgroupCode } from './conv2d-workgroup.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
+import { quadHeader } from './quad.ts';
 import { assertTile, directThreads, type Tile, tileName, tileThreads } from './tile.ts';
 import type { TileLoop } from './tile-loop.ts';
 import { elementBytes, header, type Precision } from './wgsl.ts';
@@ -59,7 +60,7 @@ export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Ke
   const { bindings, declarations } = declare(typed, shape);
   return {
     label: `${loop.label} (${tileName(tile)})`,
-    code: `${header(precision)}${tile.kind === 'quad' ? 'enable subgroups;\n' : ''}${declarations}\n${storeCode(loop, precision, planes)}\n${tileCode(loop, tile, precision)}`,
+    code: `${header(precision)}${tile.kind === 'quad' ? quadHeader : ''}${declarations}\n${storeCode(loop, precision, planes)}\n${tileCode(loop, tile, precision)}`,
     bindings,
     shape,
     dispatch: [...tileGrid(loop, tile), count],

@@ -1,14 +1,10 @@
 /**
- * @file The convolution for adapters that run the four threads of a quad in the lanes of vector registers and load each lane
- * of each scalar by itself, behind a test of its bounds (SwiftShader): a load costs as much as ten products. The
- * threads of a quad have the same channels and neighbouring pixels; each reads a quarter of the weights. Instead of
- * handing them to all, which takes a masked sum, they are swapped: in turn k a thread has the weights of input channel
- * `lane ^ k`, and multiplies them with that channel of its pixels. All is written in scalars, in the order in which
- * products are added up, since such a compiler keeps few values in registers, and one loop walks over taps and channels,
- * since each loop copies all sums.
+ * @file The convolution with tiles of quads (`quad.ts`): the threads of a quad have the same channels and neighbouring pixels.
+ * One loop walks over taps and channels, since each loop copies all sums.
  */
 
 import { vectorsOf } from './kernel.ts';
+import { quadProducts } from './quad.ts';
 import type { QuadTile } from './tile.ts';
 import { type LoopSource, place, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
@@ -61,9 +57,6 @@ fn main(
 `;
 }
 
-/** How the weights of input channel `lane ^ k` come to a lane. */
-const swaps = ['', 'quadSwapX', 'quadSwapY', 'quadSwapDiagonal'];
-
 /** Adds what one source contributes to the sums. */
 function sourceLoop(
   source: LoopSource,
@@ -75,7 +68,6 @@ function sourceLoop(
   const { stride, fractionalStride = 1, prologue = '', planar } = source;
   const { kernelHeight, kernelWidth, top, left, weightStart } = source;
   const planeStart = planar ? `${planes?.name} * height * width * vectors + ` : '';
-  const vectors = channels / 4;
   const row = place(fractionalStride, 'row{p}', 'height');
   const column = place(fractionalStride, 'column{p}', 'width');
   const single = [kernelHeight, kernelWidth].every((side) => side === '1u');
@@ -86,6 +78,10 @@ function sourceLoop(
     [top, left].every((side) => side === '0u') &&
     (outHeight - 1) * stride < source.height &&
     (outWidth - 1) * stride < source.width;
+  const value = (p: number, k: number) => {
+    const loaded = `source${index}[base${p} + (lane ^ ${k}u)]`;
+    return whole ? loaded : `select(${precision}(), ${loaded}, inside${p})`;
+  };
   return wgsl`
   {
     ${prologue}
@@ -106,31 +102,18 @@ function sourceLoop(
     #endif
     let steps = ${kernelHeight} * ${kernelWidth} * vectors;
     for (var step = 0u; step < steps; step++) {
-      #for p in 0..${pixels}
       // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
+      #for p in 0..${pixels}
       let row{p} = y{p} * ${stride}u + tap_y - ${top};
       let column{p} = x{p} * ${stride}u + tap_x - ${left};
       #if ${whole}
       let base{p} = (${planeStart}(row{p} * width + column{p}) * vectors + c) * 4u;
-      #for k in 0..4
-      let value{p}_{k} = source${index}[base{p} + (lane ^ {k}u)];
-      #end
       #else
       let inside{p} = ${row.inside} & ${column.inside};
       let base{p} = (select(0u, ${planeStart}(${row.index} * width + ${column.index}) * vectors, inside{p}) + c) * 4u;
-      #for k in 0..4
-      let value{p}_{k} = select(${precision}(), source${index}[base{p} + (lane ^ {k}u)], inside{p});
-      #end
       #endif
       #end
-      #for v in 0..${vectors}
-      let own{v}_0 = weights[weight + {v}u];
-      ${[1, 2, 3].map((k) => `let own{v}_${k} = ${swaps[k]}(own{v}_0);`).join('\n')}
-      #end
-      ${Array.from({ length: channels }, (_, n) => {
-        const terms = [0, 1, 2, 3].map((k) => `own${n >> 2}_${k}.${'xyzw'[n & 3]} * value{p}_${k}`).join(' + ');
-        return `#for p in 0..${pixels}\nsum{p}_${n} = ${precision === 'f16' ? `f32(${terms})` : terms} + sum{p}_${n};\n#end`;
-      }).join('\n')}
+      ${quadProducts({ pixels, channels }, 'sum', 'weight', value, precision)}
       weight += 4u * row_1;
       c += 1u;
       #if ${!single}

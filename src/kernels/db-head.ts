@@ -14,6 +14,7 @@ import {
   type UniformValues,
   vectorsOf,
 } from './kernel.ts';
+import { quadHeader, quadProducts } from './quad.ts';
 import { multiplyAdd } from './tile-loop.ts';
 import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
 
@@ -43,6 +44,9 @@ export interface DbHead {
 /** Vectors of hidden channels that a thread keeps in registers at a time, for all its pixels: features are read once for each. */
 const hiddenVectors = (vectors: number, pixels: number): number =>
   [16, 8, 4, 2].find((count) => vectors % count === 0 && count * pixels <= 16) ?? 1;
+
+const each = (count: number, line: (index: number) => string): string =>
+  Array.from({ length: count }, (_, i) => line(i)).join('\n');
 
 /** Weights of one head, batch norm folded: PyTorch's layout of `ConvTranspose2d`, `[in, out, 2, 2]`. */
 export interface DbHeadWeights {
@@ -111,6 +115,14 @@ export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: numb
   mask_of_binary: of === 'B' ? 1 : 0,
 });
 
+export interface DbHeadOptions {
+  precision: Precision;
+  /** Feature pixels per thread. */
+  pixels: number;
+  /** Whether quads of threads share the weights (`quad.ts`); the device needs the feature `subgroups`. Default: false. */
+  quads?: boolean;
+}
+
 /**
  * The fused DB kernel.
  * Bindings: `features0` (P's, or both), `features1` (T's, where it has a tensor of its own), `weights`, `bias`
@@ -122,7 +134,7 @@ export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: numb
  */
 export function dbHead(
   { label, height, width, channels, outputs, merged, mask, k }: DbHead,
-  { precision, pixels }: { precision: Precision /** Feature pixels per thread. */; pixels: number },
+  { precision, pixels, quads = false }: DbHeadOptions,
 ): Kernel {
   const heads = outputs === 'P' ? 1 : 2;
   const element = elementBytes(precision);
@@ -134,6 +146,9 @@ export function dbHead(
   const headWeights = 4 * stored * vectors + stored;
   const hidden = hiddenVectors(vectors, pixels);
   const words = (64 * pixels * 2) / 8;
+  const size = quads ? 4 : 1;
+  // The same number; quads must know that it is the same for all threads.
+  const row = quads ? 'group.y' : 'id.y';
   const map = (name: string) => ({
     name,
     access: 'read_write' as const,
@@ -146,7 +161,7 @@ export function dbHead(
       name: `features${i}`,
       access: 'read' as const,
       bytes: total * stride * 4 * element,
-      type,
+      type: quads ? precision : type,
     })),
     { name: 'weights', access: 'read' as const, bytes: heads * headWeights * 4 * element, type },
     { name: 'bias', access: 'read' as const, bytes: heads * (stored + 4) * 4, type: 'vec4<f32>' },
@@ -154,8 +169,9 @@ export function dbHead(
     ...(heads === 2 ? [map('threshold'), map('binary')] : []),
     ...(mask ? [{ name: 'mask', access: 'read_write' as const, bytes: total * 2, type: 'u32' }] : []),
   ];
+  const names = (map: string) => Array.from({ length: pixels }, (_, p) => `${map}${p}`).join(', ');
   const { bindings, declarations } = declare(typed, shape);
-  const code = wgsl`${header(precision)}${declarations}
+  const code = wgsl`${header(precision)}${quads ? quadHeader : ''}${declarations}
 // Far from 0 the exponential would overflow; the sigmoid is 0 or 1 there in any case. What is not finite stays as it is, so
 // that it is noticed; it is told from the bits, since compilers may assume that it does not occur.
 fn sigmoid(x: vec4<f32>) -> vec4<f32> {
@@ -170,19 +186,58 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
 var<workgroup> words: array<atomic<u32>, ${words}>;
 #endif
 
-fn feature(head: u32, pixel: u32, c: u32) -> ${type} {
+// The item is the pixel's number in the workgroup.
+fn store(pixel: u32, item: u32, position: u32, p: vec4<f32>${heads === 2 ? ', t: vec4<f32>' : ''}) {
+  // In units of two outputs: the upper and the lower pair of the 2x2 block.
+  let upper = ((pixel / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel % shape.width) * 2u + position % 2u;
+  let lower = upper + 2u * shape.width;
+  probability[upper] = p.xy;
+  probability[lower] = p.zw;
+  #if ${heads === 2}
+  let b = sigmoid(${k.toFixed(6)} * (p - t));
+  threshold[upper] = t.xy;
+  threshold[lower] = t.zw;
+  binary[upper] = b.xy;
+  binary[lower] = b.zw;
+  #endif
+  #if ${mask}
+  #if ${heads === 2}
+  let compared = select(p, b, shape.mask_of_binary == 1u);
+  #else
+  let compared = p;
+  #endif
+  let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
+  let word = item / 8u * 2u;
+  let bit = (pixel % 8u) * 4u + (position % 2u) * 2u;
+  atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
+  atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
+  #endif
+}
+
+// Features stand in vec4s, or quads read them one by one.
+fn feature(head: u32, pixel: u32, c: u32) -> ${quads ? precision : type} {
   #if ${merged}
-  return features0[pixel * ${stride}u + head * ${vectors}u + c];
+  return features0[pixel * ${stride * size}u + head * ${vectors * size}u + c];
   #else
   #if ${heads === 2}
-  if (head == 1u) { return features1[pixel * ${stride}u + c]; }
+  if (head == 1u) { return features1[pixel * ${stride * size}u + c]; }
   #endif
-  return features0[pixel * ${stride}u + c];
+  return features0[pixel * ${stride * size}u + c];
   #endif
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(global_invocation_id) id: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+  #if ${quads}
+  @builtin(subgroup_invocation_id) invocation: u32,
+  @builtin(workgroup_id) group: vec3<u32>,
+  #endif
+) {
+  #if ${quads}
+  let lane = invocation & 3u;
+  #endif
   let first = id.x * ${pixels}u;
   let total = shape.height * shape.width;
   #for p in 0..${pixels}
@@ -193,10 +248,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
   workgroupBarrier();
   #endif
   // Which of the 2x2 positions of the first transposed convolution.
-  for (var position = id.y * 2u; position < id.y * 2u + 2u; position++) {
+  for (var position = ${row} * 2u; position < ${row} * 2u + 2u; position++) {
     #for p in 0..${pixels}
     var p{p} = vec4<f32>();
+    #if ${heads === 2}
     var t{p} = vec4<f32>();
+    #endif
     #end
     for (var head = 0u; head < ${heads}u; head++) {
       let head_bias = head * ${vectors + 1}u;
@@ -206,6 +263,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
       #end
       for (var block = 0u; block < ${vectors / hidden}u; block++) {
         // The first transposed convolution: ${4 * hidden} hidden channels from all features.
+        #if ${quads}
+        #for v in 0..${hidden}
+        let bias{v} = bias[head_bias + block * ${hidden}u + {v}u];
+        #end
+        ${each(pixels, (p) => each(4 * hidden, (n) => `var sum${p}_${n} = bias${n >> 2}.${'xyzw'[n & 3]};`))}
+        var weight = head_weights + position * ${stored * vectors}u + block * ${hidden}u + lane * ${vectors}u;
+        for (var c = 0u; c < ${vectors}u; c++) {
+          ${quadProducts(
+            { pixels, channels: 4 * hidden },
+            'sum',
+            'weight',
+            (p, k) => `feature(head, pixel${p}, c * 4u + (lane ^ ${k}u))`,
+            precision,
+          )}
+          weight += ${4 * vectors}u;
+        }
+        ${each(pixels, (p) => each(hidden, (v) => `let hidden${p}_${v} = vec4<f32>(${[0, 1, 2, 3].map((i) => `sum${p}_${4 * v + i}`).join(', ')});`))}
+        #else
         #for p in 0..${pixels}
         #for v in 0..${hidden}
         var hidden{p}_{v} = bias[head_bias + block * ${hidden}u + {v}u];
@@ -226,13 +301,21 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
           #end
           weight += ${4 * vectors}u;
         }
+        #endif
         // Its ReLU, and what these channels add to the logits of the second.
         let last = head_weights + ${4 * stored * vectors}u + block * ${4 * hidden}u;
         #for v in 0..${hidden}
         {
+          #if ${quads}
+          let own = vec4<f32>(weights[last + {v}u * 4u + lane]);
+          #for i in 0..4
+          let u{i} = quadBroadcast(own, {i}u);
+          #end
+          #else
           #for i in 0..4
           let u{i} = vec4<f32>(weights[last + ({v}u * 4u + {i}u)]);
           #end
+          #endif
           #for p in 0..${pixels}
           {
             let units = max(hidden{p}_{v}, vec4<f32>());
@@ -243,39 +326,26 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
         #end
       }
       #for p in 0..${pixels}
-      if (head == 0u) { p{p} = sigmoid(logits{p}); } else { t{p} = sigmoid(logits{p}); }
+      #if ${heads === 2}
+      p{p} = t{p};
+      t{p} = sigmoid(logits{p});
+      #else
+      p{p} = sigmoid(logits{p});
+      #endif
       #end
     }
-    #for p in 0..${pixels}
-    if (first + {p}u < total) {
-      // In units of two outputs: the upper and the lower pair of the 2x2 block.
-      let upper = ((pixel{p} / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel{p} % shape.width) * 2u + position % 2u;
-      let lower = upper + 2u * shape.width;
-      let p = p{p};
-      probability[upper] = p.xy;
-      probability[lower] = p.zw;
-      #if ${heads === 2}
-      let t = t{p};
-      let b = sigmoid(${k.toFixed(6)} * (p - t));
-      threshold[upper] = t.xy;
-      threshold[lower] = t.zw;
-      binary[upper] = b.xy;
-      binary[lower] = b.zw;
-      #endif
-      #if ${mask}
-      #if ${heads === 2}
-      let compared = select(p, b, shape.mask_of_binary == 1u);
-      #else
-      let compared = p;
-      #endif
-      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
-      let word = (thread * ${pixels}u + {p}u) / 8u * 2u;
-      let bit = (pixel{p} % 8u) * 4u + (position % 2u) * 2u;
-      atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
-      atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
-      #endif
+    #if ${pixels === 1}
+    if (first < total) { store(first, thread, position, ${heads === 2 ? 'p0, t0' : 'p0'}); }
+    #else
+    // A loop, since the writes would be compiled as often as there are pixels.
+    var ps = array<vec4<f32>, ${pixels}>(${names('p')});
+    #if ${heads === 2}
+    var ts = array<vec4<f32>, ${pixels}>(${names('t')});
+    #endif
+    for (var i = 0u; i < ${pixels}u && first + i < total; i++) {
+      store(first + i, thread * ${pixels}u + i, position, ${heads === 2 ? 'ps[i], ts[i]' : 'ps[i]'});
     }
-    #end
+    #endif
   }
   #if ${mask}
   workgroupBarrier();

@@ -114,7 +114,7 @@ export const dbHead: OperationKind<DbHeadOperation> = {
       { name: bias, precision: 'f32', data: () => packed().bias },
     ];
   },
-  lower(operation, shapeOf, { precision, headPixels }) {
+  lower(operation, shapeOf, { precision, headPixels, quads }) {
     const { name, features, channels, k, mask } = operation;
     const { height, width } = shapeOf(features[0]);
     const outputs = operation.heads.length === 1 ? 'P' : 'PTB';
@@ -123,7 +123,7 @@ export const dbHead: OperationKind<DbHeadOperation> = {
       {
         kernel: dbHeadKernel(
           { label: name, height, width, channels, outputs, merged, mask: mask !== undefined, k },
-          { precision, pixels: headPixels },
+          { precision, pixels: headPixels, quads },
         ),
         resources: [
           ...tensors(...features),
