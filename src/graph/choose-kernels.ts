@@ -68,7 +68,7 @@ function threadsOf({ pixels, outChannels, planes }: Gemm, tile: Tile): number {
 
 const softwareTile = (gemm: Gemm, { quads }: Adapter): Tile =>
   quads
-    ? { kind: 'quad', pixels: 4, channels: gemm.planes >= 16 ? Number(process.env.WC ?? 32) : gemm.channels[0] <= 4 ? Number(process.env.SC ?? 16) : Number(process.env.DC ?? 16) }
+    ? { kind: 'quad', pixels: 4, channels: gemm.outChannels % 32 === 0 ? Number(process.env.WC ?? 32) : 16 }
     : { kind: 'direct', pixels: 8, channels: 8 };
 
 /**

@@ -8,7 +8,7 @@
 
 import { vectorsOf } from './kernel.ts';
 import type { DirectTile } from './tile.ts';
-import { type LoopSource, multiplyAdd, place, storeCall, type TileLoop } from './tile-loop.ts';
+import { count, type LoopSource, multiplyAdd, place, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
 export function directCode(loop: TileLoop, tile: DirectTile, precision: Precision): string {
@@ -101,14 +101,14 @@ function sourceLoop(
     let row_3 = 3u * row_1;
     // The weights of one tap follow those of the one before.
     var weight = ${weightStart} + channel;
-    for (var tap_y = 0u; tap_y < ${kernelHeight}; tap_y++) {
+    for (var tap_y = 0u; tap_y < ${count(kernelHeight)}; tap_y++) {
       // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
       #for p in 0..${tile.pixels}
-      let row{p} = y{p} * ${stride}u + tap_y - ${top};
+      let row{p} = y{p} * ${count(stride)} + tap_y - ${count(top)};
       #end
-      for (var tap_x = 0u; tap_x < ${kernelWidth}; tap_x++) {
+      for (var tap_x = 0u; tap_x < ${count(kernelWidth)}; tap_x++) {
         #for p in 0..${tile.pixels}
-        let column{p} = x{p} * ${stride}u + tap_x - ${left};
+        let column{p} = x{p} * ${count(stride)} + tap_x - ${count(left)};
         let inside{p} = ${row.inside} & ${column.inside};
         let base{p} = select(0u, ${planeStart}(${row.index} * width + ${column.index}) * vectors, inside{p});
         #end

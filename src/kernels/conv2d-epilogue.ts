@@ -3,7 +3,7 @@
 import { type Activation, activations } from './activation.ts';
 import { f32, type TypedBinding, type UniformValues, vectorsOf } from './kernel.ts';
 import { upsampleClasses } from './upsample-classes.ts';
-import { elementBytes, elementType, type ElementSize, type Precision, wgsl } from './wgsl.ts';
+import { type ElementSize, elementBytes, elementType, type Precision, wgsl } from './wgsl.ts';
 
 /**
  * What the epilogue adds to the sums.

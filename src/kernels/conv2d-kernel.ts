@@ -6,8 +6,8 @@
  */
 
 import { directCode } from './conv2d-direct.ts';
-import { quadCode } from './conv2d-quad.ts';
 import { epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
+import { quadCode, quadLoop } from './conv2d-quad.ts';
 import { workgroupCode } from './conv2d-workgroup.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf, workgroupGrid } from './kernel.ts';
 import { quadHeader } from './quad.ts';
@@ -26,8 +26,9 @@ export interface TileOptions {
  *
  * @throws DBNetError `invalid-argument` for a tile that is none.
  */
-export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Kernel {
+export function convKernel(given: TileLoop, { tile, precision }: TileOptions): Kernel {
   assertTile(tile);
+  const loop = tile.kind === 'quad' ? quadLoop(given) : given;
   const { sources, planes, outHeight, outWidth, outChannels, weightRows } = loop;
   const count = planes?.count ?? 1;
   const bytesOf = (values: number) => values * elementBytes(precision);
@@ -56,7 +57,7 @@ export function convKernel(loop: TileLoop, { tile, precision }: TileOptions): Ke
     sizes[`width${i}`] = width;
     sizes[`vectors${i}`] = vectorsOf(channels);
   }
-  const shape = { ...sizes, ...epilogueUniforms(loop) };
+  const shape = { ...sizes, ...loop.uniforms, ...epilogueUniforms(loop) };
   const { bindings, declarations } = declare(typed, shape);
   return {
     label: `${loop.label} (${tileName(tile)})`,

@@ -3,12 +3,60 @@
  * One loop walks over taps and channels, since each loop copies all sums.
  */
 
-import { vectorsOf } from './kernel.ts';
+import { type F32, vectorsOf } from './kernel.ts';
 import { quadProducts } from './quad.ts';
 import type { QuadTile } from './tile.ts';
-import { type LoopSource, place, storeCall, type TileLoop } from './tile-loop.ts';
+import { type Count, count, type LoopSource, place, plane, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
+/**
+ * The loop as quads have it: the numbers of windows stand in the uniform, and what has no planes has one, as products
+ * have, so that layers share pipelines: an adapter that is fast with quads takes long to compile.
+ */
+export function quadLoop(loop: TileLoop): TileLoop {
+  const { planes, sources } = loop;
+  const uniforms: Record<string, number | F32> = { ...loop.uniforms };
+  const quadSource = (source: LoopSource, index: number): LoopSource => {
+    const inUniform = (name: string, value: Count): Count => {
+      if (typeof value === 'number') uniforms[`${name}${index}`] = value;
+      return typeof value === 'number' ? `shape.${name}${index}` : value;
+    };
+    const { kernelHeight, kernelWidth, stride, top, left } = source;
+    const own = planes ? source : { ...source, planar: true };
+    if (isWhole(source, loop)) {
+      const weightStart = planes || sources.length > 1 ? source.weightStart : plane.weightStart;
+      return { ...own, weightStart, stride: inUniform('stride', stride) };
+    }
+    return {
+      ...own,
+      kernelHeight: inUniform('kernel_height', kernelHeight),
+      kernelWidth: inUniform('kernel_width', kernelWidth),
+      stride: inUniform('stride', stride),
+      top: inUniform('top', top),
+      left: inUniform('left', left),
+    };
+  };
+  return {
+    ...loop,
+    planes: planes ?? { name: plane.name, count: 1 },
+    sources: sources.map(quadSource),
+    uniforms,
+  };
+}
+
+/** True where the window is a single pixel that never falls outside. */
+const isWhole = (source: LoopSource, { outHeight, outWidth }: TileLoop): boolean => {
+  const { kernelHeight, kernelWidth, top, left, stride, fractionalStride, height, width } = source;
+  return (
+    [kernelHeight, kernelWidth].every((side) => side === 1) &&
+    [top, left].every((padding) => padding === 0) &&
+    fractionalStride !== 2 &&
+    (outHeight - 1) * Number(stride) < height &&
+    (outWidth - 1) * Number(stride) < width
+  );
+};
+
+/** @param loop of {@link quadLoop}. */
 export function quadCode(loop: TileLoop, { pixels, channels }: QuadTile, precision: Precision): string {
   const { planes, sources, outChannels } = loop;
   const vectors = channels / 4;
@@ -61,23 +109,17 @@ fn main(
 function sourceLoop(
   source: LoopSource,
   index: number,
-  { planes, outHeight, outWidth }: TileLoop,
+  { planes }: TileLoop,
   { pixels, channels }: Pick<QuadTile, 'pixels' | 'channels'>,
   precision: Precision,
 ): string {
-  const { stride, fractionalStride = 1, prologue = '', planar } = source;
-  const { kernelHeight, kernelWidth, top, left, weightStart } = source;
+  const { stride, fractionalStride = 1, prologue = '', planar, weightStart } = source;
+  const { kernelHeight, kernelWidth, top, left } = source;
   const planeStart = planar ? `${planes?.name} * height * width * vectors + ` : '';
+  // The numbers of such a window are no expressions.
+  const whole = typeof kernelHeight === 'number';
   const row = place(fractionalStride, 'row{p}', 'height');
   const column = place(fractionalStride, 'column{p}', 'width');
-  const single = [kernelHeight, kernelWidth].every((side) => side === '1u');
-  // No tap of such a window falls outside.
-  const whole =
-    single &&
-    fractionalStride === 1 &&
-    [top, left].every((side) => side === '0u') &&
-    (outHeight - 1) * stride < source.height &&
-    (outWidth - 1) * stride < source.width;
   const value = (p: number, k: number) => {
     const loaded = `source${index}[base${p} + (lane ^ ${k}u)]`;
     return whole ? loaded : `select(${precision}(), ${loaded}, inside${p})`;
@@ -90,38 +132,40 @@ function sourceLoop(
     let width = shape.width${index};
     let vectors = shape.vectors${index};
     let row_1 = shape.out_vectors;
+    let stride = ${count(stride)};
     // The weights of one tap follow those of the one before.
     var weight = ${weightStart} + lane * row_1 + channel;
-    var c = 0u;
-    #if ${single}
-    let tap_y = 0u;
-    let tap_x = 0u;
+    #if ${whole}
+    for (var c = 0u; c < vectors; c++) {
+      #for p in 0..${pixels}
+      let base{p} = (${planeStart}(y{p} * stride * width + x{p} * stride) * vectors + c) * 4u;
+      #end
     #else
+    let taps_in_row = ${count(kernelWidth)};
+    let steps = ${count(kernelHeight)} * taps_in_row * vectors;
+    let padding_top = ${count(top)};
+    let padding_left = ${count(left)};
+    var c = 0u;
     var tap_y = 0u;
     var tap_x = 0u;
-    #endif
-    let steps = ${kernelHeight} * ${kernelWidth} * vectors;
     for (var step = 0u; step < steps; step++) {
       // Above or left of the image the subtraction wraps around, so that one comparison tests both sides.
       #for p in 0..${pixels}
-      let row{p} = y{p} * ${stride}u + tap_y - ${top};
-      let column{p} = x{p} * ${stride}u + tap_x - ${left};
-      #if ${whole}
-      let base{p} = (${planeStart}(row{p} * width + column{p}) * vectors + c) * 4u;
-      #else
+      let row{p} = y{p} * stride + tap_y - padding_top;
+      let column{p} = x{p} * stride + tap_x - padding_left;
       let inside{p} = ${row.inside} & ${column.inside};
       let base{p} = (select(0u, ${planeStart}(${row.index} * width + ${column.index}) * vectors, inside{p}) + c) * 4u;
-      #endif
       #end
+    #endif
       ${quadProducts({ pixels, channels }, 'sum', 'weight', value, precision)}
       weight += 4u * row_1;
+      #if ${!whole}
+      // Without branches and divisions, which are slow.
       c += 1u;
-      #if ${!single}
-      // Without branches: a loop that divides would be slower.
       let tap_ends = c == vectors;
       c = select(c, 0u, tap_ends);
       tap_x += select(0u, 1u, tap_ends);
-      let row_ends = tap_x == ${kernelWidth};
+      let row_ends = tap_x == taps_in_row;
       tap_x = select(tap_x, 0u, row_ends);
       tap_y += select(0u, 1u, row_ends);
       #endif

@@ -11,7 +11,7 @@
 
 import { vectorsOf } from './kernel.ts';
 import { tileThreads, type WorkgroupTile, workgroupMemory } from './tile.ts';
-import { type LoopSource, place, storeCall, type TileLoop } from './tile-loop.ts';
+import { count, type LoopSource, place, storeCall, type TileLoop } from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
 export function workgroupCode(loop: TileLoop, tile: WorkgroupTile, precision: Precision): string {
@@ -193,7 +193,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
   ${sources.map(({ prologue = '' }) => prologue).join('\n')}
   // One loop through all sources, the taps of their windows and the blocks of their channels; the weights lie in this order.
-  let blocks = ${sources.map(({ taps }, s) => `${taps} * (${overDepth ? `(shape.vectors${s} + ${depth - 1}u)` : `shape.vectors${s}`} / ${depth}u)`).join(' + ')};
+  let blocks = ${sources.map(({ taps }, s) => `${count(taps)} * (${overDepth ? `(shape.vectors${s} + ${depth - 1}u)` : `shape.vectors${s}`} / ${depth}u)`).join(' + ')};
   #if ${sources.length > 1}
   var source = 0u;
   #endif
@@ -241,7 +241,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         .slice(1)
         .map(
           (_, s) =>
-            `if (source == ${s}u && tap == ${sources[s].taps}) { source = ${s + 1}u; tap = 0u; vectors = shape.vectors${s + 1}; }`,
+            `if (source == ${s}u && tap == ${count(sources[s].taps)}) { source = ${s + 1}u; tap = 0u; vectors = shape.vectors${s + 1}; }`,
         )
         .join(' else ')}
       #endif
@@ -278,8 +278,8 @@ function findPlace(
   #for l in 0..${rounds}
   #for i in 0..4
   {
-    let row = y{l}_{i} * ${stride}u + tap / ${kernelWidth} - ${top};
-    let column = x{l}_{i} * ${stride}u + tap % ${kernelWidth} - ${left};
+    let row = y{l}_{i} * ${count(stride)} + tap / ${count(kernelWidth)} - ${count(top)};
+    let column = x{l}_{i} * ${count(stride)} + tap % ${count(kernelWidth)} - ${count(left)};
     inside{l}_{i} = ${row.inside} & ${column.inside} & (y{l}_{i} < shape.out_height)${loads};
     base{l}_{i} = ${planeStart}(${row.index} * shape.width${index} + ${column.index}) * vectors + square{l} % ${depth}u;
     // Stays where nothing is loaded.

@@ -92,11 +92,10 @@ function loopSource(source: ConvSource, before: readonly ConvSource[], planar: b
   const { kernel, padding } = source;
   return {
     ...source,
-    taps: `${kernel * kernel}u`,
-    kernelHeight: `${kernel}u`,
-    kernelWidth: `${kernel}u`,
-    top: `${padding.top}u`,
-    left: `${padding.left}u`,
+    taps: kernel * kernel,
+    kernelHeight: kernel,
+    kernelWidth: kernel,
+    ...padding,
     weightStart:
       before
         .map(({ kernel }, i) => `${4 * kernel * kernel}u * shape.vectors${i} * shape.out_vectors`)

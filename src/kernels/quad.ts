@@ -36,7 +36,10 @@ export function quadProducts(
   ${Array.from({ length: pixels }, (_, p) => ks.map((k) => `let value${p}_${k} = ${value(p, k)};`).join('\n')).join('\n')}
   #for v in 0..${channels / 4}
   let own{v}_0 = weights[${weights} + {v}u];
-  ${ks.slice(1).map((k) => `let own{v}_${k} = ${swaps[k]}(own{v}_0);`).join('\n')}
+  ${ks
+    .slice(1)
+    .map((k) => `let own{v}_${k} = ${swaps[k]}(own{v}_0);`)
+    .join('\n')}
   #end
   ${sums.map((line) => `#for p in 0..${pixels}\n${line}\n#end`).join('\n')}`;
 }

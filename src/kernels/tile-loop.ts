@@ -1,6 +1,7 @@
 /** @file What the loops over tiles walk through (`conv2d-direct.ts`, `conv2d-quad.ts`, `conv2d-workgroup.ts`), whatever convolution it is. */
 
 import type { Epilogue, Planes } from './conv2d-epilogue.ts';
+import type { UniformValues } from './kernel.ts';
 import type { Precision } from './wgsl.ts';
 
 /** The product that tiles cut: what the choice of one depends on. */
@@ -15,21 +16,27 @@ export interface Gemm {
   planes: number;
 }
 
-/** One source and how the K loop walks over it. What is WGSL is an expression, most often a constant. */
+/** A number that the code may state, or a WGSL expression. */
+export type Count = number | string;
+
+/** As WGSL. */
+export const count = (value: Count): string => (typeof value === 'number' ? `${value}u` : value);
+
+/** One source and how the K loop walks over it. */
 export interface LoopSource {
   height: number;
   width: number;
   channels: number;
-  stride: number;
+  stride: Count;
   fractionalStride?: 1 | 2;
   /** WGSL statements before the loop. */
   prologue?: string;
-  taps: string;
-  kernelHeight: string;
-  kernelWidth: string;
-  top: string;
-  left: string;
-  /** First row of the weights, in vec4s. */
+  taps: Count;
+  kernelHeight: Count;
+  kernelWidth: Count;
+  top: Count;
+  left: Count;
+  /** First row of the weights, in vec4s: a WGSL expression. */
   weightStart: string;
   /** True where every plane has its own part of the source. */
   planar: boolean;
@@ -40,10 +47,15 @@ export interface TileLoop extends Epilogue {
   label: string;
   sources: readonly LoopSource[];
   planes?: Planes;
+  /** What expressions of the sources read from the uniform. */
+  uniforms?: UniformValues;
   /** Rows of all weights together. */
   weightRows: number;
   multiplyAdds: number;
 }
+
+/** The planes of products, each with weights of its own. */
+export const plane = { name: 'plane', weightStart: 'plane * 4u * shape.vectors0 * shape.out_vectors' };
 
 /** The call of the epilogue's `store`. */
 export const storeCall = (planes: Planes | undefined, pixel: string, channel: string, sum: string): string =>

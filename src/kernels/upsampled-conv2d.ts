@@ -41,6 +41,20 @@ export const upsampledConv2dGemm = ({
 export const upsampledConv2dMultiplyAdds = (conv: UpsampledConv2d): number =>
   conv.height * conv.width * conv.outChannels * conv.channels * taps(conv.scale);
 
+/** What `upsampleClasses` says, of both axes: the first and the last class have two taps, those between one. */
+const prologue = `
+let classes = shape.classes;
+let class_y = class_image / classes;
+let class_x = class_image % classes;
+let kernel_height = select(1u, 2u, class_y == 0u || class_y == classes - 1u);
+let kernel_width = select(1u, 2u, class_x == 0u || class_x == classes - 1u);
+let taps = kernel_height * kernel_width;
+let padding_y = select(0u, 1u, class_y == 0u);
+let padding_x = select(0u, 1u, class_x == 0u);
+// All classes of an axis have two taps more than there are classes.
+let taps_before = (class_y + min(class_y, 1u)) * (classes + 2u) + kernel_height * (class_x + min(class_x, 1u));
+let weight_start = taps_before * 4u * shape.vectors0 * shape.out_vectors;`;
+
 /**
  * Bindings: `source0` `[height, width, channels]`, `weights` ({@link packUpsampledConvWeights}), `output`
  * `[class row, class column, height, width, outChannels]`.
@@ -50,18 +64,7 @@ export const upsampledConv2dMultiplyAdds = (conv: UpsampledConv2d): number =>
  */
 export function upsampledConv2d(conv: UpsampledConv2d, options: TileOptions): Kernel {
   const { label, height, width, channels, outChannels, scale } = conv;
-  const classes = upsampleClasses(scale);
-  const table = (values: readonly number[]) =>
-    `array<u32, ${values.length}>(${values.map((value) => `${value}u`).join(', ')})`;
-  // The taps of the classes before each.
-  let before = 0;
-  const starts = classes.flatMap((y) =>
-    classes.map((x) => {
-      const start = before;
-      before += y.taps.length * x.taps.length;
-      return start;
-    }),
-  );
+  const classes = upsampleClasses(scale).length;
   return convKernel(
     {
       label,
@@ -71,16 +74,7 @@ export function upsampledConv2d(conv: UpsampledConv2d, options: TileOptions): Ke
           width,
           channels,
           stride: 1,
-          prologue: `
-var taps_of_class = ${table(classes.map(({ taps }) => taps.length))};
-var padding_of_class = ${table(classes.map(({ padding }) => padding))};
-var start_of_class = ${table(starts)};
-let kernel_width = taps_of_class[class_image % ${classes.length}u];
-let kernel_height = taps_of_class[class_image / ${classes.length}u];
-let taps = kernel_height * kernel_width;
-let padding_y = padding_of_class[class_image / ${classes.length}u];
-let padding_x = padding_of_class[class_image % ${classes.length}u];
-let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out_vectors;`,
+          prologue,
           taps: 'taps',
           kernelHeight: 'kernel_height',
           kernelWidth: 'kernel_width',
@@ -90,7 +84,8 @@ let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out
           planar: false,
         },
       ],
-      planes: { name: 'class_image', count: classes.length ** 2 },
+      planes: { name: 'class_image', count: classes ** 2 },
+      uniforms: { classes },
       weightRows: taps(scale) * 4 * vectorsOf(channels),
       multiplyAdds: upsampledConv2dMultiplyAdds(conv),
       ...{ outHeight: height, outWidth: width, outChannels, bias: false, residuals: [], activation: 'none' },

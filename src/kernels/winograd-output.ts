@@ -25,7 +25,10 @@ export interface WinogradOutput extends Epilogue {
  * @example
  * const { code, bindings, dispatch } = winogradOutput({ label: 'pixels', outHeight: 160, outWidth: 160, outChannels: 64, size: 4, bias: true, residuals: [], activation: 'relu' }, { precision: 'f32' });
  */
-export function winogradOutput(form: WinogradOutput, { precision, elementSize = 4 }: WinogradOptions): Kernel {
+export function winogradOutput(
+  form: WinogradOutput,
+  { precision, elementSize = 4 }: WinogradOptions,
+): Kernel {
   const { label, outHeight, outWidth, outChannels, size } = form;
   const { AT } = winogradMatrices[size];
   const side = size + 2;

@@ -2,7 +2,7 @@
 
 import { convKernel, type TileOptions } from './conv2d-kernel.ts';
 import { type Kernel, vectorsOf } from './kernel.ts';
-import type { Gemm } from './tile-loop.ts';
+import { type Gemm, plane } from './tile-loop.ts';
 
 export interface WinogradProducts {
   label: string;
@@ -48,11 +48,11 @@ export function winogradProducts(products: WinogradProducts, options: TileOption
       sources: [
         {
           ...{ height, width, channels, stride: 1, planar: true },
-          ...{ taps: '1u', kernelHeight: '1u', kernelWidth: '1u', top: '0u', left: '0u' },
-          weightStart: 'plane * 4u * shape.vectors0 * shape.out_vectors',
+          ...{ taps: 1, kernelHeight: 1, kernelWidth: 1, top: 0, left: 0 },
+          weightStart: plane.weightStart,
         },
       ],
-      planes: { name: 'plane', count: planes },
+      planes: { name: plane.name, count: planes },
       weightRows: planes * 4 * vectorsOf(channels),
       multiplyAdds: winogradProductsMultiplyAdds(products),
       ...{ outHeight: height, outWidth: width, outChannels, bias: false, residuals: [], activation: 'none' },

@@ -3,7 +3,13 @@
  * neighbours of the best. Pure functions, tested with plain numbers.
  */
 
-import { type DirectTile, type QuadTile, type Tile, tileThreads, type WorkgroupTile } from '../kernels/tile.ts';
+import {
+  type DirectTile,
+  type QuadTile,
+  type Tile,
+  tileThreads,
+  type WorkgroupTile,
+} from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { type TileDevice, tileFits } from './table.ts';

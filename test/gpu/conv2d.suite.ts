@@ -5,7 +5,13 @@
 
 import { openDevice } from '../../src/gpu/device.ts';
 import type { Conv2d, ConvSource } from '../../src/kernels/conv2d.ts';
-import { type DirectTile, type QuadTile, type Tile, tileName, type WorkgroupTile } from '../../src/kernels/tile.ts';
+import {
+  type DirectTile,
+  type QuadTile,
+  type Tile,
+  tileName,
+  type WorkgroupTile,
+} from '../../src/kernels/tile.ts';
 import { checkConv2d, checkUpsampledConv2d } from './conv2d-check.ts';
 import { precisionsOf } from './precision.ts';
 import { stored } from './stored.ts';
