@@ -120,6 +120,7 @@ function graphCases(graph: Graph, size: Size, context: CaseContext): (Case & { k
     plan(graph, size, input, {
       precision,
       headPixels,
+      elementSize: choice.elementSize,
       tile(conv) {
         convs.set(conv.label, conv);
         return choice.tile(conv);

@@ -66,9 +66,10 @@ function threadsOf({ pixels, outChannels, planes }: Gemm, tile: Tile): number {
   return tile.kind === 'workgroup' ? blocks * tileThreads(tile) : blocks;
 }
 
-const softwareTile = (gemm: Gemm, { quads }: Adapter): Tile =>
+/** Quads of threads where there are, with as many channels as pay: of few, many would be for nothing. */
+const softwareTile = ({ outChannels }: Gemm, { quads }: Adapter): Tile =>
   quads
-    ? { kind: 'quad', pixels: 4, channels: gemm.outChannels % 32 === 0 ? Number(process.env.WC ?? 32) : 16 }
+    ? { kind: 'quad', pixels: 4, channels: outChannels % 32 === 0 ? 32 : 16 }
     : { kind: 'direct', pixels: 8, channels: 8 };
 
 /**
