@@ -388,12 +388,16 @@ export class Engine {
       const { precision } = choice;
       const graph = this.#graph(outputs);
       const planned = await inPieces(planInSteps(graph, size, input, choice));
-      const compiled = await compile(planned);
-      if (!this.#selfTest) return compiled;
-      const { selfTest } = await loadModule(import('../self-test/self-test.ts'));
+      const compiling = compile(planned);
+      if (!this.#selfTest) return await compiling;
+      // Beside it: what is tested needs the same pipelines, and a driver may compile on one core.
       const { avoided } = choice;
       const task = { context, pipelines, graph, plan: planned, input, choice, avoided, tools, signal };
-      const messages = await selfTest(task);
+      const testing = loadModule(import('../self-test/self-test.ts')).then(({ selfTest }) => selfTest(task));
+      const [compiled, messages] = await Promise.all([compiling, testing]).catch((error) => {
+        compiling.then((program) => program?.destroy()).catch(() => {});
+        throw error;
+      });
       if (messages.length === 0) return compiled;
       this.warnings.push(...messages);
       compiled?.destroy();

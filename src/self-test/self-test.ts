@@ -30,6 +30,7 @@ import {
   type PlanStep,
   type TensorShape,
 } from '../graph/operation.ts';
+import type { DbHeadOperation } from '../graph/operations/db-head.ts';
 import { externals, type GraphPlan, type PlanInput, type plan as planOf } from '../graph/plan.ts';
 import { maskUniforms } from '../kernels/db-head.ts';
 import { toHalf } from '../kernels/half.ts';
@@ -134,10 +135,20 @@ async function run(
   let source: ReturnType<typeof bindImage> | undefined;
   try {
     const { steps, tensors, bufferSizes } = layout;
-    const built = await Program.build(
+    const building = Program.build(
       { steps, constants, bufferSizes, tensors },
       { context, pipelines, constants: store, arena },
     );
+    // A failure is seen below.
+    building.catch(() => {});
+    // What must come of them is computed while the driver compiles.
+    const pace = new Pace(signal);
+    const judges: ReturnType<typeof judgeOf>[] = [];
+    for (const form of forms) {
+      await pace.rest();
+      judges.push(judgeOf(form, precision, tools));
+    }
+    const built = await building;
     program = built;
     built.setShape(maskUniforms({ of: 'P', threshold: 0.5 }));
     const staging = await readback.acquire(layout.writtenBytes);
@@ -169,12 +180,10 @@ async function run(
       const fault = difference(read(graph.input), padded(image.expected(), 3), tolerances[precision]);
       judge({ code, name, tiles: [], remedies }, fault);
     }
-    const pace = new Pace(signal);
     for (const [i, form] of forms.entries()) {
-      await pace.rest();
       judge(
         form,
-        faultOf(form, (name) => read(`${i}:${name}`), precision, tools),
+        judges[i]((name) => read(`${i}:${name}`)),
       );
     }
     return verdicts;
@@ -276,23 +285,33 @@ function difference(found: ArrayLike<number>, expected: Float64Array, tolerance:
   return at === -1 ? undefined : `number ${at} is ${found[at]}, not ${expected[at].toPrecision(4)}`;
 }
 
-/** What is wrong with the outputs of a form, if anything is. */
-function faultOf(
+/** Computes what the outputs of a form must be. @returns what is wrong with those that were read, if anything is. */
+function judgeOf(
   { operations, shapeOf, parameter }: Form,
-  read: (tensor: string) => ArrayLike<number>,
   precision: Precision,
   { kindOf }: GraphTools,
-): string | undefined {
+): (read: (tensor: string) => ArrayLike<number>) => string | undefined {
   const [last] = operations.slice(-1);
   const outputs = kindOf(last).outputs(last);
   const get = (name: string) => Float64Array.from(numbers(name, [countOf(shapeOf(name))]));
-  for (const [i, values] of outputsByDefinition(operations, { get, shapeOf, parameter }).entries()) {
+  const expected = outputsByDefinition(operations, { get, shapeOf, parameter }).map((values, i) => {
     const { channels, storage } = shapeOf(outputs[i]);
-    const expected = storage ? values : padded(values, channels);
-    const fault = difference(read(outputs[i]), expected, tolerances[precision]);
-    if (fault) return fault;
-  }
-  if (last.op !== 'dbHead') return undefined;
+    return storage ? values : padded(values, channels);
+  });
+  return (read) => {
+    for (const [i, values] of expected.entries()) {
+      const fault = difference(read(outputs[i]), values, tolerances[precision]);
+      if (fault) return fault;
+    }
+    return last.op === 'dbHead' ? headFault(last, read) : undefined;
+  };
+}
+
+/** What is wrong with what follows from P and T. */
+function headFault(
+  last: DbHeadOperation,
+  read: (tensor: string) => ArrayLike<number>,
+): string | undefined {
   // What follows from P and T as they were computed: the steep function would enlarge their errors.
   const [P, T, B] = last.outputs.map((name) => Float64Array.from(read(name) as Float32Array));
   const binary = B && P.map((p, i) => sigmoid(last.k * (p - T[i])));
