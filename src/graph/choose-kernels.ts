@@ -133,7 +133,7 @@ export const chooseElementSize = ({ software }: Adapter): ElementSize => (softwa
  * compile that kernel's barriers than it gains.
  */
 export const chooseFusions = ({ software }: Adapter): readonly Fusion[] =>
-  software ? allFusions.filter((name) => name !== 'fuseStemPool') : allFusions;
+  software ? allFusions.filter((name) => !['fuseStemPool', 'fuseUpsampleAdd'].includes(name)) : allFusions;
 
 /** All of these together; the rule for Winograd's filtering stands beside it, since plans do not need it. */
 export const defaultChoice = (adapter: Adapter, precision: Precision): KernelChoice => ({

@@ -45,11 +45,6 @@ export function winogradInput(
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
-fn pixel_at(y: u32, x: u32, channel: u32) -> ${sumType} {
-  let inside = y < shape.height && x < shape.width;
-  return ${sumType}(select(${type}(), source[select(0u, (y * shape.width + x) * shape.vectors + channel, inside)], inside));
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let columns = (shape.width + ${size - 1}u) / ${size}u;
@@ -61,8 +56,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let y = id.y * ${size}u - 1u;
   let x = id.x / shape.vectors * ${size}u - 1u;
   #for i in 0..${side}
+  let row_inside{i} = y + {i}u < shape.height;
+  let column_inside{i} = x + {i}u < shape.width;
+  let row{i} = (y + {i}u) * shape.width * shape.vectors;
+  let column{i} = (x + {i}u) * shape.vectors + channel;
+  #end
+  #for i in 0..${side}
   #for j in 0..${side}
-  let d{i}_{j} = pixel_at(y + {i}u, x + {j}u, channel);
+  let inside{i}_{j} = row_inside{i} & column_inside{j};
+  let d{i}_{j} = ${sumType}(select(${type}(), source[select(0u, row{i} + column{j}, inside{i}_{j})], inside{i}_{j}));
   #end
   #end
   // e = B^T d, and V = e B.
