@@ -125,7 +125,7 @@ export function chooseWinograd(
 /** Feature pixels per thread of the DB head. */
 export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 1);
 
-/** Channels per thread of Winograd's transforms. Software adapters take long to compile four, and are no faster with them. */
+/** Channels per thread of kernels without a tile. Software adapters take long to compile four, and are no faster with them. */
 export const chooseElementSize = ({ software }: Adapter): ElementSize => (software ? 1 : 4);
 
 /**

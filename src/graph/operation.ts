@@ -111,7 +111,7 @@ export interface KernelChoice {
   headPixels: number;
   /** Whether quads of threads share the DB head's weights. Default: false. */
   quads?: boolean;
-  /** Channels per thread of Winograd's transforms. */
+  /** Channels per thread of Winograd's transforms and depthwise convolutions. */
   elementSize: ElementSize;
 }
 

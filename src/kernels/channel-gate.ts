@@ -99,8 +99,11 @@ export interface ChannelGate {
 /** Most channels that a gate can average, or have between its layers: both stand in workgroup memory. */
 export const maxGateChannels = 2048;
 
-/** Room for so many channels, the same for most gates of a network, so that they share a pipeline. */
-const room = (channels: number): number => Math.max(256, 2 ** Math.ceil(Math.log2(channels)));
+/**
+ * Room for so many channels, the same for most gates of a network, so that they share a pipeline, and no more than that:
+ * some compilers clear each number by itself.
+ */
+const room = (channels: number): number => Math.max(512, 2 ** Math.ceil(Math.log2(channels)));
 
 /**
  * `factors` = hard sigmoid(W2 relu(W1 mean + b1) + b2), plus 1 with a shortcut; 0 in lanes that are left over.
@@ -133,8 +136,8 @@ export function channelGate(gate: ChannelGate): Kernel {
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${declarations}
-var<workgroup> means: array<f32, ${room(averaged)}>;
-var<workgroup> units: array<f32, ${room(hidden)}>;
+// The means of what is averaged, and behind them the units between the layers.
+var<workgroup> memory: array<f32, ${room(averaged + hidden)}>;
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(local_invocation_index) thread: u32) {
@@ -143,15 +146,15 @@ fn main(@builtin(local_invocation_index) thread: u32) {
   for (var channel = thread; channel < shape.averaged; channel += ${threads}u) {
     var sum = 0.0;
     for (var slice = 0u; slice < shape.slices; slice++) { sum += sums[slice * columns + channel]; }
-    means[channel] = sum / f32(shape.pixels);
+    memory[channel] = sum / f32(shape.pixels);
   }
   workgroupBarrier();
   for (var unit = thread; unit < shape.hidden; unit += ${threads}u) {
     var sum = bias[unit];
     for (var channel = 0u; channel < shape.averaged; channel++) {
-      sum += weights[channel * shape.hidden + unit] * means[channel];
+      sum += weights[channel * shape.hidden + unit] * memory[channel];
     }
-    units[unit] = max(sum, 0.0);
+    memory[shape.averaged + unit] = max(sum, 0.0);
   }
   workgroupBarrier();
   let stored = (shape.channels + 3u) / 4u * 4u;
@@ -160,7 +163,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     if (channel < shape.channels) {
       var sum = bias[shape.hidden + channel];
       for (var unit = 0u; unit < shape.hidden; unit++) {
-        sum += weights[shape.averaged * shape.hidden + unit * shape.channels + channel] * units[unit];
+        sum += weights[shape.averaged * shape.hidden + unit * shape.channels + channel] * memory[shape.averaged + unit];
       }
       factor = shape.shortcut + clamp(shape.slope * sum + 0.5, 0.0, 1.0);
     }

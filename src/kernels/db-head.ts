@@ -117,7 +117,7 @@ export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: numb
 
 export interface DbHeadOptions {
   precision: Precision;
-  /** Feature pixels per thread. */
+  /** Feature pixels per thread; 4 where there are quads. */
   pixels: number;
   /** Whether quads of threads share the weights (`quad.ts`); the device needs the feature `subgroups`. Default: false. */
   quads?: boolean;
@@ -134,8 +134,10 @@ export interface DbHeadOptions {
  */
 export function dbHead(
   { label, height, width, channels, outputs, merged, mask, k }: DbHead,
-  { precision, pixels, quads = false }: DbHeadOptions,
+  { precision, pixels: threadPixels, quads = false }: DbHeadOptions,
 ): Kernel {
+  // Two threads of a quad have the pixels of a word of the mask.
+  const pixels = quads ? 4 : threadPixels;
   const heads = outputs === 'P' ? 1 : 2;
   const element = elementBytes(precision);
   const type = `vec4<${precision}>`;
@@ -145,6 +147,8 @@ export function dbHead(
   const total = height * width;
   const headWeights = 4 * stored * vectors + stored;
   const hidden = hiddenVectors(vectors, pixels);
+  // Quads put the words of the mask together by themselves.
+  const shared = mask && !quads;
   const words = (64 * pixels * 2) / 8;
   const size = quads ? 4 : 1;
   // The same number; quads must know that it is the same for all threads.
@@ -169,6 +173,7 @@ export function dbHead(
     ...(heads === 2 ? [map('threshold'), map('binary')] : []),
     ...(mask ? [{ name: 'mask', access: 'read_write' as const, bytes: total * 2, type: 'u32' }] : []),
   ];
+  const storeCall = `store(first${pixels > 1 ? ' + i' : ''}, position, ${[pixels > 1 ? 'ps[i]' : 'p0', ...(heads === 2 ? [pixels > 1 ? 'ts[i]' : 't0'] : [])].join(', ')})`;
   const names = (map: string) => Array.from({ length: pixels }, (_, p) => `${map}${p}`).join(', ');
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${quads ? quadHeader : ''}${declarations}
@@ -181,19 +186,21 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
   return bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(result), bits, (bits & exponent) == exponent));
 }
 
-#if ${mask}
+#if ${shared}
 // Eight neighbouring feature pixels fill one word in each of two rows; they are always in one workgroup.
 var<workgroup> words: array<atomic<u32>, ${words}>;
 #endif
 
-// The item is the pixel's number in the workgroup.
-fn store(pixel: u32, item: u32, position: u32, p: vec4<f32>${heads === 2 ? ', t: vec4<f32>' : ''}) {
+// Gives the pixel's bits in the words of the mask's two rows.
+fn store(pixel: u32, position: u32, p_logits: vec4<f32>${heads === 2 ? ', t_logits: vec4<f32>' : ''})${mask ? ' -> vec2<u32>' : ''} {
   // In units of two outputs: the upper and the lower pair of the 2x2 block.
   let upper = ((pixel / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel % shape.width) * 2u + position % 2u;
   let lower = upper + 2u * shape.width;
+  let p = sigmoid(p_logits);
   probability[upper] = p.xy;
   probability[lower] = p.zw;
   #if ${heads === 2}
+  let t = sigmoid(t_logits);
   let b = sigmoid(${k.toFixed(6)} * (p - t));
   threshold[upper] = t.xy;
   threshold[lower] = t.zw;
@@ -207,12 +214,16 @@ fn store(pixel: u32, item: u32, position: u32, p: vec4<f32>${heads === 2 ? ', t:
   let compared = p;
   #endif
   let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
-  let word = item / 8u * 2u;
-  let bit = (pixel % 8u) * 4u + (position % 2u) * 2u;
-  atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
-  atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
+  return (above.xz | (above.yw << vec2<u32>(1u))) << vec2<u32>((pixel % 8u) * 4u + (position % 2u) * 2u);
   #endif
 }
+
+#if ${mask}
+// Where the word of a pixel stands, in one of the four rows of its maps.
+fn mask_at(pixel: u32, row: u32) -> u32 {
+  return ((pixel / shape.width) * 4u + row) * (shape.width / 8u) + (pixel % shape.width) / 8u;
+}
+#endif
 
 // Features stand in vec4s, or quads read them one by one.
 fn feature(head: u32, pixel: u32, c: u32) -> ${quads ? precision : type} {
@@ -243,13 +254,16 @@ fn main(
   #for p in 0..${pixels}
   let pixel{p} = min(first + {p}u, total - 1u);
   #end
-  #if ${mask}
+  #if ${shared}
   for (var word = thread; word < ${words}u; word += 64u) { atomicStore(&words[word], 0u); }
   workgroupBarrier();
+  #elif ${mask}
+  var bits = vec2<u32>();
   #endif
   // Which of the 2x2 positions of the first transposed convolution.
   for (var position = ${row} * 2u; position < ${row} * 2u + 2u; position++) {
     #for p in 0..${pixels}
+    // The logits of P and T.
     var p{p} = vec4<f32>();
     #if ${heads === 2}
     var t{p} = vec4<f32>();
@@ -328,34 +342,42 @@ fn main(
       #for p in 0..${pixels}
       #if ${heads === 2}
       p{p} = t{p};
-      t{p} = sigmoid(logits{p});
+      t{p} = logits{p};
       #else
-      p{p} = sigmoid(logits{p});
+      p{p} = logits{p};
       #endif
       #end
     }
-    #if ${pixels === 1}
-    if (first < total) { store(first, thread, position, ${heads === 2 ? 'p0, t0' : 'p0'}); }
-    #else
+    #if ${pixels > 1}
     // A loop, since the writes would be compiled as often as there are pixels.
     var ps = array<vec4<f32>, ${pixels}>(${names('p')});
     #if ${heads === 2}
     var ts = array<vec4<f32>, ${pixels}>(${names('t')});
     #endif
     for (var i = 0u; i < ${pixels}u && first + i < total; i++) {
-      store(first + i, thread * ${pixels}u + i, position, ${heads === 2 ? 'ps[i], ts[i]' : 'ps[i]'});
-    }
+    #else
+    if (first < total) {
     #endif
+      #if ${shared}
+      let bits = ${storeCall};
+      let word = ${pixels > 1 ? `(thread * ${pixels}u + i)` : 'thread'} / 8u * 2u;
+      atomicOr(&words[word], bits.x);
+      atomicOr(&words[word + 1u], bits.y);
+      #else
+      ${mask ? 'bits |= ' : ''}${storeCall};
+      #endif
+    }
   }
-  #if ${mask}
+  #if ${shared}
   workgroupBarrier();
   for (var word = thread; word < ${words}u; word += 64u) {
     let pixel = (id.x - thread) * ${pixels}u + word / 2u * 8u;
-    if (pixel < total) {
-      let row = (pixel / shape.width) * 4u + id.y * 2u + word % 2u;
-      mask[row * (shape.width / 8u) + (pixel % shape.width) / 8u] = atomicLoad(&words[word]);
-    }
+    if (pixel < total) { mask[mask_at(pixel, id.y * 2u + word % 2u)] = atomicLoad(&words[word]); }
   }
+  #elif ${mask}
+  // Two threads have the bits of a word in each of two rows: one writes the first, the other the second.
+  let whole = bits | quadSwapX(bits);
+  if (first < total) { mask[mask_at(first, id.y * 2u + lane % 2u)] = select(whole.x, whole.y, lane % 2u == 1u); }
   #endif
 }
 `;

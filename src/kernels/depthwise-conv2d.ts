@@ -5,7 +5,7 @@
 
 import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
+import { type ElementOptions, elementBytes, elementType, header, wgsl } from './wgsl.ts';
 
 export interface DepthwiseConv2d
   extends Pick<Epilogue, 'outHeight' | 'outWidth' | 'bias' | 'activation' | 'affine'> {
@@ -44,12 +44,17 @@ const pixels = 4;
  *   activation: 'relu',
  * }, { precision: 'f32' });
  */
-export function depthwiseConv2d(conv: DepthwiseConv2d, { precision }: { precision: Precision }): Kernel {
+export function depthwiseConv2d(
+  conv: DepthwiseConv2d,
+  { precision, elementSize = 4 }: ElementOptions,
+): Kernel {
   const { label, height, width, channels, outHeight, outWidth, kernel, stride, padding } = conv;
   const epilogue: Epilogue = { ...conv, outChannels: channels, residuals: [] };
-  const type = `vec4<${precision}>`;
-  const vectors = vectorsOf(channels);
-  const bytes = (values: number) => values * 4 * vectors * elementBytes(precision);
+  const type = elementType(precision, elementSize);
+  const sumType = elementType('f32', elementSize);
+  const stored = 4 * vectorsOf(channels);
+  const vectors = stored / elementSize;
+  const bytes = (values: number) => values * stored * elementBytes(precision);
   const columns = (pixels - 1) * stride + kernel;
   const shape = {
     height,
@@ -62,7 +67,7 @@ export function depthwiseConv2d(conv: DepthwiseConv2d, { precision }: { precisio
   const typed: TypedBinding[] = [
     { name: 'source', access: 'read', bytes: bytes(height * width), type },
     { name: 'weights', access: 'read', bytes: bytes(kernel * kernel), type },
-    ...epilogueBindings(epilogue, precision),
+    ...epilogueBindings(epilogue, precision, 1, elementSize),
   ];
   const { bindings, declarations } = declare(typed, shape);
   // Which pixels use a column of the source, and with which tap.
@@ -73,7 +78,7 @@ export function depthwiseConv2d(conv: DepthwiseConv2d, { precision }: { precisio
       .join('\n'),
   ).join('\n');
   const code = wgsl`${header(precision)}${declarations}
-${storeCode(epilogue, precision)}
+${storeCode(epilogue, precision, undefined, elementSize)}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let groups = (shape.out_width + ${pixels - 1}u) / ${pixels}u;
@@ -84,19 +89,19 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   // Left of the source the subtraction wraps around, so that one comparison tests both sides.
   let left = x * ${stride}u - ${padding.left}u;
   #for p in 0..${pixels}
-  var sum{p} = vec4<f32>();
+  var sum{p} = ${sumType}();
   #end
   for (var tap_y = 0u; tap_y < ${kernel}u; tap_y++) {
     let row = y * ${stride}u + tap_y - ${padding.top}u;
     if (row >= shape.height) { continue; }
     #for k in 0..${kernel}
-    let w{k} = vec4<f32>(weights[(tap_y * ${kernel}u + {k}u) * shape.out_vectors + channel]);
+    let w{k} = ${sumType}(weights[(tap_y * ${kernel}u + {k}u) * shape.out_vectors + channel]);
     #end
     // The columns that the pixels share.
     #for c in 0..${columns}
     let inside{c} = left + {c}u < shape.width;
     let at{c} = select(0u, (row * shape.width + left + {c}u) * shape.out_vectors + channel, inside{c});
-    let value{c} = select(vec4<f32>(), vec4<f32>(source[at{c}]), inside{c});
+    let value{c} = select(${sumType}(), ${sumType}(source[at{c}]), inside{c});
     #end
     ${products}
   }

@@ -9,6 +9,13 @@ export type Precision = 'f32' | 'f16';
 /** Channels in an element of a buffer, as a kernel sees it. */
 export type ElementSize = 1 | 4;
 
+/** How a kernel is written whose threads take an element each. */
+export interface ElementOptions {
+  precision: Precision;
+  /** One makes a quarter of the code, for where compiling is dear. Default: 4. */
+  elementSize?: ElementSize;
+}
+
 /** The WGSL of an element: a scalar or a vector. */
 export const elementType = (precision: Precision, size: ElementSize): string =>
   size === 1 ? precision : `vec4<${precision}>`;

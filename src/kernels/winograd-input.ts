@@ -1,11 +1,10 @@
 /** @file The input transform of a Winograd convolution: V = B^T d B for every tile and channel. NHWC, f32 sums. */
 
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { elementBytes, elementType, header, wgsl } from './wgsl.ts';
+import { type ElementOptions, elementBytes, elementType, header, wgsl } from './wgsl.ts';
 import {
   combine,
   multiplyLeft,
-  type WinogradOptions,
   type WinogradSize,
   winogradMatrices,
   winogradPlanes,
@@ -28,7 +27,7 @@ export interface WinogradInput {
  */
 export function winogradInput(
   { label, height, width, channels, size }: WinogradInput,
-  { precision, elementSize = 4 }: WinogradOptions,
+  { precision, elementSize = 4 }: ElementOptions,
 ): Kernel {
   const { BT } = winogradMatrices[size];
   const side = size + 2;

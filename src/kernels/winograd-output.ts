@@ -2,11 +2,10 @@
 
 import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { elementBytes, elementType, header, wgsl } from './wgsl.ts';
+import { type ElementOptions, elementBytes, elementType, header, wgsl } from './wgsl.ts';
 import {
   combine,
   multiplyLeft,
-  type WinogradOptions,
   type WinogradSize,
   winogradMatrices,
   winogradPlanes,
@@ -27,7 +26,7 @@ export interface WinogradOutput extends Epilogue {
  */
 export function winogradOutput(
   form: WinogradOutput,
-  { precision, elementSize = 4 }: WinogradOptions,
+  { precision, elementSize = 4 }: ElementOptions,
 ): Kernel {
   const { label, outHeight, outWidth, outChannels, size } = form;
   const { AT } = winogradMatrices[size];

@@ -5,14 +5,6 @@
  */
 
 import type { Size } from '../size.ts';
-import type { ElementSize, Precision } from './wgsl.ts';
-
-/** How the transforms of inputs and outputs are written. */
-export interface WinogradOptions {
-  precision: Precision;
-  /** Channels that a thread transforms. One makes a quarter of the code, for where compiling is dear. Default: 4. */
-  elementSize?: ElementSize;
-}
 
 /** Outputs per tile along an axis. */
 export type WinogradSize = 2 | 4;
