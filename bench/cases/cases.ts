@@ -120,7 +120,7 @@ function graphCases(graph: Graph, size: Size, context: CaseContext): (Case & { k
     plan(graph, size, input, {
       precision,
       headPixels,
-      elementSize: choice.elementSize,
+      quads: choice.quads,
       tile(conv) {
         convs.set(conv.label, conv);
         return choice.tile(conv);

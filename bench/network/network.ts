@@ -117,7 +117,6 @@ export async function referenceMaps(measurement: MeasurementContext, outputs: Ou
       precision: 'f32',
       tile: () => ({ kind: 'direct', pixels: 4, channels: 4 }),
       headPixels: 1,
-      elementSize: 4,
     },
   });
   try {

@@ -10,7 +10,7 @@ import {
   type WorkgroupTile,
 } from '../kernels/tile.ts';
 import type { Gemm } from '../kernels/tile-loop.ts';
-import type { ElementSize, Precision } from '../kernels/wgsl.ts';
+import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { type Adapter, adapterClass, busyThreads } from './adapter-classes.ts';
 import type { KernelChoice } from './operation.ts';
@@ -125,15 +125,17 @@ export function chooseWinograd(
 /** Feature pixels per thread of the DB head. */
 export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4 : 1);
 
-/** Channels per thread of kernels without a tile. Software adapters take long to compile four, and are no faster with them. */
-export const chooseElementSize = ({ software }: Adapter): ElementSize => (software ? 1 : 4);
-
 /**
- * The fusions that pay on an adapter. A software adapter has no memory traffic to save in the stem, and takes longer to
- * compile that kernel's barriers than it gains.
+ * The fusions that pay on an adapter. A software adapter has no memory traffic to save, and takes longer to compile the
+ * barriers of the fused stem than it gains; one with quads, another convolution for the sum of two levels.
  */
-export const chooseFusions = ({ software }: Adapter): readonly Fusion[] =>
-  software ? allFusions.filter((name) => !['fuseStemPool', 'fuseUpsampleAdd'].includes(name)) : allFusions;
+export function chooseFusions({ software, quads }: Adapter): readonly Fusion[] {
+  const without: Fusion[] = [
+    ...(software ? (['fuseStemPool'] as const) : []),
+    ...(quads ? (['fuseUpsampleAdd'] as const) : []),
+  ];
+  return allFusions.filter((name) => !without.includes(name));
+}
 
 /** All of these together; the rule for Winograd's filtering stands beside it, since plans do not need it. */
 export const defaultChoice = (adapter: Adapter, precision: Precision): KernelChoice => ({
@@ -141,5 +143,4 @@ export const defaultChoice = (adapter: Adapter, precision: Precision): KernelCho
   tile: (conv) => chooseTile(gemmOf(conv), adapter),
   headPixels: chooseHeadPixels(adapter),
   quads: adapter.quads,
-  elementSize: chooseElementSize(adapter),
 });

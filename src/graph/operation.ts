@@ -7,7 +7,7 @@ import { mismatch } from '../check.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
-import type { ElementSize, Precision } from '../kernels/wgsl.ts';
+import type { KernelOptions, Precision } from '../kernels/wgsl.ts';
 import type { Fields, Padding } from './fields.ts';
 
 /** `planes` images `[height, width, channels]`; more than one plane only for class images and Winograd's tiles. */
@@ -103,16 +103,11 @@ export interface Constant {
 }
 
 /** How kernels are chosen for an adapter. */
-export interface KernelChoice {
-  precision: Precision;
+export interface KernelChoice extends KernelOptions {
   /** The tile for a convolution. */
   tile(conv: Convolution): Tile;
   /** Feature pixels per thread of the DB head. */
   headPixels: number;
-  /** Whether quads of threads share the DB head's weights. Default: false. */
-  quads?: boolean;
-  /** Channels per thread of Winograd's transforms and depthwise convolutions. */
-  elementSize: ElementSize;
 }
 
 export interface OperationKind<O extends OperationRecord> {

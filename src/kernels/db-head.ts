@@ -117,9 +117,12 @@ export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: numb
 
 export interface DbHeadOptions {
   precision: Precision;
-  /** Feature pixels per thread; 4 where there are quads. */
+  /** Feature pixels per thread. */
   pixels: number;
-  /** Whether quads of threads share the weights (`quad.ts`); the device needs the feature `subgroups`. Default: false. */
+  /**
+   * Whether quads of threads share the weights (`quad.ts`), with four pixels each; the device needs the feature `subgroups`.
+   * Default: false.
+   */
   quads?: boolean;
 }
 
@@ -382,7 +385,7 @@ fn main(
 }
 `;
   return {
-    label: `${label} (${pixels} px)`,
+    label: `${label} (${quads ? 'quad' : `${pixels} px`})`,
     code,
     bindings,
     shape,

@@ -5,7 +5,7 @@
 
 import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { type ElementOptions, elementBytes, elementType, header, wgsl } from './wgsl.ts';
+import { elementBytes, elementType, header, type KernelOptions, wgsl } from './wgsl.ts';
 
 export interface DepthwiseConv2d
   extends Pick<Epilogue, 'outHeight' | 'outWidth' | 'bias' | 'activation' | 'affine'> {
@@ -44,12 +44,10 @@ const pixels = 4;
  *   activation: 'relu',
  * }, { precision: 'f32' });
  */
-export function depthwiseConv2d(
-  conv: DepthwiseConv2d,
-  { precision, elementSize = 4 }: ElementOptions,
-): Kernel {
+export function depthwiseConv2d(conv: DepthwiseConv2d, { precision, quads }: KernelOptions): Kernel {
   const { label, height, width, channels, outHeight, outWidth, kernel, stride, padding } = conv;
   const epilogue: Epilogue = { ...conv, outChannels: channels, residuals: [] };
+  const elementSize = quads ? 1 : 4;
   const type = elementType(precision, elementSize);
   const sumType = elementType('f32', elementSize);
   const stored = 4 * vectorsOf(channels);

@@ -9,11 +9,14 @@ export type Precision = 'f32' | 'f16';
 /** Channels in an element of a buffer, as a kernel sees it. */
 export type ElementSize = 1 | 4;
 
-/** How a kernel is written whose threads take an element each. */
-export interface ElementOptions {
+/** How a kernel without a tile is written. */
+export interface KernelOptions {
   precision: Precision;
-  /** One makes a quarter of the code, for where compiling is dear. Default: 4. */
-  elementSize?: ElementSize;
+  /**
+   * For adapters with quads (`quad.ts`): they take long to compile, and a thread with one channel has a quarter of the
+   * code of one with four. Default: false.
+   */
+  quads?: boolean;
 }
 
 /** The WGSL of an element: a scalar or a vector. */

@@ -1,7 +1,7 @@
 /** @file The input transform of a Winograd convolution: V = B^T d B for every tile and channel. NHWC, f32 sums. */
 
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { type ElementOptions, elementBytes, elementType, header, wgsl } from './wgsl.ts';
+import { elementBytes, elementType, header, type KernelOptions, wgsl } from './wgsl.ts';
 import {
   combine,
   multiplyLeft,
@@ -27,8 +27,9 @@ export interface WinogradInput {
  */
 export function winogradInput(
   { label, height, width, channels, size }: WinogradInput,
-  { precision, elementSize = 4 }: ElementOptions,
+  { precision, quads }: KernelOptions,
 ): Kernel {
+  const elementSize = quads ? 1 : 4;
   const { BT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height, width });

@@ -2,7 +2,7 @@
 
 import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { type ElementOptions, elementBytes, elementType, header, wgsl } from './wgsl.ts';
+import { elementBytes, elementType, header, type KernelOptions, wgsl } from './wgsl.ts';
 import {
   combine,
   multiplyLeft,
@@ -24,11 +24,9 @@ export interface WinogradOutput extends Epilogue {
  * @example
  * const { code, bindings, dispatch } = winogradOutput({ label: 'pixels', outHeight: 160, outWidth: 160, outChannels: 64, size: 4, bias: true, residuals: [], activation: 'relu' }, { precision: 'f32' });
  */
-export function winogradOutput(
-  form: WinogradOutput,
-  { precision, elementSize = 4 }: ElementOptions,
-): Kernel {
+export function winogradOutput(form: WinogradOutput, { precision, quads }: KernelOptions): Kernel {
   const { label, outHeight, outWidth, outChannels, size } = form;
+  const elementSize = quads ? 1 : 4;
   const { AT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height: outHeight, width: outWidth });

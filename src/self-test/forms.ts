@@ -105,7 +105,7 @@ function smallForm(
   choice: KernelChoice,
   tools: GraphTools,
 ): Form {
-  const { precision, headPixels, elementSize } = choice;
+  const { precision, headPixels, quads } = choice;
   const tiles: Tile[] = [];
   const tile: KernelChoice['tile'] = (conv) => {
     const chosen = choice.tile(conv);
@@ -115,7 +115,7 @@ function smallForm(
   for (const operation of operations) {
     const realShape: ShapeOf = (tensor) => plan.tensors.get(tensor)!.shape;
     tools.kindOf(operation).lower(operation, realShape, {
-      ...{ precision, headPixels, elementSize, tile },
+      ...{ precision, headPixels, quads, tile },
     });
   }
   const build = (few: (channels: number) => number): Form => {
@@ -130,7 +130,7 @@ function smallForm(
     };
     const shapes = new Map<string, readonly number[]>();
     const left = [...tiles];
-    const next: KernelChoice = { precision, headPixels, elementSize, tile: () => left.shift()! };
+    const next: KernelChoice = { precision, headPixels, quads, tile: () => left.shift()! };
     const steps: PlanStep[] = [];
     const constants: Constant[] = [];
     const parameter = (name: string) => numbers(name, shapes.get(name)!);

@@ -308,10 +308,7 @@ function judgeOf(
 }
 
 /** What is wrong with what follows from P and T. */
-function headFault(
-  last: DbHeadOperation,
-  read: (tensor: string) => ArrayLike<number>,
-): string | undefined {
+function headFault(last: DbHeadOperation, read: (tensor: string) => ArrayLike<number>): string | undefined {
   // What follows from P and T as they were computed: the steep function would enlarge their errors.
   const [P, T, B] = last.outputs.map((name) => Float64Array.from(read(name) as Float32Array));
   const binary = B && P.map((p, i) => sigmoid(last.k * (p - T[i])));

@@ -7,7 +7,7 @@
 import { type Convolution, type convolution, gemmOf, multiplyAdds } from '../kernels/convolution.ts';
 import { type Kernel, vectorsOf } from '../kernels/kernel.ts';
 import type { Tile } from '../kernels/tile.ts';
-import type { ElementOptions, Precision } from '../kernels/wgsl.ts';
+import type { KernelOptions, Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { winogradInput } from '../kernels/winograd-input.ts';
 import { winogradOutput } from '../kernels/winograd-output.ts';
@@ -35,7 +35,7 @@ export interface FormKernels {
 export function formKernels(
   conv: Convolution,
   { tile, winograd: size }: Form,
-  options: ElementOptions,
+  options: KernelOptions,
   build: typeof convolution,
 ): FormKernels {
   const { precision } = options;

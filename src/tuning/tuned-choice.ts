@@ -10,7 +10,7 @@ import type { KernelChoice } from '../graph/operation.ts';
 import type { Conv2dOperation } from '../graph/operations/conv2d.ts';
 import type { Convolution } from '../kernels/convolution.ts';
 import { plainTile, type Tile, tileName } from '../kernels/tile.ts';
-import type { ElementSize, Precision } from '../kernels/wgsl.ts';
+import type { Precision } from '../kernels/wgsl.ts';
 import type { WinogradSize } from '../kernels/winograd.ts';
 import { loadModule } from '../load-module.ts';
 import { loadEntries, storeEntries, tuningKey } from './cache.ts';
@@ -28,7 +28,7 @@ export interface TuningReport extends Omit<Tuning, 'codes' | 'entries'> {
 
 export class TunedChoice implements KernelChoice {
   readonly headPixels: number;
-  readonly elementSize: ElementSize;
+  readonly quads: boolean;
   /** What the device computes wrongly and is done without: names of tiles and of fusions, `winograd`, `f16`. */
   readonly avoided = new Set<string>();
   readonly #context: GpuContext;
@@ -39,9 +39,8 @@ export class TunedChoice implements KernelChoice {
     this.#context = context;
     this.#wanted = precision;
     this.#entries = entries;
-    const { headPixels, elementSize } = this.#default;
-    this.headPixels = headPixels;
-    this.elementSize = elementSize;
+    this.headPixels = this.#default.headPixels;
+    this.quads = context.quads;
   }
 
   get precision(): Precision {

@@ -5,12 +5,7 @@
 
 import { type GpuContext, openDevice } from '../../src/gpu/device.ts';
 import { PipelineCache } from '../../src/gpu/pipelines.ts';
-import {
-  chooseElementSize,
-  chooseTile,
-  chooseWinograd,
-  defaultChoice,
-} from '../../src/graph/choose-kernels.ts';
+import { chooseTile, chooseWinograd, defaultChoice } from '../../src/graph/choose-kernels.ts';
 import { type Graph, probabilityAlone, steepnessOf } from '../../src/graph/graph.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { allFusions, fuse } from '../../src/graph/passes/index.ts';
@@ -83,7 +78,7 @@ async function check({ fixture }: GpuTestContext, context: GpuContext, precision
         precision,
         tile: (conv) => chooseTile(gemmOf(conv), context),
         headPixels: 4,
-        elementSize: chooseElementSize(context),
+        quads: context.quads,
       },
       keep,
       pipelines,

@@ -53,7 +53,6 @@ const planOf = (side: number): Plan =>
       precision: 'f32',
       tile: () => ({ kind: 'direct', pixels: 4, channels: 4 }),
       headPixels: 1,
-      elementSize: 4,
     },
   );
 

@@ -105,7 +105,6 @@ const defaults: KernelChoice = {
   precision: 'f32',
   tile: () => direct(8, 4),
   headPixels: 1,
-  elementSize: 4,
 };
 
 async function tuneWith(

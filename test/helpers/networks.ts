@@ -32,7 +32,6 @@ export const planOf = (
     precision: 'f32',
     tile: () => ({ kind: 'direct', pixels: 8, channels: 4 }),
     headPixels: 4,
-    elementSize: 1,
     ...choice,
   });
 
