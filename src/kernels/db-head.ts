@@ -194,7 +194,9 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
 var<workgroup> words: array<atomic<u32>, ${words}>;
 #endif
 
-// Gives the pixel's bits in the words of the mask's two rows.
+#if ${mask}
+// Gives the pixel's bits in the mask's words of two rows.
+#endif
 fn store(pixel: u32, position: u32, p_logits: vec4<f32>${heads === 2 ? ', t_logits: vec4<f32>' : ''})${mask ? ' -> vec2<u32>' : ''} {
   // In units of two outputs: the upper and the lower pair of the 2x2 block.
   let upper = ((pixel / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel % shape.width) * 2u + position % 2u;
@@ -228,7 +230,9 @@ fn mask_at(pixel: u32, row: u32) -> u32 {
 }
 #endif
 
-// Features stand in vec4s, or quads read them one by one.
+#if ${quads}
+// A single one.
+#endif
 fn feature(head: u32, pixel: u32, c: u32) -> ${quads ? precision : type} {
   #if ${merged}
   return features0[pixel * ${stride * size}u + head * ${vectors * size}u + c];
@@ -265,8 +269,8 @@ fn main(
   #endif
   // Which of the 2x2 positions of the first transposed convolution.
   for (var position = ${row} * 2u; position < ${row} * 2u + 2u; position++) {
+    // The logits of ${heads === 2 ? 'P and T' : 'P'}.
     #for p in 0..${pixels}
-    // The logits of P and T.
     var p{p} = vec4<f32>();
     #if ${heads === 2}
     var t{p} = vec4<f32>();

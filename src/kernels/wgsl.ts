@@ -60,12 +60,13 @@ function indented(text: string): string {
     let at = 0;
     for (; line[at] === '}' || line[at] === ')'; at++) depth--;
     result += `${'  '.repeat(depth)}${line}\n`;
-    // What stands at the top level is set apart.
-    if (depth === 0 && at > 0) result += '\n';
+    const closes = at > 0;
     for (; at < line.length && !line.startsWith('//', at); at++) {
       if (line[at] === '{' || line[at] === '(') depth++;
       else if (line[at] === '}' || line[at] === ')') depth--;
     }
+    // What stands at the top level is set apart.
+    if (depth === 0 && closes) result += '\n';
   }
   return result.replace(/\n+$/, '\n');
 }

@@ -45,6 +45,10 @@ export function winogradInput(
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
+fn pixel_at(at: u32, inside: bool) -> ${sumType} {
+  return ${sumType}(select(${type}(), source[select(0u, at, inside)], inside));
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let columns = (shape.width + ${size - 1}u) / ${size}u;
@@ -63,8 +67,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   #end
   #for i in 0..${side}
   #for j in 0..${side}
-  let inside{i}_{j} = row_inside{i} & column_inside{j};
-  let d{i}_{j} = ${sumType}(select(${type}(), source[select(0u, row{i} + column{j}, inside{i}_{j})], inside{i}_{j}));
+  let d{i}_{j} = pixel_at(row{i} + column{j}, row_inside{i} & column_inside{j});
   #end
   #end
   // e = B^T d, and V = e B.

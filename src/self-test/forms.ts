@@ -145,7 +145,7 @@ function smallForm(
     }
     const [{ name }] = operations.slice(-1);
     const names = tiles.map(tileName);
-    const remedies = remediesOf(records, names, precision);
+    const remedies = remediesOf(records, names, choice);
     return { code, name, operations: records, shapeOf, parameter, steps, constants, tiles: names, remedies };
   };
   try {
@@ -187,7 +187,7 @@ function parametersOf(operation: Operation): [name: string, shape: readonly numb
 function remediesOf(
   [first, ...others]: readonly Operation[],
   tiles: readonly string[],
-  precision: KernelChoice['precision'],
+  { precision, quads }: Pick<KernelChoice, 'precision' | 'quads'>,
 ): Remedy[] {
   if (others.length > 0) {
     return [{ avoid: ['winograd'], what: "Winograd's filtering gives way to the plain convolution" }];
@@ -204,6 +204,8 @@ function remediesOf(
       what: `the fused layer gives way to its parts (no ${fusions.join(', ')})`,
     });
   }
+  if (quads)
+    remedies.push({ avoid: ['quads'], what: 'quads of threads give way to single ones, in all layers' });
   if (precision === 'f16') remedies.push({ avoid: ['f16'], what: 'f16 gives way to f32, in all layers' });
   return remedies;
 }

@@ -28,8 +28,7 @@ export interface TuningReport extends Omit<Tuning, 'codes' | 'entries'> {
 
 export class TunedChoice implements KernelChoice {
   readonly headPixels: number;
-  readonly quads: boolean;
-  /** What the device computes wrongly and is done without: names of tiles and of fusions, `winograd`, `f16`. */
+  /** What the device computes wrongly and is done without: names of tiles and of fusions, `winograd`, `quads`, `f16`. */
   readonly avoided = new Set<string>();
   readonly #context: GpuContext;
   readonly #wanted: Precision;
@@ -40,15 +39,19 @@ export class TunedChoice implements KernelChoice {
     this.#wanted = precision;
     this.#entries = entries;
     this.headPixels = this.#default.headPixels;
-    this.quads = context.quads;
   }
 
   get precision(): Precision {
     return this.avoided.has('f16') ? 'f32' : this.#wanted;
   }
 
+  get quads(): boolean {
+    return this.#context.quads && !this.avoided.has('quads');
+  }
+
   get #default(): KernelChoice {
-    return defaultChoice(this.#context, this.precision);
+    const { software, adapter } = this.#context;
+    return defaultChoice({ software, adapter, quads: this.quads }, this.precision);
   }
 
   /** Takes what was stored for this device in earlier sessions. Never fails. */
@@ -63,8 +66,8 @@ export class TunedChoice implements KernelChoice {
   }
 
   tile(conv: Convolution): Tile {
-    const { device, quads } = this.#context;
-    const known = findTile(this.#entries, conv, this.precision, { limits: device.limits, quads });
+    const { limits } = this.#context.device;
+    const known = findTile(this.#entries, conv, this.precision, { limits, quads: this.quads });
     const tile = known ?? this.#default.tile(conv);
     return this.avoided.has(tileName(tile)) ? plainTile : tile;
   }

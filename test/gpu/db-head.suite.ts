@@ -10,7 +10,7 @@ import {
   maskUniforms,
   packDbHead,
 } from '../../src/kernels/db-head.ts';
-import type { Precision } from '../../src/kernels/wgsl.ts';
+import type { KernelOptions, Precision } from '../../src/kernels/wgsl.ts';
 import { assert, assertEqual, randomFloats } from './assert.ts';
 import { assertWithin, precisionsOf, representable, sumTolerance } from './precision.ts';
 import { binarize, type TailParameters, tailLogits } from './references/db-tail.ts';
@@ -31,6 +31,15 @@ interface Case extends Pick<DbHead, 'height' | 'width' | 'channels' | 'outputs' 
 }
 
 const k = 50;
+
+/** How the kernel is written. */
+type Form = Required<KernelOptions>;
+
+/** By single threads in every precision that compiles, and by quads where the device has them. */
+const formsOf = async (context: GpuContext): Promise<Form[]> =>
+  (await precisionsOf(context)).flatMap((precision) =>
+    [false, ...(context.quads ? [true] : [])].map((quads) => ({ precision, quads })),
+  );
 
 const ptb = { outputs: 'PTB', mask: false } as const;
 const p = { outputs: 'P', mask: false } as const;
@@ -153,7 +162,7 @@ function folded(heads: readonly TailParameters[], channels: number): DbHeadWeigh
 async function runHead(
   context: GpuContext,
   { pixels, range = 1, maskOf, threshold = 0.5, ...shape }: Case,
-  precision: Precision,
+  { precision, quads }: Form,
 ): Promise<{ maps: Record<string, Float32Array>; logits: Reference[] }> {
   const { height, width, channels, outputs, merged } = shape;
   const count = outputs === 'P' ? 1 : 2;
@@ -166,7 +175,7 @@ async function runHead(
   const heads = [30, 40].slice(0, count).map((seed) => randomTail(channels, seed, precision));
   const both = Float32Array.from(concatenate(features, height * width));
   const [features0, features1] = merged ? [both, both] : features;
-  const kernel = dbHead({ label: 'head', ...shape, k }, { precision, pixels });
+  const kernel = dbHead({ label: 'head', ...shape, k }, { precision, pixels, quads });
   const settings = shape.mask ? maskUniforms({ of: maskOf === 'binary' ? 'B' : 'P', threshold }) : {};
   const maps = await runKernel(
     context,
@@ -183,8 +192,9 @@ async function runHead(
   };
 }
 
-async function check(context: GpuContext, shape: Case, precision: Precision): Promise<void> {
-  const { maps, logits } = await runHead(context, shape, precision);
+async function check(context: GpuContext, shape: Case, form: Form): Promise<void> {
+  const { maps, logits } = await runHead(context, shape, form);
+  const { precision } = form;
   // A logit is a sum over sums; the sigmoid's slope is at most 1/4, its own error (exp, division) a few units.
   const relative = sumTolerance(2 * shape.channels, precision);
   const errors = logits.map(({ magnitudes }) => magnitudes.map((m) => (m * relative) / 4 + 2 ** -20));
@@ -199,8 +209,8 @@ async function check(context: GpuContext, shape: Case, precision: Precision): Pr
 }
 
 /** Compares the mask bit by bit with the map that it is of, as it was computed. */
-async function checkMask(context: GpuContext, shape: Case, precision: Precision): Promise<void> {
-  const { maps } = await runHead(context, shape, precision);
+async function checkMask(context: GpuContext, shape: Case, form: Form): Promise<void> {
+  const { maps } = await runHead(context, shape, form);
   const map = maps[shape.maskOf!];
   const words = new Uint32Array(maps.mask.buffer);
   const threshold = Math.fround(shape.threshold!);
@@ -208,7 +218,10 @@ async function checkMask(context: GpuContext, shape: Case, precision: Precision)
   map.forEach((value, pixel) => {
     const bit = (words[pixel >> 5] >>> (pixel & 31)) & 1;
     counts[bit]++;
-    assert(bit === (value > threshold ? 1 : 0), `mask, ${precision}: bit ${pixel} is ${bit} for ${value}`);
+    assert(
+      bit === (value > threshold ? 1 : 0),
+      `mask, ${form.precision}: bit ${pixel} is ${bit} for ${value}`,
+    );
   });
   assertEqual(words.length * 32, map.length, 'bits of the mask');
   assert(counts[0] > 5 && counts[1] > 5, `the mask is almost all of one kind: ${counts}`);
@@ -222,14 +235,14 @@ const tests: GpuTest[] = [
     name: nameOf(shape),
     async run({ device }: { device: GPUDevice }) {
       const context = await openDevice({ device });
-      for (const precision of await precisionsOf(context)) await check(context, shape, precision);
+      for (const form of await formsOf(context)) await check(context, shape, form);
     },
   })),
   ...maskCases.map((shape) => ({
     name: `mask, ${nameOf(shape)}, of ${shape.maskOf}`,
     async run({ device }: { device: GPUDevice }) {
       const context = await openDevice({ device });
-      for (const precision of await precisionsOf(context)) await checkMask(context, shape, precision);
+      for (const form of await formsOf(context)) await checkMask(context, shape, form);
     },
   })),
   {
@@ -245,8 +258,8 @@ const tests: GpuTest[] = [
         pixels: 1,
         range: 1000,
       };
-      for (const precision of await precisionsOf(context)) {
-        const { maps, logits } = await runHead(context, shape, precision);
+      for (const form of await formsOf(context)) {
+        const { maps, logits } = await runHead(context, shape, form);
         const extremes = { high: 0, low: 0 };
         for (const [head, name] of ['probability', 'threshold'].entries()) {
           logits[head].values.forEach((logit, i) => {

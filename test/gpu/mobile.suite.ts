@@ -46,7 +46,10 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
           [13, 7, 42, true, 'hardswish', { scale: -1.25, shift: 0.5 }],
           [5, 33, 12, false, 'none', { scale: 0.75, shift: -2 }],
         ];
-        for (const precision of await precisionsOf(context)) {
+        const forms = (await precisionsOf(context)).flatMap((precision) =>
+          [false, true].map((quads) => ({ precision, quads })),
+        );
+        for (const { precision, quads } of forms) {
           for (const [height, width, channels, bias, activation, affine] of cases) {
             const conv: DepthwiseConv2d = {
               ...{ label: `depthwise ${height}x${width}x${channels}`, height, width, channels, bias },
@@ -60,12 +63,12 @@ const depthwiseTests = [3, 5, 7].flatMap((kernel) =>
             );
             const weights = representable(randomFloats(channels * kernel ** 2, 52), precision);
             const biases = randomFloats(channels, 53);
-            const { output } = await runKernel(context, depthwiseConv2d(conv, { precision }), {
+            const { output } = await runKernel(context, depthwiseConv2d(conv, { precision, quads }), {
               source,
               weights: packDepthwiseWeights(conv, weights),
               bias: packBias(biases),
             });
-            const what = `${conv.label}, ${precision}`;
+            const what = `${conv.label}, ${precision}${quads ? ', a channel a thread' : ''}`;
             const expected = depthwise(conv, withoutLanes(source, channels), weights, biases);
             const tolerance = sumTolerance(kernel ** 2 + 1, precision);
             assertWithin(withoutLanes(output, channels), expected, tolerance, what);

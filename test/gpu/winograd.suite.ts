@@ -87,7 +87,8 @@ function test(
       const residual = randomFloats(height * width * outChannels, 4);
 
       const shape = { height, width, channels: inChannels };
-      const input = winogradInput({ label: 'tiles', ...shape, size }, { precision });
+      const options = { precision, quads: tile.kind === 'quad' } as const;
+      const input = winogradInput({ label: 'tiles', ...shape, size }, options);
       const { output: tiles } = await runKernel(context, input, { source });
       assertClose(tiles, transformTiles(source, shape, size), 1e-4, 'tiles');
 
@@ -127,7 +128,7 @@ function test(
           affine,
           size,
         },
-        { precision },
+        options,
       );
       const { output: result } = await runKernel(context, output, { products, bias, residual0: residual });
       const plain = untransformTiles(products, { height, width, channels: outChannels }, size);
@@ -165,7 +166,8 @@ const tests: GpuTest[] = [
   test(2, direct, [13, 7]),
   test(4, direct, [5, 33], { scale: -1.25, shift: 0.5 }),
   test(4, direct, [1, 1]),
-  test(4, quads, [13, 7]),
+  test(4, quads, [13, 7], { scale: -1.25, shift: 0.5 }),
+  test(2, quads, [5, 33]),
   test(2, workgroup, [6, 9]),
   test(4, workgroup, [13, 7]),
   weightsTest(2, 3, 5),

@@ -96,14 +96,20 @@ describe('a tile that is none', () => {
   const good = workgroup(32, 64, 16, 4, 8);
   it.each([
     ['nothing', undefined, /an object is expected, undefined was found/],
-    ['another kind', { ...good, kind: 'toString' }, /kind: 'direct', 'workgroup' are expected, toString/],
+    [
+      'another kind',
+      { ...good, kind: 'toString' },
+      /kind: 'direct', 'quad', 'workgroup' are expected, toString/,
+    ],
     ['pixels that are no multiple of 4', { ...good, pixels: 2 }, /pixels: a multiple of 4 .* 2 was found/],
     ['channels that are none', { ...direct, channels: 6 }, /channels: a multiple of 4 .* 6 was found/],
     ['no pixels', { ...direct, pixels: 0 }, /pixels: a multiple of 1 .* 0 was found/],
     ['half a pixel', { ...direct, pixels: 1.5 }, /pixels: .* 1.5 was found/],
-    ['a quad that is neither', { ...direct, quad: false }, /quad and row are true or absent/],
-    ['lanes in a quad', { ...direct, quad: true, lanes: 2 }, /quad without lanes/],
-    ['a row without a quad', { ...direct, row: true }, /row with quad/],
+    [
+      'a quad of 6 channels',
+      { ...direct, kind: 'quad', channels: 6 },
+      /channels: a multiple of 4 .* 6 was found/,
+    ],
     ['no lanes', { ...direct, lanes: 0 }, /lanes: a multiple of 1 .* 0 was found/],
     ['a depth of 6', { ...good, blockDepth: 6 }, /blockDepth: a multiple of 4 .* 6 was found/],
     [
@@ -129,10 +135,10 @@ describe('chooseTile', () => {
     expect(chooseTile(gemmOf(conv(160, 160, 4, 64)), { software: true }).kind).toBe('direct');
   });
 
-  it('has weights read by quads where subgroups are quads, and the rows of an image once', () => {
-    const name = (channels: number, quads?: boolean) =>
-      tileName(chooseTile(gemmOf(conv(160, 160, channels, 64)), { software: true, quads }));
-    expect([name(64, true), name(3, true), name(64)]).toEqual(['quad 4x16', 'quad 8x8 row', 'direct 8x8']);
+  it('takes quads where subgroups are quads, of as many channels as are used', () => {
+    const name = (outChannels: number, quads?: boolean) =>
+      tileName(chooseTile(gemmOf(conv(160, 160, 64, outChannels)), { software: true, quads }));
+    expect([name(64, true), name(24, true), name(64)]).toEqual(['quad 4x32', 'quad 4x16', 'direct 8x8']);
   });
 
   const on = (vendor: string) => (shape: Conv2d) =>

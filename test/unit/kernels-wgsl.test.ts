@@ -31,6 +31,7 @@ interface Size {
 }
 
 const direct: Tile = { kind: 'direct', pixels: 2, channels: 8 };
+const quad: Tile = { kind: 'quad', pixels: 2, channels: 8 };
 const workgroup: Tile = {
   kind: 'workgroup',
   blockPixels: 32,
@@ -97,6 +98,11 @@ const kernels: Record<string, (precision: Precision, size: Size) => Kernel> = {
   ]),
   'conv2d-direct-partial-channels': conv(direct, { outChannels: 20 }),
   'upsampled-conv2d-direct': upsampled(direct, 4),
+  'conv2d-quad': conv(quad, full),
+  'conv2d-quad-two-sources': conv(quad, { outChannels: 20 }, [
+    {},
+    { channels: 32, kernel: 1, stride: 2, padding: { top: 0, left: 0 } },
+  ]),
   'conv2d-workgroup': conv(workgroup, full),
   'conv2d-workgroup-sliced': conv({ ...workgroup, slices: 2 }),
   'upsampled-conv2d-workgroup': upsampled(workgroup, 2),

@@ -130,7 +130,7 @@ describe('findTile', () => {
       'f32 3x3 64 > 64, 2^13 px': { tile: { ...workgroup, blockDepth: 48 }, ms: 1, gflops: 1 },
     };
     expect(findTile(misfit, conv(80), 'f32', { limits })).toBeUndefined();
-    const tile = { ...direct, quad: true as const };
+    const tile = { ...direct, kind: 'quad' as const };
     const quads = { 'f32 3x3 64 > 64, 2^13 px': { tile, ms: 1, gflops: 1 } };
     expect(findTile(quads, conv(80), 'f32', { limits })).toBeUndefined();
     expect(findTile(quads, conv(80), 'f32', { limits, quads: true })).toEqual(tile);

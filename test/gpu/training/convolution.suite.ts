@@ -40,6 +40,7 @@ const shapes: readonly Shape[] = [
 
 const tiles: readonly Tile[] = [
   { kind: 'direct', pixels: 4, channels: 4 },
+  { kind: 'quad', pixels: 2, channels: 8 },
   { kind: 'workgroup', blockPixels: 16, blockChannels: 8, blockDepth: 8, pixels: 4, channels: 4 },
   { kind: 'workgroup', blockPixels: 16, blockChannels: 8, blockDepth: 8, pixels: 4, channels: 4, slices: 2 },
 ];
@@ -124,6 +125,7 @@ const gradients = shapes.map(
       const previous = randomFloats(source.length, 24);
       const expected = byInput.map((value, i) => value + previous[i]);
       for (const tile of tiles) {
+        if (tile.kind === 'quad' && !context.quads) continue;
         if (tile.kind === 'workgroup' && (channels % 8 !== 0 || outChannels % 8 !== 0)) continue;
         const backward = conv2d(
           {
@@ -161,7 +163,7 @@ const gradients = shapes.map(
 );
 
 const batches: GpuTest = {
-  name: 'a batch is convolved image by image, by direct and workgroup tiles',
+  name: 'a batch is convolved image by image, by every kind of tile',
   async run({ device }) {
     const context = await openDevice({ device });
     const shape: Shape = { batch: 3, height: 5, width: 7, channels: 8, outChannels: 8, kernel: 3, stride: 1 };
@@ -173,6 +175,7 @@ const batches: GpuTest = {
       (value, i) => value + bias[i % outChannels],
     );
     for (const tile of tiles) {
+      if (tile.kind === 'quad' && !context.quads) continue;
       const conv = conv2d(
         {
           label: 'batch',

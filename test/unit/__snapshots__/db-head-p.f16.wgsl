@@ -14,22 +14,33 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
   return bitcast<vec4<f32>>(select(bitcast<vec4<u32>>(result), bits, (bits & exponent) == exponent));
 }
 
+fn store(pixel: u32, position: u32, p_logits: vec4<f32>) {
+  // In units of two outputs: the upper and the lower pair of the 2x2 block.
+  let upper = ((pixel / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel % shape.width) * 2u + position % 2u;
+  let lower = upper + 2u * shape.width;
+  let p = sigmoid(p_logits);
+  probability[upper] = p.xy;
+  probability[lower] = p.zw;
+}
+
 fn feature(head: u32, pixel: u32, c: u32) -> vec4<f16> {
   return features0[pixel * 16u + c];
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(global_invocation_id) id: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
   let first = id.x * 2u;
   let total = shape.height * shape.width;
   let pixel0 = min(first + 0u, total - 1u);
   let pixel1 = min(first + 1u, total - 1u);
   // Which of the 2x2 positions of the first transposed convolution.
   for (var position = id.y * 2u; position < id.y * 2u + 2u; position++) {
+    // The logits of P.
     var p0 = vec4<f32>();
-    var t0 = vec4<f32>();
     var p1 = vec4<f32>();
-    var t1 = vec4<f32>();
     for (var head = 0u; head < 1u; head++) {
       let head_bias = head * 17u;
       let head_weights = head * 4160u;
@@ -222,24 +233,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
           }
         }
       }
-      if (head == 0u) { p0 = sigmoid(logits0); } else { t0 = sigmoid(logits0); }
-      if (head == 0u) { p1 = sigmoid(logits1); } else { t1 = sigmoid(logits1); }
+      p0 = logits0;
+      p1 = logits1;
     }
-    if (first + 0u < total) {
-      // In units of two outputs: the upper and the lower pair of the 2x2 block.
-      let upper = ((pixel0 / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel0 % shape.width) * 2u + position % 2u;
-      let lower = upper + 2u * shape.width;
-      let p = p0;
-      probability[upper] = p.xy;
-      probability[lower] = p.zw;
-    }
-    if (first + 1u < total) {
-      // In units of two outputs: the upper and the lower pair of the 2x2 block.
-      let upper = ((pixel1 / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel1 % shape.width) * 2u + position % 2u;
-      let lower = upper + 2u * shape.width;
-      let p = p1;
-      probability[upper] = p.xy;
-      probability[lower] = p.zw;
+    // A loop, since the writes would be compiled as often as there are pixels.
+    var ps = array<vec4<f32>, 2>(p0, p1);
+    for (var i = 0u; i < 2u && first + i < total; i++) {
+      store(first + i, position, ps[i]);
     }
   }
 }

@@ -18,12 +18,39 @@ fn sigmoid(x: vec4<f32>) -> vec4<f32> {
 
 // Eight neighbouring feature pixels fill one word in each of two rows; they are always in one workgroup.
 var<workgroup> words: array<atomic<u32>, 32>;
+// Gives the pixel's bits in the mask's words of two rows.
+fn store(pixel: u32, position: u32, p_logits: vec4<f32>, t_logits: vec4<f32>) -> vec2<u32> {
+  // In units of two outputs: the upper and the lower pair of the 2x2 block.
+  let upper = ((pixel / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel % shape.width) * 2u + position % 2u;
+  let lower = upper + 2u * shape.width;
+  let p = sigmoid(p_logits);
+  probability[upper] = p.xy;
+  probability[lower] = p.zw;
+  let t = sigmoid(t_logits);
+  let b = sigmoid(50.000000 * (p - t));
+  threshold[upper] = t.xy;
+  threshold[lower] = t.zw;
+  binary[upper] = b.xy;
+  binary[lower] = b.zw;
+  let compared = select(p, b, shape.mask_of_binary == 1u);
+  let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
+  return (above.xz | (above.yw << vec2<u32>(1u))) << vec2<u32>((pixel % 8u) * 4u + (position % 2u) * 2u);
+}
+
+// Where the word of a pixel stands, in one of the four rows of its maps.
+fn mask_at(pixel: u32, row: u32) -> u32 {
+  return ((pixel / shape.width) * 4u + row) * (shape.width / 8u) + (pixel % shape.width) / 8u;
+}
+
 fn feature(head: u32, pixel: u32, c: u32) -> vec4<f32> {
   return features0[pixel * 32u + head * 16u + c];
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(global_invocation_id) id: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
   let first = id.x * 2u;
   let total = shape.height * shape.width;
   let pixel0 = min(first + 0u, total - 1u);
@@ -32,6 +59,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
   workgroupBarrier();
   // Which of the 2x2 positions of the first transposed convolution.
   for (var position = id.y * 2u; position < id.y * 2u + 2u; position++) {
+    // The logits of P and T.
     var p0 = vec4<f32>();
     var t0 = vec4<f32>();
     var p1 = vec4<f32>();
@@ -276,56 +304,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
           }
         }
       }
-      if (head == 0u) { p0 = sigmoid(logits0); } else { t0 = sigmoid(logits0); }
-      if (head == 0u) { p1 = sigmoid(logits1); } else { t1 = sigmoid(logits1); }
+      p0 = t0;
+      t0 = logits0;
+      p1 = t1;
+      t1 = logits1;
     }
-    if (first + 0u < total) {
-      // In units of two outputs: the upper and the lower pair of the 2x2 block.
-      let upper = ((pixel0 / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel0 % shape.width) * 2u + position % 2u;
-      let lower = upper + 2u * shape.width;
-      let p = p0;
-      probability[upper] = p.xy;
-      probability[lower] = p.zw;
-      let t = t0;
-      let b = sigmoid(50.000000 * (p - t));
-      threshold[upper] = t.xy;
-      threshold[lower] = t.zw;
-      binary[upper] = b.xy;
-      binary[lower] = b.zw;
-      let compared = select(p, b, shape.mask_of_binary == 1u);
-      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
-      let word = (thread * 2u + 0u) / 8u * 2u;
-      let bit = (pixel0 % 8u) * 4u + (position % 2u) * 2u;
-      atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
-      atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
-    }
-    if (first + 1u < total) {
-      // In units of two outputs: the upper and the lower pair of the 2x2 block.
-      let upper = ((pixel1 / shape.width) * 4u + (position / 2u) * 2u) * 2u * shape.width + (pixel1 % shape.width) * 2u + position % 2u;
-      let lower = upper + 2u * shape.width;
-      let p = p1;
-      probability[upper] = p.xy;
-      probability[lower] = p.zw;
-      let t = t1;
-      let b = sigmoid(50.000000 * (p - t));
-      threshold[upper] = t.xy;
-      threshold[lower] = t.zw;
-      binary[upper] = b.xy;
-      binary[lower] = b.zw;
-      let compared = select(p, b, shape.mask_of_binary == 1u);
-      let above = vec4<u32>(compared > vec4<f32>(shape.mask_threshold));
-      let word = (thread * 2u + 1u) / 8u * 2u;
-      let bit = (pixel1 % 8u) * 4u + (position % 2u) * 2u;
-      atomicOr(&words[word], (above.x | (above.y << 1u)) << bit);
-      atomicOr(&words[word + 1u], (above.z | (above.w << 1u)) << bit);
+    // A loop, since the writes would be compiled as often as there are pixels.
+    var ps = array<vec4<f32>, 2>(p0, p1);
+    var ts = array<vec4<f32>, 2>(t0, t1);
+    for (var i = 0u; i < 2u && first + i < total; i++) {
+      let bits = store(first + i, position, ps[i], ts[i]);
+      let word = (thread * 2u + i) / 8u * 2u;
+      atomicOr(&words[word], bits.x);
+      atomicOr(&words[word + 1u], bits.y);
     }
   }
   workgroupBarrier();
   for (var word = thread; word < 32u; word += 64u) {
     let pixel = (id.x - thread) * 2u + word / 2u * 8u;
-    if (pixel < total) {
-      let row = (pixel / shape.width) * 4u + id.y * 2u + word % 2u;
-      mask[row * (shape.width / 8u) + (pixel % shape.width) / 8u] = atomicLoad(&words[word]);
-    }
+    if (pixel < total) { mask[mask_at(pixel, id.y * 2u + word % 2u)] = atomicLoad(&words[word]); }
   }
 }

@@ -2,7 +2,7 @@ enable f16;
 @group(0) @binding(0) var<storage, read> source0: array<vec4<f16>>;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f16>>;
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f16>>;
-struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32 }
+struct Shape { out_height: u32, out_width: u32, out_vectors: u32, height0: u32, width0: u32, vectors0: u32, classes: u32 }
 @group(0) @binding(3) var<uniform> shape: Shape;
 fn store(pixel: u32, channel: u32, class_image: u32, sum: vec4<f32>) {
   let at = (class_image * shape.out_height * shape.out_width + pixel) * shape.out_vectors + channel;
@@ -61,15 +61,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var next_weight0: vec4<f16>;
   let weight_at1 = (thread + 1u * 64u) / 8u * out_vectors + (thread + 1u * 64u) % 8u;
   var next_weight1: vec4<f16>;
-  var taps_of_class = array<u32, 2>(2u, 2u);
-  var padding_of_class = array<u32, 2>(1u, 0u);
-  var start_of_class = array<u32, 4>(0u, 4u, 8u, 12u);
-  let kernel_width = taps_of_class[class_image % 2u];
-  let kernel_height = taps_of_class[class_image / 2u];
+  let classes = shape.classes;
+  let class_y = class_image / classes;
+  let class_x = class_image % classes;
+  let kernel_height = select(1u, 2u, class_y == 0u || class_y == classes - 1u);
+  let kernel_width = select(1u, 2u, class_x == 0u || class_x == classes - 1u);
   let taps = kernel_height * kernel_width;
-  let padding_y = padding_of_class[class_image / 2u];
-  let padding_x = padding_of_class[class_image % 2u];
-  let weight_start = start_of_class[class_image] * 4u * shape.vectors0 * shape.out_vectors;
+  let padding_y = select(0u, 1u, class_y == 0u);
+  let padding_x = select(0u, 1u, class_x == 0u);
+  // All classes of an axis have two taps more than there are classes.
+  let taps_before = (class_y + min(class_y, 1u)) * (classes + 2u) + kernel_height * (class_x + min(class_x, 1u));
+  let weight_start = taps_before * 4u * shape.vectors0 * shape.out_vectors;
   // One loop through all sources, the taps of their windows and the blocks of their channels; the weights lie in this order.
   let blocks = taps * (shape.vectors0 / 4u);
   var vectors = shape.vectors0;
