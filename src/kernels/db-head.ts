@@ -348,8 +348,7 @@ fn main(
       }
       #for p in 0..${pixels}
       #if ${heads === 2}
-      p{p} = t{p};
-      t{p} = logits{p};
+      if (head == 0u) { p{p} = logits{p}; } else { t{p} = logits{p}; }
       #else
       p{p} = logits{p};
       #endif

@@ -257,10 +257,8 @@ fn main(
           }
         }
       }
-      p0 = t0;
-      t0 = logits0;
-      p1 = t1;
-      t1 = logits1;
+      if (head == 0u) { p0 = logits0; } else { t0 = logits0; }
+      if (head == 0u) { p1 = logits1; } else { t1 = logits1; }
     }
     // A loop, since the writes would be compiled as often as there are pixels.
     var ps = array<vec4<f32>, 2>(p0, p1);
