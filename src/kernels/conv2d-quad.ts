@@ -75,9 +75,7 @@ fn main(
   let quads = (pixels + ${4 * pixels - 1}u) / ${4 * pixels}u;
   let first = (item % quads * 4u + thread) * ${pixels}u;
   let channel = (item / quads) * ${vectors}u;
-  #if ${planes !== undefined}
   let ${planes?.name ?? ''} = id.z;
-  #endif
   if (channel >= shape.out_vectors) { return; }
   #for p in 0..${pixels}
   let pixel{p} = min(first + {p}u, pixels - 1u);
