@@ -197,7 +197,7 @@ function chooseCases(
     const { choice } = defaultForm(context, precision);
     return [
       ...sizes.flatMap((size) => networkCases(size, graphs, { context, choice, menu, customKernels })),
-      ...(quick && filter === '' ? [] : [convLadder(precision)]),
+      ...(quick && filter === '' ? [] : [convLadder(precision, context)]),
     ];
   });
   return all.filter(({ name, group }) => matches(filter, group, name));

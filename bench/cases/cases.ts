@@ -4,6 +4,7 @@
  */
 
 import type { GpuContext } from '../../src/gpu/device.ts';
+import type { Adapter } from '../../src/graph/adapter-classes.ts';
 import { chooseFusions, chooseWinograd } from '../../src/graph/choose-kernels.ts';
 import { type Graph, outputsOf } from '../../src/graph/graph.ts';
 import type { KernelChoice, PlanStep } from '../../src/graph/operation.ts';
@@ -295,11 +296,14 @@ const ladderSteps: readonly [name: string, tile: Tile][] = [
   ['6 workgroup 64x64', block(64, 8)],
 ];
 
+/** Where there are quads of threads. */
+const quadStep: (typeof ladderSteps)[number] = ['7 quads 4x32', { kind: 'quad', pixels: 4, channels: 32 }];
+
 /**
  * The ladder of the convolution: from the naive kernel to the best tile, each step runnable by itself
  * (`--filter "ladder conv"`). What each step brought stands in bench/ladder.md.
  */
-export const convLadder = (precision: Precision): Case => ({
+export const convLadder = (precision: Precision, { quads = false }: Pick<Adapter, 'quads'>): Case => ({
   ...apart,
   name: `ladder conv ${convName(ladderConv)}`,
   group: 'ladder',
@@ -307,7 +311,7 @@ export const convLadder = (precision: Precision): Case => ({
   tolerance: sumTolerance(ladderConv, precision),
   variants: [
     { name: '1 naive', isDefault: false, kernel: naive.conv2d(ladderConv, precision)! },
-    ...ladderSteps.map(([name, tile]) => ({
+    ...[...ladderSteps, ...(quads ? [quadStep] : [])].map(([name, tile]) => ({
       name,
       isDefault: false,
       kernel: conv2d(ladderConv, { tile, precision }),
