@@ -20,7 +20,7 @@ const segments = [
 /** Digits per word. */
 const wordLength = 4;
 
-/** An RGBA picture with dark words of digits on a light ground; the same for the same size. */
+/** An opaque RGBA picture with dark words of digits on a light ground; the same for the same size. */
 export function drawPicture(width: number, height: number): RawImage & { data: Uint8Array<ArrayBuffer> } {
   const data = new Uint8Array(width * height * 4);
   const random = seededRandom(width * 65536 + height);
@@ -37,6 +37,7 @@ export function drawPicture(width: number, height: number): RawImage & { data: U
       }
     }
   }
+  for (let i = 3; i < data.length; i += 4) data[i] = 255;
   return { data, width, height, channels: 4 };
 }
 

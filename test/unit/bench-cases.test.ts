@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { convName, networkCases } from '../../bench/cases/cases.ts';
 import { dumpKernels } from '../../bench/dump-kernels.ts';
 import { mapsProblem } from '../../bench/network/network.ts';
+import { drawPicture } from '../../bench/network/picture.ts';
 import type { GpuContext } from '../../src/gpu/device.ts';
 import { defaultChoice } from '../../src/graph/choose-kernels.ts';
 import type { Conv2d } from '../../src/kernels/conv2d.ts';
@@ -18,6 +19,11 @@ const conv: Conv2d = {
   residuals: [{ kind: 'same' }],
   activation: 'none',
 };
+
+it('the picture is opaque: inference composes over white what is not, training gets crops that were', () => {
+  const { data } = drawPicture(160, 96);
+  expect(new Set(data.filter((_, i) => i % 4 === 3))).toEqual(new Set([255]));
+});
 
 it('names of convolutions tell their shapes apart', () => {
   expect(convName(conv)).toBe('3x3 8>4 6x5 +same bias');
