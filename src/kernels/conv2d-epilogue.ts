@@ -90,7 +90,7 @@ export function storeCode(
 ): string {
   const sumType = elementType('f32', elementSize);
   const { declarations, statement } = activations[activation];
-  // ElementSize of the last vector that carry no data stay zero.
+  // What carries no data stays zero.
   const unused =
     elementSize === 1
       ? `channel >= ${outChannels}u`

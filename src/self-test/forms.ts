@@ -114,9 +114,7 @@ function smallForm(
   };
   for (const operation of operations) {
     const realShape: ShapeOf = (tensor) => plan.tensors.get(tensor)!.shape;
-    tools.kindOf(operation).lower(operation, realShape, {
-      ...{ precision, headPixels, quads, tile },
-    });
+    tools.kindOf(operation).lower(operation, realShape, { precision, headPixels, quads, tile });
   }
   const build = (few: (channels: number) => number): Form => {
     const records = operations.map(

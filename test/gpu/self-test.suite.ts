@@ -175,6 +175,25 @@ const tests: GpuTest[] = [
     },
   },
   {
+    name: 'where quads of threads compute wrong numbers, single ones do it',
+    async run({ gpu }) {
+      const context = await openDevice({ gpu });
+      context.close();
+      if (!context.quads) return;
+      const weights = smallWeights(false);
+      const right = await withPrivateCache(() => compute(brokenGpu(gpu).gpu, { weights }));
+      const breaks = breaking(/^dbHead.*quad/, /quadBroadcast\(own, 1u\)/g, 'quadBroadcast(own, 0u)');
+      const { P, warnings } = await withPrivateCache(() => compute(brokenGpu(gpu, breaks).gpu, { weights }));
+      assertEqual(
+        warnings.map(({ code }) => code),
+        ['kernel-replaced'],
+        'warnings',
+      );
+      assert(/quads of threads give way to single ones/.test(warnings[0].message), warnings[0].message);
+      assertClose(P, right.P, 1e-4, 'P');
+    },
+  },
+  {
     name: 'where the plain kernel is wrong as well, an error says so, and without the self test nothing does',
     run: ({ gpu }) =>
       withPrivateCache(async () => {
