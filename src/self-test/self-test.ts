@@ -131,16 +131,15 @@ async function run(
   const store = new ConstantStore(context, pipelines);
   const arena = new Arena(context);
   const readback = new ReadbackPool(context);
-  let program: Program | undefined;
+  const { steps, tensors, bufferSizes } = layout;
+  const building = Program.build(
+    { steps, constants, bufferSizes, tensors },
+    { context, pipelines, constants: store, arena },
+  );
+  // A failure is seen below.
+  building.catch(() => {});
   let source: ReturnType<typeof bindImage> | undefined;
   try {
-    const { steps, tensors, bufferSizes } = layout;
-    const building = Program.build(
-      { steps, constants, bufferSizes, tensors },
-      { context, pipelines, constants: store, arena },
-    );
-    // A failure is seen below.
-    building.catch(() => {});
     // What must come of them is computed while the driver compiles.
     const pace = new Pace(signal);
     const judges: ReturnType<typeof judgeOf>[] = [];
@@ -149,7 +148,6 @@ async function run(
       judges.push(judgeOf(form, precision, tools));
     }
     const built = await building;
-    program = built;
     built.setShape(maskUniforms({ of: 'P', threshold: 0.5 }));
     const staging = await readback.acquire(layout.writtenBytes);
     await checked(context, 'the self test', () => {
@@ -188,7 +186,8 @@ async function run(
     }
     return verdicts;
   } finally {
-    program?.destroy();
+    // After an abort it may still be under way.
+    await building.then((program) => program.destroy()).catch(() => {});
     memory.free(...(source?.owned ?? []));
     for (const owner of [store, arena, readback]) owner.destroy();
   }

@@ -14,12 +14,13 @@ import { foldBatchNorm } from '../../src/graph/passes/fold-batch-norm.ts';
 import { allFusions, fuse } from '../../src/graph/passes/index.ts';
 import { plan } from '../../src/graph/plan.ts';
 import type { RawImage } from '../../src/input/types.ts';
+import type { Kernel } from '../../src/kernels/kernel.ts';
 import { authors, dbNet } from '../../src/models/dbnet.ts';
 import { resNet18 } from '../../src/models/resnet.ts';
 import { selfTest } from '../../src/self-test/self-test.ts';
 import { fingerprint, tuningKey } from '../../src/tuning/cache.ts';
 import { ppOcrV6 } from '../helpers/mobile-networks.ts';
-import { smallNetwork, withRandomParameters } from '../helpers/networks.ts';
+import { smallNetwork, tinyNetwork, withRandomParameters } from '../helpers/networks.ts';
 import { assert, assertClose, assertEqual, assertRejects, random } from './assert.ts';
 import { precisionsOf } from './precision.ts';
 import { withPrivateCache } from './private-cache.ts';
@@ -114,14 +115,15 @@ const replaced: { what: string; breaks: Break; says: RegExp }[] = [
   },
 ];
 
+/** Nothing is remembered. */
+const tools = { kindOf, inferShapes, plan, fingerprint, openStore: () => undefined, tuningKey };
+
 const tests: GpuTest[] = [
   {
     name: 'every form of kernel of every family passes, of software adapters and of GPUs',
     async run({ device }) {
       const context = await openDevice({ device });
       const pipelines = new PipelineCache(context);
-      const openStore = () => undefined;
-      const tools = { kindOf, inferShapes, plan, fingerprint, openStore, tuningKey };
       const networks: Network[] = [
         smallNetwork(true, { width: 16, k: 5 }),
         dbNet(resNet18(4, authors.deformable[0]), { neck: 16, head: 4, thresholdHead: false }),
@@ -151,6 +153,55 @@ const tests: GpuTest[] = [
           assertEqual(await selfTest(task), [], `network ${i}, ${precision}`);
         }
       }
+    },
+  },
+  {
+    name: 'an abort while the driver compiles leaves nothing on the device',
+    async run({ device }) {
+      const context = await openDevice({ device });
+      const { memory } = context;
+      const held = new Set<unknown>();
+      const [create, free] = [memory.createBuffer.bind(memory), memory.free.bind(memory)];
+      memory.createBuffer = (descriptor) => {
+        const buffer = create(descriptor);
+        held.add(buffer);
+        return buffer;
+      };
+      memory.free = (...resources) => {
+        for (const resource of resources) held.delete(resource);
+        free(...resources);
+      };
+      const controller = new AbortController();
+      const asked: Promise<unknown>[] = [];
+      const pipelines = new (class extends PipelineCache {
+        override get(kernel: Kernel) {
+          controller.abort(new Error('enough'));
+          const pipeline = super.get(kernel);
+          asked.push(pipeline);
+          return pipeline;
+        }
+      })(context);
+      const graph = fuse(foldBatchNorm(withRandomParameters(tinyNetwork(true), 1)), [], () => undefined);
+      const choice = defaultChoice({ software: true }, 'f32');
+      const input = { source: 3, channelOrder: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] } as const;
+      const task = {
+        context,
+        pipelines,
+        graph,
+        plan: plan(graph, size, input, choice),
+        input,
+        choice,
+        tools,
+      };
+      const error = await selfTest({ ...task, avoided: new Set(), signal: controller.signal }).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      assertEqual(String(error), 'Error: enough', 'the reason');
+      assert(asked.length > 0, 'expected pipelines to be asked for');
+      await Promise.all(asked);
+      await device.queue.onSubmittedWorkDone();
+      assertEqual(held.size, 0, 'buffers that are left');
     },
   },
   {
