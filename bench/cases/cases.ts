@@ -294,10 +294,8 @@ const ladderSteps: readonly [name: string, tile: Tile][] = [
   ['4 registers 8x4', direct(8, 4)],
   ['5 workgroup 32x32', block(32, 4)],
   ['6 workgroup 64x64', block(64, 8)],
+  ['7 quads 4x32', { kind: 'quad', pixels: 4, channels: 32 }],
 ];
-
-/** Where there are quads of threads. */
-const quadStep: (typeof ladderSteps)[number] = ['7 quads 4x32', { kind: 'quad', pixels: 4, channels: 32 }];
 
 /**
  * The ladder of the convolution: from the naive kernel to the best tile, each step runnable by itself
@@ -311,10 +309,12 @@ export const convLadder = (precision: Precision, { quads = false }: Pick<Adapter
   tolerance: sumTolerance(ladderConv, precision),
   variants: [
     { name: '1 naive', isDefault: false, kernel: naive.conv2d(ladderConv, precision)! },
-    ...[...ladderSteps, ...(quads ? [quadStep] : [])].map(([name, tile]) => ({
-      name,
-      isDefault: false,
-      kernel: conv2d(ladderConv, { tile, precision }),
-    })),
+    ...ladderSteps
+      .filter(([, { kind }]) => quads || kind !== 'quad')
+      .map(([name, tile]) => ({
+        name,
+        isDefault: false,
+        kernel: conv2d(ladderConv, { tile, precision }),
+      })),
   ],
 });

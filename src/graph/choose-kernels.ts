@@ -129,13 +129,10 @@ export const chooseHeadPixels = ({ software }: Adapter): number => (software ? 4
  * The fusions that pay on an adapter. A software adapter has no memory traffic to save, and takes longer to compile the
  * barriers of the fused stem than it gains; one with quads, another convolution for the sum of two levels.
  */
-export function chooseFusions({ software, quads }: Adapter): readonly Fusion[] {
-  const without: Fusion[] = [
-    ...(software ? (['fuseStemPool'] as const) : []),
-    ...(quads ? (['fuseUpsampleAdd'] as const) : []),
-  ];
-  return allFusions.filter((name) => !without.includes(name));
-}
+export const chooseFusions = ({ software, quads }: Adapter): readonly Fusion[] =>
+  allFusions.filter(
+    (name) => !(software && name === 'fuseStemPool') && !(quads && name === 'fuseUpsampleAdd'),
+  );
 
 /** All of these together; the rule for Winograd's filtering stands beside it, since plans do not need it. */
 export const defaultChoice = (adapter: Adapter, precision: Precision): KernelChoice => ({

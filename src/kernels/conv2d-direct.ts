@@ -8,7 +8,15 @@
 
 import { vectorsOf } from './kernel.ts';
 import type { DirectTile } from './tile.ts';
-import { count, type LoopSource, multiplyAdd, place, storeCall, type TileLoop } from './tile-loop.ts';
+import {
+  count,
+  type LoopSource,
+  multiplyAdd,
+  place,
+  sourceShape,
+  storeCall,
+  type TileLoop,
+} from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
 export function directCode(loop: TileLoop, tile: DirectTile, precision: Precision): string {
@@ -92,11 +100,7 @@ function sourceLoop(
   return wgsl`
   {
     ${prologue}
-    // Uniforms are read once: some compilers load them again wherever they stand.
-    let height = shape.height${index};
-    let width = shape.width${index};
-    let vectors = shape.vectors${index};
-    let row_1 = shape.out_vectors;
+    ${sourceShape(index)}
     let row_2 = 2u * row_1;
     let row_3 = 3u * row_1;
     // The weights of one tap follow those of the one before.

@@ -3,7 +3,7 @@
 import { type Activation, activations } from './activation.ts';
 import { f32, type TypedBinding, type UniformValues, vectorsOf } from './kernel.ts';
 import { upsampleClasses } from './upsample-classes.ts';
-import { type ElementSize, elementBytes, elementType, type Precision, wgsl } from './wgsl.ts';
+import { elementBytes, elementOf, type KernelOptions, wgsl } from './wgsl.ts';
 
 /**
  * What the epilogue adds to the sums.
@@ -46,18 +46,17 @@ export interface Planes {
 /** The bindings that the epilogue reads and writes: `bias` and `factors` if any, `residual0`, ..., `output`. */
 export function epilogueBindings(
   { outHeight, outWidth, outChannels, bias, scaled, residuals }: Epilogue,
-  precision: Precision,
+  options: KernelOptions,
   planes = 1,
-  elementSize: ElementSize = 4,
 ): TypedBinding[] {
-  const type = elementType(precision, elementSize);
+  const { type, sumType } = elementOf(options);
   const vectors = vectorsOf(outChannels);
-  const bytes = planes * outHeight * outWidth * vectors * 4 * elementBytes(precision);
+  const bytes = planes * outHeight * outWidth * vectors * 4 * elementBytes(options.precision);
   const byChannel = (name: string): TypedBinding => ({
     name,
     access: 'read',
     bytes: vectors * 16,
-    type: elementType('f32', elementSize),
+    type: sumType,
   });
   return [
     ...(bias ? [byChannel('bias')] : []),
@@ -79,20 +78,19 @@ function residualBytes(residual: Residual, outputBytes: number): number {
 }
 
 /**
- * `store(pixel, channel, sum)`: the epilogue; `channel` counts vec4s, or single channels if `elementSize` is 1, and so does
+ * `store(pixel, channel, sum)`: the epilogue; `channel` counts vec4s, or single channels where there are quads, and so does
  * `shape.out_vectors`. Where there are planes, their number is a parameter before `sum`.
  */
 export function storeCode(
   { outChannels, bias, scaled = false, residuals, activation, affine }: Epilogue,
-  precision: Precision,
+  options: KernelOptions,
   planes?: Planes,
-  elementSize: ElementSize = 4,
 ): string {
-  const sumType = elementType('f32', elementSize);
+  const { size, type, sumType } = elementOf(options);
   const { declarations, statement } = activations[activation];
   // What carries no data stays zero.
   const unused =
-    elementSize === 1
+    size === 1
       ? `channel >= ${outChannels}u`
       : `vec4<bool>(${[0, 1, 2, 3].map((lane) => lane >= outChannels % 4).join(', ')}) & vec4<bool>(channel == shape.out_vectors - 1u)`;
   const plane = planes?.name ?? '';
@@ -124,7 +122,7 @@ fn store(pixel: u32, channel: u32, sum: ${sumType}) {
   value = select(value, ${sumType}(), ${unused});
   #endif
   #endif
-  output[at] = ${elementType(precision, elementSize)}(value);
+  output[at] = ${type}(value);
 }
 `;
 }

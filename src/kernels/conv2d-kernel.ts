@@ -45,7 +45,7 @@ export function convKernel(given: TileLoop, { tile, precision }: TileOptions): K
       ),
     ),
     read('weights', bytesOf(weightRows * 4 * vectorsOf(outChannels)), vector),
-    ...epilogueBindings(loop, precision, count),
+    ...epilogueBindings(loop, { precision }, count),
   ];
   const sizes: Record<string, number> = {
     out_height: outHeight,
@@ -61,7 +61,7 @@ export function convKernel(given: TileLoop, { tile, precision }: TileOptions): K
   const { bindings, declarations } = declare(typed, shape);
   return {
     label: `${loop.label} (${tileName(tile)})`,
-    code: `${header(precision)}${tile.kind === 'quad' ? quadHeader : ''}${declarations}\n${storeCode(loop, precision, planes)}\n${tileCode(loop, tile, precision)}`,
+    code: `${header(precision)}${tile.kind === 'quad' ? quadHeader : ''}${declarations}\n${storeCode(loop, { precision }, planes)}\n${tileCode(loop, tile, precision)}`,
     bindings,
     shape,
     dispatch: [...tileGrid(loop, tile), count],

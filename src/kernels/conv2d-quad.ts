@@ -4,9 +4,18 @@
  */
 
 import { type F32, vectorsOf } from './kernel.ts';
-import { quadProducts } from './quad.ts';
+import { eachOfFour, quadProducts, quadSum } from './quad.ts';
 import type { QuadTile } from './tile.ts';
-import { type Count, count, type LoopSource, place, plane, storeCall, type TileLoop } from './tile-loop.ts';
+import {
+  type Count,
+  count,
+  type LoopSource,
+  place,
+  plane,
+  sourceShape,
+  storeCall,
+  type TileLoop,
+} from './tile-loop.ts';
 import { type Precision, wgsl } from './wgsl.ts';
 
 /**
@@ -81,18 +90,18 @@ fn main(
   let pixel{p} = min(first + {p}u, pixels - 1u);
   let y{p} = pixel{p} / shape.out_width;
   let x{p} = pixel{p} % shape.out_width;
-  #for n in 0..${channels}
-  var sum{p}_{n} = 0.0;
+  #for v in 0..${vectors}
+  ${eachOfFour((lane) => `var sum{p}_{v}_${lane} = 0.0;`)}
   #end
   #end
-  ${sources.map((source, s) => sourceLoop(source, s, loop, { pixels, channels }, precision)).join('')}
+  ${sources.map((source, s) => sourceLoop(source, s, loop, { pixels, vectors }, precision)).join('')}
   // A loop, since the epilogue would be compiled as often as there are sums.
   var sums = array<vec4<f32>, ${pixels * vectors}>(
-    ${Array.from({ length: pixels * vectors }, (_, i) => {
-      const p = Math.floor(i / vectors);
-      const n = 4 * (i % vectors);
-      return `vec4<f32>(sum${p}_${n}, sum${p}_${n + 1}, sum${p}_${n + 2}, sum${p}_${n + 3}),`;
-    }).join('\n')}
+    #for p in 0..${pixels}
+    #for v in 0..${vectors}
+    ${quadSum},
+    #end
+    #end
   );
   for (var i = 0u; i < ${pixels * vectors}u; i++) {
     let pixel = first + i / ${vectors}u;
@@ -108,7 +117,7 @@ function sourceLoop(
   source: LoopSource,
   index: number,
   { planes }: TileLoop,
-  { pixels, channels }: Pick<QuadTile, 'pixels' | 'channels'>,
+  { pixels, vectors }: { pixels: number; vectors: number },
   precision: Precision,
 ): string {
   const { stride, fractionalStride = 1, prologue = '', planar, weightStart } = source;
@@ -118,18 +127,14 @@ function sourceLoop(
   const whole = typeof kernelHeight === 'number';
   const row = place(fractionalStride, 'row{p}', 'height');
   const column = place(fractionalStride, 'column{p}', 'width');
-  const value = (p: number, k: number) => {
-    const loaded = `source${index}[base${p} + (lane ^ ${k}u)]`;
-    return whole ? loaded : `select(${precision}(), ${loaded}, inside${p})`;
+  const value = (k: number) => {
+    const loaded = `source${index}[base{p} + (lane ^ ${k}u)]`;
+    return whole ? loaded : `select(${precision}(), ${loaded}, inside{p})`;
   };
   return wgsl`
   {
     ${prologue}
-    // Uniforms are read once: some compilers load them again wherever they stand.
-    let height = shape.height${index};
-    let width = shape.width${index};
-    let vectors = shape.vectors${index};
-    let row_1 = shape.out_vectors;
+    ${sourceShape(index)}
     let stride = ${count(stride)};
     // The weights of one tap follow those of the one before.
     var weight = ${weightStart} + lane * row_1 + channel;
@@ -155,7 +160,7 @@ function sourceLoop(
       let base{p} = (select(0u, ${planeStart}(${row.index} * width + ${column.index}) * vectors, inside{p}) + c) * 4u;
       #end
     #endif
-      ${quadProducts({ pixels, channels }, 'sum', 'weight', value, precision)}
+      ${quadProducts({ pixels, vectors }, 'weight', value, precision)}
       weight += 4u * row_1;
       #if ${!whole}
       // Without branches and divisions, which are slow.

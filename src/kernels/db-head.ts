@@ -14,9 +14,9 @@ import {
   type UniformValues,
   vectorsOf,
 } from './kernel.ts';
-import { quadHeader, quadProducts } from './quad.ts';
+import { eachOfFour, quadHeader, quadProducts, quadSum } from './quad.ts';
 import { multiplyAdd } from './tile-loop.ts';
-import { elementBytes, header, type Precision, wgsl } from './wgsl.ts';
+import { elementBytes, elementOf, header, type KernelOptions, wgsl } from './wgsl.ts';
 
 export interface DbHead {
   label: string;
@@ -44,9 +44,6 @@ export interface DbHead {
 /** Vectors of hidden channels that a thread keeps in registers at a time, for all its pixels: features are read once for each. */
 const hiddenVectors = (vectors: number, pixels: number): number =>
   [16, 8, 4, 2].find((count) => vectors % count === 0 && count * pixels <= 16) ?? 1;
-
-const each = (count: number, line: (index: number) => string): string =>
-  Array.from({ length: count }, (_, i) => line(i)).join('\n');
 
 /** Weights of one head, batch norm folded: PyTorch's layout of `ConvTranspose2d`, `[in, out, 2, 2]`. */
 export interface DbHeadWeights {
@@ -115,8 +112,7 @@ export const maskUniforms = ({ of, threshold }: { of: 'P' | 'B'; threshold: numb
   mask_of_binary: of === 'B' ? 1 : 0,
 });
 
-export interface DbHeadOptions {
-  precision: Precision;
+export interface DbHeadOptions extends KernelOptions {
   /** Feature pixels per thread. */
   pixels: number;
   /**
@@ -153,7 +149,9 @@ export function dbHead(
   // Quads put the words of the mask together by themselves.
   const shared = mask && !quads;
   const words = (64 * pixels * 2) / 8;
-  const size = quads ? 4 : 1;
+  // Quads read features one by one.
+  const { size, type: featureType } = elementOf({ precision, quads });
+  const scalars = 4 / size;
   // The same number; quads must know that it is the same for all threads.
   const row = quads ? 'group.y' : 'id.y';
   const map = (name: string) => ({
@@ -168,7 +166,7 @@ export function dbHead(
       name: `features${i}`,
       access: 'read' as const,
       bytes: total * stride * 4 * element,
-      type: quads ? precision : type,
+      type: featureType,
     })),
     { name: 'weights', access: 'read' as const, bytes: heads * headWeights * 4 * element, type },
     { name: 'bias', access: 'read' as const, bytes: heads * (stored + 4) * 4, type: 'vec4<f32>' },
@@ -230,17 +228,14 @@ fn mask_at(pixel: u32, row: u32) -> u32 {
 }
 #endif
 
-#if ${quads}
-// A single one.
-#endif
-fn feature(head: u32, pixel: u32, c: u32) -> ${quads ? precision : type} {
+fn feature(head: u32, pixel: u32, c: u32) -> ${featureType} {
   #if ${merged}
-  return features0[pixel * ${stride * size}u + head * ${vectors * size}u + c];
+  return features0[pixel * ${stride * scalars}u + head * ${vectors * scalars}u + c];
   #else
   #if ${heads === 2}
-  if (head == 1u) { return features1[pixel * ${stride * size}u + c]; }
+  if (head == 1u) { return features1[pixel * ${stride * scalars}u + c]; }
   #endif
-  return features0[pixel * ${stride * size}u + c];
+  return features0[pixel * ${stride * scalars}u + c];
   #endif
 }
 
@@ -288,19 +283,26 @@ fn main(
         #for v in 0..${hidden}
         let bias{v} = bias[head_bias + block * ${hidden}u + {v}u];
         #end
-        ${each(pixels, (p) => each(4 * hidden, (n) => `var sum${p}_${n} = bias${n >> 2}.${'xyzw'[n & 3]};`))}
+        #for p in 0..${pixels}
+        #for v in 0..${hidden}
+        ${eachOfFour((lane) => `var sum{p}_{v}_${lane} = bias{v}.${lane};`)}
+        #end
+        #end
         var weight = head_weights + position * ${stored * vectors}u + block * ${hidden}u + lane * ${vectors}u;
         for (var c = 0u; c < ${vectors}u; c++) {
           ${quadProducts(
-            { pixels, channels: 4 * hidden },
-            'sum',
+            { pixels, vectors: hidden },
             'weight',
-            (p, k) => `feature(head, pixel${p}, c * 4u + (lane ^ ${k}u))`,
+            (k) => `feature(head, pixel{p}, c * 4u + (lane ^ ${k}u))`,
             precision,
           )}
           weight += ${4 * vectors}u;
         }
-        ${each(pixels, (p) => each(hidden, (v) => `let hidden${p}_${v} = vec4<f32>(${[0, 1, 2, 3].map((i) => `sum${p}_${4 * v + i}`).join(', ')});`))}
+        #for p in 0..${pixels}
+        #for v in 0..${hidden}
+        let hidden{p}_{v} = ${quadSum};
+        #end
+        #end
         #else
         #for p in 0..${pixels}
         #for v in 0..${hidden}

@@ -5,7 +5,7 @@
 
 import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { elementBytes, elementType, header, type KernelOptions, wgsl } from './wgsl.ts';
+import { elementBytes, elementOf, header, type KernelOptions, wgsl } from './wgsl.ts';
 
 export interface DepthwiseConv2d
   extends Pick<Epilogue, 'outHeight' | 'outWidth' | 'bias' | 'activation' | 'affine'> {
@@ -44,14 +44,13 @@ const pixels = 4;
  *   activation: 'relu',
  * }, { precision: 'f32' });
  */
-export function depthwiseConv2d(conv: DepthwiseConv2d, { precision, quads }: KernelOptions): Kernel {
+export function depthwiseConv2d(conv: DepthwiseConv2d, options: KernelOptions): Kernel {
+  const { precision } = options;
   const { label, height, width, channels, outHeight, outWidth, kernel, stride, padding } = conv;
   const epilogue: Epilogue = { ...conv, outChannels: channels, residuals: [] };
-  const elementSize = quads ? 1 : 4;
-  const type = elementType(precision, elementSize);
-  const sumType = elementType('f32', elementSize);
+  const { size, type, sumType } = elementOf(options);
   const stored = 4 * vectorsOf(channels);
-  const vectors = stored / elementSize;
+  const vectors = stored / size;
   const bytes = (values: number) => values * stored * elementBytes(precision);
   const columns = (pixels - 1) * stride + kernel;
   const shape = {
@@ -65,7 +64,7 @@ export function depthwiseConv2d(conv: DepthwiseConv2d, { precision, quads }: Ker
   const typed: TypedBinding[] = [
     { name: 'source', access: 'read', bytes: bytes(height * width), type },
     { name: 'weights', access: 'read', bytes: bytes(kernel * kernel), type },
-    ...epilogueBindings(epilogue, precision, 1, elementSize),
+    ...epilogueBindings(epilogue, options),
   ];
   const { bindings, declarations } = declare(typed, shape);
   // Which pixels use a column of the source, and with which tap.
@@ -76,7 +75,7 @@ export function depthwiseConv2d(conv: DepthwiseConv2d, { precision, quads }: Ker
       .join('\n'),
   ).join('\n');
   const code = wgsl`${header(precision)}${declarations}
-${storeCode(epilogue, precision, undefined, elementSize)}
+${storeCode(epilogue, options)}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let groups = (shape.out_width + ${pixels - 1}u) / ${pixels}u;

@@ -57,6 +57,14 @@ export interface TileLoop extends Epilogue {
 /** The planes of products, each with weights of its own. */
 export const plane = { name: 'plane', weightStart: 'plane * 4u * shape.vectors0 * shape.out_vectors' };
 
+/** What direct tiles and those of quads read of the uniform for a source. */
+export const sourceShape = (index: number): string => `
+    // Uniforms are read once: some compilers load them again wherever they stand.
+    let height = shape.height${index};
+    let width = shape.width${index};
+    let vectors = shape.vectors${index};
+    let row_1 = shape.out_vectors;`;
+
 /** The call of the epilogue's `store`. */
 export const storeCall = (planes: Planes | undefined, pixel: string, channel: string, sum: string): string =>
   `store(${[pixel, channel, ...(planes ? [planes.name] : []), sum].join(', ')});`;

@@ -6,9 +6,6 @@ import { wgsl as preprocess } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 /** Storage and arithmetic type of activations and weights. Sums are always f32. */
 export type Precision = 'f32' | 'f16';
 
-/** Channels in an element of a buffer, as a kernel sees it. */
-export type ElementSize = 1 | 4;
-
 /** How a kernel without a tile is written. */
 export interface KernelOptions {
   precision: Precision;
@@ -19,9 +16,14 @@ export interface KernelOptions {
   quads?: boolean;
 }
 
-/** The WGSL of an element: a scalar or a vector. */
-export const elementType = (precision: Precision, size: ElementSize): string =>
-  size === 1 ? precision : `vec4<${precision}>`;
+/** What a thread of such a kernel takes: the channels, their type in WGSL as they are stored, and that of sums. */
+export const elementOf = ({
+  precision,
+  quads,
+}: KernelOptions): { size: 1 | 4; type: string; sumType: string } =>
+  quads
+    ? { size: 1, type: precision, sumType: 'f32' }
+    : { size: 4, type: `vec4<${precision}>`, sumType: 'vec4<f32>' };
 
 /** Bytes of one element. */
 export const elementBytes = (precision: Precision): number => (precision === 'f16' ? 2 : 4);

@@ -1,7 +1,7 @@
 /** @file The input transform of a Winograd convolution: V = B^T d B for every tile and channel. NHWC, f32 sums. */
 
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { elementBytes, elementType, header, type KernelOptions, wgsl } from './wgsl.ts';
+import { elementBytes, elementOf, header, type KernelOptions, wgsl } from './wgsl.ts';
 import {
   combine,
   multiplyLeft,
@@ -27,21 +27,21 @@ export interface WinogradInput {
  */
 export function winogradInput(
   { label, height, width, channels, size }: WinogradInput,
-  { precision, quads }: KernelOptions,
+  options: KernelOptions,
 ): Kernel {
-  const elementSize = quads ? 1 : 4;
+  const { precision } = options;
+  const element = elementOf(options);
+  const { type, sumType } = element;
   const { BT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height, width });
-  const vectors = (vectorsOf(channels) * 4) / elementSize;
-  const values = tiles.height * tiles.width * elementSize * vectors;
-  const type = elementType(precision, elementSize);
-  const sumType = elementType('f32', elementSize);
-  const element = elementBytes(precision);
+  const vectors = (vectorsOf(channels) * 4) / element.size;
+  const values = tiles.height * tiles.width * element.size * vectors;
+  const bytes = elementBytes(precision);
   const shape = { height, width, vectors };
   const typed: TypedBinding[] = [
-    { name: 'source', access: 'read', bytes: height * width * elementSize * vectors * element, type },
-    { name: 'output', access: 'read_write', bytes: winogradPlanes(size) * values * element, type },
+    { name: 'source', access: 'read', bytes: height * width * element.size * vectors * bytes, type },
+    { name: 'output', access: 'read_write', bytes: winogradPlanes(size) * values * bytes, type },
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}

@@ -2,7 +2,7 @@
 
 import { type Epilogue, epilogueBindings, epilogueUniforms, storeCode } from './conv2d-epilogue.ts';
 import { declare, type Kernel, type TypedBinding, traffic, vectorsOf } from './kernel.ts';
-import { elementBytes, elementType, header, type KernelOptions, wgsl } from './wgsl.ts';
+import { elementBytes, elementOf, header, type KernelOptions, wgsl } from './wgsl.ts';
 import {
   combine,
   multiplyLeft,
@@ -24,15 +24,15 @@ export interface WinogradOutput extends Epilogue {
  * @example
  * const { code, bindings, dispatch } = winogradOutput({ label: 'pixels', outHeight: 160, outWidth: 160, outChannels: 64, size: 4, bias: true, residuals: [], activation: 'relu' }, { precision: 'f32' });
  */
-export function winogradOutput(form: WinogradOutput, { precision, quads }: KernelOptions): Kernel {
+export function winogradOutput(form: WinogradOutput, options: KernelOptions): Kernel {
   const { label, outHeight, outWidth, outChannels, size } = form;
-  const elementSize = quads ? 1 : 4;
+  const { precision } = options;
+  const element = elementOf(options);
   const { AT } = winogradMatrices[size];
   const side = size + 2;
   const tiles = winogradTiles(size, { height: outHeight, width: outWidth });
-  const vectors = (vectorsOf(outChannels) * 4) / elementSize;
-  const values = tiles.height * tiles.width * elementSize * vectors;
-  const sumType = elementType('f32', elementSize);
+  const vectors = (vectorsOf(outChannels) * 4) / element.size;
+  const values = tiles.height * tiles.width * element.size * vectors;
   const shape = {
     out_height: outHeight,
     out_width: outWidth,
@@ -44,13 +44,13 @@ export function winogradOutput(form: WinogradOutput, { precision, quads }: Kerne
       name: 'products',
       access: 'read',
       bytes: winogradPlanes(size) * values * elementBytes(precision),
-      type: elementType(precision, elementSize),
+      type: element.type,
     },
-    ...epilogueBindings(form, precision, 1, elementSize),
+    ...epilogueBindings(form, options),
   ];
   const { bindings, declarations } = declare(typed, shape);
   const code = wgsl`${header(precision)}${declarations}
-${storeCode(form, precision, undefined, elementSize)}
+${storeCode(form, options)}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let columns = (shape.out_width + ${size - 1}u) / ${size}u;
@@ -62,12 +62,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let at = tile * shape.out_vectors + channel;
   #for i in 0..${side}
   #for j in 0..${side}
-  let d{i}_{j} = ${sumType}(products[({i}u * ${side}u + {j}u) * plane + at]);
+  let d{i}_{j} = ${element.sumType}(products[({i}u * ${side}u + {j}u) * plane + at]);
   #end
   #end
   // e = A^T M, and Y = e A.
   ${multiplyLeft('e', AT, 'd', side)}
-  var sums = array<${sumType}, ${size * size}>(
+  var sums = array<${element.sumType}, ${size * size}>(
     #for i in 0..${size}
     ${AT.map((row) => `${combine(row, (k) => `e{i}_${k}`)},`).join('\n')}
     #end

@@ -49,11 +49,7 @@ const planOf = (side: number): Plan =>
     graph,
     { height: side, width: side },
     { source: 1, channelOrder: 'rgb', mean: [0, 0, 0], std: [1, 1, 1] },
-    {
-      precision: 'f32',
-      tile: () => ({ kind: 'direct', pixels: 4, channels: 4 }),
-      headPixels: 1,
-    },
+    { precision: 'f32', tile: () => ({ kind: 'direct', pixels: 4, channels: 4 }), headPixels: 1 },
   );
 
 /** The network's answer for a grey image of that side. */

@@ -30,25 +30,25 @@ fn main(
   let pixel0 = min(first + 0u, pixels - 1u);
   let y0 = pixel0 / shape.out_width;
   let x0 = pixel0 % shape.out_width;
-  var sum0_0 = 0.0;
-  var sum0_1 = 0.0;
-  var sum0_2 = 0.0;
-  var sum0_3 = 0.0;
-  var sum0_4 = 0.0;
-  var sum0_5 = 0.0;
-  var sum0_6 = 0.0;
-  var sum0_7 = 0.0;
+  var sum0_0_x = 0.0;
+  var sum0_0_y = 0.0;
+  var sum0_0_z = 0.0;
+  var sum0_0_w = 0.0;
+  var sum0_1_x = 0.0;
+  var sum0_1_y = 0.0;
+  var sum0_1_z = 0.0;
+  var sum0_1_w = 0.0;
   let pixel1 = min(first + 1u, pixels - 1u);
   let y1 = pixel1 / shape.out_width;
   let x1 = pixel1 % shape.out_width;
-  var sum1_0 = 0.0;
-  var sum1_1 = 0.0;
-  var sum1_2 = 0.0;
-  var sum1_3 = 0.0;
-  var sum1_4 = 0.0;
-  var sum1_5 = 0.0;
-  var sum1_6 = 0.0;
-  var sum1_7 = 0.0;
+  var sum1_0_x = 0.0;
+  var sum1_0_y = 0.0;
+  var sum1_0_z = 0.0;
+  var sum1_0_w = 0.0;
+  var sum1_1_x = 0.0;
+  var sum1_1_y = 0.0;
+  var sum1_1_z = 0.0;
+  var sum1_1_w = 0.0;
   {
     // Uniforms are read once: some compilers load them again wherever they stand.
     let height = shape.height0;
@@ -91,22 +91,22 @@ fn main(
       let own1_1 = quadSwapX(own1_0);
       let own1_2 = quadSwapY(own1_0);
       let own1_3 = quadSwapDiagonal(own1_0);
-      sum0_0 = f32(own0_0.x * value0_0 + own0_1.x * value0_1 + own0_2.x * value0_2 + own0_3.x * value0_3) + sum0_0;
-      sum1_0 = f32(own0_0.x * value1_0 + own0_1.x * value1_1 + own0_2.x * value1_2 + own0_3.x * value1_3) + sum1_0;
-      sum0_1 = f32(own0_0.y * value0_0 + own0_1.y * value0_1 + own0_2.y * value0_2 + own0_3.y * value0_3) + sum0_1;
-      sum1_1 = f32(own0_0.y * value1_0 + own0_1.y * value1_1 + own0_2.y * value1_2 + own0_3.y * value1_3) + sum1_1;
-      sum0_2 = f32(own0_0.z * value0_0 + own0_1.z * value0_1 + own0_2.z * value0_2 + own0_3.z * value0_3) + sum0_2;
-      sum1_2 = f32(own0_0.z * value1_0 + own0_1.z * value1_1 + own0_2.z * value1_2 + own0_3.z * value1_3) + sum1_2;
-      sum0_3 = f32(own0_0.w * value0_0 + own0_1.w * value0_1 + own0_2.w * value0_2 + own0_3.w * value0_3) + sum0_3;
-      sum1_3 = f32(own0_0.w * value1_0 + own0_1.w * value1_1 + own0_2.w * value1_2 + own0_3.w * value1_3) + sum1_3;
-      sum0_4 = f32(own1_0.x * value0_0 + own1_1.x * value0_1 + own1_2.x * value0_2 + own1_3.x * value0_3) + sum0_4;
-      sum1_4 = f32(own1_0.x * value1_0 + own1_1.x * value1_1 + own1_2.x * value1_2 + own1_3.x * value1_3) + sum1_4;
-      sum0_5 = f32(own1_0.y * value0_0 + own1_1.y * value0_1 + own1_2.y * value0_2 + own1_3.y * value0_3) + sum0_5;
-      sum1_5 = f32(own1_0.y * value1_0 + own1_1.y * value1_1 + own1_2.y * value1_2 + own1_3.y * value1_3) + sum1_5;
-      sum0_6 = f32(own1_0.z * value0_0 + own1_1.z * value0_1 + own1_2.z * value0_2 + own1_3.z * value0_3) + sum0_6;
-      sum1_6 = f32(own1_0.z * value1_0 + own1_1.z * value1_1 + own1_2.z * value1_2 + own1_3.z * value1_3) + sum1_6;
-      sum0_7 = f32(own1_0.w * value0_0 + own1_1.w * value0_1 + own1_2.w * value0_2 + own1_3.w * value0_3) + sum0_7;
-      sum1_7 = f32(own1_0.w * value1_0 + own1_1.w * value1_1 + own1_2.w * value1_2 + own1_3.w * value1_3) + sum1_7;
+      sum0_0_x = f32(own0_0.x * value0_0 + own0_1.x * value0_1 + own0_2.x * value0_2 + own0_3.x * value0_3) + sum0_0_x;
+      sum1_0_x = f32(own0_0.x * value1_0 + own0_1.x * value1_1 + own0_2.x * value1_2 + own0_3.x * value1_3) + sum1_0_x;
+      sum0_0_y = f32(own0_0.y * value0_0 + own0_1.y * value0_1 + own0_2.y * value0_2 + own0_3.y * value0_3) + sum0_0_y;
+      sum1_0_y = f32(own0_0.y * value1_0 + own0_1.y * value1_1 + own0_2.y * value1_2 + own0_3.y * value1_3) + sum1_0_y;
+      sum0_0_z = f32(own0_0.z * value0_0 + own0_1.z * value0_1 + own0_2.z * value0_2 + own0_3.z * value0_3) + sum0_0_z;
+      sum1_0_z = f32(own0_0.z * value1_0 + own0_1.z * value1_1 + own0_2.z * value1_2 + own0_3.z * value1_3) + sum1_0_z;
+      sum0_0_w = f32(own0_0.w * value0_0 + own0_1.w * value0_1 + own0_2.w * value0_2 + own0_3.w * value0_3) + sum0_0_w;
+      sum1_0_w = f32(own0_0.w * value1_0 + own0_1.w * value1_1 + own0_2.w * value1_2 + own0_3.w * value1_3) + sum1_0_w;
+      sum0_1_x = f32(own1_0.x * value0_0 + own1_1.x * value0_1 + own1_2.x * value0_2 + own1_3.x * value0_3) + sum0_1_x;
+      sum1_1_x = f32(own1_0.x * value1_0 + own1_1.x * value1_1 + own1_2.x * value1_2 + own1_3.x * value1_3) + sum1_1_x;
+      sum0_1_y = f32(own1_0.y * value0_0 + own1_1.y * value0_1 + own1_2.y * value0_2 + own1_3.y * value0_3) + sum0_1_y;
+      sum1_1_y = f32(own1_0.y * value1_0 + own1_1.y * value1_1 + own1_2.y * value1_2 + own1_3.y * value1_3) + sum1_1_y;
+      sum0_1_z = f32(own1_0.z * value0_0 + own1_1.z * value0_1 + own1_2.z * value0_2 + own1_3.z * value0_3) + sum0_1_z;
+      sum1_1_z = f32(own1_0.z * value1_0 + own1_1.z * value1_1 + own1_2.z * value1_2 + own1_3.z * value1_3) + sum1_1_z;
+      sum0_1_w = f32(own1_0.w * value0_0 + own1_1.w * value0_1 + own1_2.w * value0_2 + own1_3.w * value0_3) + sum0_1_w;
+      sum1_1_w = f32(own1_0.w * value1_0 + own1_1.w * value1_1 + own1_2.w * value1_2 + own1_3.w * value1_3) + sum1_1_w;
       weight += 4u * row_1;
       // Without branches and divisions, which are slow.
       c += 1u;
@@ -160,22 +160,22 @@ fn main(
       let own1_1 = quadSwapX(own1_0);
       let own1_2 = quadSwapY(own1_0);
       let own1_3 = quadSwapDiagonal(own1_0);
-      sum0_0 = f32(own0_0.x * value0_0 + own0_1.x * value0_1 + own0_2.x * value0_2 + own0_3.x * value0_3) + sum0_0;
-      sum1_0 = f32(own0_0.x * value1_0 + own0_1.x * value1_1 + own0_2.x * value1_2 + own0_3.x * value1_3) + sum1_0;
-      sum0_1 = f32(own0_0.y * value0_0 + own0_1.y * value0_1 + own0_2.y * value0_2 + own0_3.y * value0_3) + sum0_1;
-      sum1_1 = f32(own0_0.y * value1_0 + own0_1.y * value1_1 + own0_2.y * value1_2 + own0_3.y * value1_3) + sum1_1;
-      sum0_2 = f32(own0_0.z * value0_0 + own0_1.z * value0_1 + own0_2.z * value0_2 + own0_3.z * value0_3) + sum0_2;
-      sum1_2 = f32(own0_0.z * value1_0 + own0_1.z * value1_1 + own0_2.z * value1_2 + own0_3.z * value1_3) + sum1_2;
-      sum0_3 = f32(own0_0.w * value0_0 + own0_1.w * value0_1 + own0_2.w * value0_2 + own0_3.w * value0_3) + sum0_3;
-      sum1_3 = f32(own0_0.w * value1_0 + own0_1.w * value1_1 + own0_2.w * value1_2 + own0_3.w * value1_3) + sum1_3;
-      sum0_4 = f32(own1_0.x * value0_0 + own1_1.x * value0_1 + own1_2.x * value0_2 + own1_3.x * value0_3) + sum0_4;
-      sum1_4 = f32(own1_0.x * value1_0 + own1_1.x * value1_1 + own1_2.x * value1_2 + own1_3.x * value1_3) + sum1_4;
-      sum0_5 = f32(own1_0.y * value0_0 + own1_1.y * value0_1 + own1_2.y * value0_2 + own1_3.y * value0_3) + sum0_5;
-      sum1_5 = f32(own1_0.y * value1_0 + own1_1.y * value1_1 + own1_2.y * value1_2 + own1_3.y * value1_3) + sum1_5;
-      sum0_6 = f32(own1_0.z * value0_0 + own1_1.z * value0_1 + own1_2.z * value0_2 + own1_3.z * value0_3) + sum0_6;
-      sum1_6 = f32(own1_0.z * value1_0 + own1_1.z * value1_1 + own1_2.z * value1_2 + own1_3.z * value1_3) + sum1_6;
-      sum0_7 = f32(own1_0.w * value0_0 + own1_1.w * value0_1 + own1_2.w * value0_2 + own1_3.w * value0_3) + sum0_7;
-      sum1_7 = f32(own1_0.w * value1_0 + own1_1.w * value1_1 + own1_2.w * value1_2 + own1_3.w * value1_3) + sum1_7;
+      sum0_0_x = f32(own0_0.x * value0_0 + own0_1.x * value0_1 + own0_2.x * value0_2 + own0_3.x * value0_3) + sum0_0_x;
+      sum1_0_x = f32(own0_0.x * value1_0 + own0_1.x * value1_1 + own0_2.x * value1_2 + own0_3.x * value1_3) + sum1_0_x;
+      sum0_0_y = f32(own0_0.y * value0_0 + own0_1.y * value0_1 + own0_2.y * value0_2 + own0_3.y * value0_3) + sum0_0_y;
+      sum1_0_y = f32(own0_0.y * value1_0 + own0_1.y * value1_1 + own0_2.y * value1_2 + own0_3.y * value1_3) + sum1_0_y;
+      sum0_0_z = f32(own0_0.z * value0_0 + own0_1.z * value0_1 + own0_2.z * value0_2 + own0_3.z * value0_3) + sum0_0_z;
+      sum1_0_z = f32(own0_0.z * value1_0 + own0_1.z * value1_1 + own0_2.z * value1_2 + own0_3.z * value1_3) + sum1_0_z;
+      sum0_0_w = f32(own0_0.w * value0_0 + own0_1.w * value0_1 + own0_2.w * value0_2 + own0_3.w * value0_3) + sum0_0_w;
+      sum1_0_w = f32(own0_0.w * value1_0 + own0_1.w * value1_1 + own0_2.w * value1_2 + own0_3.w * value1_3) + sum1_0_w;
+      sum0_1_x = f32(own1_0.x * value0_0 + own1_1.x * value0_1 + own1_2.x * value0_2 + own1_3.x * value0_3) + sum0_1_x;
+      sum1_1_x = f32(own1_0.x * value1_0 + own1_1.x * value1_1 + own1_2.x * value1_2 + own1_3.x * value1_3) + sum1_1_x;
+      sum0_1_y = f32(own1_0.y * value0_0 + own1_1.y * value0_1 + own1_2.y * value0_2 + own1_3.y * value0_3) + sum0_1_y;
+      sum1_1_y = f32(own1_0.y * value1_0 + own1_1.y * value1_1 + own1_2.y * value1_2 + own1_3.y * value1_3) + sum1_1_y;
+      sum0_1_z = f32(own1_0.z * value0_0 + own1_1.z * value0_1 + own1_2.z * value0_2 + own1_3.z * value0_3) + sum0_1_z;
+      sum1_1_z = f32(own1_0.z * value1_0 + own1_1.z * value1_1 + own1_2.z * value1_2 + own1_3.z * value1_3) + sum1_1_z;
+      sum0_1_w = f32(own1_0.w * value0_0 + own1_1.w * value0_1 + own1_2.w * value0_2 + own1_3.w * value0_3) + sum0_1_w;
+      sum1_1_w = f32(own1_0.w * value1_0 + own1_1.w * value1_1 + own1_2.w * value1_2 + own1_3.w * value1_3) + sum1_1_w;
       weight += 4u * row_1;
       // Without branches and divisions, which are slow.
       c += 1u;
@@ -189,10 +189,10 @@ fn main(
   }
   // A loop, since the epilogue would be compiled as often as there are sums.
   var sums = array<vec4<f32>, 4>(
-    vec4<f32>(sum0_0, sum0_1, sum0_2, sum0_3),
-    vec4<f32>(sum0_4, sum0_5, sum0_6, sum0_7),
-    vec4<f32>(sum1_0, sum1_1, sum1_2, sum1_3),
-    vec4<f32>(sum1_4, sum1_5, sum1_6, sum1_7),
+    vec4<f32>(sum0_0_x, sum0_0_y, sum0_0_z, sum0_0_w),
+    vec4<f32>(sum0_1_x, sum0_1_y, sum0_1_z, sum0_1_w),
+    vec4<f32>(sum1_0_x, sum1_0_y, sum1_0_z, sum1_0_w),
+    vec4<f32>(sum1_1_x, sum1_1_y, sum1_1_z, sum1_1_w),
   );
   for (var i = 0u; i < 4u; i++) {
     let pixel = first + i / 2u;
