@@ -148,6 +148,7 @@ async function run(
       judges.push(judgeOf(form, precision, tools));
     }
     const built = await building;
+    signal?.throwIfAborted();
     built.setShape(maskUniforms({ of: 'P', threshold: 0.5 }));
     const staging = await readback.acquire(layout.writtenBytes);
     await checked(context, 'the self test', () => {
